@@ -1,0 +1,45 @@
+/* json: an allocation-free cursor over JSON text (RFC 8259). [level 1]
+ *
+ * The text is borrowed and need not be NUL-terminated. json_open validates the whole text once
+ * (syntax, UTF-8, nesting <= 64), so the accessors below cannot fail on syntax later.
+ * A json value cannot outlive the text it points into. Duplicate keys: the validator refuses them
+ * only where json_no_duplicates is asked for (safetensors headers). */
+#ifndef KIN_JSON_H
+#define KIN_JSON_H
+#include "base.h"
+
+typedef enum json_type {
+    JSON_ABSENT, /* no such member or element */
+    JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+} json_type;
+
+typedef struct json {
+    json_type type;
+    const char *at;  /* first byte of the value */
+    const char *end; /* one past its last byte */
+} json;
+
+/* Validates text[0..n) and returns its one value. `what` names the file in the error sentence.
+ * status: KIN_NOT_A_MODEL on any violation. */
+kin_status json_open(const char *text, size_t n, const char *what, json *out, kin_error *err);
+
+/* Object member by key (plain UTF-8, compared after unescaping); JSON_ABSENT when missing or when
+ * `object` is no object. First of duplicates. */
+json json_get(json object, const char *key);
+
+/* Iteration: for (json it = json_first(v); it.type; it = json_next(v, it)). In an object the
+ * iterator is the VALUE and json_key(object, it) is its key. */
+json json_first(json container);
+json json_next(json container, json item);
+json json_key(json object, json item);
+size_t json_length(json container); /* members or elements; O(bytes) */
+
+/* Number as double (false if not a number); as a whole number 0..2^53 (false if not one). */
+bool json_number(json value, double *out);
+bool json_u64(json value, uint64_t *out);
+/* Unescapes a string into out[0..cap) and returns its full length in bytes (may exceed cap; no
+ * NUL is written). Lone surrogates become U+FFFD. SIZE_MAX if the value is not a string. */
+size_t json_string(json value, char *out, size_t cap);
+/* True if value is a string equal to the NUL-terminated text. */
+bool json_equals(json value, const char *text);
+#endif

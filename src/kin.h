@@ -1,0 +1,118 @@
+/* kin: the whole public interface of the engine. [level 6]
+ *
+ *   kin_ctx *k = kin_open();
+ *   kin_preprocessing(k, json, n);                 // preprocessor_config.json
+ *   kin_tower_begin(k, KIN_IMAGE, KIN_Q8, config, n);
+ *   while (bytes arrive) kin_tower_feed(k, p, n);  // image.safetensors or model.safetensors
+ *   kin_tower_file_end(k);                         // once per file or shard
+ *   kin_tower_end(k);
+ *   kin_image_decode(k, jpeg, n);                  // or kin_image_raw
+ *   kin_image_prepare(k, 0, 0, 1, 1, KIN_CROP);
+ *   kin_image_begin(k);
+ *   while ((s = kin_step(k)) == KIN_MORE) ;        // at most one transformer block a step
+ *   const float *v = kin_embedding(k);             // [dim], unit length
+ *
+ * One thread uses a context (the helpers of kin_pool work inside its calls). Results never depend
+ * on the number of threads. Functions returning kin_status leave their sentence in kin_error_text.
+ * Buffers handed in are only read, and only during the call. Pointers handed out belong to the
+ * context and live until the next call of the function that made them, or kin_close. */
+#ifndef KIN_H
+#define KIN_H
+#include "base.h"
+
+enum { KIN_IMAGE = 0, KIN_TEXT = 1 };               /* towers */
+enum { KIN_F32 = 1, KIN_Q8 = 2 };                   /* dtypes */
+enum { KIN_CROP = 0, KIN_PAD = 1 };                 /* fit */
+enum { KIN_NUMERICS = 1 };                          /* docs/numerics.md */
+
+typedef struct kin_ctx kin_ctx;
+
+kin_ctx *kin_open(void);                            /* NULL when memory is short */
+void kin_close(kin_ctx *ctx);                       /* NULL allowed */
+const char *kin_error_text(const kin_ctx *ctx);     /* the last error's sentence */
+
+/* Buffers for the caller's bytes (JavaScript has no other way to bring them in). */
+void *kin_malloc(size_t n);
+void kin_free(void *p);
+
+/* Model. Order: kin_preprocessing (image) or kin_vocabulary (text), then one tower at a time. A
+ * tower may be loaded later or again. `dtype`: what to hold; a file of floats is quantised to
+ * KIN_Q8 by this very code, a converted q8 file cannot become KIN_F32 (KIN_UNSUPPORTED). */
+kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n);
+/* merges/vocab or tokenizer_json (the other NULL, 0); the last two may be NULL, 0. */
+kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt,
+                          size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
+                          const char *tokenizer_config, size_t tokenizer_config_n,
+                          const char *special_tokens_map, size_t special_n);
+kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n);
+kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n); /* any split of the file */
+kin_status kin_tower_file_end(kin_ctx *ctx);
+kin_status kin_tower_end(kin_ctx *ctx);             /* all tensors there? computes the model id */
+/* JSON: { numerics, image: null | { dim, imageSize, patch, layers, width, heads, dtype, id, bytes,
+ *   preprocess (canonical JSON) }, text: null | { dim, context, vocab, …, id }, logitScale } */
+const char *kin_info(kin_ctx *ctx);
+
+/* A loaded tower as canonical tensors, for kin convert and kin verify: entry i of kin_export_count,
+ * described as JSON {name,dtype,shape,bytes} and written as the bytes a file of that tower holds. */
+int kin_export_count(kin_ctx *ctx, int tower);
+const char *kin_export_tensor(kin_ctx *ctx, int tower, int i);
+kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out); /* out: `bytes` long */
+
+/* Pictures. decode: JPEG or PNG bytes -> upright RGB8 held in the context. raw: tight rows of 3
+ * (RGB) or 4 (RGBA, over white) channels. */
+kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n);
+kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels);
+int kin_image_width(const kin_ctx *ctx);            /* of the upright picture held */
+int kin_image_height(const kin_ctx *ctx);
+const uint8_t *kin_image_pixels(const kin_ctx *ctx);
+/* Format by content: "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" "unknown". */
+const char *kin_image_format(const uint8_t *bytes, size_t n);
+/* box in fractions of the upright picture, rounded outward, clipped; result: u8 RGB [H, W, 3]. */
+kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, double height, int fit);
+int kin_prepared_width(const kin_ctx *ctx);
+int kin_prepared_height(const kin_ctx *ctx);
+const uint8_t *kin_prepared(const kin_ctx *ctx);
+
+/* Text. Returns ids with start and end tokens, truncated to the context length (end kept). */
+kin_status kin_tokenize(kin_ctx *ctx, const char *utf8, size_t n);
+int kin_token_count(const kin_ctx *ctx);
+const int32_t *kin_tokens(const kin_ctx *ctx);
+
+/* Encoding what kin_image_prepare or kin_tokenize left in the context. */
+kin_status kin_image_begin(kin_ctx *ctx);
+kin_status kin_text_begin(kin_ctx *ctx);
+kin_status kin_step(kin_ctx *ctx);                  /* KIN_MORE, KIN_OK (done) or an error */
+const float *kin_embedding(const kin_ctx *ctx);     /* [dim], unit length */
+int kin_dim(const kin_ctx *ctx, int tower);         /* 0 if that tower is not loaded */
+
+/* Helper threads (wasm: other instances on the same memory; native: pthreads of the caller).
+ * kin_pool_open makes room for n threads in all (leader included); each helper i in 1..n-1 calls
+ * kin_pool_help and stays there until kin_pool_close; the leader gives the pool to a context. */
+typedef struct kin_pool kin_pool;
+kin_pool *kin_pool_open(int n_threads);
+void kin_pool_help(kin_pool *pool, int i);
+void kin_pool_close(kin_pool *pool);                /* helpers leave; memory stays for them */
+void kin_use_pool(kin_ctx *ctx, kin_pool *pool);    /* NULL: one thread */
+
+/* Catalogue, docs/format.md. The bytes are BORROWED: they stay where they are until close. */
+typedef struct kin_catalog kin_catalog;
+kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */
+void kin_catalog_close(kin_catalog *catalog);
+/* JSON: { products, pictures, dim, metadata: {…}, tensors: { name: [begin, end] } } */
+const char *kin_catalog_info(kin_catalog *catalog);
+/* Exact int8 scan. query: f32 [dim], unit length. mask: u8 [products], 0 = left out, or NULL.
+ * Writes at most `cap` hits, best first (score descending, then row ascending), one per product
+ * (its best picture): rows[] picture row, scores[] cosine. Returns their number; *total = products
+ * that passed the mask and min_score. */
+int kin_catalog_search(const kin_catalog *catalog, const float *query, const uint8_t *mask, float min_score,
+                       uint32_t *rows, float *scores, int cap, uint32_t *total);
+/* The unit vector of a picture row (dequantised) into out[dim]. */
+void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
+/* One row for a catalogue being built: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a
+ * non-finite or zero vector. */
+kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err);
+/* Error struct for the functions above, for callers that cannot lay one out themselves. */
+kin_error *kin_error_new(void);
+const char *kin_error_struct_text(const kin_error *err);
+int kin_error_struct_status(const kin_error *err);
+#endif

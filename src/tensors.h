@@ -1,0 +1,53 @@
+/* tensors: the header of a safetensors file, read strictly and written. [level 2]
+ *
+ *   u64 little-endian header length n | n bytes JSON | data
+ *
+ * Strict (design 1.4): n <= 100 MB and <= file; JSON object without duplicate keys; dtype known;
+ * shape x dtype size = end - begin without overflow; ranges tile the data with no gap, overlap or
+ * trailing byte; each offset a multiple of its dtype size. Nothing is allocated before the
+ * whole header has been checked. Data is not touched here. */
+#ifndef KIN_TENSORS_H
+#define KIN_TENSORS_H
+#include "json.h"
+
+enum { TENSOR_MAX_RANK = 4, TENSOR_HEADER_MAX = 100000000 };
+
+typedef enum tensor_dtype { DT_U64, DT_I64, DT_F64, DT_F32, DT_I32, DT_U32, DT_F16, DT_BF16, DT_I16,
+                            DT_U16, DT_I8, DT_U8, DT_BOOL, DT_COUNT } tensor_dtype;
+size_t tensor_dtype_size(tensor_dtype dtype);
+const char *tensor_dtype_name(tensor_dtype dtype); /* "F32" … as in the file */
+
+typedef struct tensor {
+    const char *name;   /* unescaped UTF-8, not NUL-terminated; lives as long as the tensor_file */
+    uint32_t name_len;
+    tensor_dtype dtype;
+    uint32_t rank;      /* 0..4 */
+    uint64_t shape[TENSOR_MAX_RANK];
+    uint64_t begin, end; /* byte range within the file (header included) */
+} tensor;
+
+typedef struct tensor_file {
+    tensor *tensors; /* sorted by begin; zero-sized ones first among equals */
+    uint32_t n;
+    uint64_t file_bytes; /* 8 + n + data */
+    json metadata;       /* the __metadata__ object (string values) or JSON_ABSENT */
+    char *names;         /* owned copy of header and names: `json` above points into it */
+} tensor_file;
+
+/* Parses a header. `head` holds the first head_n bytes of the file (at least 8 + header length);
+ * file_bytes is the file's size or UINT64_MAX when unknown (then out->file_bytes says what it must
+ * be). `code` is the status for a bad file (KIN_NOT_A_MODEL or KIN_NOT_A_CATALOG), `what` names it.
+ * On success the caller owns *out and gives it to tensor_file_close. */
+kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code,
+                            const char *what, tensor_file *out, kin_error *err);
+void tensor_file_close(tensor_file *file);
+/* By exact name; NULL if absent. */
+const tensor *tensor_find(const tensor_file *file, const char *name);
+
+/* Writes the 8 + n header bytes for tensors[] laid out one after the other in the given order
+ * (begin/end ignored; widest dtype first is the caller's job and is checked), metadata as n_meta
+ * key/value pairs of NUL-terminated UTF-8, sorted by the caller. Padded with spaces to a multiple
+ * of 8. Returns the number of bytes; writes at most cap of them (call with cap 0 to measure). */
+size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta,
+                           uint8_t *out, size_t cap);
+#endif
