@@ -1,0 +1,56 @@
+/* linear: y = x W^T + b for a matrix of weights held as q8 or f32 panels. [level 3]
+ *
+ * q8:  y[m][n] = (acc - z[m] colsum[n]) (s[m] scale[n]) + b[n],  acc = sum_k u[m][k] q[n][k]
+ * f32: y[m][n] = (sum over k in order of x[m][k] w[n][k]) + b[n]
+ * Panels hold 8 outputs each; outputs are padded to a multiple of 8 with zero rows. Threads split
+ * the panels, so each weight is read once a call. */
+#ifndef KIN_LINEAR_H
+#define KIN_LINEAR_H
+#include "kernels.h"
+#include "pool.h"
+#include "vec.h"
+
+struct linear {
+    int n_out, n_in; /* as in the file */
+    int np, kp;      /* both padded to multiples of 8 */
+    int8_t *panels;  /* q8: np/8 panels of 8 * kp bytes, else NULL */
+    float *panels_f32; /* f32: np/8 panels [kp][8], else NULL */
+    float *scale;    /* q8: [np] */
+    int32_t *colsum; /* q8: [np], sum of a row's weights */
+    float *bias;     /* [np], zeros where there is none */
+};
+
+/* Rows of activations ready for a product. f32: rows point into the caller's floats. */
+struct acts {
+    int m, k, kp;
+    const float *rows_f32; /* [m][k], when the weights are f32 */
+    void *q;               /* [m] rows of kp activations, `stride` bytes apart */
+    size_t stride;
+    float *scale;          /* [m] */
+    int32_t *zero;         /* [m] */
+};
+
+enum linear_out { LINEAR_STORE, LINEAR_ADD, LINEAR_ACTIVATE };
+
+/* Makes room for n_out x n_in weights; false when memory is short. linear_free takes it back. */
+bool linear_alloc(struct linear *l, int n_out, int n_in, bool q8);
+void linear_free(struct linear *l);
+/* Puts up to 8 rows (the panel that starts at row n) in place; missing rows become zeros. */
+void linear_set_q8(struct linear *l, const struct kernels *k, int n, int n_rows, const int8_t *rows);
+void linear_set_f32(struct linear *l, int n, int n_rows, const float *rows);
+/* And takes row n out again: the very numbers that went in. */
+void linear_row_q8(const struct linear *l, const struct kernels *k, int n, int8_t *row);
+void linear_row_f32(const struct linear *l, int n, float *row);
+
+/* x [m][k] -> acts. `a` has room for m rows (see acts_bytes); f32 only keeps the pointer. */
+void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m,
+                    int n_in);
+/* y [m][ldy]: store, add to what is there, or store activate(y). */
+void linear_apply(const struct linear *l, kin_pool *pool, const struct kernels *k, const struct acts *a,
+                  float *y, int ldy, enum linear_out how, activation act);
+/* acc int32 [m][np] of a q8 product without the epilogue, for one thread (attention, patches). */
+void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels,
+                  int n_panels, int kp, int32_t *acc);
+void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp,
+                      float *acc);
+#endif

@@ -1,0 +1,112 @@
+/* pool: the leader publishes a job by raising `generation`; helpers count themselves in `done`. */
+#include "pool.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#if defined(__wasm__)
+#if defined(__wasm_atomics__)
+static void sleep_while(atomic_uint *word, unsigned seen)
+{
+    __builtin_wasm_memory_atomic_wait32((int *)word, (int)seen, -1);
+}
+static void wake_all(atomic_uint *word) { __builtin_wasm_memory_atomic_notify((int *)word, ~0u); }
+#else /* a build without shared memory has no helpers */
+static void sleep_while(atomic_uint *word, unsigned seen) { (void)word, (void)seen; }
+static void wake_all(atomic_uint *word) { (void)word; }
+#endif
+#else
+#include <sched.h>
+static void sleep_while(atomic_uint *word, unsigned seen)
+{
+    while (atomic_load(word) == seen)
+        sched_yield();
+}
+static void wake_all(atomic_uint *word) { (void)word; }
+#endif
+
+enum { SPINS = 1 << 16 }; /* about 0.1 ms of atomic loads */
+
+struct kin_pool {
+    _Alignas(64) atomic_uint generation; /* odd jobs and even jobs alike: it only has to change */
+    atomic_uint sleepers;
+    _Alignas(64) atomic_uint done;
+    atomic_uint joined; /* helpers that have entered; fewer than n-1 means: work alone */
+    _Alignas(64) atomic_uint stop;
+    int n_threads;
+    pool_fn fn;
+    void *arg;
+    int n;
+};
+
+kin_pool *kin_pool_open(int n_threads)
+{
+    if (n_threads < 1 || n_threads > POOL_MAX_THREADS)
+        return NULL;
+    kin_pool *pool = aligned_alloc(64, align_up(sizeof *pool, 64));
+    if (pool)
+        *pool = (kin_pool){.n_threads = n_threads};
+    return pool;
+}
+
+int pool_threads(const kin_pool *pool) { return pool ? pool->n_threads : 1; }
+
+static void run_share(kin_pool *pool, int thread)
+{
+    int begin = (int)((int64_t)pool->n * thread / pool->n_threads);
+    int end = (int)((int64_t)pool->n * (thread + 1) / pool->n_threads);
+    if (begin < end)
+        pool->fn(pool->arg, begin, end, thread);
+}
+
+static void publish(kin_pool *pool)
+{
+    atomic_fetch_add(&pool->generation, 1);
+    if (atomic_load(&pool->sleepers))
+        wake_all(&pool->generation);
+}
+
+void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
+{
+    if (!pool || n < 2 || atomic_load(&pool->joined) + 1 < (unsigned)pool->n_threads) {
+        if (n > 0)
+            fn(arg, 0, n, 0);
+        return;
+    }
+    pool->fn = fn;
+    pool->arg = arg;
+    pool->n = n;
+    atomic_store(&pool->done, 0);
+    publish(pool);
+    run_share(pool, 0);
+    while (atomic_load(&pool->done) + 1 < (unsigned)pool->n_threads)
+        ;
+}
+
+void kin_pool_help(kin_pool *pool, int i)
+{
+    unsigned seen = atomic_load(&pool->generation);
+    atomic_fetch_add(&pool->joined, 1);
+    for (;;) {
+        unsigned spins = 0;
+        while (atomic_load(&pool->generation) == seen)
+            if (++spins >= SPINS) {
+                atomic_fetch_add(&pool->sleepers, 1);
+                sleep_while(&pool->generation, seen);
+                atomic_fetch_sub(&pool->sleepers, 1);
+            }
+        seen++;
+        if (atomic_load(&pool->stop))
+            return;
+        run_share(pool, i);
+        atomic_fetch_add(&pool->done, 1);
+    }
+}
+
+/* The memory is not freed: a helper may still be reading it on its way out. */
+void kin_pool_close(kin_pool *pool)
+{
+    if (!pool)
+        return;
+    atomic_store(&pool->stop, 1);
+    publish(pool);
+}
