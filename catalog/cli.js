@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+// kin: the command line. This file knows the commands' names, reads their options, turns errors
+// into one sentence and an exit code, and nothing else. A command is one file that exports
+//   usage     its help text
+//   options   what node:util parseArgs needs beyond the options every command takes
+//   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from terminal.js
+// and is imported only when asked for, so `kin serve` never loads an engine.
+// Exit: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
+import { parseArgs } from 'node:util';
+import { commonOptions, readCommon, UsageError } from './options.js';
+import { openTerminal } from './terminal.js';
+
+const commands = {
+  build: ['products in, catalogue out', () => import('./build.js')],
+  search: ['find products by a picture, a text or other products', () => import('./search.js')],
+  embed: ['embeddings of pictures or texts', () => import('./embed.js')],
+  classify: ['which of some labels fits a picture best', () => import('./classify.js')],
+  tokens: ['token ids of a text', () => import('./tokens.js')],
+  preprocess: ['the pixels the model sees, as .npy', () => import('./preprocess.js')],
+  convert: ['a Hugging Face CLIP folder in, a small model folder out', () => import('./convert.js')],
+  inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
+    () => import('./inspect.js')],
+  verify: ['check every byte of a catalogue or a model', () => import('./verify.js')],
+  serve: ['serve a folder on this machine', () => import('./serve.js')],
+  bench: ['milliseconds a picture and a text on this machine', () => import('./bench.js')],
+};
+const later = ['export', 'labels', 'alt', 'model', 'publish', 'report', 'doctor'];
+
+const help = () => `Usage: kin <command> [options]
+
+${Object.entries(commands).map(([name, [what]]) => `  ${name.padEnd(11)} ${what}`).join('\n')}
+
+Every command: --model <folder, URL or name> --threads <n> --variant <name> --json --quiet --help
+Exit code: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
+'kin <command> --help' tells more.
+`;
+
+// parseArgs' own messages are for programmers: say what was wrong and where to look.
+function usageSentence(error, command) {
+  const option = /'(-[^' ]*)/.exec(error.message)?.[1];
+  const see = `see 'kin ${command} --help'`;
+  if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+    return `'kin ${command}' has no option ${option}; ${see}`;
+  if (error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
+    return /does not take an argument/.test(error.message)
+      ? `${option} takes no value; ${see}`
+      : `${option} needs a value (write ${option}=VALUE if it begins with '-'); ${see}`;
+  return `${error.message}; ${see}`;
+}
+
+async function main(argv, io) {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    io.out(help());
+    return name === undefined ? 2 : 0;
+  }
+  if (later.includes(name)) throw new UsageError(`'kin ${name}' comes in a later release`);
+  if (!Object.hasOwn(commands, name))
+    throw new UsageError(`there is no command '${name}'; 'kin help' lists them`);
+  const command = await commands[name][1]();
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: rest, allowPositionals: true, options: { ...commonOptions, ...command.options },
+    });
+  } catch (error) {
+    throw new UsageError(usageSentence(error, name));
+  }
+  if (parsed.values.help) {
+    io.out(command.usage);
+    return 0;
+  }
+  io.quiet = parsed.values.quiet === true;
+  return command.run({ ...parsed, modelOptions: readCommon(parsed.values) }, io);
+}
+
+const io = openTerminal();
+try {
+  process.exitCode = await main(process.argv.slice(2), io);
+} catch (error) {
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+  io.fail(io.signal.aborted ? 'stopped; nothing that was there before has changed' : error);
+} finally {
+  await io.close();
+}

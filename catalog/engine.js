@@ -1,0 +1,38 @@
+// Opens the engine for a command with the options that every command takes.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+// A folder that `kin convert --dtype f32` wrote stays f32 unless another dtype is asked for.
+function folderDtype(model) {
+  try {
+    return JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8')).dtype;
+  } catch {
+    return undefined;
+  }
+}
+
+// `options`: readCommon's. The caller closes what it gets.
+export async function openModel(options, io) {
+  const { load } = await import('../web/index.node.js');
+  const { model, embedded, ...rest } = options;
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(model)) {
+    if (!existsSync(model))
+      throw new Error(embedded ? `the embedded model is not at ${model}: name one with --model`
+        : `there is no model folder ${model}`);
+    if (!statSync(model).isDirectory())
+      throw new Error(`${model} is a file: --model takes the folder that holds config.json`);
+    rest.dtype ??= folderDtype(model);
+  }
+  if (rest.dtype === undefined) delete rest.dtype;
+  return load({ model, ...rest, signal: io.signal });
+}
+
+// Runs `work` with an open model and closes it whatever happens.
+export async function withModel(options, io, work) {
+  const clip = await openModel(options, io);
+  try {
+    return await work(clip);
+  } finally {
+    await clip.close();
+  }
+}

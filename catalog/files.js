@@ -1,0 +1,115 @@
+// Writing without ever losing what was there: a temporary name beside the target, fsync, rename.
+import { createHash, randomBytes } from 'node:crypto';
+import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+const beside = (path) =>
+  join(dirname(path), `.${basename(path)}.kin-${process.pid}-${randomBytes(4).toString('hex')}`);
+
+export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+export async function exists(path) {
+  return lstat(path).then((stat) => stat, (error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    throw error;
+  });
+}
+
+async function syncFolder(path) {
+  if (process.platform === 'win32') return; // a folder cannot be opened there
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+async function writeSynced(path, bytes) {
+  const handle = await open(path, 'wx');
+  try {
+    for (const part of Array.isArray(bytes) ? bytes : [bytes]) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function plain(error, path) {
+  const why = {
+    ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',
+    EPERM: 'not allowed', EROFS: 'the disk is read-only', ENOSPC: 'the disk is full',
+    EISDIR: 'it is a folder',
+  }[error.code];
+  return why ? new Error(`cannot write ${path}: ${why}`) : error;
+}
+
+export async function writeFileSafely(path, bytes) {
+  const target = resolve(path);
+  const temporary = beside(target);
+  try {
+    if ((await exists(target))?.isDirectory())
+      throw new Error(`cannot write ${path}: it is a folder`);
+    await writeSynced(temporary, bytes);
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw plain(error, path);
+  }
+}
+
+// Folders that Kin writes carry a manifest.json naming their files. Only such a folder with
+// nothing else in it, or an empty one, may be replaced.
+export async function checkReplaceable(path, kind) {
+  const stat = await exists(path);
+  if (!stat) return;
+  if (!stat.isDirectory()) throw new Error(`${path} is a file: name another folder with -o`);
+  const there = await readdir(path);
+  if (!there.length) return;
+  let manifest = null;
+  try {
+    manifest = JSON.parse(await readFile(join(path, 'manifest.json'), 'utf8'));
+  } catch { /* no manifest of ours: the sentence below says what to do */ }
+  const ours = manifest?.kind === kind && Array.isArray(manifest.files)
+    ? new Set(['manifest.json', ...manifest.files.map((file) => file.name)]) : new Set();
+  const strange = there.find((name) => !ours.has(name));
+  if (strange !== undefined)
+    throw new Error(`${path} holds '${strange}', which 'kin' did not write there: ` +
+      'name a new folder with -o, or move that away');
+}
+
+// files: [{ name, bytes }]; bytes may be a list of parts. Returns the manifest's `files`.
+export async function writeFolderSafely(path, kind, files, manifest) {
+  const target = resolve(path);
+  await checkReplaceable(target, kind);
+  const temporary = beside(target);
+  const old = beside(target) + '-old';
+  try {
+    await mkdir(temporary);
+    const listed = [];
+    for (const { name, bytes } of files) {
+      const parts = Array.isArray(bytes) ? bytes : [bytes];
+      await writeSynced(join(temporary, name), parts);
+      const hash = createHash('sha256');
+      for (const part of parts) hash.update(part);
+      listed.push({
+        name, bytes: parts.reduce((n, part) => n + Buffer.byteLength(part), 0),
+        sha256: hash.digest('hex'),
+      });
+    }
+    const text = JSON.stringify({ kind, format: 1, ...manifest, files: listed }, null, 2) + '\n';
+    await writeSynced(join(temporary, 'manifest.json'), text);
+    await syncFolder(temporary);
+    const replaces = await exists(target);
+    if (replaces) await rename(target, old);
+    try {
+      await rename(temporary, target);
+    } catch (error) {
+      if (replaces) await rename(old, target);
+      throw error;
+    }
+    await syncFolder(dirname(target));
+    if (replaces) await rm(old, { recursive: true });
+    return listed;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw plain(error, path);
+  }
+}

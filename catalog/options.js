@@ -1,0 +1,79 @@
+// Options that every command takes, and the error for a wrong use of any (exit 2).
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export class UsageError extends Error {}
+
+export const commonOptions = {
+  model: { type: 'string' },
+  dtype: { type: 'string' },
+  threads: { type: 'string' },
+  variant: { type: 'string' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+  help: { type: 'boolean', short: 'h' },
+};
+
+export const commonUsage = `
+  --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name in
+                   models/index.json (default: the embedded kin-small)
+  --dtype <d>      q8 (default) or f32, for a model folder that is not converted
+  --threads <n>    threads for the engine (default: chosen by the engine)
+  --variant <v>    simd, simd-threads, relaxed or relaxed-threads (default: the best that runs)
+  --json           print JSON
+  --quiet, -q      no progress and no notes
+`;
+
+const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
+const models = new URL('../models/', import.meta.url);
+
+export function wholeNumber(text, name, least = 0) {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < least || !Number.isSafeInteger(number))
+    throw new UsageError(`${name} must be a whole number of at least ${least}, not '${text}'`);
+  return number;
+}
+
+export function oneOf(text, name, choices) {
+  if (!choices.includes(text))
+    throw new UsageError(`${name} must be ${choices.join(' or ')}, not '${text}'`);
+  return text;
+}
+
+// A model as typed -> { path, embedded }. Paths and URLs are told from names by / \ or a dot.
+export function findModel(text) {
+  if (text === undefined)
+    return { path: fileURLToPath(new URL('kin-small', models)), embedded: true };
+  if (/[/\\.]/.test(text)) return { path: text, embedded: false };
+  const index = new URL('index.json', models);
+  const names = existsSync(index) ? JSON.parse(readFileSync(index, 'utf8')).models : {};
+  if (!Object.hasOwn(names, text)) {
+    const known = Object.keys(names).join(', ');
+    throw new UsageError(`there is no model named '${text}' (known: ${known}); ` +
+      `write ./${text} for a folder of that name`);
+  }
+  return { path: fileURLToPath(new URL(names[text].folder, models)), embedded: true };
+}
+
+// The part of load()'s options that the command line sets.
+export function readCommon(values) {
+  const { path, embedded } = findModel(values.model);
+  const options = { model: path, embedded };
+  if (values.threads !== undefined) options.threads = wholeNumber(values.threads, '--threads', 1);
+  if (values.variant !== undefined) options.variant = oneOf(values.variant, '--variant', variants);
+  if (values.dtype !== undefined) options.dtype = oneOf(values.dtype, '--dtype', ['q8', 'f32']);
+  if (options.threads > 1 && options.variant && !options.variant.endsWith('-threads'))
+    throw new UsageError(`--variant ${options.variant} has one thread: leave out --threads ` +
+      `${options.threads}, or take --variant ${options.variant}-threads`);
+  return options;
+}
+
+// `x,y,width,height` as fractions of the picture.
+export function readBox(text) {
+  if (text === undefined) return undefined;
+  const [x, y, width, height, ...more] = text.split(',').map(Number);
+  if (more.length || ![x, y, width, height].every(Number.isFinite) || width <= 0 || height <= 0)
+    throw new UsageError(`--box must be x,y,width,height as fractions of the picture, ` +
+      `such as 0.1,0.2,0.5,0.5, not '${text}'`);
+  return { x, y, width, height };
+}

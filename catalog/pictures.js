@@ -1,0 +1,189 @@
+// Picture bytes: from a file inside a folder, from an allowed https host, or from a path that the
+// user typed; and WebP decoded by libwebp's wasm, which the engine does not read itself.
+import { constants } from 'node:fs';
+import { open, readFile, realpath } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { isAbsolute, join, resolve, sep } from 'node:path';
+
+const maxBytes = 64 * 2 ** 20;
+const maxPixels = 24e6;
+const fetchSeconds = 30;
+
+class PictureError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const bad = (code, message) => new PictureError(code, message);
+
+// Reads a regular file; O_NONBLOCK so that a named pipe cannot hold us for ever.
+async function readRegular(path, shown) {
+  let handle;
+  try {
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    const why = { ENOENT: 'there is no such file', ENOTDIR: 'there is no such file',
+      EACCES: 'reading it is not allowed', EISDIR: 'it is a folder',
+      ELOOP: 'its links go in a circle', ENAMETOOLONG: 'its name is too long',
+      ENXIO: 'it is not a regular file' }[error.code] ?? error.code;
+    throw bad('unreadable', `${shown}: ${why}`);
+  }
+  try {
+    const stat = await handle.stat();
+    if (stat.isDirectory()) throw bad('unreadable', `${shown}: it is a folder`);
+    if (!stat.isFile()) throw bad('unreadable', `${shown}: it is not a regular file`);
+    if (stat.size > maxBytes)
+      throw bad('too-large', `${shown}: the file is larger than ${maxBytes / 2 ** 20} MiB`);
+    if (stat.size === 0) throw bad('unsupported-image', `${shown}: the file is empty`);
+    return new Uint8Array(await handle.readFile());
+  } finally {
+    await handle.close();
+  }
+}
+
+// A path out of a products file counts from `root` (a real path) and must stay inside it, links
+// followed. String checks alone do not hold: the real path decides.
+async function readInside(ref, root) {
+  const outside = bad('outside', `${ref}: it lies outside the folder of the products file`);
+  if (ref.includes('\0') || isAbsolute(ref) || /^[a-z]:|^[\\/]/i.test(ref)) throw outside;
+  const inside = (path) => path.startsWith(root.endsWith(sep) ? root : root + sep);
+  const path = resolve(join(root, ref));
+  if (!inside(path)) throw outside; // before touching it: whether it exists is not ours to tell
+  let real;
+  try {
+    real = await realpath(path);
+  } catch {
+    return readRegular(path, ref); // fails and says why
+  }
+  if (!inside(real)) throw outside;
+  return readRegular(real, ref);
+}
+
+async function readBody(response, shown) {
+  const tooLarge = () => bad('too-large', `${shown}: more than ${maxBytes / 2 ** 20} MiB`);
+  if (Number(response.headers.get('content-length')) > maxBytes) throw tooLarge();
+  const parts = [];
+  let n = 0;
+  for await (const part of response.body) {
+    n += part.length;
+    if (n > maxBytes) throw tooLarge();
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+// Every hop of a redirect must be https to an allowed host.
+async function readRemote(ref, hosts, signal) {
+  let url = new URL(ref);
+  for (let hop = 0; hop < 5; hop++) {
+    if (url.protocol !== 'https:') throw bad('refused', `${ref}: only https is fetched`);
+    if (!hosts.has(url.host))
+      throw bad('refused', `${ref}: add --allow-host ${url.host} to fetch from there`);
+    const limit = AbortSignal.timeout(fetchSeconds * 1000);
+    try {
+      const response = await fetch(url, {
+        redirect: 'manual', signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        headers: { accept: 'image/*' },
+      });
+      const location = response.headers.get('location');
+      if (response.status >= 300 && response.status < 400 && location) {
+        await response.body?.cancel();
+        url = new URL(location, url);
+        continue;
+      }
+      if (!response.ok) throw bad('unreadable', `${ref}: the host answered ${response.status}`);
+      return await readBody(response, ref);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof PictureError) throw error;
+      throw bad('unreadable', limit.aborted ? `${ref}: no answer within ${fetchSeconds} seconds`
+        : `${ref}: ${error.cause?.message ?? error.message}`);
+    }
+  }
+  throw bad('unreadable', `${ref}: too many redirects`);
+}
+
+// A picture named in a products file.
+export async function readListed(ref, { root, hosts, signal }) {
+  return /^[a-z][a-z0-9+.-]+:/i.test(ref) ? readRemote(ref, hosts, signal)
+    : readInside(ref, root);
+}
+
+// A picture named on the command line.
+export async function readTyped(path) {
+  if (/^https?:/i.test(path))
+    throw bad('unreadable', `${path}: download it first, this takes a file`);
+  return readRegular(path, path);
+}
+
+/* ---- WebP ---- */
+
+function isWebp(bytes) {
+  const text = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
+  return bytes.length >= 30 && text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
+}
+
+// Width and height out of the first chunk, before any pixel is allocated.
+function webpSize(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u24 = (at) => view.getUint16(at, true) | bytes[at + 2] << 16;
+  const chunk = String.fromCharCode(...bytes.subarray(12, 16));
+  if (chunk === 'VP8X') return { width: u24(24) + 1, height: u24(27) + 1,
+    animated: (bytes[20] & 2) !== 0 };
+  if (chunk === 'VP8L') {
+    const bits = view.getUint32(21, true);
+    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1 };
+  }
+  if (chunk === 'VP8 ')
+    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
+  return null;
+}
+
+let webp = null;
+
+async function loadWebp() {
+  // The decoder hands its pixels over in the browser's own class, which Node lacks.
+  globalThis.ImageData ??= class ImageData {
+    constructor(data, width, height) {
+      Object.assign(this, { data, width, height });
+    }
+  };
+  const { default: decode, init } = await import('@jsquash/webp/decode.js');
+  const bundled = fileURLToPath(new URL('webp_dec.wasm', import.meta.url));
+  const bytes = await readFile(bundled).catch(() => readFile(createRequire(import.meta.url)
+    .resolve('@jsquash/webp/codec/dec/webp_dec.wasm')));
+  await init(await WebAssembly.compile(bytes));
+  return decode;
+}
+
+async function decodeWebp(bytes, shown) {
+  const size = webpSize(bytes);
+  if (!size || !size.width || !size.height)
+    throw bad('bad-image', `${shown}: not a valid WebP picture`);
+  if (size.animated)
+    throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
+  if (size.width * size.height > maxPixels)
+    throw bad('too-large', `${shown}: ${size.width} x ${size.height} pixels are more than ` +
+      `${maxPixels / 1e6} megapixels: make it smaller`);
+  webp ??= loadWebp();
+  const decode = await webp;
+  try {
+    const { data, width, height } = await decode(
+      bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, height };
+  } catch {
+    throw bad('bad-image', `${shown}: not a valid WebP picture, or one that ends early`);
+  }
+}
+
+// Bytes -> { source, decoder }: what the engine takes. JPEG and PNG go to the engine's decoder as
+// they are, and so does all that nobody here reads: the engine's error names the format.
+export async function toSource(bytes, shown) {
+  return isWebp(bytes) ? { source: await decodeWebp(bytes, shown), decoder: 'libwebp' }
+    : { source: bytes, decoder: 'own' };
+}
+
+export const openTyped = async (path) => (await toSource(await readTyped(path), path)).source;

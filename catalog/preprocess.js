@@ -1,0 +1,30 @@
+// kin preprocess: the pixels the image tower sees.
+import { withModel } from './engine.js';
+import { writeFileSafely } from './files.js';
+import { npy } from './npy.js';
+import { commonUsage, oneOf, readBox, UsageError } from './options.js';
+import { openTyped } from './pictures.js';
+
+export const usage = `Usage: kin preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
+
+Writes what the model sees of a picture, upright, cut and resized: uint8, height x width x 3.
+${commonUsage}`;
+
+export const options = {
+  output: { type: 'string', short: 'o' }, box: { type: 'string' }, fit: { type: 'string' },
+};
+
+export async function run({ values, positionals, modelOptions }, io) {
+  if (positionals.length !== 1) throw new UsageError('kin preprocess takes one picture');
+  if (!values.output) throw new UsageError('kin preprocess needs -o FILE.npy');
+  const box = readBox(values.box);
+  const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
+  const source = await openTyped(positionals[0]);
+  await withModel(modelOptions, io, async (clip) => {
+    const { data, width, height } = await clip.preprocess(source, { box, fit, signal: io.signal });
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    await writeFileSafely(values.output, npy(bytes, [height, width, 3]));
+    if (values.json) io.out(JSON.stringify({ width, height, output: values.output }) + '\n');
+  });
+  return 0;
+}

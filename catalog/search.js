@@ -1,0 +1,71 @@
+// kin search: the products nearest to a picture, a text, or other products.
+import { openModel } from './engine.js';
+import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from './options.js';
+import { openTyped } from './pictures.js';
+
+export const usage = `Usage: kin search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
+       [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S]
+
+Prints score, id and title of the nearest products, best first. --like and --unlike may be given
+several times and need no model.
+
+  --box x,y,w,h    a part of the picture, in fractions
+  --fit crop|pad   centre crop (default: as the catalogue was built), or padded to a square
+${commonUsage}`;
+
+export const options = {
+  text: { type: 'string' }, like: { type: 'string', multiple: true },
+  unlike: { type: 'string', multiple: true }, limit: { type: 'string' },
+  offset: { type: 'string' }, filter: { type: 'string' }, 'min-score': { type: 'string' },
+  box: { type: 'string' }, fit: { type: 'string' },
+};
+
+async function readQuery(values, picture) {
+  if (picture !== undefined) {
+    const box = readBox(values.box);
+    const fit = values.fit && oneOf(values.fit, '--fit', ['crop', 'pad']);
+    return { image: await openTyped(picture), ...(box && { box }), ...(fit && { fit }) };
+  }
+  if (values.text !== undefined) return { text: values.text };
+  return { like: values.like ?? [], ...(values.unlike && { unlike: values.unlike }) };
+}
+
+export async function run({ values, positionals, modelOptions }, io) {
+  const [path, picture, ...more] = positionals;
+  const ways = [picture, values.text, values.like ?? values.unlike];
+  if (path === undefined || more.length || ways.filter((way) => way !== undefined).length !== 1)
+    throw new UsageError('kin search takes a catalogue and one of: a picture, --text, --like');
+  const limit = wholeNumber(values.limit ?? '24', '--limit', 1);
+  const offset = wholeNumber(values.offset ?? '0', '--offset');
+  const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score']);
+  if (Number.isNaN(minScore)) throw new UsageError('--min-score must be a number');
+  const query = await readQuery(values, picture);
+  const { openCatalog } = await import('../web/index.node.js');
+  const clip = query.like ? undefined : await openModel(modelOptions, io);
+  try {
+    const catalog = await openCatalog(path, { clip, signal: io.signal });
+    try {
+      const result = await catalog.search(query, {
+        limit, offset, signal: io.signal, ...(values.filter && { filter: values.filter }),
+        ...(minScore !== undefined && { minScore }),
+      });
+      if (values.json) await io.line(result);
+      else await printHits(result, io);
+    } finally {
+      catalog.close();
+    }
+  } finally {
+    await clip?.close();
+  }
+  return 0;
+}
+
+async function printHits({ hits, total }, io) {
+  const width = Math.max(2, ...hits.map((hit) => hit.id.length));
+  // Titles come from a file of anyone's: no control character reaches the terminal.
+  const shown = (text) => text.replace(/\p{C}+/gu, ' ');
+  for (const { id, score, item } of hits)
+    await io.line(`${score.toFixed(4)}  ${shown(id).padEnd(width)}  ${shown(item.title ?? '')}`);
+  io.note(hits.length ? `${hits.length} of ${total} products`
+    : 'no product passes the filter and the limits');
+}

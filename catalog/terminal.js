@@ -1,0 +1,93 @@
+// What a command says and hears: results on standard output, everything else on standard error,
+// progress with rate and time left, and Ctrl-C as an AbortSignal.
+import { once } from 'node:events';
+
+const printable = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+
+function duration(seconds) {
+  const s = Math.max(1, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
+}
+
+export function openTerminal() {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // `kin … | head` closes our output early: that is the reader's choice, not an error.
+  process.stdout.on('error', (error) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const tty = process.stderr.isTTY;
+  let lineOpen = false;
+  const endLine = () => {
+    if (lineOpen) process.stderr.write('\r\x1b[K');
+    lineOpen = false;
+  };
+  const io = {
+    quiet: false,
+    signal: controller.signal,
+    out: (text) => process.stdout.write(text),
+    // For results by the thousand: waits while the reader is slower than we are.
+    async line(value) {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      if (!process.stdout.write(text + '\n')) await once(process.stdout, 'drain');
+    },
+    note(text) {
+      if (io.quiet) return;
+      endLine();
+      process.stderr.write(printable(text) + '\n');
+    },
+    fail(error) {
+      endLine();
+      const text = printable(error?.message ?? String(error));
+      process.stderr.write(`kin: ${text}\n`);
+    },
+    // Silent for the first second; then a line that is rewritten in place, or on a pipe a new
+    // line every ten seconds.
+    progress(what, total) {
+      const start = performance.now();
+      let shown = start + 1000 - (tty ? 100 : 10000);
+      return (done) => {
+        const now = performance.now();
+        if (io.quiet || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
+        shown = now;
+        const rate = done / ((now - start) / 1000);
+        const left = done > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
+        const digits = rate < 10 ? 1 : 0;
+        const text = `${what}: ${done} of ${total}, ${rate.toFixed(digits)} a second${left}`;
+        process.stderr.write(tty ? `\r\x1b[K${text}` : text + '\n');
+        lineOpen = tty;
+      };
+    },
+    async close() {
+      endLine();
+      process.removeListener('SIGINT', stop);
+      process.removeListener('SIGTERM', stop);
+      if (process.stdout.writableLength) await once(process.stdout, 'drain');
+    },
+  };
+  return io;
+}
+
+// One JSON string a line from standard input.
+export async function readTexts() {
+  const chunks = [];
+  for await (const chunk of process.stdin) chunks.push(chunk);
+  const lines = Buffer.concat(chunks).toString('utf8').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  return lines.map((line, i) => {
+    let text;
+    try {
+      text = JSON.parse(line);
+    } catch {
+      text = null;
+    }
+    if (typeof text !== 'string')
+      throw new Error(`line ${i + 1} of the input is not a JSON string, such as "a red shoe"`);
+    return text;
+  });
+}
