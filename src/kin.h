@@ -31,6 +31,9 @@ kin_ctx *kin_open(void);                            /* NULL when memory is short
 void kin_close(kin_ctx *ctx);                       /* NULL allowed */
 const char *kin_error_text(const kin_ctx *ctx);     /* the last error's sentence */
 
+const char *kin_kernel_name(const kin_ctx *ctx);    /* the integer kernels in use, "simd128" … */
+int kin_self_test(void);                            /* 1 if every kernel of this build is exact here */
+
 /* Buffers for the caller's bytes (JavaScript has no other way to bring them in). */
 void *kin_malloc(size_t n);
 void kin_free(void *p);
@@ -44,6 +47,9 @@ kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, 
                           size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
                           const char *tokenizer_config, size_t tokenizer_config_n,
                           const char *special_tokens_map, size_t special_n);
+/* Reads the context length from config.json, so that texts can be tokenized (and cut) without the
+ * text tower's weights. kin_tower_begin(KIN_TEXT) does the same. Default 77. */
+kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n);
 kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n);
 kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n); /* any split of the file */
 kin_status kin_tower_file_end(kin_ctx *ctx);

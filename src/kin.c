@@ -1,0 +1,442 @@
+/* kin: the public functions; checks arguments, calls the modules, keeps the error text. [level 6] */
+#include "kin.h"
+#include "image.h"
+#include "load.h"
+#include "preprocess.h"
+#include "tokenize.h"
+#include <stdlib.h>
+
+struct side { /* one tower of a context */
+    struct tower tower;
+    bool loaded;
+    char id[65];
+};
+
+struct kin_ctx {
+    kin_error error;
+    const struct kernels *kernels;
+    kin_pool *pool;
+    struct preprocess preprocess;
+    bool has_preprocess;
+    tokenizer *tokenizer;
+    struct side sides[2];
+    struct loader loader;
+    int loading; /* tower being loaded, or -1 */
+    kin_picture picture;
+    uint8_t *prepared;
+    int prepared_w, prepared_h;
+    bool is_prepared;
+    int32_t *ids;
+    int context, ids_room, n_ids;
+    int running;  /* tower of the run in progress, or -1 */
+    int embedded; /* tower whose embedding is ready, or -1 */
+    struct json_out text; /* last JSON handed out */
+};
+
+kin_ctx *kin_open(void)
+{
+    kin_ctx *ctx = calloc(1, sizeof *ctx);
+    if (!ctx)
+        return NULL;
+    ctx->kernels = kernels_choose();
+    ctx->context = 77;
+    ctx->loading = ctx->running = ctx->embedded = -1;
+    json_out_init(&ctx->text);
+    return ctx;
+}
+
+static void unload(struct side *s)
+{
+    tower_close(&s->tower);
+    s->loaded = false;
+    s->id[0] = 0;
+}
+
+void kin_close(kin_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    loader_end(&ctx->loader);
+    unload(&ctx->sides[0]), unload(&ctx->sides[1]);
+    tokenizer_close(ctx->tokenizer);
+    image_free(&ctx->picture);
+    json_out_free(&ctx->text);
+    free(ctx->prepared), free(ctx->ids), free(ctx);
+}
+
+const char *kin_error_text(const kin_ctx *ctx) { return ctx->error.text; }
+const char *kin_kernel_name(const kin_ctx *ctx) { return ctx->kernels->name; }
+int kin_self_test(void)
+{
+    for (const struct kernels *const *k = kernels_all; *k; k++)
+        if (!kernels_agree(*k))
+            return 0;
+    return 1;
+}
+void *kin_malloc(size_t n) { return malloc(n); }
+void kin_free(void *p) { free(p); }
+void kin_use_pool(kin_ctx *ctx, kin_pool *pool) { ctx->pool = pool; }
+
+/* ---- model --------------------------------------------------------------------------------- */
+
+kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
+{
+    TRY(preprocess_read(json, n, &ctx->preprocess, &ctx->error));
+    ctx->has_preprocess = true;
+    return KIN_OK;
+}
+
+kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt,
+                          size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
+                          const char *tokenizer_config, size_t tokenizer_config_n,
+                          const char *special_tokens_map, size_t special_n)
+{
+    tokenizer *t = NULL;
+    TRY(tokenizer_open(vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, tokenizer_config,
+                       tokenizer_config_n, special_tokens_map, special_n, &t, &ctx->error));
+    tokenizer_close(ctx->tokenizer);
+    ctx->tokenizer = t;
+    return KIN_OK;
+}
+
+kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n)
+{
+    json config;
+    TRY(json_open(config_json, n, "config.json", &config, &ctx->error));
+    return tower_text_context(config, &ctx->context, &ctx->error);
+}
+
+static kin_status stop_loading(kin_ctx *ctx, kin_status status)
+{
+    if (status != KIN_OK && ctx->loading >= 0) {
+        loader_end(&ctx->loader);
+        unload(&ctx->sides[ctx->loading]);
+        ctx->loading = -1;
+    }
+    return status;
+}
+
+kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n)
+{
+    json config;
+    stop_loading(ctx, KIN_MORE);
+    if ((tower != KIN_IMAGE && tower != KIN_TEXT) || (dtype != KIN_F32 && dtype != KIN_Q8))
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "A tower is 'image' or 'text' and a dtype 'q8' or 'f32'.");
+    if (tower == KIN_IMAGE ? !ctx->has_preprocess : !ctx->tokenizer)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
+                        "Load the preprocessing or the vocabulary before its tower.");
+    TRY(json_open(config_json, n, "config.json", &config, &ctx->error));
+    struct side *s = &ctx->sides[tower];
+    unload(s);
+    ctx->running = ctx->embedded = -1;
+    TRY(tower_open(&s->tower, tower, dtype == KIN_Q8, config, &ctx->error));
+    if (tower == KIN_TEXT) {
+        ctx->context = s->tower.context;
+        ctx->n_ids = 0;
+    }
+    ctx->loading = tower;
+    loader_begin(&ctx->loader, &s->tower, ctx->kernels);
+    return KIN_OK;
+}
+
+static kin_status not_loading(kin_ctx *ctx)
+{
+    return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "No tower is being loaded; call kin_tower_begin first.");
+}
+
+kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n)
+{
+    if (ctx->loading < 0)
+        return not_loading(ctx);
+    return stop_loading(ctx, loader_feed(&ctx->loader, bytes, n, &ctx->error));
+}
+
+kin_status kin_tower_file_end(kin_ctx *ctx)
+{
+    if (ctx->loading < 0)
+        return not_loading(ctx);
+    return stop_loading(ctx, loader_file_end(&ctx->loader, &ctx->error));
+}
+
+static kin_status identify(kin_ctx *ctx, struct side *s)
+{
+    if (s->tower.kind == TOWER_IMAGE)
+        return model_id(&s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical),
+                        s->id, &ctx->error);
+    size_t n = tokenizer_canonical_json(ctx->tokenizer, s->tower.context, NULL, 0);
+    char *json = malloc(n ? n : 1);
+    if (!json)
+        return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
+    tokenizer_canonical_json(ctx->tokenizer, s->tower.context, json, n);
+    kin_status status = model_id(&s->tower, ctx->kernels, json, n, s->id, &ctx->error);
+    free(json);
+    return status;
+}
+
+static kin_status finish(kin_ctx *ctx, struct side *s)
+{
+    struct tower *t = &s->tower;
+    if (t->kind == TOWER_IMAGE) {
+        const resize_rule *rule = &ctx->preprocess.rule;
+        memcpy(t->mean, ctx->preprocess.mean, sizeof t->mean);
+        memcpy(t->std, ctx->preprocess.std, sizeof t->std);
+        t->rescale = ctx->preprocess.rescale;
+        int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
+        if (h != t->image_size || w != t->image_size)
+            return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
+                            "preprocessor_config.json makes pictures of %dx%d, but config.json wants %dx%d.", w, h,
+                            t->image_size, t->image_size);
+    }
+    TRY(tower_finish(t, ctx->kernels, &ctx->error));
+    return identify(ctx, s);
+}
+
+kin_status kin_tower_end(kin_ctx *ctx)
+{
+    if (ctx->loading < 0)
+        return not_loading(ctx);
+    struct side *s = &ctx->sides[ctx->loading];
+    TRY(stop_loading(ctx, finish(ctx, s)));
+    loader_end(&ctx->loader);
+    s->loaded = true;
+    ctx->loading = -1;
+    return KIN_OK;
+}
+
+int kin_dim(const kin_ctx *ctx, int tower)
+{
+    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower.dim : 0;
+}
+
+static void member(struct json_out *o, const char *key, uint64_t value)
+{
+    json_out_raw(o, key);
+    json_out_u64(o, value);
+}
+
+static void describe(struct json_out *o, const kin_ctx *ctx, const struct side *s)
+{
+    const struct tower *t = &s->tower;
+    if (!s->loaded) {
+        json_out_raw(o, "null");
+        return;
+    }
+    member(o, "{\"dim\":", (uint64_t)t->dim);
+    member(o, ",\"width\":", (uint64_t)t->shape.channels);
+    member(o, ",\"layers\":", (uint64_t)t->layers);
+    member(o, ",\"heads\":", (uint64_t)t->shape.heads);
+    json_out_raw(o, t->shape.q8 ? ",\"dtype\":\"q8\"" : ",\"dtype\":\"f32\"");
+    if (t->kind == TOWER_IMAGE) {
+        member(o, ",\"imageSize\":", (uint64_t)t->image_size);
+        member(o, ",\"patch\":", (uint64_t)t->patch);
+        json_out_raw(o, ",\"preprocess\":");
+        json_out_string(o, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical));
+    } else {
+        member(o, ",\"context\":", (uint64_t)t->context);
+        member(o, ",\"vocab\":", (uint64_t)t->vocab);
+    }
+    json_out_raw(o, ",\"logitScale\":");
+    json_out_number(o, (double)t->logit_scale);
+    json_out_raw(o, ",\"id\":\"");
+    json_out_raw(o, s->id);
+    json_out_raw(o, "\"}");
+}
+
+/* A fresh JSON text in the context, replacing the last one. */
+static struct json_out *fresh(kin_ctx *ctx)
+{
+    json_out_free(&ctx->text);
+    json_out_init(&ctx->text);
+    return &ctx->text;
+}
+
+static const char *text_of(struct json_out *o)
+{
+    static const char short_of_memory[] = "null";
+    json_out_rawn(o, "", 1); /* the NUL */
+    return o->failed ? short_of_memory : o->text;
+}
+
+const char *kin_info(kin_ctx *ctx)
+{
+    struct json_out *o = fresh(ctx);
+    member(o, "{\"numerics\":", KIN_NUMERICS);
+    json_out_raw(o, ",\"kernels\":\"");
+    json_out_raw(o, ctx->kernels->name);
+    json_out_raw(o, "\",\"image\":");
+    describe(o, ctx, &ctx->sides[KIN_IMAGE]);
+    json_out_raw(o, ",\"text\":");
+    describe(o, ctx, &ctx->sides[KIN_TEXT]);
+    json_out_raw(o, "}");
+    return text_of(o);
+}
+
+static const struct slot *export_slot(const kin_ctx *ctx, int tower, int i)
+{
+    if (tower < 0 || tower > 1 || !ctx->sides[tower].loaded || i < 0 || i >= ctx->sides[tower].tower.n_slots)
+        return NULL;
+    return &ctx->sides[tower].tower.slots[i];
+}
+
+static uint64_t slot_bytes(const struct tower *t, const struct slot *s)
+{
+    const char *dtype = slot_dtype(t, s);
+    return slot_rows(s) * slot_row_values(s) * (dtype[0] == 'I' ? 1 : dtype[1] == '1' ? 2 : 4);
+}
+
+int kin_export_count(kin_ctx *ctx, int tower)
+{
+    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower.n_slots : 0;
+}
+
+const char *kin_export_tensor(kin_ctx *ctx, int tower, int i)
+{
+    const struct slot *s = export_slot(ctx, tower, i);
+    struct json_out *o = fresh(ctx);
+    if (!s) {
+        json_out_raw(o, "null");
+        return text_of(o);
+    }
+    json_out_raw(o, "{\"name\":");
+    json_out_string(o, s->name, strlen(s->name));
+    json_out_raw(o, ",\"dtype\":\"");
+    json_out_raw(o, slot_dtype(&ctx->sides[tower].tower, s));
+    json_out_raw(o, "\",\"shape\":[");
+    for (uint32_t d = 0; d < s->rank; d++)
+        member(o, d ? "," : "", s->shape[d]);
+    member(o, "],\"bytes\":", slot_bytes(&ctx->sides[tower].tower, s));
+    json_out_raw(o, "}");
+    return text_of(o);
+}
+
+kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out)
+{
+    const struct slot *s = export_slot(ctx, tower, i);
+    if (!s)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no such tensor to export.");
+    const struct tower *t = &ctx->sides[tower].tower;
+    size_t row = (size_t)(slot_bytes(t, s) / slot_rows(s));
+    for (uint64_t r = 0; r < slot_rows(s); r++)
+        slot_row(t, s, ctx->kernels, r, out + r * row);
+    return KIN_OK;
+}
+
+/* ---- pictures ------------------------------------------------------------------------------ */
+
+static kin_status hold(kin_ctx *ctx, kin_picture fresh_picture)
+{
+    image_free(&ctx->picture);
+    ctx->picture = fresh_picture;
+    ctx->is_prepared = false;
+    return KIN_OK;
+}
+
+kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n)
+{
+    kin_picture p = {0};
+    hold(ctx, p); /* the old picture goes first: two large ones need not fit */
+    TRY(image_decode(bytes, n, &p, &ctx->error));
+    return hold(ctx, p);
+}
+
+kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels)
+{
+    kin_picture p = {0};
+    hold(ctx, p);
+    TRY(image_from_raw(pixels, width, height, channels, &p, &ctx->error));
+    return hold(ctx, p);
+}
+
+int kin_image_width(const kin_ctx *ctx) { return ctx->picture.width; }
+int kin_image_height(const kin_ctx *ctx) { return ctx->picture.height; }
+const uint8_t *kin_image_pixels(const kin_ctx *ctx) { return ctx->picture.rgb; }
+const char *kin_image_format(const uint8_t *bytes, size_t n) { return image_format(bytes, n); }
+
+kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, double height, int fit)
+{
+    const resize_rule *rule = &ctx->preprocess.rule;
+    int w, h;
+    ctx->is_prepared = false;
+    if (!ctx->picture.rgb)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no picture to prepare; decode one first.");
+    if (!ctx->has_preprocess)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no preprocessing; load a model first.");
+    TRY(resize_output_size(&ctx->picture, x, y, width, height, fit == KIN_PAD, rule, &w, &h, &ctx->error));
+    uint8_t *out = realloc(ctx->prepared, (size_t)w * (size_t)h * 3);
+    if (!out)
+        return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
+    ctx->prepared = out;
+    TRY(resize_prepare(&ctx->picture, x, y, width, height, fit == KIN_PAD, rule, out, &ctx->error));
+    ctx->prepared_w = w;
+    ctx->prepared_h = h;
+    ctx->is_prepared = true;
+    return KIN_OK;
+}
+
+int kin_prepared_width(const kin_ctx *ctx) { return ctx->is_prepared ? ctx->prepared_w : 0; }
+int kin_prepared_height(const kin_ctx *ctx) { return ctx->is_prepared ? ctx->prepared_h : 0; }
+const uint8_t *kin_prepared(const kin_ctx *ctx) { return ctx->prepared; }
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+kin_status kin_tokenize(kin_ctx *ctx, const char *utf8, size_t n)
+{
+    int context = ctx->context;
+    ctx->n_ids = 0;
+    if (!ctx->tokenizer)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no vocabulary; load the text tower first.");
+    if (context > ctx->ids_room) {
+        int32_t *ids = realloc(ctx->ids, (size_t)context * sizeof *ids);
+        if (!ids)
+            return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory for the tokens of a text.");
+        ctx->ids = ids;
+        ctx->ids_room = context;
+    }
+    return tokenizer_encode(ctx->tokenizer, utf8, n, context, ctx->ids, &ctx->n_ids, &ctx->error);
+}
+
+int kin_token_count(const kin_ctx *ctx) { return ctx->n_ids; }
+const int32_t *kin_tokens(const kin_ctx *ctx) { return ctx->ids; }
+
+/* ---- encoding ------------------------------------------------------------------------------ */
+
+kin_status kin_image_begin(kin_ctx *ctx)
+{
+    struct side *s = &ctx->sides[KIN_IMAGE];
+    ctx->running = ctx->embedded = -1;
+    if (!s->loaded || !ctx->is_prepared)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
+                        "Load the image tower and prepare a picture before embedding it.");
+    TRY(tower_begin_image(&s->tower, ctx->pool, &ctx->error));
+    ctx->running = KIN_IMAGE;
+    return KIN_OK;
+}
+
+kin_status kin_text_begin(kin_ctx *ctx)
+{
+    struct side *s = &ctx->sides[KIN_TEXT];
+    ctx->running = ctx->embedded = -1;
+    if (!s->loaded || !ctx->n_ids)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower and tokenize a text before embedding it.");
+    TRY(tower_begin_text(&s->tower, ctx->pool, ctx->ids, ctx->n_ids, &ctx->error));
+    ctx->running = KIN_TEXT;
+    return KIN_OK;
+}
+
+kin_status kin_step(kin_ctx *ctx)
+{
+    if (ctx->running < 0)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Nothing is being embedded.");
+    kin_status status = tower_step(&ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared,
+                                   ctx->ids, &ctx->error);
+    if (status != KIN_MORE) {
+        ctx->embedded = status == KIN_OK ? ctx->running : -1;
+        ctx->running = -1;
+    }
+    return status;
+}
+
+const float *kin_embedding(const kin_ctx *ctx)
+{
+    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower.embedding;
+}

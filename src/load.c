@@ -1,0 +1,279 @@
+/* load: a small state machine over one file after another. */
+#include "load.h"
+#include "quant.h"
+#include <stdlib.h>
+
+void loader_begin(struct loader *l, struct tower *tower, const struct kernels *k)
+{
+    *l = (struct loader){.tower = tower, .kernels = k, .head_need = 8};
+}
+
+void loader_end(struct loader *l)
+{
+    free(l->head), free(l->body);
+    if (l->opened)
+        tensor_file_close(&l->file);
+    l->head = l->body = NULL;
+    l->opened = false;
+}
+
+static bool ends_with(const tensor *t, const char *tail)
+{
+    size_t n = strlen(tail);
+    return t->name_len >= n && !memcmp(t->name + t->name_len - n, tail, n);
+}
+
+static bool starts_with(const tensor *t, const char *head)
+{
+    size_t n = strlen(head);
+    return t->name_len >= n && !memcmp(t->name, head, n);
+}
+
+/* Cuts "@<digits>" off a name. False where there is none. */
+static bool split_part(const tensor *t, size_t *name_n, uint64_t *first)
+{
+    size_t at = t->name_len;
+    uint64_t value = 0, unit = 1;
+    while (at > 0 && t->name[at - 1] >= '0' && t->name[at - 1] <= '9' && t->name_len - at < 10) {
+        value += unit * (uint64_t)(t->name[--at] - '0');
+        unit *= 10;
+    }
+    if (at == t->name_len || at == 0 || t->name[at - 1] != '@')
+        return false;
+    *name_n = at - 1;
+    *first = value;
+    return true;
+}
+
+/* Finds what tensor t is for: a slot and its first row, or NULL for one to skip. */
+static kin_status match(struct loader *l, const tensor *t, struct slot **out, uint64_t *first, kin_error *err)
+{
+    bool image = l->tower->kind == TOWER_IMAGE;
+    size_t name_n = t->name_len;
+    bool part = split_part(t, &name_n, first);
+    if (!part)
+        *first = 0;
+    struct slot *s = tower_slot(l->tower, t->name, name_n);
+    *out = NULL;
+    if (!s) {
+        if (ends_with(t, ".position_ids") || starts_with(t, "kin.") ||
+            starts_with(t, image ? "text_model." : "vision_model.") ||
+            starts_with(t, image ? "text_projection." : "visual_projection."))
+            return KIN_OK;
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "The model file has a tensor %.*s that a CLIP model of this config.json does not; "
+                        "check that the files belong together.",
+                        (int)t->name_len, t->name);
+    }
+    uint64_t rows = slot_rows(s), n = part ? t->shape[0] : rows;
+    bool shape = t->rank == s->rank || (s->rank == 0 && t->rank == 1);
+    for (uint32_t i = 0; i < t->rank && shape; i++)
+        shape = t->shape[i] == (part && i == 0 ? n : s->shape[i]);
+    if (part && (t->rank < 2 || n == 0 || n > rows || *first > rows - n))
+        shape = false;
+    if (!shape)
+        return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s does not have the shape that config.json asks for.",
+                        (int)t->name_len, t->name);
+    if (*first != s->rows_done || (part && s->role == SLOT_LINEAR && *first % PANEL))
+        return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s comes twice, or its parts are out of order.",
+                        (int)t->name_len, t->name);
+    bool weight = s->role == SLOT_LINEAR || s->role == SLOT_TOKEN;
+    bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16;
+    if (t->dtype == DT_I8 && weight) {
+        if (!l->tower->shape.q8)
+            return kin_fail(err, KIN_UNSUPPORTED,
+                            "This model is stored as q8; load it with dtype 'q8', or convert the original "
+                            "with --dtype f32.");
+        if (!l->converted)
+            return kin_fail(err, KIN_NOT_A_MODEL,
+                            "Tensor %.*s is I8 but the file does not say kin.weights = s7q128.",
+                            (int)t->name_len, t->name);
+    } else if (!floats || (weight && l->converted)) {
+        return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s has dtype %s, which this reader does not take there.",
+                        (int)t->name_len, t->name, tensor_dtype_name(t->dtype));
+    }
+    *out = s;
+    return KIN_OK;
+}
+
+static float value_at(const uint8_t *body, tensor_dtype dtype, size_t i)
+{
+    uint16_t half;
+    float f;
+    if (dtype == DT_F32) {
+        memcpy(&f, body + 4 * i, 4);
+        return f;
+    }
+    memcpy(&half, body + 2 * i, 2);
+    return dtype == DT_F16 ? f16_to_float(half) : bf16_to_float(half);
+}
+
+/* Hands a whole tensor to the tower; 16-bit floats in runs of 8 rows, so that no second copy of a
+ * large tensor is needed. */
+static kin_status take(struct loader *l, const tensor *t, kin_error *err)
+{
+    struct slot *s = l->slot;
+    uint64_t width = slot_row_values(s), rows = (t->end - t->begin) / tensor_dtype_size(t->dtype) / width;
+    if (t->dtype == DT_I8)
+        return tower_set_q8(l->tower, s, l->kernels, l->first_row, rows, (const int8_t *)l->body, err);
+    if (t->dtype == DT_F32)
+        return tower_set_f32(l->tower, s, l->kernels, l->first_row, rows, (const float *)l->body, err);
+    float *some = malloc((size_t)(PANEL * width) * sizeof *some);
+    if (!some)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read %s.", s->name);
+    kin_status status = KIN_OK;
+    for (uint64_t r = 0; r < rows && status == KIN_OK; r += PANEL) {
+        uint64_t n = rows - r < PANEL ? rows - r : PANEL;
+        for (size_t i = 0; i < n * width; i++)
+            some[i] = value_at(l->body, t->dtype, (size_t)(r * width) + i);
+        status = tower_set_f32(l->tower, s, l->kernels, l->first_row + r, n, some, err);
+    }
+    free(some);
+    return status;
+}
+
+static kin_status open_file(struct loader *l, kin_error *err)
+{
+    TRY(tensor_file_open(l->head, l->head_n, UINT64_MAX, KIN_NOT_A_MODEL, "The model file", &l->file, err));
+    free(l->head);
+    l->head = NULL;
+    l->opened = true;
+    l->next = 0;
+    json weights = json_get(l->file.metadata, "kin.weights");
+    l->converted = json_equals(weights, "s7q128");
+    if (weights.type == JSON_STRING && !l->converted)
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "The model's weights are of a kind this release does not know; update Kin.");
+    return KIN_OK;
+}
+
+static kin_status feed_head(struct loader *l, const uint8_t **bytes, size_t *n, kin_error *err)
+{
+    while (!l->opened) {
+        size_t take_n = l->head_need - l->head_n < *n ? l->head_need - l->head_n : *n;
+        if (!l->head && !(l->head = malloc(8)))
+            return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read the model.");
+        memcpy(l->head + l->head_n, *bytes, take_n);
+        l->head_n += take_n, l->at += take_n, *bytes += take_n, *n -= take_n;
+        if (l->head_n < l->head_need)
+            return KIN_OK;
+        if (l->head_need == 8) {
+            uint64_t header;
+            memcpy(&header, l->head, 8);
+            if (l->head[0] == '<')
+                return kin_fail(err, KIN_NOT_A_MODEL, "The server sent a web page in place of the model file.");
+            if (header < 2 || header > TENSOR_HEADER_MAX)
+                return kin_fail(err, KIN_NOT_A_MODEL, "The model file is not safetensors: its header length is wrong.");
+            l->head_need = 8 + (size_t)header;
+            uint8_t *grown = realloc(l->head, l->head_need);
+            if (!grown)
+                return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read the model's header.");
+            l->head = grown;
+        } else {
+            TRY(open_file(l, err));
+        }
+    }
+    return KIN_OK;
+}
+
+kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_error *err)
+{
+    TRY(feed_head(l, &bytes, &n, err));
+    while (l->opened && l->next < l->file.n) {
+        const tensor *t = &l->file.tensors[l->next];
+        if (l->at == t->begin && !l->slot) {
+            TRY(match(l, t, &l->slot, &l->first_row, err));
+            if (l->slot && !(l->body = malloc((size_t)(t->end - t->begin))))
+                return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", l->slot->name);
+        }
+        uint64_t left = t->end - l->at;
+        size_t some = left < n ? (size_t)left : n;
+        if (l->body)
+            memcpy(l->body + (l->at - t->begin), bytes, some);
+        l->at += some, bytes += some, n -= some;
+        if (l->at < t->end)
+            return KIN_OK;
+        if (l->body)
+            TRY(take(l, t, err));
+        free(l->body);
+        l->body = NULL;
+        l->slot = NULL;
+        l->next++;
+    }
+    if (n)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The model file goes on after its last tensor; it is damaged.");
+    return KIN_OK;
+}
+
+kin_status loader_file_end(struct loader *l, kin_error *err)
+{
+    bool whole = l->opened && l->next == l->file.n;
+    loader_end(l);
+    loader_begin(l, l->tower, l->kernels);
+    return whole ? KIN_OK
+                 : kin_fail(err, KIN_NOT_A_MODEL, "The model file ended early; fetch it again.");
+}
+
+static void hash_number(struct sha256 *h, uint64_t value)
+{
+    char digits[20];
+    size_t n = 0;
+    do
+        digits[sizeof digits - ++n] = (char)('0' + value % 10);
+    while (value /= 10);
+    sha256_update(h, digits + sizeof digits - n, n);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const struct slot *const *)a)->name, (*(const struct slot *const *)b)->name);
+}
+
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n,
+                    char hex[65], kin_error *err)
+{
+    size_t widest = 0;
+    const struct slot **order = malloc((size_t)t->n_slots * sizeof *order);
+    for (int i = 0; i < t->n_slots; i++)
+        if (slot_row_values(&t->slots[i]) > widest)
+            widest = (size_t)slot_row_values(&t->slots[i]);
+    uint8_t *row = malloc(widest * sizeof(float));
+    if (!order || !row) {
+        free(order), free(row);
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
+    }
+    struct sha256 h;
+    sha256_init(&h);
+    for (int i = 0; i < t->n_slots; i++)
+        order[i] = &t->slots[i];
+    qsort(order, (size_t)t->n_slots, sizeof *order, by_name);
+    for (int i = 0; i < t->n_slots; i++) {
+        const struct slot *s = order[i];
+        const char *dtype = slot_dtype(t, s);
+        size_t size = dtype[0] == 'I' ? 1 : dtype[1] == '1' ? 2 : 4;
+        sha256_update(&h, s->name, strlen(s->name));
+        sha256_update(&h, "\n", 1);
+        sha256_update(&h, dtype, strlen(dtype));
+        sha256_update(&h, "\n", 1);
+        for (uint32_t d = 0; d < s->rank; d++) {
+            if (d)
+                sha256_update(&h, ",", 1);
+            hash_number(&h, s->shape[d]);
+        }
+        sha256_update(&h, "\n", 1);
+        for (uint64_t r = 0; r < slot_rows(s); r++) {
+            slot_row(t, s, k, r, row);
+            sha256_update(&h, row, (size_t)slot_row_values(s) * size);
+        }
+    }
+    sha256_update(&h, json, n);
+    uint8_t digest[32];
+    sha256_final(&h, digest);
+    for (int i = 0; i < 32; i++) {
+        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    hex[64] = 0;
+    free(order), free(row);
+    return KIN_OK;
+}

@@ -1,0 +1,37 @@
+/* load: the bytes of a model's safetensors files, arriving in any split, into a tower. [level 5]
+ *
+ * Per file: 8 bytes length, header, tensors in file order. A tensor is collected whole, checked
+ * against the tower's list (name, dtype, shape) before its buffer is taken, then converted and
+ * packed, so at most one tensor exists twice. Names: Hugging Face's; `<name>@<first row>` is a
+ * part of a split tensor, parts ascending. The other tower's tensors and `*.position_ids` are
+ * skipped, "kin.*" ignored, anything else refused by name. */
+#ifndef KIN_LOAD_H
+#define KIN_LOAD_H
+#include "sha256.h"
+#include "tensors.h"
+#include "tower.h"
+
+struct loader {
+    struct tower *tower;
+    const struct kernels *kernels;
+    uint8_t *head; /* length and header while they arrive; then NULL */
+    size_t head_n, head_need;
+    tensor_file file;
+    bool opened, converted; /* header read; file says kin.weights = s7q128 */
+    uint32_t next;          /* index into file.tensors */
+    uint64_t at;            /* position in the file */
+    uint8_t *body;          /* the tensor being collected, NULL while one is skipped */
+    struct slot *slot;
+    uint64_t first_row;
+};
+
+void loader_begin(struct loader *l, struct tower *tower, const struct kernels *k);
+kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_error *err);
+kin_status loader_file_end(struct loader *l, kin_error *err);
+void loader_end(struct loader *l); /* frees what is left; may be called at any time */
+
+/* Model id: SHA-256 over the tower's canonical tensors in order of their names' bytes (each: name,
+ * newline, dtype, newline, shape joined by commas, newline, bytes), then canonical JSON. */
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n,
+                    char hex[65], kin_error *err);
+#endif

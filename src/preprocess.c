@@ -1,0 +1,147 @@
+/* preprocess: reads the keys one by one and writes them back in sorted order. */
+#include "preprocess.h"
+#include <string.h>
+
+static kin_status side(json value, int *out, kin_error *err)
+{
+    uint64_t n;
+    if (!json_u64(value, &n) || n < 1 || n > 4096)
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "preprocessor_config.json: a size is not a whole number from 1 to 4096.");
+    *out = (int)n;
+    return KIN_OK;
+}
+
+static bool flag(json config, const char *key)
+{
+    return json_get(config, key).type != JSON_FALSE; /* every switch that counts is on by default */
+}
+
+static kin_status three(json config, const char *key, const double otherwise[3], double out[3], kin_error *err)
+{
+    json list = json_get(config, key);
+    memcpy(out, otherwise, 3 * sizeof *out);
+    if (list.type <= JSON_NULL)
+        return KIN_OK;
+    int i = 0;
+    for (json it = json_first(list); it.type; it = json_next(list, it), i++)
+        if (i > 2 || !json_number(it, &out[i]) || !(out[i] > -1e6 && out[i] < 1e6))
+            i = 9;
+    if (i != 3)
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a list of three numbers.", key);
+    return KIN_OK;
+}
+
+static void pair(struct json_out *o, int height, int width)
+{
+    json_out_raw(o, "{\"height\":");
+    json_out_u64(o, (uint64_t)height);
+    json_out_raw(o, ",\"width\":");
+    json_out_u64(o, (uint64_t)width);
+    json_out_raw(o, "}");
+}
+
+static void triple(struct json_out *o, const char *key, const double v[3])
+{
+    json_out_raw(o, key);
+    for (int i = 0; i < 3; i++) {
+        json_out_raw(o, i ? "," : "[");
+        json_out_number(o, v[i]);
+    }
+    json_out_raw(o, "]");
+}
+
+kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err)
+{
+    static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
+    static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
+    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    double mean[3], std[3], rescale = 1.0 / 255;
+    struct preprocess p = {0};
+    json config;
+    TRY(json_open(text, n, "preprocessor_config.json", &config, err));
+    if (json_get(config, "image_processor").type == JSON_OBJECT)
+        config = json_get(config, "image_processor");
+    if (config.type != JSON_OBJECT)
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json is not a JSON object.");
+
+    resize_rule *rule = &p.rule;
+    rule->resize_on = flag(config, "do_resize");
+    rule->crop_on = flag(config, "do_center_crop");
+    bool do_rescale = flag(config, "do_rescale"), do_normalize = flag(config, "do_normalize");
+    json size = json_get(config, "size"), edge = json_get(size, "shortest_edge");
+    rule->shortest_edge = 224;
+    if (size.type == JSON_NUMBER) {
+        TRY(side(size, &rule->shortest_edge, err));
+    } else if (edge.type > JSON_NULL) {
+        TRY(side(edge, &rule->shortest_edge, err));
+    } else if (size.type == JSON_OBJECT) {
+        rule->shortest_edge = 0;
+        TRY(side(json_get(size, "height"), &rule->fixed_h, err));
+        TRY(side(json_get(size, "width"), &rule->fixed_w, err));
+    }
+    json crop = json_get(config, "crop_size");
+    rule->crop_h = rule->crop_w = 224;
+    if (crop.type == JSON_NUMBER) {
+        TRY(side(crop, &rule->crop_h, err));
+        rule->crop_w = rule->crop_h;
+    } else if (crop.type == JSON_OBJECT) {
+        TRY(side(json_get(crop, "height"), &rule->crop_h, err));
+        TRY(side(json_get(crop, "width"), &rule->crop_w, err));
+    }
+    uint64_t resample = 3;
+    json given = json_get(config, "resample");
+    if (given.type > JSON_NULL && (!json_u64(given, &resample) || (resample != 2 && resample != 3)))
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "preprocessor_config.json: resample must be 3 (bicubic) or 2 (bilinear).");
+    rule->resample = (int)resample;
+    given = json_get(config, "rescale_factor");
+    if (given.type > JSON_NULL && (!json_number(given, &rescale) || !(rescale > 0 && rescale < 1e6)))
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: rescale_factor is not a positive number.");
+    TRY(three(config, "image_mean", clip_mean, mean, err));
+    TRY(three(config, "image_std", clip_std, std, err));
+    if (!do_rescale)
+        rescale = 1;
+    if (!do_normalize)
+        memcpy(mean, zero, sizeof mean), memcpy(std, one, sizeof std);
+    for (int i = 0; i < 3; i++) {
+        if (!(std[i] > 1e-6))
+            return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: image_std must be positive.");
+        p.mean[i] = (float)mean[i];
+        p.std[i] = (float)std[i];
+    }
+    p.rescale = (float)rescale;
+
+    struct json_out o;
+    json_out_init(&o);
+    json_out_raw(&o, "{\"crop_size\":");
+    if (rule->crop_on)
+        pair(&o, rule->crop_h, rule->crop_w);
+    else
+        json_out_raw(&o, "null");
+    triple(&o, ",\"image_mean\":", mean);
+    triple(&o, ",\"image_std\":", std);
+    json_out_raw(&o, ",\"resample\":");
+    json_out_u64(&o, resample);
+    json_out_raw(&o, ",\"rescale_factor\":");
+    json_out_number(&o, rescale);
+    json_out_raw(&o, ",\"size\":");
+    if (!rule->resize_on) {
+        json_out_raw(&o, "null");
+    } else if (rule->shortest_edge) {
+        json_out_raw(&o, "{\"shortest_edge\":");
+        json_out_u64(&o, (uint64_t)rule->shortest_edge);
+        json_out_raw(&o, "}");
+    } else {
+        pair(&o, rule->fixed_h, rule->fixed_w);
+    }
+    json_out_raw(&o, "}");
+    bool fits = !o.failed && o.n < sizeof p.canonical;
+    if (fits)
+        memcpy(p.canonical, o.text, o.n);
+    json_out_free(&o);
+    if (!fits)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read preprocessor_config.json.");
+    *out = p;
+    return KIN_OK;
+}

@@ -1,0 +1,19 @@
+/* preprocess: a model's preprocessor_config.json as numbers, and as canonical JSON. [level 4]
+ *
+ * Missing keys take the defaults of transformers' CLIPImageProcessor. The canonical form (RFC
+ * 8785, defaults filled in, only what changes pixels or their normalisation) is part of the model
+ * id, so that two spellings of one rule are one model. */
+#ifndef KIN_PREPROCESS_H
+#define KIN_PREPROCESS_H
+#include "json.h"
+#include "resize.h"
+
+struct preprocess {
+    resize_rule rule;
+    float mean[3], std[3], rescale; /* x = (u8 * rescale - mean) / std */
+    char canonical[512];            /* NUL-terminated */
+};
+
+/* text: preprocessor_config.json or processor_config.json (then its image_processor). */
+kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err);
+#endif
