@@ -161,10 +161,24 @@ function readCsv(bytes, name, options) {
   return { rows, ...choice, cells: true };
 }
 
-// csv-parse counts lines at a record's end; people look for its beginning.
+// The line each record begins on: csv-parse knows where records end, in bytes, but counts a CRLF
+// inside quotes as two lines.
 function recordLines(content, records) {
-  return records.map(({ info, record }) =>
-    info.lines - record.reduce((n, cell) => n + (cell.match(/\r\n|\n|\r/g)?.length ?? 0), 0));
+  const bytes = Buffer.from(content);
+  let line = 1;
+  let at = 0;
+  const passBreak = () => {
+    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at++;
+    at++;
+    line++;
+  };
+  const isBreak = () => bytes[at] === 0x0a || bytes[at] === 0x0d;
+  return records.map(({ info }) => {
+    while (isBreak()) passBreak();
+    const first = line;
+    while (at < info.bytes) isBreak() ? passBreak() : at++;
+    return first;
+  });
 }
 
 function readJsonLines(bytes, name, options) {
