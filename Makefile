@@ -1,0 +1,192 @@
+# Kin's build. `make help` lists the targets; everything made lies in build/, dist/, web/wasm/ and
+# node_modules/. Local settings (CC, CHROME, PORT …) may stand in Makefile.local.
+-include Makefile.local
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/sh
+comma := ,
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PORT ?= 8080
+SECONDS ?= 60
+PYTHON ?= python3
+
+# --- compilers ------------------------------------------------------------------------------
+# Two compilers where both are there: warnings of either break the build.
+first-of = $(firstword $(foreach program,$(1),$(shell command -v $(program) 2>/dev/null)))
+CLANGS := clang clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang-14
+ifeq ($(origin CC),default)
+CC := $(or $(call first-of,cc gcc $(CLANGS)),cc)
+endif
+CLANG ?= $(or $(call first-of,$(CLANGS)),clang)
+CHROME ?= $(call first-of,chromium chromium-browser google-chrome)
+export CHROME
+# Debian's emscripten needs acorn, which lies where only Debian's own node programs look.
+EMCC ?= $(if $(wildcard /usr/share/nodejs/acorn),NODE_PATH=/usr/share/nodejs )emcc
+# `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+show = @printf '  %-8s %s\n' '$(1)' '$(2)'
+
+# The same bits on every machine: no contraction into fused multiply-add, no reordering of floats.
+# -fno-math-errno only lets sqrtf become one instruction.
+NUMBERS := -ffp-contract=off -fno-fast-math -fno-math-errno
+CFLAGS_ALL := -std=c11 -g -Wall -Wextra -Werror -Wno-psabi $(NUMBERS) -Isrc -isystem build/stb -MMD -MP
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+SRC := $(wildcard src/*.c)
+STB := build/stb/stb_image.h
+
+all: wasm native dist ## everything but the demo site
+
+# --- native: build/<config>/ ------------------------------------------------------------------
+CC_release := $(CC)
+CFLAGS_release := -O2
+CC_asan := $(CLANG)
+CFLAGS_asan := -O1 $(SANITIZE)
+
+TEST_SRC := $(wildcard tests/c/*.c)
+TEST_LISTS := $(wildcard tests/c/*.list)
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+define native-config
+build/$(1)/src/%.o: src/%.c $$(STB)
+	@mkdir -p $$(@D)
+	$$(call show,CC $(1),$$<)
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_ALL) $$(CFLAGS_$(1)) $$(CFLAGS) -c $$< -o $$@
+build/$(1)/tests/%.o: tests/%.c build/tests/list.h
+	@mkdir -p $$(@D)
+	$$(call show,CC $(1),$$<)
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_ALL) $$(CFLAGS_$(1)) \
+	    -D_POSIX_C_SOURCE=200809L -Ibuild/tests -pthread $$(CFLAGS) -c $$< -o $$@
+build/$(1)/libkin.a: $$(SRC:%.c=build/$(1)/%.o)
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+build/$(1)/tests/run: $$(TEST_SRC:%.c=build/$(1)/%.o) build/$(1)/libkin.a
+	$$(call show,LINK,$$@)
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) -pthread $$^ -lm -o $$@
+-include $$(SRC:%.c=build/$(1)/%.d) $$(TEST_SRC:%.c=build/$(1)/%.d)
+endef
+$(eval $(call native-config,release))
+$(eval $(call native-config,asan))
+
+native: build/release/libkin.a ## the engine as a static library for this machine
+
+# Rewritten only when it differs, so that a new name does not rebuild every test.
+build/tests/list.h: $(TEST_LISTS) Makefile
+	@mkdir -p $(@D)
+	@cat /dev/null $(TEST_LISTS) | sed -n 's/^ *\([a-z][A-Za-z0-9_]*\) *$$/TEST(\1)/p' > $@
+
+$(STB): tools/get-stb.sh $(wildcard tools/*.patch)
+	sh tools/get-stb.sh $@
+
+test-c: build/release/tests/run build/asan/tests/run ## C tests, plain and sanitized; FILTER="json resize"
+	build/release/tests/run $(FILTER)
+	build/asan/tests/run $(FILTER)
+
+# --- fuzzing ----------------------------------------------------------------------------------
+# Replaying needs no libFuzzer. `make fuzz` writes what it finds into build/fuzz/<target>/.
+build/fuzz/replay-%: build/asan/tests/fuzz/fuzz_%.o build/asan/tests/fuzz/replay.o build/asan/libkin.a
+	@mkdir -p $(@D)
+	$(call show,LINK,$@)
+	$(Q)$(CC_asan) $(CFLAGS_asan) $^ -lm -o $@
+.SECONDARY: $(FUZZ:%=build/asan/tests/fuzz/fuzz_%.o) build/asan/tests/fuzz/replay.o
+
+fuzz-replay: $(FUZZ:%=build/fuzz/replay-%) ## the stored fuzz inputs under ASan and UBSan
+	@set -e; for target in $(FUZZ); do build/fuzz/replay-$$target tests/fuzz/corpus/$$target/*; done
+
+build/fuzz/fuzz-%: tests/fuzz/fuzz_%.c $(SRC) $(STB)
+	@mkdir -p $(@D)
+	$(CLANG) $(filter-out -MMD -MP,$(CFLAGS_ALL)) -O1 $(SANITIZE) -fsanitize=fuzzer $(filter %.c,$^) -lm -o $@
+
+fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
+	@test -n "$(TARGET)" || { echo "make fuzz TARGET=<one of: $(FUZZ)> SECONDS=60"; exit 2; }
+	$(MAKE) build/fuzz/fuzz-$(TARGET)
+	@mkdir -p build/fuzz/$(TARGET)
+	build/fuzz/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=3000 \
+	    -artifact_prefix=build/fuzz/$(TARGET)/ build/fuzz/$(TARGET) tests/fuzz/corpus/$(TARGET)
+
+# --- WebAssembly ------------------------------------------------------------------------------
+# MAXIMUM_MEMORY is asked of emcc because its own default overrides wasm-ld's --max-memory, and
+# without ABORTING_MALLOC=0 a failed allocation would end the module. The stack and first memory
+# are fixed here since newer releases have other defaults.
+WASM_SRC := $(SRC) $(wildcard wasm/*.c)
+EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
+WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
+    -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
+
+# $(1) name, $(2) compiler flags, $(3) linker flags
+define wasm-variant
+WASM += build/wasm/kin-$(strip $(1)).wasm
+build/wasm/$(strip $(1))/%.o: %.c $$(STB)
+	@mkdir -p $$(@D)
+	$$(call show,EMCC,$$<)
+	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) -O3 $(2) -c $$< -o $$@
+build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
+	$$(call show,LINK,$$@)
+	$$(Q)$$(EMCC) $$(WASM_LINK) $(2) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
+-include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
+endef
+include wasm/variants.mk
+
+web/wasm/%.wasm: build/wasm/%.wasm
+	@mkdir -p $(@D)
+	@cp $< $@
+.SECONDARY: $(WASM)
+wasm: $(WASM:build/wasm/%=web/wasm/%) ## the engine for browsers and Node, copied to web/wasm/
+
+# --- JavaScript -------------------------------------------------------------------------------
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+node_modules: node_modules/.package-lock.json
+
+# The command as one file, its libraries bundled, so that the package depends on nothing. It lies as
+# deep as catalog/cli.js does and shares web/ with the page.
+dist/cli.js: catalog/cli.js $(wildcard catalog/*.js web/*.js) node_modules/.package-lock.json
+	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'../web/*' --outfile=$@ --log-level=warning
+	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
+dist: dist/cli.js ## dist/cli.js, the bundled command
+
+# --- the demo ---------------------------------------------------------------------------------
+site: wasm node_modules ## the demo shop as static files in build/site/
+	node tools/build-demo.js
+demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1:$PORT
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory -j$(JOBS) site
+	node catalog/cli.js serve build/site --port $(PORT)
+
+# --- tests ------------------------------------------------------------------------------------
+test: ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/asan/tests/run $(FUZZ:%=build/fuzz/replay-%)
+	@$(MAKE) --no-print-directory test-c
+	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory test-node
+	@$(MAKE) --no-print-directory test-browser
+# node --test of Node 20 takes no patterns; the shell spells them out.
+test-node: wasm dist node_modules ## Node tests
+	node --test tests/node/*.test.js
+test-browser: site dist ## the tests that drive a real Chromium
+	node --test --test-concurrency=1 tests/browser/*.test.js
+
+# --- the rest ---------------------------------------------------------------------------------
+setup: ## list and install missing system packages
+	@sh tools/setup.sh
+build/venv/done: tools/requirements.txt
+	$(PYTHON) -m venv build/venv
+	build/venv/bin/pip install -r tools/requirements.txt
+	@touch $@
+golden: build/venv/done ## make the golden files anew from the pinned reference (Python, several minutes)
+	@set -e; for script in tools/golden_*.py; do echo $$script; build/venv/bin/python $$script; done
+pack: all ## the npm package as build/kin-clip-<version>.tgz
+	npm pack --pack-destination build
+format: ## clang-format over the C files
+	clang-format -i src/*.[ch] $(wildcard wasm/*.c) tests/c/*.[ch] tests/fuzz/*.c
+clean: ## remove what was built (node_modules stays)
+	rm -rf build dist web/wasm
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: all native wasm dist site demo test test-c test-node test-browser fuzz fuzz-replay \
+    setup golden pack format clean help node_modules
