@@ -1,0 +1,83 @@
+// The law of layers in src/: a file includes nothing of a higher level, and no two files include each
+// other, however far round; no Emscripten, no printing, no leaving; and every public function is
+// exported to WebAssembly.
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+
+const root = new URL('../../', import.meta.url);
+const read = (path) => readFileSync(new URL(path, root), 'utf8');
+const files = readdirSync(new URL('src/', root)).filter((name) => /\.[ch]$/.test(name)).sort();
+const levels = new Map();
+for (const name of files) {
+  const level = /\[level (\d)\]/.exec(read(`src/${name}`));
+  if (level) levels.set(name, Number(level[1]));
+}
+
+// A .c file belongs to the header whose name begins its own: kernels_simd.c to kernels.h.
+function ownHeader(name) {
+  return files.filter((header) => header.endsWith('.h'))
+    .filter((header) => name === header.replace(/h$/, 'c') || name.startsWith(header.replace(/\.h$/, '_')))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function withoutComments(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"/g,
+    (part) => (part.startsWith('"') ? part : ' '));
+}
+
+test('every header names its level', () => {
+  const headers = files.filter((name) => name.endsWith('.h'));
+  assert.ok(headers.length >= 10, 'src/ holds the headers');
+  assert.deepEqual(headers.filter((name) => !levels.has(name)), []);
+});
+
+test('a file includes nothing of a higher level', () => {
+  const wrong = [];
+  for (const name of files) {
+    const own = name.endsWith('.c') ? ownHeader(name) : undefined;
+    const level = levels.get(name) ?? levels.get(own);
+    assert.notEqual(level, undefined, `src/${name}: no header of its own and no [level n]`);
+    for (const [, included] of read(`src/${name}`).matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)) {
+      if (included === own || included === 'stb_image.h') continue;
+      if (!files.includes(included)) wrong.push(`${name}: "${included}" is not in src/`);
+      else if (levels.get(included) > level) {
+        wrong.push(`${name} [level ${level}] includes ${included} [level ${levels.get(included)}]`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('no header includes itself, however far round', () => {
+  const includes = new Map(files.filter((name) => name.endsWith('.h')).map((name) => [name,
+    [...read(`src/${name}`).matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)].map((m) => m[1])]));
+  for (const start of includes.keys()) {
+    const reached = new Set();
+    const open = [...includes.get(start)];
+    while (open.length) {
+      const name = open.pop();
+      if (reached.has(name)) continue;
+      reached.add(name);
+      open.push(...(includes.get(name) ?? []));
+    }
+    assert.ok(!reached.has(start), `src/${start} includes itself`);
+  }
+});
+
+test('src/ knows no Emscripten, prints nothing and never leaves', () => {
+  const forbidden = /emscripten|\b(?:f|v|vf)?printf\s*\(|\bputs\s*\(|\b(?:exit|abort)\s*\(|\bassert\s*\(|\bfopen\s*\(/i;
+  const wrong = [];
+  for (const name of files) {
+    withoutComments(read(`src/${name}`)).split('\n').forEach((line) => {
+      if (forbidden.test(line)) wrong.push(`${name}: ${line.trim()}`);
+    });
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
+  const declared = [...withoutComments(read('src/kin.h')).matchAll(/\b(kin_[a-z0-9_]+)\s*\(/g)].map((m) => m[1]);
+  const exported = read('wasm/exports.txt').trim().split('\n');
+  assert.deepEqual(exported, [...new Set(declared)].sort());
+});

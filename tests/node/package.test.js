@@ -1,0 +1,148 @@
+// What is shipped: sizes, imports of the WebAssembly modules, no dependency, no side effect.
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../../', import.meta.url);
+const read = (path) => readFileSync(new URL(path, root));
+const manifest = JSON.parse(read('package.json'));
+const variants = ['simd', 'simd-threads'];
+
+for (const variant of variants) {
+  test(`kin-${variant}.wasm is at most 250 KB`, () => {
+    const bytes = read(`web/wasm/kin-${variant}.wasm`);
+    assert.ok(bytes.length <= 250_000, `${bytes.length} bytes`);
+    assert.ok(WebAssembly.validate(bytes));
+  });
+
+  test(`kin-${variant}.wasm imports only what the glue gives`, () => {
+    const module = new WebAssembly.Module(read(`web/wasm/kin-${variant}.wasm`));
+    const imports = WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`);
+    const allowed = ['env.emscripten_notify_memory_growth'];
+    if (variant.endsWith('threads')) allowed.push('env.memory');
+    assert.deepEqual(imports.filter((name) => !allowed.includes(name)), []);
+  });
+
+  test(`kin-${variant}.wasm exports the engine`, () => {
+    const module = new WebAssembly.Module(read(`web/wasm/kin-${variant}.wasm`));
+    const names = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+    const wanted = read('wasm/exports.txt').toString().trim().split('\n');
+    if (variant.endsWith('threads')) wanted.push('__stack_pointer');
+    assert.deepEqual(wanted.filter((name) => !names.has(name)), []);
+  });
+}
+
+test('the threads build takes a shared memory from the glue, smaller than its own limit', async () => {
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 4096, shared: true });
+  const { instance } = await WebAssembly.instantiate(read('web/wasm/kin-simd-threads.wasm'),
+    { env: { memory, emscripten_notify_memory_growth() {} } });
+  assert.equal(typeof instance.exports.__stack_pointer.value, 'number');
+  instance.exports._initialize?.();
+  const at = instance.exports.kin_malloc(1 << 20);
+  assert.ok(at > 0);
+  const view = new Uint8Array(memory.buffer, at, 1 << 20).fill(7);
+  // A helper thread makes a second instance on the same memory: it must find things as they are.
+  await WebAssembly.instantiate(read('web/wasm/kin-simd-threads.wasm'),
+    { env: { memory, emscripten_notify_memory_growth() {} } });
+  assert.ok(view.every((byte) => byte === 7));
+  const next = instance.exports.kin_malloc(1 << 20);
+  assert.ok(next >= at + (1 << 20) || next + (1 << 20) <= at, 'the allocator still knows the first block');
+  instance.exports.kin_free(at);
+});
+
+for (const variant of variants) {
+  test(`kin-${variant}.wasm: memory that is not there is an answer, not an end`, async () => {
+    const shared = variant.endsWith('threads');
+    const memory = shared ? new WebAssembly.Memory({ initial: 256, maximum: 512, shared }) : undefined;
+    const { instance } = await WebAssembly.instantiate(read(`web/wasm/kin-${variant}.wasm`),
+      { env: { memory, emscripten_notify_memory_growth() {} } });
+    instance.exports._initialize?.();
+    assert.equal(instance.exports.kin_malloc(0xf0000000), 0);
+    assert.notEqual(instance.exports.kin_malloc(1000), 0);
+  });
+}
+
+// Every file that a page fetches by importing web/index.js, workers included.
+function closure(start) {
+  const seen = new Set();
+  const open = [start];
+  while (open.length) {
+    const path = open.pop();
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const text = read(path).toString();
+    const links = [...text.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g),
+      ...text.matchAll(/new URL\(\s*['"]([^'"]+\.js)['"]\s*,\s*import\.meta\.url/g)];
+    for (const [, link] of links) open.push(new URL(link, new URL(path, 'file:///')).pathname.slice(1));
+  }
+  return [...seen].sort();
+}
+
+test('the page\'s own JavaScript is at most 60 KB', () => {
+  const files = closure('web/index.js');
+  const sizes = files.map((path) => [path, statSync(new URL(path, root)).size]);
+  const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+  assert.ok(files.length > 1, 'the closure has been followed');
+  assert.ok(total <= 60_000, `${total} bytes: ${sizes.map((pair) => pair.join(' ')).join(', ')}`);
+  assert.deepEqual(files.filter((path) => !path.startsWith('web/')), []);
+  const text = files.map((path) => read(path).toString()).join('\n');
+  assert.doesNotMatch(text, /\b(?:eval|Function)\s*\(|innerHTML|document\.write/);
+});
+
+test('importing the package in Node has no side effect', () => {
+  const probe = `
+    const before = new Set(Reflect.ownKeys(globalThis));
+    const kin = await import('kin-clip');
+    const added = Reflect.ownKeys(globalThis).filter((key) => !before.has(key));
+    const { KinError, load, openCatalog } = kin;
+    console.log(JSON.stringify({ added, handles: process.getActiveResourcesInfo()
+      .filter((name) => !/^(?:PipeWrap|TTYWrap|FSReqPromise|CloseReq)$/.test(name)),
+      types: [typeof load, typeof openCatalog, typeof KinError], default: 'default' in kin }));`;
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', probe],
+    { cwd: fileURLToPath(root), encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(printed),
+    { added: [], handles: [], types: ['function', 'function', 'function'], default: false });
+});
+
+test('the browser entry too can be imported where there is no browser', () => {
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e',
+    "import('./web/index.js').then((kin) => console.log(typeof kin.load))"],
+  { cwd: fileURLToPath(root), encoding: 'utf8' });
+  assert.equal(printed.trim(), 'function');
+});
+
+test('the package depends on nothing and runs nothing when installed', () => {
+  for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies', 'scripts']) {
+    assert.equal(manifest[key], undefined, key);
+  }
+  assert.equal(manifest.sideEffects, false);
+  assert.equal(manifest.type, 'module');
+  assert.equal(Object.keys(manifest.exports['.'])[0], 'types', 'TypeScript reads the first that fits');
+  for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
+  assert.doesNotMatch(read('package-lock.json').toString(), /"resolved"/);
+});
+
+test('the packed package holds what its manifest names', () => {
+  const [{ files, size }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'],
+    { cwd: fileURLToPath(root), encoding: 'utf8', shell: process.platform === 'win32' }));
+  const paths = new Set(files.map(({ path }) => path));
+  const named = [...Object.values(manifest.exports['.']), manifest.exports['./worker'], manifest.types,
+    manifest.bin['kin-clip'], ...variants.map((variant) => `web/wasm/kin-${variant}.wasm`),
+    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md']
+    .map((path) => path.replace(/^\.\//, ''));
+  assert.deepEqual(named.filter((path) => !paths.has(path)), []);
+  const strays = [...paths].filter((path) => /^(?:src|tests|build|node_modules|web\/demo)\//.test(path));
+  assert.deepEqual(strays, []);
+  assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
+});
+
+test('the bundled command runs by itself', () => {
+  assert.ok(existsSync(new URL('dist/cli.js', root)), 'make dist');
+  const help = execFileSync(process.execPath, [fileURLToPath(new URL('dist/cli.js', root)), '--help'],
+    { encoding: 'utf8' });
+  assert.match(help, /kin/);
+  const text = read('dist/cli.js').toString();
+  assert.doesNotMatch(text, /from\s*["'](?:csv-parse|@jsquash)/);
+});
