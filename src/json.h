@@ -42,4 +42,24 @@ bool json_u64(json value, uint64_t *out);
 size_t json_string(json value, char *out, size_t cap);
 /* True if value is a string equal to the NUL-terminated text. */
 bool json_equals(json value, const char *text);
+
+/* True if no object inside `value` (itself included) has two equal keys. O(n log n). On a shortage of
+ * memory the answer is false. */
+bool json_no_duplicates(json value);
+
+/* JSON written into one growing buffer. After a failed allocation `failed` is set and the rest does
+ * nothing; text is not NUL-terminated unless the caller adds it (json_out_rawn(o, "", 1)). */
+struct json_out {
+    char *text;
+    size_t n, room;
+    bool failed;
+};
+void json_out_init(struct json_out *o);
+void json_out_free(struct json_out *o);
+void json_out_raw(struct json_out *o, const char *text);
+void json_out_rawn(struct json_out *o, const char *text, size_t n);
+void json_out_string(struct json_out *o, const char *utf8, size_t n); /* quoted, minimal escapes */
+void json_out_u64(struct json_out *o, uint64_t value);
+/* Finite doubles as ECMAScript's Number::toString writes them (RFC 8785). */
+void json_out_number(struct json_out *o, double value);
 #endif

@@ -1,0 +1,547 @@
+/* json: one validating pass, then a cursor that trusts it; and a small writer. */
+#include "json.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 64 };
+
+/* ---- validation ---------------------------------------------------------------------------- */
+
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+        p++;
+    return p;
+}
+
+static int hex4(const char *p, const char *end)
+{
+    int value = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                  : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* Length of the UTF-8 sequence at p, 0 if it is not one. */
+static int utf8_length(const char *s, const char *end)
+{
+    const uint8_t *p = (const uint8_t *)s;
+    size_t left = (size_t)(end - s);
+    int n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    if (n == 0 || left < (size_t)n)
+        return 0;
+    for (int i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
+        (p[0] == 0xF4 && p[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+/* Each pass_… returns the byte after what it accepted, or NULL. */
+static const char *pass_string(const char *p, const char *end)
+{
+    if (p >= end || *p++ != '"')
+        return NULL;
+    while (p < end && *p != '"') {
+        if ((unsigned char)*p < 32)
+            return NULL;
+        if (*p == '\\') {
+            if (++p >= end || !strchr("\"\\/bfnrtu", *p) || !*p)
+                return NULL;
+            if (*p == 'u') {
+                if (hex4(p + 1, end) < 0)
+                    return NULL;
+                p += 4;
+            }
+            p++;
+        } else {
+            int n = utf8_length(p, end);
+            if (!n)
+                return NULL;
+            p += n;
+        }
+    }
+    return p < end ? p + 1 : NULL;
+}
+
+static const char *pass_digits(const char *p, const char *end)
+{
+    if (p >= end || *p < '0' || *p > '9')
+        return NULL;
+    while (p < end && *p >= '0' && *p <= '9')
+        p++;
+    return p;
+}
+
+static const char *pass_number(const char *p, const char *end)
+{
+    if (p < end && *p == '-')
+        p++;
+    if (p < end && *p == '0')
+        p++;
+    else if (!(p = pass_digits(p, end)))
+        return NULL;
+    if (p < end && *p == '.' && !(p = pass_digits(p + 1, end)))
+        return NULL;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        p = pass_digits(p, end);
+    }
+    return p;
+}
+
+static const char *pass_word(const char *p, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+    return (size_t)(end - p) >= n && !memcmp(p, word, n) ? p + n : NULL;
+}
+
+static const char *pass_value(const char *p, const char *end, int depth)
+{
+    if (p >= end)
+        return NULL;
+    switch (*p) {
+    case '"': return pass_string(p, end);
+    case 't': return pass_word(p, end, "true");
+    case 'f': return pass_word(p, end, "false");
+    case 'n': return pass_word(p, end, "null");
+    case '{':
+    case '[': break;
+    default: return pass_number(p, end);
+    }
+    char close = *p == '{' ? '}' : ']';
+    if (depth >= MAX_DEPTH)
+        return NULL;
+    p = skip_space(p + 1, end);
+    if (p < end && *p == close)
+        return p + 1;
+    for (;;) {
+        if (close == '}') {
+            if (!(p = pass_string(p, end)))
+                return NULL;
+            p = skip_space(p, end);
+            if (p >= end || *p != ':')
+                return NULL;
+            p = skip_space(p + 1, end);
+        }
+        if (!(p = pass_value(p, end, depth + 1)))
+            return NULL;
+        p = skip_space(p, end);
+        if (p >= end)
+            return NULL;
+        if (*p == close)
+            return p + 1;
+        if (*p != ',')
+            return NULL;
+        p = skip_space(p + 1, end);
+    }
+}
+
+/* ---- the cursor: from here on the text is known to be valid ---------------------------------- */
+
+/* Finds the end of a valid value without looking into it more than needed. */
+static const char *end_of_string(const char *p)
+{
+    for (p++; *p != '"'; p++)
+        if (*p == '\\')
+            p++;
+    return p + 1;
+}
+
+static json value_at(const char *p, const char *end)
+{
+    json v = {JSON_NUMBER, p, p};
+    if (*p == '"') {
+        v.type = JSON_STRING;
+        v.end = end_of_string(p);
+    } else if (*p == '{' || *p == '[') {
+        int depth = 0;
+        v.type = *p == '{' ? JSON_OBJECT : JSON_ARRAY;
+        do {
+            if (*p == '"') {
+                p = end_of_string(p);
+                continue;
+            }
+            depth += *p == '{' || *p == '[' ? 1 : *p == '}' || *p == ']' ? -1 : 0;
+            p++;
+        } while (depth);
+        v.end = p;
+    } else {
+        v.type = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : *p == 'n' ? JSON_NULL : JSON_NUMBER;
+        while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ' ' && *p != '\n' && *p != '\r' && *p != '\t')
+            p++;
+        v.end = p;
+    }
+    return v;
+}
+
+kin_status json_open(const char *text, size_t n, const char *what, json *out, kin_error *err)
+{
+    const char *end = text + n, *p = skip_space(text, end);
+    const char *past = n ? pass_value(p, end, 0) : NULL;
+    if (!past || skip_space(past, end) != end) {
+        if (p < end && *p == '<')
+            return kin_fail(err, KIN_NOT_A_MODEL, "%s is a web page, not JSON; check its address.", what);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s is not valid JSON; fetch it again.", what);
+    }
+    *out = value_at(p, end);
+    return KIN_OK;
+}
+
+/* The item that starts at or after p inside a container that ends at `end` (its bracket included). */
+static json item_at(json container, const char *p)
+{
+    p = skip_space(p, container.end);
+    if (*p == '}' || *p == ']')
+        return (json){JSON_ABSENT, p, p};
+    if (container.type == JSON_OBJECT) {
+        p = skip_space(end_of_string(p), container.end);
+        p = skip_space(p + 1, container.end); /* ':' */
+    }
+    return value_at(p, container.end);
+}
+
+json json_first(json container)
+{
+    if (container.type != JSON_OBJECT && container.type != JSON_ARRAY)
+        return (json){JSON_ABSENT, NULL, NULL};
+    return item_at(container, container.at + 1);
+}
+
+json json_next(json container, json item)
+{
+    const char *p = skip_space(item.end, container.end);
+    return *p == ',' ? item_at(container, p + 1) : (json){JSON_ABSENT, p, p};
+}
+
+json json_key(json object, json item)
+{
+    const char *p = item.at - 1; /* back over ':' and spaces to the key's closing quote … */
+    while (*p != '"')
+        p--;
+    const char *close = p;
+    for (;;) { /* … and to the opening one: a quote with an even number of backslashes before it */
+        do
+            p--;
+        while (*p != '"');
+        const char *b = p;
+        while (b > object.at && b[-1] == '\\')
+            b--;
+        if ((p - b) % 2 == 0)
+            break;
+    }
+    return (json){JSON_STRING, p, close + 1};
+}
+
+size_t json_length(json container)
+{
+    size_t n = 0;
+    for (json it = json_first(container); it.type; it = json_next(container, it))
+        n++;
+    return n;
+}
+
+static size_t put_utf8(uint32_t c, char *out, size_t cap, size_t at)
+{
+    uint8_t bytes[4];
+    int n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (int i = n - 1; i > 0; i--, c >>= 6)
+        bytes[i] = (uint8_t)(0x80 | (c & 63));
+    bytes[0] = (uint8_t)(lead[n] | c);
+    for (int i = 0; i < n; i++)
+        if (at + (size_t)i < cap)
+            out[at + (size_t)i] = (char)bytes[i];
+    return at + (size_t)n;
+}
+
+size_t json_string(json value, char *out, size_t cap)
+{
+    size_t n = 0;
+    if (value.type != JSON_STRING)
+        return SIZE_MAX;
+    const char *end = value.end - 1;
+    for (const char *p = value.at + 1; p < end; p++) {
+        if (*p != '\\') {
+            if (n < cap)
+                out[n] = *p;
+            n++;
+            continue;
+        }
+        p++;
+        if (*p == 'u') {
+            uint32_t c = (uint32_t)hex4(p + 1, end);
+            p += 4;
+            if (c >= 0xD800 && c < 0xDC00 && end - p > 6 && p[1] == '\\' && p[2] == 'u') {
+                uint32_t low = (uint32_t)hex4(p + 3, end);
+                if (low >= 0xDC00 && low < 0xE000) {
+                    c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+                    p += 6;
+                }
+            }
+            n = put_utf8(c >= 0xD800 && c < 0xE000 ? 0xFFFD : c, out, cap, n);
+            continue;
+        }
+        char c = *p == 'b' ? '\b' : *p == 'f' ? '\f' : *p == 'n' ? '\n' : *p == 'r' ? '\r' : *p == 't' ? '\t' : *p;
+        if (n < cap)
+            out[n] = c;
+        n++;
+    }
+    return n;
+}
+
+bool json_equals(json value, const char *text)
+{
+    char small[128];
+    size_t want = strlen(text);
+    if (value.type != JSON_STRING || want > sizeof small)
+        return false;
+    return json_string(value, small, sizeof small) == want && !memcmp(small, text, want);
+}
+
+json json_get(json object, const char *key)
+{
+    if (object.type != JSON_OBJECT)
+        return (json){JSON_ABSENT, NULL, NULL};
+    for (json it = json_first(object); it.type; it = json_next(object, it))
+        if (json_equals(json_key(object, it), key))
+            return it;
+    return (json){JSON_ABSENT, NULL, NULL};
+}
+
+bool json_number(json value, double *out)
+{
+    char text[64];
+    size_t n = (size_t)(value.end - value.at);
+    if (value.type != JSON_NUMBER || n >= sizeof text)
+        return false;
+    memcpy(text, value.at, n);
+    text[n] = 0;
+    double x = strtod(text, NULL);
+    if (!(x - x == 0))
+        return false;
+    *out = x;
+    return true;
+}
+
+bool json_u64(json value, uint64_t *out)
+{
+    double x;
+    if (!json_number(value, &x) || !(x >= 0 && x <= 9007199254740992.0) || x != (double)(uint64_t)x)
+        return false;
+    *out = (uint64_t)x;
+    return true;
+}
+
+struct key {
+    const char *text;
+    size_t n;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    int order = memcmp(x->text, y->text, x->n < y->n ? x->n : y->n);
+    return order ? order : x->n < y->n ? -1 : x->n > y->n;
+}
+
+static bool object_unique(json object)
+{
+    size_t n = json_length(object), bytes = (size_t)(object.end - object.at), at = 0, i = 0;
+    struct key *keys = malloc((n ? n : 1) * sizeof *keys);
+    char *text = malloc(bytes ? bytes : 1); /* unescaped keys are never longer than written ones */
+    bool unique = keys && text;
+    for (json it = json_first(object); unique && it.type; it = json_next(object, it)) {
+        size_t length = json_string(json_key(object, it), text + at, bytes - at);
+        keys[i++] = (struct key){text + at, length};
+        at += length;
+    }
+    if (unique)
+        qsort(keys, i, sizeof *keys, compare_keys);
+    for (size_t k = 1; unique && k < i; k++)
+        unique = compare_keys(&keys[k - 1], &keys[k]) != 0;
+    free(keys), free(text);
+    return unique;
+}
+
+bool json_no_duplicates(json value)
+{
+    if (value.type == JSON_OBJECT && !object_unique(value))
+        return false;
+    for (json it = json_first(value); it.type; it = json_next(value, it))
+        if ((it.type == JSON_OBJECT || it.type == JSON_ARRAY) && !json_no_duplicates(it))
+            return false;
+    return true;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+void json_out_init(struct json_out *o) { *o = (struct json_out){0}; }
+
+void json_out_free(struct json_out *o)
+{
+    free(o->text);
+    *o = (struct json_out){0};
+}
+
+void json_out_rawn(struct json_out *o, const char *text, size_t n)
+{
+    if (o->failed)
+        return;
+    if (n > o->room - o->n) {
+        size_t room = o->room * 2 > o->n + n ? o->room * 2 : o->n + n + 256;
+        char *grown = realloc(o->text, room);
+        if (!grown) {
+            o->failed = true;
+            return;
+        }
+        o->text = grown;
+        o->room = room;
+    }
+    memcpy(o->text + o->n, text, n);
+    o->n += n;
+}
+
+void json_out_raw(struct json_out *o, const char *text) { json_out_rawn(o, text, strlen(text)); }
+
+void json_out_string(struct json_out *o, const char *utf8, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    json_out_rawn(o, "\"", 1);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)utf8[i];
+        const char *named = c ? strchr("\"\"\\\\\bb\ff\nn\rr\tt", c) : NULL;
+        if (c >= 32 && c != '"' && c != '\\') {
+            json_out_rawn(o, utf8 + i, 1);
+        } else if (c == '"' || c == '\\' || (named && c < 32)) {
+            char letter = c == '"' || c == '\\' ? (char)c : named[1];
+            json_out_rawn(o, "\\", 1);
+            json_out_rawn(o, &letter, 1);
+        } else {
+            char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+            json_out_rawn(o, escape, sizeof escape);
+        }
+    }
+    json_out_rawn(o, "\"", 1);
+}
+
+void json_out_u64(struct json_out *o, uint64_t value)
+{
+    char digits[20];
+    size_t n = 0;
+    do
+        digits[sizeof digits - ++n] = (char)('0' + value % 10);
+    while (value /= 10);
+    json_out_rawn(o, digits + sizeof digits - n, n);
+}
+
+/* Writes digits d (n of them) times 10^exponent the way strtod reads it. */
+static void spell(uint64_t d, int exponent, char out[48])
+{
+    char digits[20];
+    int n = 0, e = exponent < 0 ? -exponent : exponent;
+    do
+        digits[n++] = (char)('0' + d % 10);
+    while (d /= 10);
+    while (n)
+        *out++ = digits[--n];
+    *out++ = 'e';
+    *out++ = exponent < 0 ? '-' : '+';
+    *out++ = (char)('0' + e / 100);
+    *out++ = (char)('0' + e / 10 % 10);
+    *out++ = (char)('0' + e % 10);
+    *out = 0;
+}
+
+/* The shortest digits that read back as x > 0: for each length the neighbours of x / 10^e are
+ * tried with strtod, which rounds correctly, so an inexact division does no harm. */
+static void shortest(double x, uint64_t *digits, int *exponent)
+{
+    char text[48];
+    int magnitude = 0;
+    double scaled = x;
+    while (scaled >= 10)
+        scaled /= 10, magnitude++;
+    while (scaled < 1)
+        scaled *= 10, magnitude--;
+    for (int n = 1; n <= 17; n++) {
+        spell(1, n - 1 - magnitude < 0 ? magnitude - n + 1 : n - 1 - magnitude, text);
+        double unit = strtod(text, NULL);
+        double at = n - 1 - magnitude < 0 ? x / unit : x * unit;
+        uint64_t middle = (uint64_t)at, best = 0;
+        double best_gap = 0;
+        for (uint64_t d = middle > 9 ? middle - 9 : 1; d <= middle + 10; d++) {
+            spell(d, magnitude - n + 1, text);
+            double gap = (double)d - at;
+            gap = gap < 0 ? -gap : gap;
+            if (strtod(text, NULL) == x && (!best || gap < best_gap))
+                best = d, best_gap = gap;
+        }
+        if (best) {
+            *digits = best;
+            *exponent = magnitude - n + 1;
+            return;
+        }
+    }
+    *digits = 0;
+    *exponent = 0;
+}
+
+void json_out_number(struct json_out *o, double value)
+{
+    uint64_t d;
+    int exponent, n = 0;
+    char digits[24];
+    if (value < 0) {
+        json_out_rawn(o, "-", 1);
+        value = -value;
+    }
+    if (value == 0) {
+        json_out_rawn(o, "0", 1);
+        return;
+    }
+    shortest(value, &d, &exponent);
+    while (d % 10 == 0 && d)
+        d /= 10, exponent++;
+    for (uint64_t rest = d; rest; rest /= 10)
+        n++;
+    for (int i = n; i > 0; d /= 10)
+        digits[--i] = (char)('0' + d % 10);
+    int point = n + exponent; /* digits before the point */
+    if (point > 21 || point < -5) {
+        json_out_rawn(o, digits, 1);
+        if (n > 1) {
+            json_out_rawn(o, ".", 1);
+            json_out_rawn(o, digits + 1, (size_t)n - 1);
+        }
+        json_out_raw(o, point > 0 ? "e+" : "e-");
+        json_out_u64(o, (uint64_t)(point > 0 ? point - 1 : 1 - point));
+        return;
+    }
+    if (point <= 0) {
+        json_out_raw(o, "0.");
+        for (int i = point; i < 0; i++)
+            json_out_rawn(o, "0", 1);
+        json_out_rawn(o, digits, (size_t)n);
+        return;
+    }
+    json_out_rawn(o, digits, (size_t)(point < n ? point : n));
+    for (int i = n; i < point; i++)
+        json_out_rawn(o, "0", 1);
+    if (point < n) {
+        json_out_rawn(o, ".", 1);
+        json_out_rawn(o, digits + point, (size_t)(n - point));
+    }
+}
