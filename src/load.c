@@ -80,10 +80,6 @@ static kin_status match(struct loader *l, const tensor *t, struct slot **out, ui
     bool weight = s->role == SLOT_LINEAR || s->role == SLOT_TOKEN;
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16;
     if (t->dtype == DT_I8 && weight) {
-        if (!l->tower->shape.q8)
-            return kin_fail(err, KIN_UNSUPPORTED,
-                            "This model is stored as q8; load it with dtype 'q8', or convert the original "
-                            "with --dtype f32.");
         if (!l->converted)
             return kin_fail(err, KIN_NOT_A_MODEL,
                             "Tensor %.*s is I8 but the file does not say kin.weights = s7q128.",
@@ -144,6 +140,10 @@ static kin_status open_file(struct loader *l, kin_error *err)
     if (weights.type == JSON_STRING && !l->converted)
         return kin_fail(err, KIN_UNSUPPORTED,
                         "The model's weights are of a kind this release does not know; update Kin.");
+    if (l->converted && !l->tower->shape.q8)
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "This model is stored as q8; load it with dtype 'q8', or convert the original with "
+                        "--dtype f32.");
     return KIN_OK;
 }
 

@@ -1,0 +1,231 @@
+/* tensors: every rule of the format is checked here, before anything but the header is allocated. */
+#include "tensors.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[DT_COUNT] = {{"U64", 8}, {"I64", 8}, {"F64", 8}, {"F32", 4}, {"I32", 4},  {"U32", 4}, {"F16", 2},
+                      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+
+size_t tensor_dtype_size(tensor_dtype dtype) { return dtypes[dtype].size; }
+const char *tensor_dtype_name(tensor_dtype dtype) { return dtypes[dtype].name; }
+
+struct context {
+    kin_status code;
+    const char *what;
+    uint64_t data; /* bytes after the header, UINT64_MAX when unknown */
+    kin_error *err;
+};
+
+#define BAD(c, ...) kin_fail((c)->err, (c)->code, __VA_ARGS__)
+
+/* One entry of the header but for its name. Offsets are relative to the data here. */
+static kin_status read_entry(const struct context *c, json entry, tensor *t)
+{
+    json shape = json_get(entry, "shape"), range = json_get(entry, "data_offsets");
+    json dtype = json_get(entry, "dtype");
+    int n = (int)t->name_len;
+    t->dtype = DT_COUNT;
+    for (int d = 0; d < DT_COUNT; d++)
+        if (json_equals(dtype, dtypes[d].name))
+            t->dtype = (tensor_dtype)d;
+    if (t->dtype == DT_COUNT)
+        return BAD(c, "%s: tensor %.*s has a dtype that is not known.", c->what, n, t->name);
+    if (shape.type != JSON_ARRAY || json_length(shape) > TENSOR_MAX_RANK)
+        return BAD(c, "%s: tensor %.*s has no shape of at most 4 sizes.", c->what, n, t->name);
+    uint64_t bytes = dtypes[t->dtype].size;
+    for (json it = json_first(shape); it.type; it = json_next(shape, it)) {
+        uint64_t size;
+        if (!json_u64(it, &size) || !mul_u64(bytes, size, &bytes))
+            return BAD(c, "%s: the shape of tensor %.*s is not a list of whole numbers in range.", c->what, n, t->name);
+        t->shape[t->rank++] = size;
+    }
+    for (uint32_t i = t->rank; i < TENSOR_MAX_RANK; i++)
+        t->shape[i] = 1;
+    json begin = json_first(range);
+    if (range.type != JSON_ARRAY || json_length(range) != 2 || !json_u64(begin, &t->begin) ||
+        !json_u64(json_next(range, begin), &t->end))
+        return BAD(c, "%s: data_offsets of tensor %.*s are not two whole numbers.", c->what, n, t->name);
+    if (t->begin > t->end || t->end - t->begin != bytes)
+        return BAD(c, "%s: tensor %.*s spans %llu bytes, but its shape and dtype take %llu.", c->what, n, t->name,
+                   (unsigned long long)(t->end - t->begin), (unsigned long long)bytes);
+    if (t->end > c->data)
+        return BAD(c, "%s: tensor %.*s lies beyond the end of the file; the file is cut short.", c->what, n, t->name);
+    if (t->begin % dtypes[t->dtype].size)
+        return BAD(c, "%s: tensor %.*s is not aligned to its dtype.", c->what, n, t->name);
+    return KIN_OK;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const tensor *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+static kin_status check_metadata(const struct context *c, json metadata)
+{
+    if (metadata.type != JSON_ABSENT && metadata.type != JSON_OBJECT)
+        return BAD(c, "%s: __metadata__ is not an object of strings.", c->what);
+    for (json it = json_first(metadata); it.type; it = json_next(metadata, it))
+        if (it.type != JSON_STRING)
+            return BAD(c, "%s: __metadata__ is not an object of strings.", c->what);
+    return KIN_OK;
+}
+
+/* Reads all entries into f->tensors, names into f->names behind the header's text. */
+static kin_status read_entries(const struct context *c, json header, tensor_file *f, char *names)
+{
+    for (json it = json_first(header); it.type; it = json_next(header, it)) {
+        json key = json_key(header, it);
+        if (json_equals(key, "__metadata__")) {
+            f->metadata = it;
+            continue;
+        }
+        tensor *t = &f->tensors[f->n];
+        *t = (tensor){.name = names};
+        size_t n = json_string(key, names, (size_t)(key.end - key.at));
+        if (n == 0 || n > 256)
+            return BAD(c, "%s: a tensor's name has %llu bytes; 1 to 256 are allowed.", c->what, (unsigned long long)n);
+        names += n;
+        t->name_len = (uint32_t)n;
+        TRY(read_entry(c, it, t));
+        f->n++;
+    }
+    return check_metadata(c, f->metadata);
+}
+
+static kin_status check_tiling(const struct context *c, tensor_file *f)
+{
+    uint64_t at = 0;
+    qsort(f->tensors, f->n, sizeof *f->tensors, by_begin);
+    for (uint32_t i = 0; i < f->n; i++) {
+        const tensor *t = &f->tensors[i];
+        if (t->begin != at)
+            return BAD(c, "%s: tensor %.*s %s; the file is damaged.", c->what, (int)t->name_len, t->name,
+                       t->begin < at ? "overlaps the one before it" : "leaves a gap before it");
+        at = t->end;
+    }
+    if (c->data != UINT64_MAX && at != c->data)
+        return BAD(c, "%s: %llu bytes follow the last tensor; the file is damaged.", c->what,
+                   (unsigned long long)(c->data - at));
+    return KIN_OK;
+}
+
+static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
+{
+    json header;
+    char *text = f->names;
+    if (json_open(text, n, c->what, &header, c->err) != KIN_OK) {
+        c->err->status = c->code;
+        return c->code;
+    }
+    if (header.type != JSON_OBJECT || text[0] != '{')
+        return BAD(c, "%s: the header is not a JSON object.", c->what);
+    if (!json_no_duplicates(header))
+        return BAD(c, "%s: a name stands twice in the header.", c->what);
+    size_t entries = json_length(header);
+    f->tensors = malloc((entries ? entries : 1) * sizeof *f->tensors);
+    if (!f->tensors)
+        return kin_fail(c->err, KIN_OUT_OF_MEMORY, "Not enough memory for the header of %s.", c->what);
+    TRY(read_entries(c, header, f, text + n));
+    TRY(check_tiling(c, f));
+    uint64_t data = f->n ? f->tensors[f->n - 1].end : 0;
+    for (uint32_t i = 0; i < f->n; i++) {
+        if (!add_u64(f->tensors[i].begin, 8 + n, &f->tensors[i].begin) ||
+            !add_u64(f->tensors[i].end, 8 + n, &f->tensors[i].end))
+            return BAD(c, "%s is larger than a file can be.", c->what);
+    }
+    f->file_bytes = 8 + n + data;
+    return KIN_OK;
+}
+
+kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code,
+                            const char *what, tensor_file *out, kin_error *err)
+{
+    struct context c = {code, what, UINT64_MAX, err};
+    tensor_file f = {0};
+    uint64_t n = 0;
+    if (head_n < 8)
+        return BAD(&c, "%s is too short to be a safetensors file.", what);
+    for (int i = 7; i >= 0; i--)
+        n = n << 8 | head[i];
+    if (n < 2 || n > TENSOR_HEADER_MAX || n > head_n - 8 || (file_bytes != UINT64_MAX && n > file_bytes - 8))
+        return BAD(&c, "%s is not a safetensors file: its header length is wrong.", what);
+    if (file_bytes != UINT64_MAX)
+        c.data = file_bytes - 8 - n;
+    f.names = malloc(2 * (size_t)n); /* the header's text, then the unescaped names, never longer */
+    if (!f.names)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the header of %s.", what);
+    memcpy(f.names, head + 8, (size_t)n);
+    kin_status status = open_header(&c, (size_t)n, &f);
+    if (status != KIN_OK) {
+        tensor_file_close(&f);
+        return status;
+    }
+    *out = f;
+    return KIN_OK;
+}
+
+void tensor_file_close(tensor_file *file)
+{
+    free(file->tensors), free(file->names);
+    *file = (tensor_file){0};
+}
+
+const tensor *tensor_find(const tensor_file *file, const char *name)
+{
+    size_t n = strlen(name);
+    for (uint32_t i = 0; i < file->n; i++)
+        if (file->tensors[i].name_len == n && !memcmp(file->tensors[i].name, name, n))
+            return &file->tensors[i];
+    return NULL;
+}
+
+size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta,
+                           uint8_t *out, size_t cap)
+{
+    struct json_out o;
+    uint64_t at = 0;
+    json_out_init(&o);
+    json_out_raw(&o, "{\"__metadata__\":{");
+    for (uint32_t i = 0; i < n_meta; i++) {
+        json_out_raw(&o, i ? "," : "");
+        json_out_string(&o, meta[2 * i], strlen(meta[2 * i]));
+        json_out_raw(&o, ":");
+        json_out_string(&o, meta[2 * i + 1], strlen(meta[2 * i + 1]));
+    }
+    json_out_raw(&o, "}");
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t bytes = dtypes[tensors[i].dtype].size;
+        json_out_raw(&o, ",");
+        json_out_string(&o, tensors[i].name, tensors[i].name_len);
+        json_out_raw(&o, ":{\"dtype\":\"");
+        json_out_raw(&o, dtypes[tensors[i].dtype].name);
+        json_out_raw(&o, "\",\"shape\":[");
+        for (uint32_t d = 0; d < tensors[i].rank; d++) {
+            json_out_raw(&o, d ? "," : "");
+            json_out_u64(&o, tensors[i].shape[d]);
+            bytes *= tensors[i].shape[d];
+        }
+        json_out_raw(&o, "],\"data_offsets\":[");
+        json_out_u64(&o, at);
+        json_out_raw(&o, ",");
+        json_out_u64(&o, at += bytes);
+        json_out_raw(&o, "]}");
+    }
+    json_out_raw(&o, "}");
+    while (o.n % 8 && !o.failed)
+        json_out_raw(&o, " ");
+    size_t total = o.failed ? 0 : 8 + o.n;
+    if (total && total <= cap) {
+        for (int i = 0; i < 8; i++)
+            out[i] = (uint8_t)((uint64_t)o.n >> (8 * i));
+        memcpy(out + 8, o.text, o.n);
+    }
+    json_out_free(&o);
+    return total;
+}
