@@ -266,8 +266,12 @@ void test_tower_refuses(void)
     }
     f.model_n = whole;
     f.model_bytes[whole - 1] = 0xFF, f.model_bytes[whole - 2] = 0xFF; /* F32 NaN at the end */
-    CHECK_EQ(load(&f, &t, TOWER_TEXT, false, 4096) == KIN_OK && load(&f, &t, TOWER_IMAGE, false, 4096) == KIN_OK, 0);
-    tower_close(&t);
+    int refused = 0;
+    for (int kind = 0; kind < 2; kind++) { /* the damaged tensor belongs to one of them */
+        refused += load(&f, &t, kind, false, 4096) != KIN_OK;
+        tower_close(&t);
+    }
+    CHECK(refused > 0);
     fixture_close(&f);
 }
 
