@@ -136,7 +136,7 @@ web/wasm/%.wasm: build/wasm/%.wasm
 wasm: $(WASM:build/wasm/%=web/wasm/%) ## the engine for browsers and Node, copied to web/wasm/
 
 # --- JavaScript -------------------------------------------------------------------------------
-node_modules/.package-lock.json: package.json package-lock.json
+node_modules/.package-lock.json: package-lock.json
 	npm ci --ignore-scripts --no-fund --no-audit
 	@touch $@
 node_modules: node_modules/.package-lock.json
