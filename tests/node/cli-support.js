@@ -1,7 +1,7 @@
 // What the command-line tests share: tiny pictures drawn here, a folder that goes away, and `kin`
 // as a real child process.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,4 +71,95 @@ export function kin(args, { input, env, cwd, onStart } = {}) {
     child.stdin.end(input ?? '');
     onStart?.(child);
   });
+}
+
+/* ---- a tiny CLIP with random weights, as a Hugging Face folder ---- */
+
+const widths = { vision: 32, text: 32, out: 16, image: 32, patch: 8, context: 16 };
+
+// Byte-level units in CLIP's order, bare and at a word's end.
+function byteUnits() {
+  const direct = [];
+  for (const [from, to] of [[33, 126], [161, 172], [174, 255]])
+    for (let code = from; code <= to; code++) direct.push(code);
+  const others = [];
+  for (let code = 0; code < 256; code++) if (!direct.includes(code)) others.push(256 + others.length);
+  const units = [...direct, ...others].map((code) => String.fromCodePoint(code));
+  return [...units, ...units.map((unit) => unit + '</w>')];
+}
+
+function block(prefix, width, add) {
+  for (const name of ['q', 'k', 'v', 'out']) {
+    add(`${prefix}.self_attn.${name}_proj.weight`, [width, width], 0.3);
+    add(`${prefix}.self_attn.${name}_proj.bias`, [width], 0.1);
+  }
+  for (const norm of ['layer_norm1', 'layer_norm2']) {
+    add(`${prefix}.${norm}.weight`, [width], 0.2, 1);
+    add(`${prefix}.${norm}.bias`, [width], 0.1);
+  }
+  add(`${prefix}.mlp.fc1.weight`, [width * 4, width], 0.3);
+  add(`${prefix}.mlp.fc1.bias`, [width * 4], 0.1);
+  add(`${prefix}.mlp.fc2.weight`, [width, width * 4], 0.2);
+  add(`${prefix}.mlp.fc2.bias`, [width], 0.1);
+}
+
+// Writes the folder; `seed` picks the weights.
+export function tinyModel(path, seed = 1) {
+  const { vision, text, out, image, patch, context } = widths;
+  const tokens = [...byteUnits(), 'th', 'the</w>', '<|startoftext|>', '<|endoftext|>'];
+  let state = seed;
+  const random = () => {
+    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+  const tensors = [];
+  const add = (name, shape, spread, middle = 0) => {
+    const values = new Float32Array(shape.reduce((n, d) => n * d, 1));
+    for (let i = 0; i < values.length; i++) values[i] = middle + spread * random();
+    tensors.push({ name, shape, bytes: Buffer.from(values.buffer) });
+  };
+  add('logit_scale', [], 0, 3);
+  add('visual_projection.weight', [out, vision], 0.3);
+  add('text_projection.weight', [out, text], 0.3);
+  add('vision_model.embeddings.class_embedding', [vision], 0.5);
+  add('vision_model.embeddings.patch_embedding.weight', [vision, 3, patch, patch], 0.2);
+  add('vision_model.embeddings.position_embedding.weight', [(image / patch) ** 2 + 1, vision], 0.3);
+  add('text_model.embeddings.token_embedding.weight', [tokens.length, text], 0.5);
+  add('text_model.embeddings.position_embedding.weight', [context, text], 0.3);
+  for (const norm of ['vision_model.pre_layrnorm', 'vision_model.post_layernorm',
+    'text_model.final_layer_norm']) {
+    add(`${norm}.weight`, [32], 0.2, 1);
+    add(`${norm}.bias`, [32], 0.1);
+  }
+  for (let layer = 0; layer < 2; layer++) {
+    block(`vision_model.encoder.layers.${layer}`, vision, add);
+    block(`text_model.encoder.layers.${layer}`, text, add);
+  }
+  const header = {};
+  let end = 0;
+  for (const { name, shape, bytes } of tensors)
+    header[name] = { dtype: 'F32', shape, data_offsets: [end, end += bytes.length] };
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const layers = { num_hidden_layers: 2, num_attention_heads: 2, hidden_act: 'quick_gelu' };
+  const files = {
+    'model.safetensors': Buffer.concat([length, json, ...tensors.map((tensor) => tensor.bytes)]),
+    'config.json': JSON.stringify({
+      model_type: 'clip', architectures: ['CLIPModel'], projection_dim: out,
+      vision_config: { ...layers, hidden_size: vision, intermediate_size: vision * 4,
+        image_size: image, patch_size: patch },
+      text_config: { ...layers, hidden_size: text, intermediate_size: text * 4,
+        vocab_size: tokens.length, max_position_embeddings: context,
+        bos_token_id: tokens.length - 2, eos_token_id: tokens.length - 1 },
+    }),
+    'preprocessor_config.json': JSON.stringify({
+      size: { shortest_edge: image }, crop_size: { height: image, width: image }, resample: 3,
+    }),
+    'vocab.json': JSON.stringify(Object.fromEntries(tokens.map((token, i) => [token, i]))),
+    'merges.txt': '#version: 0.2\nt h\nth e</w>\n',
+  };
+  mkdirSync(path, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
+  return path;
 }

@@ -1,0 +1,151 @@
+// kin convert: deterministic files, shards and split tensors, and nothing lost on the way.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readHeader, tensorFiles } from '../../catalog/tensors.js';
+import { drawing, folder, kin, tinyModel } from './cli-support.js';
+
+const bytesOf = (path) => Object.fromEntries(readdirSync(path).sort()
+  .map((name) => [name, createHash('sha256').update(readFileSync(join(path, name))).digest('hex')]));
+
+test('q8: names, dtypes, alignment, metadata, the manifest, and the same bytes twice', async (t) => {
+  const root = folder(t);
+  tinyModel(join(root, 'hf'));
+  for (const out of ['a', 'b']) {
+    const { code, err } = await kin(['convert', join(root, 'hf'), '-o', join(root, out)]);
+    assert.equal(code, 0, err);
+  }
+  assert.deepEqual(bytesOf(join(root, 'a')), bytesOf(join(root, 'b')));
+  const manifest = JSON.parse(readFileSync(join(root, 'a', 'manifest.json')));
+  assert.equal(manifest.kind, 'model');
+  assert.equal(manifest.dtype, 'q8');
+  for (const { name, bytes, sha256 } of manifest.files) {
+    const content = readFileSync(join(root, 'a', name));
+    assert.equal(content.length, bytes);
+    assert.equal(createHash('sha256').update(content).digest('hex'), sha256);
+  }
+  assert.deepEqual(readdirSync(join(root, 'a')).sort(),
+    ['manifest.json', ...manifest.files.map((file) => file.name)].sort());
+  for (const tower of ['image', 'text']) {
+    const file = new Uint8Array(readFileSync(join(root, 'a', `${tower}.safetensors`)));
+    const { metadata, tensors } = readHeader(file);
+    assert.equal(metadata['kin.weights'], 's7q128');
+    const part = tower === 'image' ? 'vision_model' : 'text_model';
+    const weight = `${part}.encoder.layers.1.mlp.fc2.weight`;
+    assert.equal(tensors[weight].dtype, 'I8');
+    assert.deepEqual(tensors[`${weight}_scale`], { ...tensors[`${weight}_scale`], dtype: 'F32', shape: [32] });
+    assert.equal(tensors.logit_scale.dtype, 'F32');
+    assert.equal(tensors[tower === 'image' ? 'visual_projection.weight' : 'text_projection.weight'].dtype, 'F16');
+    const sizes = { F32: 4, F16: 2, I8: 1 };
+    let end = 0;
+    for (const { dtype, data_offsets: [from, to] } of Object.values(tensors)) {
+      assert.equal(from, end);
+      assert.equal(from % sizes[dtype], 0);
+      end = to;
+    }
+  }
+});
+
+test('the original loaded as q8 and the converted folder give the same bits', async (t) => {
+  const root = folder(t);
+  tinyModel(join(root, 'hf'));
+  writeFileSync(join(root, 'p.png'), drawing(5));
+  const run = async (...args) => {
+    const { code, out, err } = await kin(args);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  for (const dtype of ['q8', 'f32'])
+    await run('convert', join(root, 'hf'), '-o', join(root, dtype), '--dtype', dtype);
+  const picture = (...model) => run('embed', join(root, 'p.png'), '--model', ...model);
+  const text = (...model) => run('embed', '--text', 'the thing', '--model', ...model);
+  for (const embed of [picture, text]) {
+    const converted = await embed(join(root, 'q8'));
+    assert.equal(await embed(join(root, 'hf')), converted);
+    const exact = await embed(join(root, 'f32'));
+    assert.equal(await embed(join(root, 'hf'), '--dtype', 'f32'), exact);
+    assert.notEqual(exact, converted);
+    assert.equal(await embed(join(root, 'f32'), '--dtype', 'q8'), converted);
+  }
+  const verified = await kin(['verify', join(root, 'q8')]);
+  assert.deepEqual([verified.code, verified.err], [0, '']);
+  const again = await kin(['convert', join(root, 'f32'), '-o', join(root, 'q8b')]);
+  assert.equal(again.code, 0, again.err);
+  assert.deepEqual(bytesOf(join(root, 'q8b')), bytesOf(join(root, 'q8')));
+});
+
+test('what was there is not lost', async (t) => {
+  const root = folder(t);
+  tinyModel(join(root, 'hf'), 1);
+  tinyModel(join(root, 'hf2'), 2);
+  const out = join(root, 'out');
+  const convert = (from, ...more) => kin(['convert', join(root, from), '-o', out, ...more]);
+  assert.equal((await convert('hf')).code, 0);
+  const first = bytesOf(out);
+  assert.equal((await convert('hf2')).code, 0); // an earlier conversion may be replaced
+  assert.notDeepEqual(bytesOf(out), first);
+  writeFileSync(join(out, 'notes.md'), 'mine');
+  const second = bytesOf(out);
+  const refused = await convert('hf');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /^kin: .* holds 'notes.md', which 'kin' did not write there.*\n$/);
+  assert.deepEqual(bytesOf(out), second);
+  assert.equal((await kin(['convert', join(root, 'hf'), '-o', join(root, 'hf')])).code, 2);
+  assert.equal((await kin(['convert', join(root, 'hf'), '-o', join(root, 'hf', 'vocab.json')])).code, 1);
+  mkdirSync(join(root, 'broken'));
+  const broken = await convert('broken');
+  assert.equal(broken.code, 1);
+  assert.match(broken.err, /^kin: [^\n]+\n$/);
+  assert.deepEqual(bytesOf(out), second);
+  assert.deepEqual(readdirSync(root).sort(), ['broken', 'hf', 'hf2', 'out']);
+});
+
+test('verify sees one changed byte, a missing and a cut file', async (t) => {
+  const root = folder(t);
+  tinyModel(join(root, 'hf'));
+  const out = join(root, 'out');
+  assert.equal((await kin(['convert', join(root, 'hf'), '-o', out])).code, 0);
+  const path = join(out, 'image.safetensors');
+  const good = readFileSync(path);
+  const bad = Buffer.from(good);
+  bad[bad.length - 5] ^= 1;
+  writeFileSync(path, bad);
+  const changed = await kin(['verify', out]);
+  assert.equal(changed.code, 1);
+  assert.match(changed.err, /image.safetensors has other bytes than manifest.json says/);
+  writeFileSync(path, good.subarray(0, -1));
+  assert.match((await kin(['verify', out])).err, /image.safetensors has \d+ bytes instead of \d+/);
+  writeFileSync(path, good);
+  assert.equal((await kin(['verify', out, '--json'])).lines()[0].ok, true);
+});
+
+test('files over 20 MiB become shards, tensors over 16 MiB are split by rows', () => {
+  const MiB = 2 ** 20;
+  const big = new Uint8Array(33 * MiB).map((_, i) => i * 31 >> 3);
+  const files = tensorFiles('text', [
+    { name: 'b.weight', dtype: 'I8', shape: [33 * 1024, 1024], bytes: big },
+    { name: 'b.weight_scale', dtype: 'F32', shape: [2], bytes: new Uint8Array(8) },
+    { name: 'a', dtype: 'F16', shape: [8 * MiB], bytes: new Uint8Array(16 * MiB) },
+  ], { 'kin.weights': 's7q128' });
+  const index = JSON.parse(Buffer.concat([files.at(-1).bytes].flat()));
+  assert.equal(files.at(-1).name, 'text.safetensors.index.json');
+  assert.equal(index.metadata.total_size, 49 * MiB + 8);
+  assert.deepEqual(Object.keys(index.weight_map),
+    ['b.weight_scale', 'a', 'b.weight@0', 'b.weight@16384', 'b.weight@32768']);
+  const joined = [];
+  for (const { name, bytes } of files.slice(0, -1)) {
+    const file = new Uint8Array(Buffer.concat(bytes));
+    assert.match(name, /^text-0000\d-of-0000\d\.safetensors$/);
+    assert.ok(file.length <= 20 * MiB, `${name} has ${file.length} bytes`);
+    const { tensors, metadata } = readHeader(file);
+    assert.equal(metadata['kin.weights'], 's7q128');
+    const start = 8 + Number(new DataView(file.buffer).getBigUint64(0, true));
+    for (const [tensor, { data_offsets: [from, to] }] of Object.entries(tensors)) {
+      assert.equal(index.weight_map[tensor], name);
+      if (tensor.startsWith('b.weight@')) joined.push(file.subarray(start + from, start + to));
+    }
+  }
+  assert.ok(Buffer.concat(joined).equals(Buffer.from(big.buffer)));
+});
