@@ -76,6 +76,7 @@ if ! has_browser; then
     # Ubuntu's chromium is a snap, which containers cannot run: Playwright's own is taken there.
     if [ "$(sed -n 's/^ID=//p' /etc/os-release 2>/dev/null)" = debian ]; then
         need chromium
+        need fonts-liberation # a page without any font has no text to measure
     else
         playwright=1
     fi
