@@ -1,0 +1,208 @@
+/* catalog: opening and describing; the search itself is search.c. */
+#include "catalog.h"
+#include "kin.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIM_MAX = 4096 };
+
+#define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue " __VA_ARGS__)
+
+/* The tensor `name`, of that dtype and rank, or a sentence. */
+static kin_status need(const kin_catalog *c, const char *name, tensor_dtype dtype, uint32_t rank,
+                       const tensor **out, kin_error *err)
+{
+    const tensor *t = tensor_find(&c->file, name);
+    if (!t)
+        return BAD(err, "has no tensor %s; is this a Kin catalogue?", name);
+    if (t->dtype != dtype || t->rank != rank)
+        return BAD(err, "has a tensor %s that is not %s of rank %u.", name, tensor_dtype_name(dtype), rank);
+    *out = t;
+    return KIN_OK;
+}
+
+static kin_status check_offsets(const kin_catalog *c, const tensor *offsets, const tensor *data, uint64_t m,
+                                kin_error *err)
+{
+    const uint64_t *at = (const uint64_t *)(c->bytes + offsets->begin);
+    bool fine = offsets->shape[0] == m + 1 && at[0] == 0;
+    for (uint64_t i = 0; fine && i < m; i++)
+        fine = at[i] <= at[i + 1];
+    if (!fine || at[m] != data->shape[0])
+        return BAD(err, "has offsets (%.*s) that do not run from 0 to the end of its data.",
+                   (int)offsets->name_len, offsets->name);
+    return KIN_OK;
+}
+
+static bool valid_utf8(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n) {
+        uint8_t c = p[i];
+        size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
+        if (more > n - i - 1)
+            return false;
+        for (size_t k = 1; k <= more; k++)
+            if ((p[i + k] & 0xC0) != 0x80)
+                return false;
+        if ((c == 0xE0 && p[i + 1] < 0xA0) || (c == 0xED && p[i + 1] > 0x9F) ||
+            (c == 0xF0 && p[i + 1] < 0x90) || (c == 0xF4 && p[i + 1] > 0x8F))
+            return false;
+        i += more + 1;
+    }
+    return true;
+}
+
+/* Ids: not empty, UTF-8, all different, and id_order sorts them. */
+static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const tensor *ids, const tensor *order,
+                            kin_error *err)
+{
+    const uint64_t *at = (const uint64_t *)(c->bytes + offsets->begin);
+    const uint32_t *rank = (const uint32_t *)(c->bytes + order->begin);
+    const uint8_t *text = c->bytes + ids->begin;
+    if (order->shape[0] != c->products)
+        return BAD(err, "has an id_order for %llu products, not %u.", (unsigned long long)order->shape[0], c->products);
+    for (uint32_t i = 0; i < c->products; i++) {
+        uint32_t b = rank[i];
+        if (b >= c->products)
+            return BAD(err, "has an id_order that names a product it does not have.");
+        size_t n = (size_t)(at[b + 1] - at[b]);
+        if (n == 0 || !valid_utf8(text + at[b], n))
+            return BAD(err, "has an id that is empty or not UTF-8.");
+        if (i == 0)
+            continue;
+        uint32_t a = rank[i - 1]; /* strictly rising, so no product can stand twice either */
+        size_t before = (size_t)(at[a + 1] - at[a]);
+        int less = memcmp(text + at[a], text + at[b], before < n ? before : n);
+        if (less > 0 || (less == 0 && before >= n))
+            return BAD(err, "has ids that are not sorted by id_order, or not all different.");
+    }
+    return KIN_OK;
+}
+
+static kin_status check_rows(const kin_catalog *c, kin_error *err)
+{
+    uint32_t next = 0; /* the product that may come next */
+    for (uint32_t r = 0; r < c->rows; r++) {
+        const int8_t *row = c->vectors + (size_t)r * c->dim;
+        int64_t sum = 0;
+        uint32_t item = c->row_item[r];
+        if (item > next || item + 1 < next || item >= c->products)
+            return BAD(err, "has rows that do not follow its products (row %u).", r);
+        next = item + 1;
+        for (uint32_t i = 0; i < c->dim; i++)
+            sum += row[i] * row[i];
+        double want = 1.0 / sqrt((double)sum), gap = (double)c->scale[r] - want;
+        if (sum == 0 || !(gap < want * 1e-5 && gap > -want * 1e-5))
+            return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", r);
+    }
+    return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");
+}
+
+static kin_status check_metadata(const kin_catalog *c, kin_error *err)
+{
+    json format = json_get(c->file.metadata, "kin.format");
+    if (!json_equals(json_get(c->file.metadata, "kin.kind"), "catalog"))
+        return BAD(err, "does not say kin.kind = catalog; is this a Kin catalogue?");
+    if (!json_equals(format, "1"))
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "The catalogue has a format this release does not know; update Kin or rebuild it.");
+    return KIN_OK;
+}
+
+static kin_status check(kin_catalog *c, kin_error *err)
+{
+    const tensor *item_offsets, *id_offsets, *scale, *row_item, *id_order, *row_picture, *vectors, *ids, *items;
+    TRY(check_metadata(c, err));
+    TRY(need(c, "item_offsets", DT_U64, 1, &item_offsets, err));
+    TRY(need(c, "id_offsets", DT_U64, 1, &id_offsets, err));
+    TRY(need(c, "scale", DT_F32, 1, &scale, err));
+    TRY(need(c, "row_item", DT_U32, 1, &row_item, err));
+    TRY(need(c, "id_order", DT_U32, 1, &id_order, err));
+    TRY(need(c, "row_picture", DT_U16, 1, &row_picture, err));
+    TRY(need(c, "vectors", DT_I8, 2, &vectors, err));
+    TRY(need(c, "ids", DT_U8, 1, &ids, err));
+    TRY(need(c, "items", DT_U8, 1, &items, err));
+    uint64_t m = item_offsets->shape[0], r = vectors->shape[0], dim = vectors->shape[1];
+    if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > DIM_MAX)
+        return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.",
+                   (unsigned long long)m, (unsigned long long)r, (unsigned long long)dim);
+    c->products = (uint32_t)(m - 1);
+    c->rows = (uint32_t)r;
+    c->dim = (uint32_t)dim;
+    if (scale->shape[0] != r || row_item->shape[0] != r || row_picture->shape[0] != r)
+        return BAD(err, "has tensors for different numbers of pictures.");
+    if ((item_offsets->begin | id_offsets->begin) % 8 || (scale->begin | row_item->begin | id_order->begin) % 4)
+        return BAD(err, "has a header whose length is no multiple of 8.");
+    c->scale = (const float *)(c->bytes + scale->begin);
+    c->row_item = (const uint32_t *)(c->bytes + row_item->begin);
+    c->vectors = (const int8_t *)(c->bytes + vectors->begin);
+    TRY(check_offsets(c, item_offsets, items, c->products, err));
+    TRY(check_offsets(c, id_offsets, ids, c->products, err));
+    TRY(check_ids(c, id_offsets, ids, id_order, err));
+    return check_rows(c, err);
+}
+
+kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err)
+{
+    if ((uintptr_t)bytes % 8) {
+        kin_fail(err, KIN_BAD_ARGUMENT, "A catalogue's bytes must start at a multiple of 8.");
+        return NULL;
+    }
+    kin_catalog *c = calloc(1, sizeof *c);
+    if (!c) {
+        kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to open the catalogue.");
+        return NULL;
+    }
+    c->bytes = bytes;
+    json_out_init(&c->info);
+    if (tensor_file_open(bytes, n, n, KIN_NOT_A_CATALOG, "The catalogue", &c->file, err) != KIN_OK ||
+        check(c, err) != KIN_OK) {
+        kin_catalog_close(c);
+        return NULL;
+    }
+    return c;
+}
+
+void kin_catalog_close(kin_catalog *catalog)
+{
+    if (!catalog)
+        return;
+    tensor_file_close(&catalog->file);
+    json_out_free(&catalog->info);
+    free(catalog);
+}
+
+const char *kin_catalog_info(kin_catalog *c)
+{
+    static const char short_of_memory[] = "null";
+    struct json_out *o = &c->info;
+    json_out_free(o);
+    json_out_raw(o, "{\"products\":");
+    json_out_u64(o, c->products);
+    json_out_raw(o, ",\"pictures\":");
+    json_out_u64(o, c->rows);
+    json_out_raw(o, ",\"dim\":");
+    json_out_u64(o, c->dim);
+    json_out_raw(o, ",\"metadata\":");
+    json_out_rawn(o, c->file.metadata.at, (size_t)(c->file.metadata.end - c->file.metadata.at));
+    json_out_raw(o, ",\"tensors\":{");
+    for (uint32_t i = 0; i < c->file.n; i++) {
+        const tensor *t = &c->file.tensors[i];
+        json_out_raw(o, i ? "," : "");
+        json_out_string(o, t->name, t->name_len);
+        json_out_raw(o, ":[");
+        json_out_u64(o, t->begin);
+        json_out_raw(o, ",");
+        json_out_u64(o, t->end);
+        json_out_raw(o, "]");
+    }
+    json_out_raw(o, "}}");
+    json_out_rawn(o, "", 1);
+    return o->failed ? short_of_memory : o->text;
+}
+
+kin_error *kin_error_new(void) { return calloc(1, sizeof(kin_error)); }
+const char *kin_error_struct_text(const kin_error *err) { return err->text; }
+int kin_error_struct_status(const kin_error *err) { return err->status; }
