@@ -163,6 +163,8 @@ async function decodeWebp(bytes, shown) {
   const size = webpSize(bytes);
   if (!size || !size.width || !size.height)
     throw bad('bad-image', `${shown}: not a valid WebP picture`);
+  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true) + 8 > bytes.length)
+    throw bad('truncated-image', `${shown}: the WebP file ends early`);
   if (size.animated)
     throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
   if (size.width * size.height > maxPixels)
@@ -175,7 +177,7 @@ async function decodeWebp(bytes, shown) {
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, height };
   } catch {
-    throw bad('bad-image', `${shown}: not a valid WebP picture, or one that ends early`);
+    throw bad('bad-image', `${shown}: not a valid WebP picture`);
   }
 }
 
