@@ -45,14 +45,25 @@ export function readCatalogue(bytes, path) {
     const at = array(offsets);
     const all = array(data);
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return Array.from({ length: at.length - 1 }, (_, i) =>
-      decoder.decode(all.subarray(Number(at[i]), Number(at[i + 1]))));
+    return Array.from({ length: at.length - 1 }, (_, i) => {
+      try {
+        return decoder.decode(all.subarray(Number(at[i]), Number(at[i + 1])));
+      } catch {
+        throw new Error(`${path}: product ${i}'s part of '${data}' is not UTF-8`);
+      }
+    });
   };
   return {
     metadata: header.metadata, names: Object.keys(header.tensors), array,
     shape: (name) => header.tensors[name]?.shape,
     ids: () => texts('id_offsets', 'ids'),
-    items: () => texts('item_offsets', 'items').map((line) => JSON.parse(line)),
+    items: () => texts('item_offsets', 'items').map((line, i) => {
+      try {
+        return JSON.parse(line);
+      } catch {
+        throw new Error(`${path}: the item of product ${i} is not JSON`);
+      }
+    }),
   };
 }
 
