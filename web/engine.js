@@ -1,0 +1,124 @@
+// One instance of the engine: bytes in and out of its memory, statuses into errors. Synchronous.
+// Views of the memory are made fresh each time, since growing it detaches the old ones. After a trap
+// the instance's state is unknown: it is `spent` and refuses every further call.
+import { fail, KinError } from './errors.js';
+
+// The order of KIN_STATUSES in src/base.h.
+const codes = ['ok', 'more', 'out-of-memory', 'bad-argument', 'not-a-model', 'not-a-catalog', 'unsupported',
+  'unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'model-mismatch'];
+export const MORE = 1;
+export const towers = { image: 0, text: 1 };
+export const dtypes = { f32: 1, q8: 2 };
+export const fits = { crop: 0, pad: 1 };
+
+const encoder = new TextEncoder();
+
+// A memory that other threads may share. Its maximum is address space set aside, which phones refuse.
+export function sharedMemory() {
+  for (let maximum = 65536; ; maximum /= 2)
+    try {
+      return new WebAssembly.Memory({ initial: 256, maximum, shared: true });
+    } catch (error) {
+      if (maximum <= 1024) fail('out-of-memory', 'The browser gave no memory to the engine: close other tabs.', error);
+    }
+}
+
+// What `module` imports and nothing else.
+export function importsFor(module, memory) {
+  const env = {};
+  for (const { name, kind } of WebAssembly.Module.imports(module))
+    env[name] = kind === 'memory' ? memory : () => {};
+  return { env };
+}
+
+export async function openEngine(module, memory) {
+  const { exports } = await WebAssembly.instantiate(module, importsFor(module, memory));
+  exports._initialize?.();
+  return new Engine(exports, memory ?? exports.memory);
+}
+
+export class Engine {
+  spent = false;
+
+  constructor(exports, memory) {
+    this.exports = exports;
+    this.memory = memory;
+    this.error = exports.kin_error_new();
+  }
+
+  call(name, ...args) {
+    if (this.spent) fail('crashed', 'The engine stopped and has to be started again.');
+    try {
+      return this.exports[name](...args);
+    } catch (error) {
+      this.spent = true;
+      return fail('crashed', `The engine stopped in ${name}: ${error.message}.`, error);
+    }
+  }
+
+  // `pointer` as the unsigned number it is.
+  pointer(name, ...args) {
+    return this.call(name, ...args) >>> 0;
+  }
+
+  view(pointer, n) {
+    return new Uint8Array(this.memory.buffer, pointer, n);
+  }
+
+  // Copies out of the memory.
+  bytes(pointer, n) {
+    return this.view(pointer, n).slice();
+  }
+
+  floats(pointer, n) {
+    return new Float32Array(this.memory.buffer, pointer, n).slice();
+  }
+
+  text(pointer) {
+    const all = this.view(pointer);
+    const end = all.indexOf(0);
+    return new TextDecoder().decode(all.slice(0, end));
+  }
+
+  allocate(n) {
+    const pointer = this.pointer('kin_malloc', Math.max(1, n));
+    if (!pointer)
+      fail('out-of-memory', `The engine has no memory for ${n} bytes: close other tabs or take less at a time.`);
+    return pointer;
+  }
+
+  free(pointer) {
+    if (pointer && !this.spent) this.call('kin_free', pointer);
+  }
+
+  // Runs `work(pointer, length, …)` with copies of texts or bytes (null: 0, 0) that are freed afterwards.
+  with(inputs, work) {
+    const held = [];
+    try {
+      const args = inputs.flatMap((input) => {
+        if (input === null || input === undefined) return [0, 0];
+        const bytes = typeof input === 'string' ? encoder.encode(input)
+          : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+        const pointer = this.allocate(bytes.length);
+        held.push(pointer);
+        this.view(pointer, bytes.length).set(bytes);
+        return [pointer, bytes.length];
+      });
+      return work(...args);
+    } finally {
+      for (const pointer of held) this.free(pointer);
+    }
+  }
+
+  // A kin_status of a function on context `ctx`; returns whether more is to be done.
+  check(ctx, status) {
+    if (status > MORE) throw new KinError(codes[status] ?? 'failed', this.text(this.pointer('kin_error_text', ctx)));
+    return status === MORE;
+  }
+
+  // Throws what a function with a kin_error of its own has put there.
+  throwError() {
+    throw new KinError(codes[this.call('kin_error_struct_status', this.error)] ?? 'failed',
+      this.text(this.pointer('kin_error_struct_text', this.error)));
+  }
+}

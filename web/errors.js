@@ -1,0 +1,31 @@
+// Errors: everything Kin throws is a KinError with a code, or the standard AbortError.
+export class KinError extends Error {
+  constructor(code, message, options) {
+    super(message, options);
+    this.name = 'KinError';
+    this.code = code;
+  }
+}
+
+export const fail = (code, message, cause) => {
+  throw new KinError(code, message, cause === undefined ? undefined : { cause });
+};
+
+export const later = (what) => fail('unsupported', `${what} comes in a later release of Kin.`);
+
+export const abortError = () => new DOMException('The call was aborted.', 'AbortError');
+
+// Kin's aborts are always an AbortError; the signal's own reason is its cause's business.
+export const checkAbort = (signal) => {
+  if (signal?.aborted) throw abortError();
+};
+
+// Errors cross to and from a worker as plain objects.
+export const packError = (error) => ({ name: error?.name, code: error?.code,
+  message: String(error?.message ?? error) });
+export const unpackError = ({ name, code, message }) => (name === 'AbortError' ? abortError()
+  : new KinError(typeof code === 'string' ? code : 'failed', message));
+
+// Whatever was thrown, as what callers are promised.
+export const asKinError = (error) => (error instanceof KinError || error?.name === 'AbortError' ? error
+  : new KinError('failed', `Kin failed unexpectedly: ${error?.message ?? error}`, { cause: error }));

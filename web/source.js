@@ -1,0 +1,111 @@
+// Files of a model or a catalogue, and pictures by URL: opened as streams, with typed errors. What
+// comes from the network is checked here as far as it needs no format: status, a web page in place
+// of the file, the length.
+import { checkAbort, fail, KinError } from './errors.js';
+
+const isPage = (bytes) => bytes[0] === 60; // '<'; no file that Kin reads begins so
+
+// A response -> { total, chunks } or null where there is no such file.
+async function fromResponse(response, name) {
+  if (response.status === 404 || response.status === 410) {
+    await response.body?.cancel();
+    return null;
+  }
+  if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
+  const encoded = response.headers.get('content-encoding');
+  const total = encoded ? 0 : Number(response.headers.get('content-length')) || 0;
+  return { total, chunks: read(response.body) };
+}
+
+async function* read(body) {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+// Opens `url`. `io`: { fetch, cache, openFile }; openFile (Node) answers paths and file: URLs.
+export async function openUrl(url, name, io, signal) {
+  checkAbort(signal);
+  const file = await io.openFile?.(url, name);
+  if (file !== undefined) return file;
+  let response;
+  try {
+    response = await (io.fetch ?? fetch)(url, { signal, ...(io.cache && { cache: io.cache }) });
+  } catch (error) {
+    checkAbort(signal);
+    if (error instanceof KinError) throw error;
+    const host = URL.canParse(url) ? new URL(url).origin : url;
+    fail('cors', `${name} could not be fetched: ${host} cannot be reached, or does not allow this page to read it ` +
+      '(Access-Control-Allow-Origin).', error);
+  }
+  return fromResponse(response, name);
+}
+
+// { total, chunks } with onProgress told of every chunk; a web page is null, as servers of
+// single-page apps answer 200 with their page for a file they do not have.
+export async function* watch({ total, chunks }, name, { signal, onProgress, onPage }) {
+  let loaded = 0;
+  for await (const chunk of chunks) {
+    checkAbort(signal);
+    if (loaded === 0 && chunk.length && isPage(chunk)) {
+      onPage?.();
+      fail('not-a-model', `${name}: the server sent a web page in place of the file; check the address.`);
+    }
+    loaded += chunk.length;
+    onProgress?.({ status: 'progress', file: name, loaded, total, progress: total ? 100 * loaded / total : 0 });
+    yield chunk;
+  }
+  if (total && loaded < total) fail('http', `${name} ended after ${loaded} of ${total} bytes; load it again.`);
+  onProgress?.({ status: 'done', file: name, loaded, total: loaded, progress: 100 });
+}
+
+// All bytes of an async iterable of chunks, at most `limit`.
+export async function collect(chunks, limit, name) {
+  const parts = [];
+  let n = 0;
+  for await (const chunk of chunks) {
+    n += chunk.length;
+    if (n > limit) fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+    parts.push(chunk);
+  }
+  const all = new Uint8Array(n);
+  n = 0;
+  for (const part of parts) {
+    all.set(part, n);
+    n += part.length;
+  }
+  return all;
+}
+
+// Bytes of a Blob, bytes, a URL or (Node) a path.
+export async function readSource(source, name, io, { signal, onProgress, limit }) {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (typeof Blob === 'function' && source instanceof Blob) {
+    if (source.size > limit) fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+    return new Uint8Array(await source.arrayBuffer());
+  }
+  if (typeof source !== 'string')
+    fail('bad-argument', `${name}: expected a URL, a Blob, a File or bytes${io.openFile ? ' or a path' : ''}.`);
+  const opened = await openUrl(source, name, io, signal);
+  if (!opened) fail('http', `${name}: there is no such file.`);
+  return collect(watchPlain(opened, name, { signal, onProgress }), limit, name);
+}
+
+// As `watch`, for files that may begin with '<' (a picture of an unknown format names itself).
+async function* watchPlain({ total, chunks }, name, { signal, onProgress }) {
+  let loaded = 0;
+  for await (const chunk of chunks) {
+    checkAbort(signal);
+    loaded += chunk.length;
+    onProgress?.({ status: 'progress', file: name, loaded, total, progress: total ? 100 * loaded / total : 0 });
+    yield chunk;
+  }
+}
