@@ -1,0 +1,373 @@
+/* image: structure checks of JPEG and PNG, EXIF orientation, transparency. */
+#include "image.h"
+#include "stb.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* What the structure check learns. */
+struct outline {
+    uint32_t width, height;
+    int orientation; /* EXIF 1 … 8 */
+    bool png;
+};
+
+static uint32_t be16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
+static uint32_t be32(const uint8_t *p) { return be16(p) << 16 | be16(p + 2); }
+
+/* ---- formats ------------------------------------------------------------------------------- */
+
+static bool has(const uint8_t *bytes, size_t n, size_t at, const char *text)
+{
+    size_t length = strlen(text);
+    return n >= at + length && !memcmp(bytes + at, text, length);
+}
+
+static const char *markup(const uint8_t *bytes, size_t n)
+{
+    size_t i = 0, end = n < 512 ? n : 512;
+    if (has(bytes, n, 0, "\xEF\xBB\xBF"))
+        i = 3;
+    while (i < end && (bytes[i] == ' ' || (bytes[i] >= 9 && bytes[i] <= 13)))
+        i++;
+    if (i >= end || bytes[i] != '<')
+        return "unknown";
+    for (; i < end; i++)
+        if (has(bytes, n, i, "<svg"))
+            return "svg";
+    return "html";
+}
+
+const char *image_format(const uint8_t *bytes, size_t n)
+{
+    static const char *const heic[] = {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"};
+    if (has(bytes, n, 0, "\xFF\xD8\xFF"))
+        return "jpeg";
+    if (has(bytes, n, 0, "\x89PNG\r\n\x1A\n"))
+        return "png";
+    if (has(bytes, n, 0, "RIFF") && has(bytes, n, 8, "WEBP"))
+        return "webp";
+    if (has(bytes, n, 0, "GIF8"))
+        return "gif";
+    if (has(bytes, n, 4, "ftyp")) {
+        for (size_t at = 8; at + 4 <= n && at < 64; at += 4)
+            if (has(bytes, n, at, "avif") || has(bytes, n, at, "avis"))
+                return "avif";
+        for (size_t i = 0; i < sizeof heic / sizeof *heic; i++)
+            if (has(bytes, n, 8, heic[i]))
+                return "heic";
+    }
+    if (has(bytes, n, 0, "BM"))
+        return "bmp";
+    if (n >= 4 && (!memcmp(bytes, "II*\0", 4) || !memcmp(bytes, "MM\0*", 4)))
+        return "tiff";
+    return markup(bytes, n);
+}
+
+static kin_status refuse_format(const char *format, kin_error *err)
+{
+    if (!strcmp(format, "html"))
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE, "This is a web page, not a picture; check its address.");
+    if (!strcmp(format, "heic"))
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This photo is in Apple's HEIC format, which cannot be read here; save it as JPEG or PNG "
+                        "(on an iPhone: Settings, Camera, Formats, Most Compatible) and try again.");
+    if (!strcmp(format, "unknown"))
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This file is not a picture in a format that can be read here; use JPEG or PNG.");
+    return kin_fail(err, KIN_UNSUPPORTED_IMAGE, "Pictures in the format %s cannot be read here; use JPEG or PNG.",
+                    format);
+}
+
+/* ---- EXIF ---------------------------------------------------------------------------------- */
+
+/* TIFF data: byte order, 42, offset of the first directory; tag 0x0112 is a SHORT. Anything
+ * malformed means upright. */
+static int exif_orientation(const uint8_t *p, size_t n)
+{
+    if (n < 8 || (memcmp(p, "II*\0", 4) && memcmp(p, "MM\0*", 4)))
+        return 1;
+    bool little = p[0] == 'I';
+#define U16(at) (little ? (uint32_t)p[at] | (uint32_t)p[(at) + 1] << 8 : be16(p + (at)))
+#define U32(at) (little ? U16(at) | U16((at) + 2) << 16 : be32(p + (at)))
+    size_t at = U32(4);
+    if (at > n - 2)
+        return 1;
+    uint32_t entries = U16(at);
+    at += 2;
+    for (uint32_t i = 0; i < entries && at + 12 <= n; i++, at += 12)
+        if (U16(at) == 0x0112 && U16(at + 2) == 3 && U32(at + 4) == 1) {
+            uint32_t value = U16(at + 8);
+            return value >= 1 && value <= 8 ? (int)value : 1;
+        }
+#undef U16
+#undef U32
+    return 1;
+}
+
+/* ---- structure ----------------------------------------------------------------------------- */
+
+static kin_status check_size(uint32_t width, uint32_t height, kin_error *err)
+{
+    if (width == 0 || height == 0)
+        return kin_fail(err, KIN_BAD_ARGUMENT, "A picture of %ux%u pixels has nothing to embed.", width, height);
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || (uint64_t)width * height > IMAGE_MAX_PIXELS)
+        return kin_fail(err, KIN_TOO_LARGE,
+                        "The picture has %ux%u pixels; up to 24 megapixels can be read. Make it smaller and try "
+                        "again.",
+                        width, height);
+    return KIN_OK;
+}
+
+static kin_status cut_short(const char *kind, kin_error *err)
+{
+    return kin_fail(err, KIN_TRUNCATED_IMAGE, "The %s file ends before the picture does; fetch or save it again.",
+                    kind);
+}
+
+static kin_status damaged(const char *kind, const char *what, kin_error *err)
+{
+    return kin_fail(err, KIN_BAD_IMAGE, "The %s file is damaged (%s); save it again.", kind, what);
+}
+
+static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct outline *o, kin_error *err)
+{
+    if (n < 6)
+        return damaged("JPEG", "its frame header is too short", err);
+    uint32_t precision = p[0], components = p[5];
+    if (marker > 0xC2 || precision != 8 || (components != 1 && components != 3 && components != 4))
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This JPEG is of a rare kind (lossless, arithmetic, 12-bit or %u colours) that cannot be "
+                        "read here; save it as an ordinary JPEG or PNG.",
+                        components);
+    if (o->width)
+        return damaged("JPEG", "it has two frames", err);
+    o->height = be16(p + 1);
+    o->width = be16(p + 3);
+    if (!o->width || !o->height)
+        return damaged("JPEG", "it gives no size", err);
+    return check_size(o->width, o->height, err);
+}
+
+/* Walks all markers up to the end. A scan costs time by its picture's pixels even when it is empty,
+ * so their number is limited as such and by the work they make. */
+static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o, kin_error *err)
+{
+    size_t at = 2;
+    uint32_t scans = 0;
+    while (at + 2 <= n) {
+        if (bytes[at] != 0xFF) {
+            at++; /* entropy-coded data, or stray bytes between segments */
+            continue;
+        }
+        uint32_t marker = bytes[at + 1];
+        if (marker == 0xFF) {
+            at++;
+            continue;
+        }
+        at += 2;
+        if (marker == 0xD9)
+            break;
+        if (marker == 0 || marker == 1 || (marker >= 0xD0 && marker <= 0xD8))
+            continue;
+        if (at + 2 > n)
+            return cut_short("JPEG", err);
+        size_t length = be16(bytes + at);
+        if (length < 2)
+            return damaged("JPEG", "a segment has no length", err);
+        if (length > n - at)
+            return cut_short("JPEG", err);
+        const uint8_t *body = bytes + at + 2;
+        if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC)
+            TRY(read_frame(body, length - 2, marker, o, err));
+        else if (marker == 0xE1 && length >= 8 && !memcmp(body, "Exif\0\0", 6) && o->orientation == 0)
+            o->orientation = exif_orientation(body + 6, length - 8);
+        else if (marker == 0xDA) {
+            if (!o->width)
+                return damaged("JPEG", "data come before the frame header", err);
+            if (++scans > IMAGE_MAX_SCANS || (uint64_t)scans * o->width * o->height > 25ull * IMAGE_MAX_PIXELS)
+                return kin_fail(err, KIN_TOO_LARGE,
+                                "This progressive JPEG has too many passes for its size; save it again as an "
+                                "ordinary JPEG.");
+        }
+        at += length;
+    }
+    if (!o->width || !scans)
+        return cut_short("JPEG", err);
+    /* Each 8 x 8 block takes at least a bit; far fewer bytes than that cannot be the whole picture. */
+    if ((uint64_t)o->width * o->height / 1024 > n)
+        return cut_short("JPEG", err);
+    return KIN_OK;
+}
+
+static uint32_t crc32_of(const uint8_t *p, size_t n)
+{
+    uint32_t table[16], crc = ~0u; /* by half bytes: small enough to make on the spot */
+    for (uint32_t i = 0; i < 16; i++) {
+        table[i] = i;
+        for (int bit = 0; bit < 4; bit++)
+            table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        crc = crc >> 4 ^ table[(crc ^ p[i]) & 15];
+        crc = crc >> 4 ^ table[(crc ^ p[i] >> 4) & 15];
+    }
+    return ~crc;
+}
+
+static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint64_t *raw, kin_error *err)
+{
+    static const uint8_t samples[7] = {1, 0, 3, 1, 2, 0, 4};
+    uint32_t depth = p[8], colour = p[9];
+    if (n != 13 || colour > 6 || !samples[colour] || p[10] || p[11] || p[12] > 1)
+        return damaged("PNG", "its header is not valid", err);
+    bool fits = depth == 8 || (depth == 16 && colour != 3) || (depth < 8 && depth && 8 % depth == 0 && colour % 3 == 0);
+    if (!fits)
+        return damaged("PNG", "its bit depth is not valid", err);
+    o->width = be32(p);
+    o->height = be32(p + 4);
+    if (!o->width || !o->height || o->width > INT32_MAX || o->height > INT32_MAX)
+        return damaged("PNG", "it gives no size", err);
+    *raw = ((uint64_t)o->width * depth * samples[colour] + 7) / 8 * o->height;
+    return check_size(o->width, o->height, err);
+}
+
+static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o, kin_error *err)
+{
+    size_t at = 8;
+    uint64_t data = 0, raw = 0;
+    bool end = false;
+    while (!end) {
+        if (n - at < 12)
+            return cut_short("PNG", err);
+        size_t length = be32(bytes + at);
+        const uint8_t *type = bytes + at + 4, *body = type + 4;
+        if (length > n - at - 12) /* a header that lies about size is refused before its data matter */
+            return cut_short("PNG", err);
+        if (!o->width) {
+            if (memcmp(type, "IHDR", 4) || length != 13)
+                return damaged("PNG", "it does not begin with its header", err);
+            TRY(read_ihdr(body, length, o, &raw, err));
+        }
+        if (crc32_of(type, length + 4) != be32(body + length))
+            return damaged("PNG", "a checksum is wrong", err);
+        if (!memcmp(type, "CgBI", 4))
+            return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                            "This is a PNG in Apple's private variant; save it as an ordinary PNG.");
+        if (!memcmp(type, "eXIf", 4) && o->orientation == 0)
+            o->orientation = exif_orientation(body, length);
+        if (!memcmp(type, "IDAT", 4))
+            data += length;
+        end = !memcmp(type, "IEND", 4);
+        at += length + 12;
+    }
+    if (raw / 1032 > data) /* deflate cannot shrink further than 1032 : 1 */
+        return damaged("PNG", "it holds too few bytes for its size", err);
+    return KIN_OK;
+}
+
+/* ---- pixels -------------------------------------------------------------------------------- */
+
+static uint8_t over_white(uint32_t c, uint32_t a) { return (uint8_t)((c * a + 255 * (255 - a) + 127) / 255); }
+
+/* RGBA -> RGB in place; the target never overtakes the source. */
+static void flatten(uint8_t *pixels, size_t n)
+{
+    const uint8_t *from = pixels;
+    for (uint8_t *to = pixels; n--; from += 4, to += 3) {
+        uint32_t a = from[3];
+        to[0] = over_white(from[0], a);
+        to[1] = over_white(from[1], a);
+        to[2] = over_white(from[2], a);
+    }
+}
+
+/* EXIF: 2 mirrored, 3 turned by 180, 4 upside down, 5 transposed, 6 to turn right, 7 transverse,
+ * 8 to turn left. Pixel (x, y) of the upright picture is pixel (sx, sy) of the stored one. */
+static kin_status turn_upright(kin_picture *p, int orientation, kin_error *err)
+{
+    int w = p->width, h = p->height;
+    if (orientation < 2)
+        return KIN_OK;
+    bool swap = orientation >= 5;
+    int out_w = swap ? h : w, out_h = swap ? w : h;
+    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    uint8_t *rgb = malloc((size_t)w * (size_t)h * 3), *to = rgb;
+    if (!rgb)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to turn the picture upright.");
+    for (int y = 0; y < out_h; y++)
+        for (int x = 0; x < out_w; x++, to += 3) {
+            int sx = swap ? y : x, sy = swap ? x : y;
+            sx = flip_x ? w - 1 - sx : sx;
+            sy = flip_y ? h - 1 - sy : sy;
+            memcpy(to, p->rgb + ((size_t)sy * (size_t)w + (size_t)sx) * 3, 3);
+        }
+    free(p->rgb);
+    *p = (kin_picture){rgb, out_w, out_h};
+    return KIN_OK;
+}
+
+kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err)
+{
+    const char *format = image_format(bytes, n);
+    struct outline o = {.png = !strcmp(format, "png")};
+    if (n > INT32_MAX)
+        return kin_fail(err, KIN_TOO_LARGE, "The picture's file is larger than 2 GB.");
+    if (o.png)
+        TRY(outline_png(bytes, n, &o, err));
+    else if (!strcmp(format, "jpeg"))
+        TRY(outline_jpeg(bytes, n, &o, err));
+    else
+        return refuse_format(format, err);
+
+    struct stb_source source = {bytes, n, 0, false};
+    kin_picture p = {0};
+    p.rgb = stb_decode(&source, o.png ? 4 : 3, &p.width, &p.height);
+    bool whole = p.rgb && !source.starved && p.width == (int)o.width && p.height == (int)o.height;
+    if (!whole) {
+        free(p.rgb);
+        if (source.starved)
+            return cut_short(o.png ? "PNG" : "JPEG", err);
+        return damaged(o.png ? "PNG" : "JPEG", "its data cannot be decoded, or memory is short", err);
+    }
+    if (o.png) {
+        flatten(p.rgb, (size_t)p.width * (size_t)p.height);
+        uint8_t *smaller = realloc(p.rgb, (size_t)p.width * (size_t)p.height * 3);
+        p.rgb = smaller ? smaller : p.rgb;
+    }
+    kin_status status = turn_upright(&p, o.orientation, err);
+    if (status != KIN_OK) {
+        image_free(&p);
+        return status;
+    }
+    *out = p;
+    return KIN_OK;
+}
+
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out,
+                          kin_error *err)
+{
+    if (width < 0 || height < 0 || (channels != 3 && channels != 4))
+        return kin_fail(err, KIN_BAD_ARGUMENT, "Raw pixels need a width, a height and 3 or 4 channels.");
+    TRY(check_size((uint32_t)width, (uint32_t)height, err));
+    size_t n = (size_t)width * (size_t)height;
+    kin_picture p = {malloc(n * 3), width, height};
+    if (!p.rgb)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %dx%d.", width, height);
+    if (channels == 3) {
+        memcpy(p.rgb, pixels, n * 3);
+    } else {
+        uint8_t *to = p.rgb;
+        for (size_t i = 0; i < n; i++, pixels += 4, to += 3)
+            for (int c = 0; c < 3; c++)
+                to[c] = over_white(pixels[c], pixels[3]);
+    }
+    *out = p;
+    return KIN_OK;
+}
+
+void image_free(kin_picture *picture)
+{
+    free(picture->rgb);
+    *picture = (kin_picture){0};
+}
