@@ -3,8 +3,6 @@
 // of the file, the length.
 import { checkAbort, fail, KinError } from './errors.js';
 
-const isPage = (bytes) => bytes[0] === 60; // '<'; no file that Kin reads begins so
-
 // A response -> { total, chunks } or null where there is no such file.
 async function fromResponse(response, name) {
   if (response.status === 404 || response.status === 410) {
@@ -48,22 +46,31 @@ export async function openUrl(url, name, io, signal) {
   return fromResponse(response, name);
 }
 
-// { total, chunks } with onProgress told of every chunk; a web page is null, as servers of
-// single-page apps answer 200 with their page for a file they do not have.
-export async function* watch({ total, chunks }, name, { signal, onProgress, onPage }) {
+// The chunks of an opened file, with onProgress told of every one.
+export async function* watch({ total, chunks }, name, { signal, onProgress }) {
   let loaded = 0;
   for await (const chunk of chunks) {
     checkAbort(signal);
-    if (loaded === 0 && chunk.length && isPage(chunk)) {
-      onPage?.();
-      fail('not-a-model', `${name}: the server sent a web page in place of the file; check the address.`);
-    }
     loaded += chunk.length;
     onProgress?.({ status: 'progress', file: name, loaded, total, progress: total ? 100 * loaded / total : 0 });
     yield chunk;
   }
-  if (total && loaded < total) fail('http', `${name} ended after ${loaded} of ${total} bytes; load it again.`);
+  if (loaded < total) fail('http', `${name} ended after ${loaded} of ${total} bytes; load it again.`);
   onProgress?.({ status: 'done', file: name, loaded, total: loaded, progress: 100 });
+}
+
+// The same file and whether it is a web page: servers of single-page apps answer 200 with their page
+// for a file they do not have. No file that Kin loads begins with '<'.
+export async function peek({ total, chunks }) {
+  const rest = chunks[Symbol.asyncIterator]();
+  const first = await rest.next();
+  const page = !first.done && first.value[0] === 60;
+  async function* again() {
+    if (!first.done) yield first.value;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  }
+  if (page) await rest.return?.();
+  return { page, total, chunks: again() };
 }
 
 // All bytes of an async iterable of chunks, at most `limit`.
@@ -96,16 +103,5 @@ export async function readSource(source, name, io, { signal, onProgress, limit }
     fail('bad-argument', `${name}: expected a URL, a Blob, a File or bytes${io.openFile ? ' or a path' : ''}.`);
   const opened = await openUrl(source, name, io, signal);
   if (!opened) fail('http', `${name}: there is no such file.`);
-  return collect(watchPlain(opened, name, { signal, onProgress }), limit, name);
-}
-
-// As `watch`, for files that may begin with '<' (a picture of an unknown format names itself).
-async function* watchPlain({ total, chunks }, name, { signal, onProgress }) {
-  let loaded = 0;
-  for await (const chunk of chunks) {
-    checkAbort(signal);
-    loaded += chunk.length;
-    onProgress?.({ status: 'progress', file: name, loaded, total, progress: total ? 100 * loaded / total : 0 });
-    yield chunk;
-  }
+  return collect(watch(opened, name, { signal, onProgress }), limit, name);
 }

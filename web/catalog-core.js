@@ -1,0 +1,91 @@
+// One catalogue in an engine of its own: opens and checks the file, scans it. Runs behind
+// openCatalog; filters and items are the caller's side (catalog.js).
+import { fail } from './errors.js';
+import { openEngine } from './engine.js';
+import { readSource } from './source.js';
+import { chooseVariant } from './variant.js';
+
+const limit = 2 ** 31; // more than the engine's memory holds beside itself
+
+export class CatalogCore {
+  #engine = null;
+  #catalog = 0;
+
+  constructor(platform, options) {
+    this.platform = platform;
+    this.options = options;
+    this.io = { ...options.io, openFile: platform.openFile };
+  }
+
+  async open(signal, onProgress) {
+    const { variant } = chooseVariant(this.platform.features(), { threads: 1 });
+    const bytes = await readSource(this.options.source, 'The catalogue', this.io, { signal, onProgress, limit });
+    if (bytes[0] === 60)
+      fail('not-a-catalog', 'The server sent a web page in place of the catalogue; check the address.');
+    const engine = await openEngine(await this.platform.module(variant, this.io, signal));
+    const start = engine.allocate(bytes.length);
+    engine.view(start, bytes.length).set(bytes);
+    this.#catalog = engine.pointer('kin_catalog_open', start, bytes.length, engine.error);
+    if (!this.#catalog) engine.throwError();
+    this.#engine = engine;
+    this.about = JSON.parse(engine.text(engine.pointer('kin_catalog_info', this.#catalog)));
+    const { tensors, ...about } = this.about;
+    const part = (name) => bytes.slice(...tensors[name]);
+    return { ...about, items: part('items'), itemOffsets: new BigUint64Array(part('item_offsets').buffer),
+      ids: part('ids'), idOffsets: new BigUint64Array(part('id_offsets').buffer),
+      rowItem: new Uint32Array(part('row_item').buffer), rowPicture: new Uint16Array(part('row_picture').buffer) };
+  }
+
+  info() {
+    return { peakBytes: this.#engine?.memory.buffer.byteLength ?? 0 };
+  }
+
+  stop() {
+    this.#engine = null;
+  }
+
+  #row(row, out) {
+    this.#engine.call('kin_catalog_vector', this.#catalog, row, out);
+    return this.#engine.floats(out, this.about.dim);
+  }
+
+  // parts: [{ weight, vector | row }]; q = normalise(sum of weight * unit vector).
+  // -> { rows, scores, total, contributions: for each hit one number per part, summing to its score }
+  async search({ parts, mask, minScore, count }, { signal }) {
+    if (!this.#engine || this.#engine.spent) await this.open(signal);
+    const engine = this.#engine;
+    const { dim, products } = this.about;
+    const sizes = { vector: dim * 4, rows: count * 4, scores: count * 4, total: 4, mask: mask ? products : 0 };
+    const at = engine.allocate(Object.values(sizes).reduce((a, b) => a + b, 0));
+    try {
+      const [vector, rows, scores, total, masked] = Object.values(sizes)
+        .reduce((starts, size) => [...starts, starts.at(-1) + size], [at]);
+      const units = parts.map((part) => unit(part.vector ?? this.#row(part.row, vector)));
+      const sum = new Float64Array(dim);
+      parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
+      const length = Math.sqrt(sum.reduce((all, value) => all + value * value, 0));
+      if (!(length > 1e-6))
+        fail('bad-argument', 'The parts of the query cancel each other out: change the weights.');
+      new Float32Array(engine.memory.buffer, vector, dim).set(sum.map((value) => value / length));
+      if (mask) engine.view(masked, products).set(mask);
+      const n = engine.call('kin_catalog_search', this.#catalog, vector, mask ? masked : 0, minScore, rows, scores,
+        count, total);
+      const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
+      const contributions = parts.length === 1 ? null : Array.from(found, (row) => {
+        const values = this.#row(row, vector);
+        return parts.map(({ weight }, k) => weight * dot(units[k], values) / length);
+      });
+      return { rows: found, scores: engine.floats(scores, n), contributions,
+        total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
+    } finally {
+      engine.free(at);
+    }
+  }
+}
+
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+
+function unit(vector) {
+  const length = Math.sqrt(dot(vector, vector));
+  return Float64Array.from(vector, (value) => value / length);
+}

@@ -1,0 +1,217 @@
+// An open catalogue: the caller's side. Items, ids, filters and what a query is made of are here; the
+// scan is in the worker (catalog-core.js).
+import { Client } from './client.js';
+import { fail, later } from './errors.js';
+import { compileFilter, fieldTypes } from './filter.js';
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
+const numerics = '1';
+
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)),
+  (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+export async function openCatalog(platform, source, options = {}) {
+  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
+  const sent = platform.packFile(source);
+  const client = new Client(platform, { worker, onProgress, io: { fetch, resolve, cache } },
+    { call: 'openCatalog', args: [{ source: sent }] });
+  return new Catalog(client, await client.start(signal), clip);
+}
+
+class Catalog {
+  #client;
+  #file;
+  #clip;
+  #items;
+  #index = null; // id -> product
+  #types = null;
+  #changes = new Map(); // product -> fields set since
+
+  constructor(client, { metadata, products, pictures, dim, ...file }, clip) {
+    this.#client = client;
+    this.#file = file;
+    this.#clip = clip;
+    this.#items = new Array(products);
+    const exact = metadata['kin.numerics'] === numerics;
+    this.info = { products, pictures, dim, metadata, exact, exactReason: exact ? null
+      : 'This catalogue was built by another release whose numbers differ slightly: build it again.' };
+  }
+
+  get closed() {
+    return this.#client.closed;
+  }
+
+  #text(offsets, bytes, i) {
+    return decoder.decode(bytes.subarray(Number(offsets[i]), Number(offsets[i + 1])));
+  }
+
+  #item(i) {
+    if (!this.#items[i]) {
+      const { itemOffsets, items } = this.#file;
+      try {
+        this.#items[i] = JSON.parse(this.#text(itemOffsets, items, i));
+      } catch (error) {
+        fail('not-a-catalog', `Item ${i} of the catalogue is not JSON: build it again.`, error);
+      }
+      if (this.#changes.has(i)) Object.assign(this.#items[i], this.#changes.get(i));
+    }
+    return this.#items[i];
+  }
+
+  #find(id) {
+    const { ids, idOffsets } = this.#file;
+    if (!this.#index) {
+      this.#index = new Map();
+      for (let i = 0; i < this.info.products; i++) this.#index.set(this.#text(idOffsets, ids, i), i);
+    }
+    return this.#index.get(String(id));
+  }
+
+  #known(id) {
+    return this.#find(id) ?? fail('unknown-id', `The catalogue has no product '${id}'.`);
+  }
+
+  // One id -> its item or undefined; a list -> a list.
+  get(ids) {
+    if (!Array.isArray(ids)) return this.get([ids])[0];
+    return ids.map((id) => {
+      const i = this.#find(id);
+      return i === undefined ? undefined : structuredClone(this.#item(i));
+    });
+  }
+
+  // rows: [{ id, price, … }]: replaces fields of an open page's products; vectors stay as they are.
+  setFields(rows) {
+    const found = rows.map(({ id, ...fields }) => [this.#known(id), fields]);
+    for (const [i, fields] of found) {
+      this.#changes.set(i, { ...this.#changes.get(i), ...structuredClone(fields) });
+      if (this.#items[i]) Object.assign(this.#items[i], this.#changes.get(i));
+    }
+    this.#types = null;
+  }
+
+  // Which field has which type, for filters: { price: 'number', … }.
+  get fields() {
+    this.#types ??= fieldTypes(Array.from(this.#items, (_, i) => this.#item(i)));
+    return { ...this.#types };
+  }
+
+  #model(what) {
+    return this.#clip ?? fail('no-model',
+      `A search by ${what} needs a model: const clip = await load({ model }); openCatalog(…, { clip }).`);
+  }
+
+  #checkModel(tower) {
+    const want = this.info.metadata[`kin.${tower}_id`];
+    if (want && this.#clip.info.ids[tower] !== want)
+      fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
+        `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
+  }
+
+  #checkVector(vector) {
+    const { dim } = this.info;
+    if (!ArrayBuffer.isView(vector) && !Array.isArray(vector) || vector.length !== dim ||
+        !Array.prototype.every.call(vector, Number.isFinite) || !Array.prototype.some.call(vector, Boolean))
+      fail('bad-argument', `A query vector is ${dim} finite numbers, not all of them zero.`);
+    return Float32Array.from(vector);
+  }
+
+  async #image(image, { box, fit = this.info.metadata['kin.fit'] || 'crop' }, signal) {
+    const vector = await this.#model('picture').embedImage(image, { box, fit, signal });
+    this.#checkModel('image');
+    return vector;
+  }
+
+  async #textVector(text, signal) {
+    const vector = await this.#model('text').embedText(text, { signal });
+    this.#checkModel('text');
+    return vector;
+  }
+
+  #rowOf(product) { // rows of a product are adjacent and ordered: its first picture
+    const { rowItem } = this.#file;
+    let low = 0;
+    for (let high = rowItem.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (rowItem[middle] < product) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  // A query -> { parts: [{ weight, vector | row }], used: products that are left out }.
+  async #parts(query, signal) {
+    const used = [];
+    const byId = (id, weight) => {
+      const product = this.#known(id);
+      used.push(product);
+      return { weight, row: this.#rowOf(product) };
+    };
+    const one = async (part, weight = 1) => {
+      if (part.image !== undefined) return { weight, vector: await this.#image(part.image, part, signal) };
+      if (part.text !== undefined) return { weight, vector: await this.#textVector(part.text, signal) };
+      if (part.vector !== undefined) return { weight, vector: this.#checkVector(part.vector) };
+      if (part.id !== undefined) return byId(part.id, weight);
+      return fail('bad-argument', 'A query is one of { image }, { text }, { vector }, { like, unlike }, { mix }.');
+    };
+    if (!query || typeof query !== 'object') await one({});
+    if (query.mix !== undefined) {
+      if (!Array.isArray(query.mix) || !query.mix.length) fail('bad-argument', 'mix is a list of parts.');
+      const parts = [];
+      for (const part of query.mix) {
+        if (part.weight !== undefined && !Number.isFinite(part.weight)) fail('bad-argument', 'A weight is a finite number.');
+        parts.push(await one(part, part.weight));
+      }
+      return { parts, used };
+    }
+    if (query.like === undefined && query.unlike === undefined) return { parts: [await one(query)], used };
+    const [like, unlike] = [query.like ?? [], query.unlike ?? []].map((ids) => (Array.isArray(ids) ? ids : [ids]));
+    if (!like.length && !unlike.length) fail('bad-argument', 'like and unlike name no product.');
+    return { parts: [...like.map((id) => byId(id, 1 / like.length)),
+      ...unlike.map((id) => byId(id, -0.5 / unlike.length))], used };
+  }
+
+  async search(query, { limit = 24, offset = 0, filter, minScore = -Infinity, signal, ...rest } = {}) {
+    for (const name of refused) if (rest[name] !== undefined) later(`The search option '${name}'`);
+    if (![limit, offset].every((n) => Number.isInteger(n) && n >= 0))
+      fail('bad-argument', 'limit and offset are whole numbers of at least 0.');
+    if (typeof minScore !== 'number' || Number.isNaN(minScore)) fail('bad-argument', 'minScore is a number.');
+    const start = performance.now();
+    const { products } = this.info;
+    const wanted = filter === undefined || filter === null || filter === '' ? null : compileFilter(filter, this.fields);
+    const { parts, used } = await this.#parts(query, signal);
+    const embedded = performance.now();
+    let mask = null;
+    if (wanted || used.length) {
+      mask = Uint8Array.from({ length: products }, (_, i) => (!wanted || wanted(this.#item(i)) ? 1 : 0));
+      for (const product of used) mask[product] = 0;
+    }
+    const filtered = performance.now();
+    const count = Math.min(products, offset + limit);
+    const { rows, scores, total, contributions } = await this.#client.call('search', [{ parts, mask, minScore, count }], signal);
+    const hits = Array.from(rows, (row, i) => this.#hit(row, scores[i], i, contributions?.[i] ?? [scores[i]])).slice(offset);
+    const end = performance.now();
+    return { hits, total, verdict: null, facets: null, coverage: null, truncated: total > offset + hits.length,
+      queryId: newId(), timings: { embed: embedded - start, filter: filtered - embedded, search: end - filtered,
+        total: end - start } };
+  }
+
+  #hit(row, score, position, contributions) {
+    const { rowItem, rowPicture, ids, idOffsets } = this.#file;
+    const product = rowItem[row];
+    const item = structuredClone(this.#item(product));
+    const index = rowPicture[row];
+    const url = Array.isArray(item.image) ? item.image[index] ?? null : item.image ?? null;
+    return { id: this.#text(idOffsets, ids, product), score, confidence: null, position, item,
+      image: { url, index }, contributions };
+  }
+
+  close() {
+    return this.#client.close();
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
+    return this.close();
+  }
+}

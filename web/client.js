@@ -1,0 +1,121 @@
+// The caller's side of a worker: numbers the calls, keeps their promises, passes aborts on. A worker
+// that dies rejects what is pending; the next call starts a new one, which opens the same thing again.
+import { abortError, checkAbort, KinError, packError, unpackError } from './errors.js';
+import { serve } from './serve.js';
+
+// `worker: false`: the same protocol without a thread.
+function localWorker(platform, { message }) {
+  const receive = serve((reply) => message(reply), platform);
+  return { post: (sent) => receive(sent), terminate: () => receive({ stop: true }), ref() {}, unref() {} };
+}
+
+export class Client {
+  closed = false;
+  info = null;
+  #pending = new Map();
+  #count = 0;
+  #worker = null;
+
+  // `open`: the first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache }.
+  constructor(platform, { worker, io = {}, onProgress }, open) {
+    this.platform = platform;
+    this.kind = worker;
+    this.io = io;
+    this.onProgress = onProgress;
+    this.open = open;
+  }
+
+  // Starts and resolves to what the first call returns.
+  async start(signal) {
+    try {
+      checkAbort(signal);
+      return await this.#start(signal);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  #start(signal) {
+    const handlers = { message: (message) => this.#receive(message), died: (error) => this.#died(error) };
+    this.#worker = this.kind === false ? localWorker(this.platform, handlers)
+      : this.platform.createWorker(this.kind, handlers);
+    const { fetch, resolve, decodeImage, cache } = this.io;
+    return this.#post({ ...this.open,
+      io: { cache, fetch: Boolean(fetch), resolve: Boolean(resolve), decodeImage: Boolean(decodeImage) } }, signal);
+  }
+
+  async call(call, args, signal) {
+    checkAbort(signal);
+    if (this.closed) throw new KinError('closed', 'This has been closed.');
+    if (!this.#worker) this.#start().catch(() => {}); // what fails there fails this call too
+    return this.#post({ call, args }, signal);
+  }
+
+  #post(message, signal) {
+    const id = ++this.#count;
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#worker?.post({ abort: id });
+        this.#take(id)?.reject(abortError());
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#pending.set(id, { resolve, reject, done: () => signal?.removeEventListener('abort', onAbort) });
+      this.#worker.ref();
+      try {
+        this.#worker.post({ id, ...message });
+      } catch (error) {
+        this.#take(id).reject(new KinError('bad-argument', `An argument cannot be sent: ${error.message}`, { cause: error }));
+      }
+    });
+  }
+
+  #take(id) {
+    const call = this.#pending.get(id);
+    if (!call) return null;
+    this.#pending.delete(id);
+    call.done();
+    if (!this.#pending.size) this.#worker?.unref();
+    return call;
+  }
+
+  #receive({ id, ask, what, args, result, info, progress, error }) {
+    if (ask) return this.#answer(ask, what, args);
+    if (progress) return this.onProgress?.(progress);
+    if (info) this.info = info;
+    const call = this.#take(id);
+    return error ? call?.reject(unpackError(error)) : call?.resolve(result);
+  }
+
+  async #answer(answer, what, args) {
+    const worker = this.#worker;
+    try {
+      let result = await this.io[what](...args);
+      if (what === 'resolve') result = String(result);
+      if (what === 'fetch')
+        result = { status: result.status, headers: [...result.headers], bytes: await result.arrayBuffer() };
+      worker?.post({ answer, result });
+    } catch (error) {
+      worker?.post({ answer, error: packError(error) });
+    }
+  }
+
+  #rejectAll(error) {
+    for (const id of [...this.#pending.keys()]) this.#take(id).reject(error);
+  }
+
+  #died(error) {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#rejectAll(new KinError('crashed', `Kin's worker ended: ${error?.message || 'it could not be started'}.`,
+      { cause: error }));
+  }
+
+  async close() {
+    this.closed = true;
+    const worker = this.#worker;
+    this.#rejectAll(new KinError('closed', 'This was closed before the call was done.'));
+    this.#worker = null;
+    await worker?.terminate();
+  }
+}

@@ -1,0 +1,102 @@
+// A loaded model as callers see it. What they pass is checked here, the work is in core.js.
+import { createCatalog } from './builder.js';
+import { Client } from './client.js';
+import { fail, KinError, later } from './errors.js';
+import { packImage } from './images.js';
+
+export const version = '0.1.0';
+const internal = Symbol('client');
+const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
+export async function load(platform, options = {}) {
+  const { model, dtype = 'q8', decode = 'exact', threads, variant, resolve, worker, fetch, cache, decoders, signal,
+    onProgress } = options;
+  if (dtype !== 'q8' && dtype !== 'f32') fail('bad-argument', `dtype is 'q8' or 'f32', not '${dtype}'.`);
+  if (decode === 'fast') later("decode: 'fast'");
+  if (decode !== 'exact') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
+  const client = new Client(platform, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
+    { call: 'open', args: [{ model: platform.packModel(model), dtype, threads, variant }] });
+  await client.start(signal);
+  return new Clip(client, worker);
+}
+
+export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
+
+const checkText = (text) => (typeof text === 'string' ? text
+  : fail('bad-argument', `A text is a string, not ${text === null ? 'null' : typeof text}.`));
+
+// One call for one, or for each of a list: there an error stands in its element's place.
+async function each(input, work, signal) {
+  if (!Array.isArray(input)) return work(input);
+  const results = await Promise.all(input.map(async (one) => {
+    try {
+      return await work(one);
+    } catch (error) {
+      if (error instanceof KinError && error.code !== 'closed') return error;
+      throw error;
+    }
+  }));
+  signal?.throwIfAborted();
+  return results;
+}
+
+class Clip {
+  constructor(client, worker) {
+    Object.defineProperty(this, internal, { value: client });
+    this.worker = worker;
+  }
+
+  get info() {
+    return { ...this[internal].info, version };
+  }
+
+  get closed() {
+    return this[internal].closed;
+  }
+
+  preload(tower, { signal } = {}) {
+    return this[internal].call('preload', [tower], signal);
+  }
+
+  async embedImage(source, { box, fit, signal } = {}) {
+    return each(source, async (one) =>
+      this[internal].call('embedImage', [packImage(one), { box, fit }], signal), signal);
+  }
+
+  async embedText(text, { signal } = {}) {
+    return each(text, async (one) => this[internal].call('embedText', [checkText(one)], signal), signal);
+  }
+
+  async tokenize(text, { signal } = {}) {
+    return this[internal].call('tokenize', [checkText(text)], signal);
+  }
+
+  async preprocess(source, { box, fit, signal } = {}) {
+    return this[internal].call('preprocess', [packImage(source), { box, fit }], signal);
+  }
+
+  async classify(source, labels, { templates = ['a photo of a {}'], multiLabel, none, box, fit, signal } = {}) {
+    if (multiLabel !== undefined) later('multiLabel');
+    if (none !== undefined) later('none');
+    const lists = [labels, templates].map((list) => (Array.isArray(list) ? list : [list]));
+    for (const list of lists) list.forEach(checkText);
+    if (!lists.every((list) => list.length)) fail('bad-argument', 'classify needs at least one label and template.');
+    return this[internal].call('classify', [packImage(source), lists[0], { templates: lists[1], box, fit }], signal);
+  }
+
+  async hiddenStates() {
+    return later('hiddenStates');
+  }
+
+  async createCatalog(options) {
+    return createCatalog(this, this[internal], options);
+  }
+
+  close() {
+    return this[internal].close();
+  }
+
+  [dispose]() {
+    return this.close();
+  }
+}

@@ -1,0 +1,190 @@
+// One model in one engine: what runs behind `load`, in a worker or in the calling thread. Calls come
+// one at a time (service.js); between two steps of the engine the event loop gets a turn, so that an
+// abort is heard. After a trap the next call starts a new engine and loads again.
+import { checkAbort, fail } from './errors.js';
+import { fits, openEngine, sharedMemory, towers } from './engine.js';
+import { holdImage } from './images.js';
+import { loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from './model.js';
+import { startHelpers } from './threads.js';
+import { chooseVariant } from './variant.js';
+
+export class Core {
+  #engine = null;
+  #ctx = 0;
+  #helpers = null;
+  #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
+  #about = { ids: {}, logitScale: null };
+  #decoder = null;
+
+  constructor(platform, options) {
+    this.platform = platform;
+    this.options = options;
+    this.io = { ...options.io, openFile: platform.openFile, decodeImage: options.io.decodeImage ?? platform.decodeImage };
+  }
+
+  async open(signal, onProgress) {
+    const { model, variant, threads } = this.options;
+    this.choice = chooseVariant(this.platform.features(), { variant, threads });
+    this.files = new ModelFiles(model, this.io);
+    Object.assign(this, await this.files.describe({ signal, onProgress }));
+    await this.#start(signal);
+  }
+
+  async #start(signal) {
+    const { variant, threads } = this.choice;
+    this.stop();
+    const module = await this.platform.module(variant, this.io, signal);
+    const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
+    this.selfTest = engine.call('kin_self_test') === 1;
+    if (!this.selfTest) fail('unsupported', 'This browser computes wrongly: the engine failed its self-test.');
+    this.#ctx = engine.pointer('kin_open');
+    if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
+    this.#engine = engine;
+    this.#have.clear();
+    if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform);
+  }
+
+  stop() {
+    this.#helpers?.stop();
+    this.#helpers = null;
+    this.#engine = null;
+  }
+
+  // Loads what is not there yet.
+  async #need(part, watcher) {
+    if (!this.#engine || this.#engine.spent) await this.#start(watcher.signal);
+    if (this.#have.has(part)) return;
+    const loads = [this.#engine, this.#ctx, this.files];
+    if (part === 'preprocessing') await loadPreprocessing(...loads, watcher);
+    else if (part === 'vocabulary') await loadVocabulary(...loads, this.config, watcher);
+    else {
+      await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
+      await loadTower(...loads, this.config, part, this.options.dtype ?? 'q8', watcher);
+      const about = this.#json('kin_info', this.#ctx)[part];
+      this.#about.ids[part] = about.id;
+      this.#about.logitScale ??= about.logitScale;
+      this.#about.preprocess ??= about.preprocess;
+    }
+    this.#have.add(part);
+  }
+
+  #json(name, ...args) {
+    return JSON.parse(this.#engine.text(this.#engine.pointer(name, ...args)));
+  }
+
+  info() {
+    const { config, manifest, options, choice } = this;
+    return {
+      model: this.files.where, dim: config.projection_dim ?? 512, imageSize: config.vision_config?.image_size ?? 224,
+      dtype: options.dtype ?? 'q8', ...choice, decoder: this.#decoder, numerics: 1, exact: true,
+      selfTest: this.selfTest, kernels: this.#engine && !this.#engine.spent
+        ? this.#engine.text(this.#engine.pointer('kin_kernel_name', this.#ctx)) : null,
+      peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
+      languages: manifest?.languages ?? null, preprocess: this.#about.preprocess ?? null,
+      ids: { ...this.#about.ids },
+    };
+  }
+
+  async preload(tower, watcher) {
+    if (!(tower in towers)) fail('bad-argument', `A tower is 'image' or 'text', not '${tower}'.`);
+    await this.#need(tower, watcher);
+  }
+
+  async #prepare(source, { box, fit = 'crop' }, watcher) {
+    const { x, y, width, height } = box ?? { x: 0, y: 0, width: 1, height: 1 };
+    if (![x, y, width, height].every(Number.isFinite))
+      fail('bad-argument', 'box is { x, y, width, height } in fractions of the picture.');
+    if (!(fit in fits)) fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
+    const engine = this.#engine;
+    this.#decoder = await holdImage(engine, this.#ctx, source, this.io, { signal: watcher.signal });
+    checkAbort(watcher.signal);
+    engine.check(this.#ctx, engine.call('kin_image_prepare', this.#ctx, x, y, width, height, fits[fit]));
+  }
+
+  async #encode(tower, signal) {
+    const engine = this.#engine;
+    const ctx = this.#ctx;
+    engine.check(ctx, engine.call(`kin_${tower}_begin`, ctx));
+    do {
+      await this.platform.turn();
+      checkAbort(signal);
+    } while (engine.check(ctx, engine.call('kin_step', ctx)));
+    const dim = engine.call('kin_dim', ctx, towers[tower]);
+    return engine.floats(engine.pointer('kin_embedding', ctx), dim);
+  }
+
+  async embedImage(source, options, watcher) {
+    await this.#need('image', watcher);
+    await this.#prepare(source, options, watcher);
+    return this.#encode('image', watcher.signal);
+  }
+
+  async preprocess(source, options, watcher) {
+    await this.#need('preprocessing', watcher);
+    await this.#prepare(source, options, watcher);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const width = engine.call('kin_prepared_width', ctx);
+    const height = engine.call('kin_prepared_height', ctx);
+    return { data: engine.bytes(engine.pointer('kin_prepared', ctx), width * height * 3), width, height };
+  }
+
+  async tokenize(text, watcher) {
+    await this.#need('vocabulary', watcher);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    engine.check(ctx, engine.with([text], (p, n) => engine.call('kin_tokenize', ctx, p, n)));
+    const n = engine.call('kin_token_count', ctx);
+    return new Int32Array(engine.bytes(engine.pointer('kin_tokens', ctx), n * 4).buffer);
+  }
+
+  async embedText(text, watcher) {
+    await this.#need('text', watcher);
+    await this.tokenize(text, watcher);
+    return this.#encode('text', watcher.signal);
+  }
+
+  async classify(source, labels, { templates, box, fit }, watcher) {
+    const image = await this.embedImage(source, { box, fit }, watcher);
+    const cosines = [];
+    for (const label of labels) {
+      const mean = new Float64Array(image.length);
+      for (const template of templates) {
+        const vector = await this.embedText(template.replaceAll('{}', () => label), watcher);
+        vector.forEach((value, i) => { mean[i] += value; });
+      }
+      const length = Math.hypot(...mean) || 1;
+      cosines.push(image.reduce((sum, value, i) => sum + value * mean[i], 0) / length);
+    }
+    const scale = Math.exp(this.#about.logitScale);
+    const best = Math.max(...cosines);
+    const parts = cosines.map((cosine) => Math.exp(scale * (cosine - best)));
+    const sum = parts.reduce((a, b) => a + b, 0);
+    return labels.map((label, i) => ({ label, score: parts[i] / sum })).sort((a, b) => b.score - a.score);
+  }
+
+  // The tensors of a tower as its canonical file holds them.
+  async exportTower(tower, watcher) {
+    await this.preload(tower, watcher);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const tensors = [];
+    for (let i = 0; i < engine.call('kin_export_count', ctx, towers[tower]); i++) {
+      const { name, dtype, shape, bytes } = this.#json('kin_export_tensor', ctx, towers[tower], i);
+      const pointer = engine.allocate(bytes);
+      engine.check(ctx, engine.call('kin_export_bytes', ctx, towers[tower], i, pointer));
+      tensors.push({ name, dtype, shape, bytes: engine.bytes(pointer, bytes) });
+      engine.free(pointer);
+    }
+    return { id: this.#about.ids[tower], tensors };
+  }
+
+  // Rows of a catalogue being built: [{ row: Int8Array, scale }].
+  async quantise(vectors, watcher) {
+    if (!this.#engine || this.#engine.spent) await this.#start(watcher.signal);
+    const engine = this.#engine;
+    const read = (vector) => (p, _, row) => {
+      const scale = row + Math.ceil(vector.length / 4) * 4;
+      if (engine.call('kin_quantise_vector', p, vector.length, row, scale, engine.error)) engine.throwError();
+      return { row: new Int8Array(engine.bytes(row, vector.length).buffer), scale: engine.floats(scale, 1)[0] };
+    };
+    return vectors.map((vector) => engine.with([vector, new Uint8Array(vector.length + 8)], read(vector)));
+  }
+}

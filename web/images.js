@@ -1,0 +1,71 @@
+// Pictures: whatever a caller has -> encoded bytes or raw pixels. JPEG and PNG always go to the
+// engine's own decoder; only formats it lacks reach the platform's.
+import { fail } from './errors.js';
+import { readSource } from './source.js';
+
+const limit = 64 * 2 ** 20;
+
+const is = (value, name) => typeof globalThis[name] === 'function' && value instanceof globalThis[name];
+const isRaw = (value) => ArrayBuffer.isView(value?.data) && 'width' in value && 'height' in value;
+
+function checkRaw({ data, width, height }) {
+  const channels = data.length / (width * height);
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray) || !(width > 0 && height > 0) ||
+      !Number.isInteger(width) || !Number.isInteger(height) || (channels !== 3 && channels !== 4))
+    fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
+}
+
+function fromCanvas(canvas) {
+  const { width, height } = canvas;
+  if (!width || !height) fail('bad-argument', 'The canvas or bitmap is empty.');
+  try {
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    context.drawImage(canvas, 0, 0);
+    return checkRaw(context.getImageData(0, 0, width, height));
+  } catch (error) {
+    return fail('cors', 'The canvas cannot be read: it holds a picture of another host.', error);
+  }
+}
+
+// In the page: elements become what a worker can be sent. A URL is made absolute, an <img> is read
+// again from its address, so that no canvas changes its pixels.
+export function packImage(source) {
+  if (is(source, 'HTMLImageElement')) return packImage(source.currentSrc || source.src);
+  if (is(source, 'URL')) return source.href;
+  if (typeof source === 'string') {
+    const base = globalThis.document?.baseURI;
+    return base && URL.canParse(source, base) ? new URL(source, base).href : source;
+  }
+  if (is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas') || is(source, 'ImageBitmap'))
+    return fromCanvas(source);
+  if (isRaw(source)) return checkRaw(source);
+  if (is(source, 'Blob') || source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return source;
+  return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, encoded bytes or ' +
+    '{ data, width, height }.');
+}
+
+const foreign = { webp: 'WebP', gif: 'GIF', avif: 'AVIF', bmp: 'BMP', tiff: 'TIFF', heic: 'HEIC', svg: 'SVG' };
+
+// In the worker: puts the picture into the engine's context; returns which decoder ran.
+export async function holdImage(engine, ctx, source, io, options) {
+  const raw = ({ data, width, height }) => engine.check(ctx, engine.with([data], (p) =>
+    engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height))));
+  if (isRaw(source)) {
+    raw(source);
+    return 'raw';
+  }
+  const bytes = await readSource(source, 'The picture', io, { ...options, limit });
+  const format = engine.with([bytes], (p, n) => engine.text(engine.pointer('kin_image_format', p, n)));
+  if (!(format in foreign)) {
+    engine.check(ctx, engine.with([bytes], (p, n) => engine.call('kin_image_decode', ctx, p, n)));
+    return 'own';
+  }
+  const decoded = await io.decodeImage?.(bytes, format);
+  if (!decoded)
+    fail('unsupported-image', format === 'heic'
+      ? 'This photo is in the HEIC format, which cannot be opened here: save it as JPEG, or take a screenshot of it.'
+      : `This picture is in the ${foreign[format]} format, which cannot be opened here: save it as JPEG or PNG.`);
+  raw(checkRaw(decoded));
+  return decoded.decoder ?? 'browser';
+}

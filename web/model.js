@@ -1,0 +1,135 @@
+// A model's files: which there are, and how they go into the engine.
+import { checkAbort, fail } from './errors.js';
+import { dtypes, towers } from './engine.js';
+import { collect, openUrl, peek, watch } from './source.js';
+
+const configLimit = 64 * 2 ** 20;
+const pieceSize = 2 ** 20; // how much of a file enters the engine at once
+
+export class ModelFiles {
+  #sawPage = false;
+  #listed = null; // names, where a manifest or an object says which there are
+
+  // `model`: the URL or path of a folder, or an object of URLs by file name.
+  constructor(model, io) {
+    if (model === undefined || model === null || model === '')
+      fail('no-model', "No model was given: add one, such as load({ model: '/models/kin-small/' }).");
+    this.where = typeof model === 'string' ? model : 'the model';
+    this.urls = typeof model === 'string' ? null : model;
+    if (this.urls) this.#listed = new Set(Object.keys(model));
+    this.io = io;
+  }
+
+  async #url(name) {
+    const url = this.urls ? String(this.urls[name]) : this.where.replace(/[/\\]*$/, '/') + name;
+    return await this.io.resolve?.(name, url) ?? url;
+  }
+
+  async open(name, signal) {
+    if (this.#listed && !this.#listed.has(name)) return null;
+    const file = await openUrl(await this.#url(name), name, this.io, signal);
+    if (!file) return null;
+    const { page, ...opened } = await peek(file);
+    this.#sawPage ||= page;
+    return page ? null : opened;
+  }
+
+  async bytes(name, watcher = {}) {
+    const file = await this.open(name, watcher.signal);
+    return file && collect(watch(file, name, watcher), configLimit, name);
+  }
+
+  async json(name, watcher) {
+    const bytes = await this.bytes(name, watcher);
+    if (!bytes) return null;
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes));
+    } catch (error) {
+      return fail('not-a-model', `${name} of ${this.where} is not JSON.`, error);
+    }
+  }
+
+  missing(what) {
+    fail('not-a-model', this.#sawPage
+      ? `${this.where} has no ${what}: the server sent a web page in its place; check the address.`
+      : `${this.where} has no ${what}; is it the folder of a CLIP model?`);
+  }
+
+  // What can be known before any weights: { config, manifest }. A manifest says which files there
+  // are, so that nothing is asked for in vain.
+  async describe(watcher) {
+    const manifest = await this.json('manifest.json', watcher);
+    if (!this.#listed && manifest?.kind === 'model' && Array.isArray(manifest.files))
+      this.#listed = new Set(manifest.files.map((file) => file.name));
+    const config = await this.json('config.json', watcher);
+    if (!config) this.missing('config.json');
+    return { config, manifest };
+  }
+
+  // The weight files of a tower, in order.
+  async weights(tower, signal) {
+    for (const stem of [tower, 'model']) {
+      const name = `${stem}.safetensors`;
+      const file = await this.open(name, signal);
+      if (file) return [{ name, file }];
+      const index = await this.json(`${name}.index.json`, { signal });
+      if (index) return this.#shards(index, tower, `${name}.index.json`);
+    }
+    if (await this.open('pytorch_model.bin', signal))
+      fail('unsupported', `${this.where} holds its weights as pytorch_model.bin only: save them with ` +
+        'save_pretrained(…, safe_serialization=True), then convert that folder.');
+    return this.missing(`${tower}.safetensors or model.safetensors`);
+  }
+
+  #shards(index, tower, name) {
+    const other = tower === 'image' ? /^text_(model|projection)\./ : /^(vision_model|visual_projection)\./;
+    const entries = Object.entries(index?.weight_map ?? {});
+    const names = [...new Set(entries.filter(([tensor]) => !other.test(tensor)).map(([, file]) => file))].sort();
+    if (!names.length || names.some((file) => typeof file !== 'string' || !/^[\w-][\w.-]*$/.test(file)))
+      fail('not-a-model', `${name} does not say which files hold the weights.`);
+    for (const file of names) this.#listed?.add(file);
+    return names.map((file) => ({ name: file, file: null }));
+  }
+}
+
+export async function loadPreprocessing(engine, ctx, files, watcher) {
+  const json = await files.bytes('preprocessor_config.json', watcher) ??
+    await files.bytes('processor_config.json', watcher) ?? files.missing('preprocessor_config.json');
+  engine.check(ctx, engine.with([json], (p, n) => engine.call('kin_preprocessing', ctx, p, n)));
+}
+
+export async function loadVocabulary(engine, ctx, files, config, watcher) {
+  const vocab = await files.bytes('vocab.json', watcher);
+  const merges = vocab && await files.bytes('merges.txt', watcher);
+  const inputs = merges ? [vocab, merges, null]
+    : [null, null, await files.bytes('tokenizer.json', watcher) ?? files.missing('vocab.json and merges.txt')];
+  for (const name of ['tokenizer_config.json', 'special_tokens_map.json'])
+    inputs.push(await files.bytes(name, watcher));
+  engine.check(ctx, engine.with(inputs, (...args) => engine.call('kin_vocabulary', ctx, ...args)));
+  engine.check(ctx, engine.with([JSON.stringify(config)],
+    (p, n) => engine.call('kin_text_context', ctx, p, n)));
+}
+
+// Streams the weights of `tower` into the engine: nothing holds a whole file.
+export async function loadTower(engine, ctx, files, config, tower, dtype, watcher) {
+  const weights = await files.weights(tower, watcher.signal);
+  engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) =>
+    engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype], p, n)));
+  const piece = engine.allocate(pieceSize);
+  try {
+    for (const { name, file } of weights) {
+      const opened = file ?? await files.open(name, watcher.signal) ?? files.missing(name);
+      for await (const chunk of watch(opened, name, watcher))
+        for (let at = 0; at < chunk.length; at += pieceSize) {
+          const part = chunk.subarray(at, at + pieceSize);
+          engine.view(piece, part.length).set(part);
+          engine.check(ctx, engine.call('kin_tower_feed', ctx, piece, part.length));
+        }
+      engine.check(ctx, engine.call('kin_tower_file_end', ctx));
+    }
+    checkAbort(watcher.signal);
+    engine.check(ctx, engine.call('kin_tower_end', ctx));
+  } finally {
+    engine.free(piece);
+  }
+}

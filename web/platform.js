@@ -1,0 +1,95 @@
+// What differs between a page and Node: this is the page's side.
+import { fail } from './errors.js';
+import { readSource } from './source.js';
+import { features as probe } from './variant.js';
+
+export const features = () => probe();
+
+const wasm = {
+  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
+  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
+};
+
+export async function module(variant, io, signal) {
+  const name = `kin-${variant}.wasm`;
+  const { href } = wasm[variant]();
+  const url = await io.resolve?.(name, href) ?? href;
+  const bytes = await readSource(String(url), name, io, { signal, limit: 2 ** 24 });
+  if (!WebAssembly.validate(bytes)) fail('http', `${name}: the server sent something else from ${url}.`);
+  return WebAssembly.compile(bytes);
+}
+
+// A turn of the event loop; timers would be held to 4 ms.
+let channel;
+const turns = [];
+export function turn() {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => turns.shift()();
+  }
+  return new Promise((resolve) => {
+    turns.push(resolve);
+    channel.port2.postMessage(0);
+  });
+}
+
+export function createWorker(url, { message, died }) {
+  let worker;
+  if (url === undefined || url === true) worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  else worker = new Worker(url, { type: 'module' });
+  worker.onmessage = ({ data }) => message?.(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    died?.(event);
+  };
+  return { post: (sent) => worker.postMessage(sent), terminate: () => worker.terminate(), ref() {}, unref() {} };
+}
+
+const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' };
+
+async function draw(source) {
+  const bitmap = await createImageBitmap(source, options);
+  const { width, height } = bitmap;
+  if (width * height > 24e6) {
+    bitmap.close();
+    fail('too-large', `The picture has ${width} x ${height} pixels, more than 24 megapixels: make it smaller.`);
+  }
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, width, height);
+}
+
+// Privacy settings change what a canvas gives back: known pixels show it.
+let honest;
+async function probeCanvas() {
+  const known = new ImageData(16, 16);
+  for (let i = 0; i < known.data.length; i++) known.data[i] = i % 4 === 3 ? 255 : i * 37 & 255;
+  const { data } = await draw(known);
+  return data.every((value, i) => value === known.data[i]);
+}
+
+// For formats that the engine does not read; null where the browser does not either.
+export async function decodeImage(bytes) {
+  if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return null;
+  if (!await (honest ??= probeCanvas()))
+    fail('unsupported-image', 'This browser alters pixels to protect you from tracking: use a JPEG or PNG picture.');
+  let drawn;
+  try {
+    drawn = await draw(new Blob([bytes]));
+  } catch (error) {
+    if (error.code === 'too-large') throw error;
+    return null;
+  }
+  return { data: drawn.data, width: drawn.width, height: drawn.height, decoder: 'browser' };
+}
+
+const absolute = (url) => new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+
+// What load() and openCatalog() were given, as a worker with another base address can use it.
+export function packModel(model) {
+  if (!model) return model;
+  if (typeof model === 'string' || model instanceof URL) return absolute(model);
+  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, absolute(url)]));
+}
+export const packFile = (source) => (typeof source === 'string' || source instanceof URL ? absolute(source) : source);

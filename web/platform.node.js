@@ -1,0 +1,71 @@
+// What differs between a page and Node: this is Node's side.
+import { open, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { fail } from './errors.js';
+import { features as probe } from './variant.js';
+
+export const features = () => ({ ...probe(true), cores: availableParallelism() });
+
+const wasm = {
+  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
+  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
+};
+
+export async function module(variant, io) {
+  const url = await io.resolve?.(`kin-${variant}.wasm`, wasm[variant]().href) ?? wasm[variant]();
+  return WebAssembly.compile(await readFile(new URL(url)));
+}
+
+export const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+
+async function* chunksOf(handle) {
+  try {
+    for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20, autoClose: false })) yield chunk;
+  } finally {
+    await handle.close();
+  }
+}
+
+// A path or file: URL -> { total, chunks }, null where there is none, undefined for other URLs.
+export async function openFile(url, name) {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1].toLowerCase();
+  if (scheme !== undefined && scheme !== 'file') return undefined;
+  let handle;
+  try {
+    handle = await open(scheme ? fileURLToPath(url) : url);
+    const stat = await handle.stat();
+    if (!stat.isFile()) fail('unreadable', `${name}: ${url} is not a file.`);
+    return { total: stat.size, chunks: chunksOf(handle) };
+  } catch (error) {
+    await handle?.close();
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    return error.code === 'unreadable' ? Promise.reject(error)
+      : fail('unreadable', `${name}: ${url} cannot be read (${error.code}).`, error);
+  }
+}
+
+export function createWorker(url, { message, died }) {
+  const worker = new Worker(url === undefined || url === true ? new URL('./worker.node.js', import.meta.url) : url);
+  let ended = false;
+  worker.on('message', (sent) => message?.(sent));
+  worker.on('error', (error) => died?.(error));
+  worker.on('exit', (code) => ended || died?.(new Error(`exit code ${code}`)));
+  return {
+    post: (sent) => worker.postMessage(sent), ref: () => worker.ref(), unref: () => worker.unref(),
+    terminate() {
+      ended = true;
+      return worker.terminate();
+    },
+  };
+}
+
+export const decodeImage = undefined; // no format beside the engine's own
+
+export function packModel(model) {
+  if (!model || typeof model === 'string') return model;
+  if (model instanceof URL) return model.href;
+  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, String(url)]));
+}
+export const packFile = (source) => (source instanceof URL ? source.href : source);

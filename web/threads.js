@@ -1,0 +1,31 @@
+// Helper threads: workers that run further instances of the same module on the leader's memory. They
+// wait inside kin_pool_help; until all have arrived the leader works alone, so nothing waits for them.
+import { importsFor } from './engine.js';
+
+const stackSize = 256 * 1024;
+
+export function startHelpers(engine, module, ctx, threads, platform) {
+  const pool = engine.pointer('kin_pool_open', threads);
+  if (!pool) return null;
+  engine.call('kin_use_pool', ctx, pool);
+  const helpers = [];
+  for (let i = 1; i < threads; i++) {
+    const helper = platform.createWorker(undefined, {});
+    helper.unref();
+    helper.post({ helper: { module, memory: engine.memory, pool, i, stack: engine.allocate(stackSize) + stackSize } });
+    helpers.push(helper);
+  }
+  return {
+    stop() {
+      if (!engine.spent) engine.call('kin_pool_close', pool);
+      for (const helper of helpers) helper.terminate();
+    },
+  };
+}
+
+// In the helper's worker. Returns when the pool is closed.
+export async function help({ module, memory, pool, i, stack }) {
+  const { exports } = await WebAssembly.instantiate(module, importsFor(module, memory));
+  exports.__stack_pointer.value = stack;
+  exports.kin_pool_help(pool, i);
+}
