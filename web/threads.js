@@ -1,5 +1,6 @@
 // Helper threads: workers that run further instances of the same module on the leader's memory. They
 // wait inside kin_pool_help; until all have arrived the leader works alone, so nothing waits for them.
+// Compiled code counts on a stack whose top is a multiple of 16, which malloc does not promise.
 import { importsFor } from './engine.js';
 
 const stackSize = 256 * 1024;
@@ -12,7 +13,7 @@ export function startHelpers(engine, module, ctx, threads, platform) {
   for (let i = 1; i < threads; i++) {
     const helper = platform.createWorker(undefined, {});
     helper.unref();
-    helper.post({ helper: { module, memory: engine.memory, pool, i, stack: engine.allocate(stackSize) + stackSize } });
+    helper.post({ helper: { module, memory: engine.memory, pool, i, stack: (engine.allocate(stackSize) + stackSize & -16) >>> 0 } });
     helpers.push(helper);
   }
   return {
