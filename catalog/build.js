@@ -102,7 +102,8 @@ export async function run({ values, positionals, modelOptions }, io) {
 
   const clip = await openModel(modelOptions, io);
   try {
-    const catalog = await clip.createCatalog({ fields: products.published, types, fit });
+    await clip.preload('image', { signal: io.signal }); // a bad model is no row's fault
+    const catalog = await clip.createCatalog({ fields: products.published, fit });
     const decoders = new Set();
     const total = products.rows.reduce((n, row) => n + (row.error ? 0 : row.images.length), 0);
     const progress = io.progress('pictures', total);
@@ -119,7 +120,7 @@ export async function run({ values, positionals, modelOptions }, io) {
         done.get(row).vectors.push(vector);
         decoders.add(decoder);
       } catch (error) {
-        if (io.signal.aborted || clip.closed) throw error;
+        if (io.signal.aborted) throw error;
         report(row, error, ref);
       }
       progress(++n);
@@ -132,12 +133,12 @@ export async function run({ values, positionals, modelOptions }, io) {
         rowsFailed++;
         continue;
       }
-      const item = { ...row.item, image: refs.length === 1 ? refs[0] : refs };
+      const item = { id: row.id, ...row.item, image: refs.length === 1 ? refs[0] : refs };
       await catalog.add({ id: row.id, vectors, item });
       written++;
     }
     if (!written) throw new Error('no product has a readable picture: nothing is written');
-    const bytes = await catalog.save({ decoders: [...decoders].sort() });
+    const bytes = await catalog.save({ decoders: [...decoders], signal: io.signal });
     io.signal.throwIfAborted();
     await writeFileSafely(values.output, bytes);
     if (bytes.length > largeFile)

@@ -44,6 +44,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const results = [];
   let failed = 0;
   await withModel(modelOptions, io, async (clip) => {
+    await clip.preload(values.text ? 'text' : 'image', { signal: io.signal });
     const progress = io.progress('embedded', jobs.length);
     for (const [i, job] of jobs.entries()) {
       const result = { ...job };
@@ -53,7 +54,7 @@ export async function run({ values, positionals, modelOptions }, io) {
           : await clip.embedImage(await openTyped(job.file), { box, fit, signal: io.signal });
         result.embedding = format === 'npy' ? vector : Array.from(vector);
       } catch (error) {
-        if (io.signal.aborted || job.file === undefined || clip.closed) throw error;
+        if (io.signal.aborted || job.file === undefined) throw error;
         result.error = asError(error);
         io.note(`${job.file}: ${error.message}`);
         failed++;

@@ -52,7 +52,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       if (values.json) await io.line(result);
       else await printHits(result, io);
     } finally {
-      catalog.close();
+      await catalog.close();
     }
   } finally {
     await clip?.close();

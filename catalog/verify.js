@@ -87,7 +87,8 @@ function contentFaults(catalogue) {
 async function catalogueFaults(path, values, modelOptions, io) {
   const catalogue = readCatalogue(new Uint8Array(await readFile(path)), path);
   const { openCatalog } = await import('../web/index.node.js');
-  (await openCatalog(path, { signal: io.signal })).close(); // reads strictly or says why not
+  const opened = await openCatalog(path, { signal: io.signal }); // reads strictly or says why not
+  await opened.close();
   const faults = contentFaults(catalogue);
   if (values.model !== undefined)
     await withModel(modelOptions, io, async (clip) => {
