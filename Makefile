@@ -112,7 +112,7 @@ fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
 # are fixed here since newer releases have other defaults.
 # Files that are not in a hot loop are built for size: 225 KB became 206 KB before the text half.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
-WASM_COLD := base catalog json kernels_ref kin load preprocess tensors
+WASM_COLD := base catalog image json kernels_ref kin load preprocess stb tensors tokenize tower unicode
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Os,-O3)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
