@@ -51,11 +51,13 @@ export function openTerminal() {
     progress(what, total) {
       const start = performance.now();
       let shown = start + 1000 - (tty ? 100 : 10000);
+      let first = 0; // the rate counts from the first one on: before it a model may load
       return (done) => {
         const now = performance.now();
-        if (io.quiet || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
+        first ||= now;
+        if (io.quiet || done < 2 || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
         shown = now;
-        const rate = done / ((now - start) / 1000);
+        const rate = (done - 1) / ((now - first) / 1000);
         const left = done > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
         const digits = rate < 10 ? 1 : 0;
         const text = `${what}: ${done} of ${total}, ${rate.toFixed(digits)} a second${left}`;
