@@ -28,12 +28,13 @@ export class CatalogCore {
     this.#catalog = engine.pointer('kin_catalog_open', start, bytes.length, engine.error);
     if (!this.#catalog) engine.throwError();
     this.#engine = engine;
-    this.about = JSON.parse(engine.text(engine.pointer('kin_catalog_info', this.#catalog)));
+    this.about = engine.json('kin_catalog_info', this.#catalog);
     const { tensors, ...about } = this.about;
     const part = (name) => bytes.slice(...tensors[name]);
-    return { ...about, items: part('items'), itemOffsets: new BigUint64Array(part('item_offsets').buffer),
-      ids: part('ids'), idOffsets: new BigUint64Array(part('id_offsets').buffer),
-      rowItem: new Uint32Array(part('row_item').buffer), rowPicture: new Uint16Array(part('row_picture').buffer) };
+    const as = (Type, name) => new Type(part(name).buffer);
+    return { ...about, items: part('items'), itemOffsets: as(BigUint64Array, 'item_offsets'), ids: part('ids'),
+      idOffsets: as(BigUint64Array, 'id_offsets'), rowItem: as(Uint32Array, 'row_item'),
+      rowPicture: as(Uint16Array, 'row_picture') };
   }
 
   info() {

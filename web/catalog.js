@@ -8,8 +8,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 const numerics = '1';
 
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)),
-  (byte) => byte.toString(16).padStart(2, '0')).join('');
+const newId = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 export async function openCatalog(platform, source, options = {}) {
   const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
@@ -26,7 +25,6 @@ class Catalog {
   #items;
   #index = null; // id -> product
   #types = null;
-  #changes = new Map(); // product -> fields set since
 
   constructor(client, { metadata, products, pictures, dim, ...file }, clip) {
     this.#client = client;
@@ -54,7 +52,6 @@ class Catalog {
       } catch (error) {
         fail('not-a-catalog', `Item ${i} of the catalogue is not JSON: build it again.`, error);
       }
-      if (this.#changes.has(i)) Object.assign(this.#items[i], this.#changes.get(i));
     }
     return this.#items[i];
   }
@@ -83,11 +80,8 @@ class Catalog {
 
   // rows: [{ id, price, … }]: replaces fields of an open page's products; vectors stay as they are.
   setFields(rows) {
-    const found = rows.map(({ id, ...fields }) => [this.#known(id), fields]);
-    for (const [i, fields] of found) {
-      this.#changes.set(i, { ...this.#changes.get(i), ...structuredClone(fields) });
-      if (this.#items[i]) Object.assign(this.#items[i], this.#changes.get(i));
-    }
+    const found = rows.map(({ id, ...fields }) => [this.#known(id), structuredClone(fields)]);
+    for (const [i, fields] of found) Object.assign(this.#item(i), fields);
     this.#types = null;
   }
 
@@ -97,37 +91,26 @@ class Catalog {
     return { ...this.#types };
   }
 
-  #model(what) {
-    return this.#clip ?? fail('no-model',
-      `A search by ${what} needs a model: const clip = await load({ model }); openCatalog(…, { clip }).`);
-  }
-
-  #checkModel(tower) {
+  async #embed(tower, { image, text, box, fit = this.info.metadata['kin.fit'] || 'crop' }, signal) {
+    if (!this.#clip)
+      fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
+    const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
+      : await this.#clip.embedText(text, { signal });
     const want = this.info.metadata[`kin.${tower}_id`];
     if (want && this.#clip.info.ids[tower] !== want)
       fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
         `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
+    return vector;
   }
 
   #checkVector(vector) {
     const { dim } = this.info;
-    if (!ArrayBuffer.isView(vector) && !Array.isArray(vector) || vector.length !== dim ||
-        !Array.prototype.every.call(vector, Number.isFinite) || !Array.prototype.some.call(vector, Boolean))
+    const checked = Float32Array.from(vector ?? []);
+    if (checked.length !== dim || !checked.every(Number.isFinite) || !checked.some(Boolean))
       fail('bad-argument', `A query vector is ${dim} finite numbers, not all of them zero.`);
-    return Float32Array.from(vector);
+    return checked;
   }
 
-  async #image(image, { box, fit = this.info.metadata['kin.fit'] || 'crop' }, signal) {
-    const vector = await this.#model('picture').embedImage(image, { box, fit, signal });
-    this.#checkModel('image');
-    return vector;
-  }
-
-  async #textVector(text, signal) {
-    const vector = await this.#model('text').embedText(text, { signal });
-    this.#checkModel('text');
-    return vector;
-  }
 
   #rowOf(product) { // rows of a product are adjacent and ordered: its first picture
     const { rowItem } = this.#file;
@@ -149,8 +132,8 @@ class Catalog {
       return { weight, row: this.#rowOf(product) };
     };
     const one = async (part, weight = 1) => {
-      if (part.image !== undefined) return { weight, vector: await this.#image(part.image, part, signal) };
-      if (part.text !== undefined) return { weight, vector: await this.#textVector(part.text, signal) };
+      for (const tower of ['image', 'text'])
+        if (part[tower] !== undefined) return { weight, vector: await this.#embed(tower, part, signal) };
       if (part.vector !== undefined) return { weight, vector: this.#checkVector(part.vector) };
       if (part.id !== undefined) return byId(part.id, weight);
       return fail('bad-argument', 'A query is one of { image }, { text }, { vector }, { like, unlike }, { mix }.');
@@ -176,7 +159,7 @@ class Catalog {
     for (const name of refused) if (rest[name] !== undefined) later(`The search option '${name}'`);
     if (![limit, offset].every((n) => Number.isInteger(n) && n >= 0))
       fail('bad-argument', 'limit and offset are whole numbers of at least 0.');
-    if (typeof minScore !== 'number' || Number.isNaN(minScore)) fail('bad-argument', 'minScore is a number.');
+    if (Number.isNaN(Number(minScore))) fail('bad-argument', 'minScore is a number.');
     const start = performance.now();
     const { products } = this.info;
     const wanted = filter === undefined || filter === null || filter === '' ? null : compileFilter(filter, this.fields);

@@ -1,4 +1,4 @@
-// A loaded model as callers see it. What they pass is checked here, the work is in core.js.
+// A loaded model as callers see it; the work is in core.js.
 import { createCatalog } from './builder.js';
 import { Client } from './client.js';
 import { fail, KinError, later } from './errors.js';

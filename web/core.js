@@ -1,6 +1,5 @@
-// One model in one engine: what runs behind `load`, in a worker or in the calling thread. Calls come
-// one at a time (service.js); between two steps of the engine the event loop gets a turn, so that an
-// abort is heard. After a trap the next call starts a new engine and loads again.
+// One model in one engine: what runs behind `load`. Calls come one at a time (serve.js); between two
+// steps the event loop gets a turn, so that an abort is heard. After a trap the next call starts anew.
 import { checkAbort, fail } from './errors.js';
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
@@ -40,6 +39,7 @@ export class Core {
     this.#ctx = engine.pointer('kin_open');
     if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
     this.#engine = engine;
+    this.kernels = engine.text(engine.pointer('kin_kernel_name', this.#ctx));
     this.#have.clear();
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform);
   }
@@ -60,7 +60,7 @@ export class Core {
     else {
       await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
       await loadTower(...loads, this.config, part, this.options.dtype ?? 'q8', watcher);
-      const about = this.#json('kin_info', this.#ctx)[part];
+      const about = this.#engine.json('kin_info', this.#ctx)[part];
       this.#about.ids[part] = about.id;
       this.#about.logitScale ??= about.logitScale;
       this.#about.preprocess ??= about.preprocess;
@@ -68,18 +68,13 @@ export class Core {
     this.#have.add(part);
   }
 
-  #json(name, ...args) {
-    return JSON.parse(this.#engine.text(this.#engine.pointer(name, ...args)));
-  }
 
   info() {
     const { config, manifest, options, choice } = this;
     return {
       model: this.files.where, dim: config.projection_dim ?? 512, imageSize: config.vision_config?.image_size ?? 224,
       dtype: options.dtype ?? 'q8', ...choice, decoder: this.#decoder, numerics: 1, exact: true,
-      selfTest: this.selfTest, kernels: this.#engine && !this.#engine.spent
-        ? this.#engine.text(this.#engine.pointer('kin_kernel_name', this.#ctx)) : null,
-      peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
+      selfTest: this.selfTest, kernels: this.kernels, peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
       languages: manifest?.languages ?? null, preprocess: this.#about.preprocess ?? null,
       ids: { ...this.#about.ids },
     };
@@ -167,7 +162,7 @@ export class Core {
     const [engine, ctx] = [this.#engine, this.#ctx];
     const tensors = [];
     for (let i = 0; i < engine.call('kin_export_count', ctx, towers[tower]); i++) {
-      const { name, dtype, shape, bytes } = this.#json('kin_export_tensor', ctx, towers[tower], i);
+      const { name, dtype, shape, bytes } = engine.json('kin_export_tensor', ctx, towers[tower], i);
       const pointer = engine.allocate(bytes);
       engine.check(ctx, engine.call('kin_export_bytes', ctx, towers[tower], i, pointer));
       tensors.push({ name, dtype, shape, bytes: engine.bytes(pointer, bytes) });

@@ -1,6 +1,6 @@
 // One instance of the engine: bytes in and out of its memory, statuses into errors. Synchronous.
-// Views of the memory are made fresh each time, since growing it detaches the old ones. After a trap
-// the instance's state is unknown: it is `spent` and refuses every further call.
+// Views of the memory are made fresh each time, since growing detaches them. After a trap the state is
+// unknown: the instance is `spent` and refuses further calls.
 import { fail, KinError } from './errors.js';
 
 // The order of KIN_STATUSES in src/base.h.
@@ -76,14 +76,17 @@ export class Engine {
 
   text(pointer) {
     const all = this.view(pointer);
-    const end = all.indexOf(0);
-    return new TextDecoder().decode(all.slice(0, end));
+    return new TextDecoder().decode(all.slice(0, all.indexOf(0)));
+  }
+
+  json(name, ...args) {
+    return JSON.parse(this.text(this.pointer(name, ...args)));
   }
 
   allocate(n) {
     const pointer = this.pointer('kin_malloc', Math.max(1, n));
     if (!pointer)
-      fail('out-of-memory', `The engine has no memory for ${n} bytes: close other tabs or take less at a time.`);
+      fail('out-of-memory', `The engine has no memory for ${n} bytes: close other tabs.`);
     return pointer;
   }
 

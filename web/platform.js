@@ -34,9 +34,8 @@ export function turn() {
 }
 
 export function createWorker(url, { message, died }) {
-  let worker;
-  if (url === undefined || url === true) worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  else worker = new Worker(url, { type: 'module' });
+  const worker = url ? new Worker(url, { type: 'module' })
+    : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => message?.(data);
   worker.onerror = (event) => {
     event.preventDefault();
@@ -74,22 +73,19 @@ export async function decodeImage(bytes) {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return null;
   if (!await (honest ??= probeCanvas()))
     fail('unsupported-image', 'This browser alters pixels to protect you from tracking: use a JPEG or PNG picture.');
-  let drawn;
   try {
-    drawn = await draw(new Blob([bytes]));
+    const { data, width, height } = await draw(new Blob([bytes]));
+    return { data, width, height, decoder: 'browser' };
   } catch (error) {
     if (error.code === 'too-large') throw error;
     return null;
   }
-  return { data: drawn.data, width: drawn.width, height: drawn.height, decoder: 'browser' };
 }
 
 const absolute = (url) => new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 
 // What load() and openCatalog() were given, as a worker with another base address can use it.
-export function packModel(model) {
-  if (!model) return model;
-  if (typeof model === 'string' || model instanceof URL) return absolute(model);
-  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, absolute(url)]));
-}
-export const packFile = (source) => (typeof source === 'string' || source instanceof URL ? absolute(source) : source);
+const isUrl = (value) => typeof value === 'string' || value instanceof URL;
+export const packFile = (source) => (isUrl(source) ? absolute(source) : source);
+export const packModel = (model) => (!model || isUrl(model) ? model && absolute(model)
+  : Object.fromEntries(Object.entries(model).map(([name, url]) => [name, absolute(url)])));

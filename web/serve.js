@@ -1,8 +1,6 @@
-// The worker's side of a client: calls in, results out, one call at a time. client.js posts
+// The worker's side of client.js, which posts
 //   { id, call, args, io }   a call; io only with the first, 'open' or 'openCatalog'
-//   { abort: id }            that call is no longer wanted
-//   { answer, result|error } what the page answered to { ask, what, args }
-//   { helper }               be a helper thread (threads.js)
+//   { abort: id } | { answer, result|error } | { helper } (threads.js) | { stop }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args }.
 import { CatalogCore } from './catalog-core.js';
 import { Core } from './core.js';

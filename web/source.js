@@ -1,6 +1,4 @@
-// Files of a model or a catalogue, and pictures by URL: opened as streams, with typed errors. What
-// comes from the network is checked here as far as it needs no format: status, a web page in place
-// of the file, the length.
+// Files and pictures by URL (in Node also by path): opened as streams, with typed errors.
 import { checkAbort, fail, KinError } from './errors.js';
 
 // A response -> { total, chunks } or null where there is no such file.
@@ -10,25 +8,20 @@ async function fromResponse(response, name) {
     return null;
   }
   if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
-  const encoded = response.headers.get('content-encoding');
-  const total = encoded ? 0 : Number(response.headers.get('content-length')) || 0;
-  return { total, chunks: read(response.body) };
+  const { headers } = response; // a compressed body is longer than it says
+  const total = headers.get('content-encoding') ? 0 : Number(headers.get('content-length')) || 0;
+  return { total, chunks: read(response.body.getReader()) };
 }
 
-async function* read(body) {
-  const reader = body.getReader();
+async function* read(reader) {
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
+    for (let part; !(part = await reader.read()).done;) yield part.value;
   } finally {
     await reader.cancel().catch(() => {});
   }
 }
 
-// Opens `url`. `io`: { fetch, cache, openFile }; openFile (Node) answers paths and file: URLs.
+// `io`: { fetch, cache, openFile }; Node's openFile answers paths and file: URLs.
 export async function openUrl(url, name, io, signal) {
   checkAbort(signal);
   const file = await io.openFile?.(url, name);
@@ -39,9 +32,8 @@ export async function openUrl(url, name, io, signal) {
   } catch (error) {
     checkAbort(signal);
     if (error instanceof KinError) throw error;
-    const host = URL.canParse(url) ? new URL(url).origin : url;
-    fail('cors', `${name} could not be fetched: ${host} cannot be reached, or does not allow this page to read it ` +
-      '(Access-Control-Allow-Origin).', error);
+    fail('cors', `${name} could not be fetched from ${url}: that host cannot be reached, or does not let this page ` +
+      'read it (Access-Control-Allow-Origin).', error);
   }
   return fromResponse(response, name);
 }
@@ -73,13 +65,15 @@ export async function peek({ total, chunks }) {
   return { page, total, chunks: again() };
 }
 
+const tooLarge = (name, limit) => fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+
 // All bytes of an async iterable of chunks, at most `limit`.
 export async function collect(chunks, limit, name) {
   const parts = [];
   let n = 0;
   for await (const chunk of chunks) {
     n += chunk.length;
-    if (n > limit) fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+    if (n > limit) tooLarge(name, limit);
     parts.push(chunk);
   }
   const all = new Uint8Array(n);
@@ -96,7 +90,7 @@ export async function readSource(source, name, io, { signal, onProgress, limit }
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (typeof Blob === 'function' && source instanceof Blob) {
-    if (source.size > limit) fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+    if (source.size > limit) tooLarge(name, limit);
     return new Uint8Array(await source.arrayBuffer());
   }
   if (typeof source !== 'string')
