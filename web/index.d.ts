@@ -1,0 +1,227 @@
+// Types of kin-clip, for browsers and Node.
+
+/**
+ * What a KinError's `code` can be, with cause and mend:
+ * - `no-model` — no model was given where one is needed: pass `model` to load(), or `clip` to openCatalog()
+ * - `cors` — a host cannot be reached or does not allow this page to read from it: serve the file from the page's own host, or with Access-Control-Allow-Origin
+ * - `http` — the server answered with an error, or the file ended early: check the address, load again
+ * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
+ * - `not-a-catalog` — the same for a catalogue: build it again
+ * - `model-mismatch` — the catalogue was built with another model or dtype: load that one, or build again
+ * - `unsupported` — this browser or this release cannot do that; the message says which
+ * - `unsupported-image` — a picture format that cannot be opened here: save it as JPEG or PNG
+ * - `bad-image`, `truncated-image` — the picture is damaged, or ends early: send it again
+ * - `too-large` — more pixels or bytes than are taken: make it smaller
+ * - `out-of-memory` — the machine gave no memory: close other tabs
+ * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
+ * - `unreadable` — (Node) a file cannot be read: check its permissions
+ * - `crashed` — the engine or its worker ended; the next call starts a new one
+ * - `closed` — close() was called
+ * - `failed` — none of these; `cause` holds what happened
+ */
+export type KinErrorCode =
+  | 'no-model' | 'cors' | 'http' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'
+  | 'unsupported-image' | 'bad-image' | 'truncated-image' | 'too-large' | 'out-of-memory' | 'bad-argument'
+  | 'bad-filter' | 'unknown-id' | 'unreadable' | 'crashed' | 'closed' | 'failed';
+
+/** Everything Kin throws, beside the standard AbortError of an aborted signal. */
+export class KinError extends Error {
+  constructor(code: KinErrorCode, message: string, options?: { cause?: unknown });
+  readonly code: KinErrorCode;
+}
+
+export interface Progress {
+  status: 'progress' | 'done';
+  file: string;
+  loaded: number;
+  /** 0 where the server does not say. */
+  total: number;
+  /** Percent. */
+  progress: number;
+}
+
+export interface RawImage {
+  /** Rows of 3 (RGB) or 4 (RGBA, laid over white) bytes a pixel. */
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/** A URL (in Node also a path), a Blob or File, encoded bytes, raw pixels or what a page draws. */
+export type ImageSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | RawImage | ImageData
+  | ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas;
+
+/** Fractions of the upright picture. */
+export interface Box { x: number; y: number; width: number; height: number }
+
+export interface ImageOptions {
+  /** Default: the whole picture. */
+  box?: Box;
+  /** `crop`: the reference's centre crop (default). `pad`: padded with white to a square. */
+  fit?: 'crop' | 'pad';
+  signal?: AbortSignal;
+}
+
+/** Where Kin runs and what it fetches with. */
+export interface RunOptions {
+  /** Default: a worker of its own. A URL: that worker file. false: the calling thread. */
+  worker?: string | URL | boolean;
+  /** Maps every file that Kin fetches; default: the address as it is. */
+  resolve?: (name: string, url: string) => string | URL | undefined | Promise<string | URL | undefined>;
+  /** Default: the global fetch. */
+  fetch?: typeof fetch;
+  /** The cache mode of fetch; default: the browser's. */
+  cache?: RequestCache;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface LoadOptions extends RunOptions {
+  /** The address of a folder (in Node also a path), or each file's address by name. */
+  model?: string | URL | Record<string, string | URL>;
+  /** Default `q8`; `f32` is exact and slow, and needs weights that were not converted. */
+  dtype?: 'q8' | 'f32';
+  /** Default `exact`; `fast` comes in a later release. */
+  decode?: 'exact';
+  /** Default: half of the cores, at most 4, where the page is cross-origin isolated; else 1. */
+  threads?: number;
+  /** Default: the best that runs here. */
+  variant?: 'simd' | 'simd-threads';
+  /** Decodes picture formats that the engine does not; default: the browser, in Node nothing. */
+  decoders?: (bytes: Uint8Array, format: string) => RawImage | null | Promise<RawImage | null>;
+}
+
+export interface ClipInfo {
+  model: string;
+  dim: number;
+  imageSize: number;
+  dtype: 'q8' | 'f32';
+  variant: string;
+  threads: number;
+  /** Why it is that many. */
+  threadsReason: string;
+  /** What decoded the last picture: `own`, `browser`, `raw`; null before. */
+  decoder: string | null;
+  numerics: number;
+  exact: boolean;
+  selfTest: boolean;
+  kernels: string;
+  peakBytes: number;
+  licence: string | null;
+  languages: string[] | null;
+  /** Of the towers loaded so far. */
+  ids: { image?: string; text?: string };
+  preprocess: string | null;
+  version: string;
+}
+
+export interface Clip {
+  readonly info: ClipInfo;
+  readonly closed: boolean;
+  /** Loads a tower now; otherwise its first use does. */
+  preload(tower: 'image' | 'text', options?: { signal?: AbortSignal }): Promise<void>;
+  /** A unit vector. A list resolves to vectors, or KinErrors in their places. */
+  embedImage(source: ImageSource, options?: ImageOptions): Promise<Float32Array>;
+  embedImage(sources: ImageSource[], options?: ImageOptions): Promise<(Float32Array | KinError)[]>;
+  embedText(text: string, options?: { signal?: AbortSignal }): Promise<Float32Array>;
+  embedText(texts: string[], options?: { signal?: AbortSignal }): Promise<(Float32Array | KinError)[]>;
+  /** Start and end tokens included, no padding. Needs no weights. */
+  tokenize(text: string, options?: { signal?: AbortSignal }): Promise<Int32Array>;
+  /** The pixels the model sees, RGB. Needs no weights. */
+  preprocess(source: ImageSource, options?: ImageOptions): Promise<{ data: Uint8Array; width: number; height: number }>;
+  /** Scores add up to 1, best first. Default template: `a photo of a {}`. */
+  classify(source: ImageSource, labels: string[], options?: ImageOptions & { templates?: string[] }):
+    Promise<{ label: string; score: number }[]>;
+  /** Comes in a later release: rejects with `unsupported`. */
+  hiddenStates(source: ImageSource | { text: string }, options?: { layer?: number | 'last'; signal?: AbortSignal }):
+    Promise<never>;
+  createCatalog(options?: { fields?: string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
+  /** Pending calls reject with `closed`, the worker ends, memory returns. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type Item = Record<string, string | number | boolean | string[] | null>;
+
+export interface CatalogBuilder {
+  readonly size: number;
+  /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. */
+  add(product: { id: string; images?: ImageSource | ImageSource[]; vectors?: Float32Array[]; item?: Item },
+    options?: { signal?: AbortSignal }): Promise<void>;
+  remove(id: string): boolean;
+  /** The file's bytes, also written to `to`. The same products give the same bytes. */
+  save(options?: { to?: WritableStream; decoders?: string[]; model?: string; signal?: AbortSignal }): Promise<Uint8Array>;
+}
+
+export type QueryPart = ({ image: ImageSource; box?: Box; fit?: 'crop' | 'pad' } | { text: string }
+  | { vector: Float32Array | number[] } | { id: string }) & { weight?: number };
+export type Query = QueryPart | { like?: string | string[]; unlike?: string | string[] } | { mix: QueryPart[] };
+
+type Value = string | number | boolean | null;
+export interface FieldFilter {
+  eq?: Value; ne?: Value; lt?: Value; le?: Value; gt?: Value; ge?: Value; in?: Value[]; has?: string;
+}
+/** `'color in (red, orange) and price < 50'`, or the same as an object. */
+export type Filter = string | { [field: string]: Value | Value[] | FieldFilter | Filter | Filter[] };
+
+export interface SearchOptions {
+  /** Default 24. */
+  limit?: number;
+  /** Default 0. */
+  offset?: number;
+  filter?: Filter;
+  /** The least cosine; default: none. */
+  minScore?: number;
+  signal?: AbortSignal;
+}
+
+export interface Hit {
+  id: string;
+  /** Cosine of the query and the product's best picture. */
+  score: number;
+  /** Null in this release. */
+  confidence: number | null;
+  /** 0 for the best, counted through all pages. */
+  position: number;
+  item: Item;
+  /** The picture that matched. */
+  image: { url: string | null; index: number };
+  /** What each part of the query gave to the score; they sum to it. */
+  contributions: number[];
+}
+
+export interface SearchResult {
+  hits: Hit[];
+  /** Products that pass the filter and minScore. */
+  total: number;
+  verdict: 'match' | 'weak' | 'none' | null;
+  facets: null;
+  coverage: null;
+  /** There are more hits after these. */
+  truncated: boolean;
+  queryId: string;
+  /** Milliseconds. */
+  timings: { embed: number; filter: number; search: number; total: number };
+}
+
+export interface Catalog {
+  readonly info: { products: number; pictures: number; dim: number; metadata: Record<string, string>;
+    exact: boolean; exactReason: string | null };
+  /** Which field has which type, for filters. */
+  readonly fields: Record<string, 'string' | 'number' | 'boolean' | 'list'>;
+  readonly closed: boolean;
+  search(query: Query, options?: SearchOptions): Promise<SearchResult>;
+  get(id: string): Item | undefined;
+  get(ids: string[]): (Item | undefined)[];
+  /** Replaces fields of products (price, stock …) without touching vectors. */
+  setFields(rows: ({ id: string } & Item)[]): void;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Opens a model; its towers arrive on first use. */
+export function load(options?: LoadOptions): Promise<Clip>;
+
+/** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. */
+export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
+  options?: RunOptions & { clip?: Clip }): Promise<Catalog>;
