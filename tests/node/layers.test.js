@@ -14,6 +14,13 @@ for (const name of files) {
   if (level) levels.set(name, Number(level[1]));
 }
 
+// kin.h is the public face of several files: it is an own header of those that define what it
+// declares.
+const declared = [...new Set([...withoutComments(read('src/kin.h')).matchAll(/\b(kin_[a-z0-9_]+)\s*\(/g)]
+  .map((match) => match[1]))].sort();
+const definesPublic = (name) => declared.some((fn) => new RegExp(`^[a-z][^;{}()=]*\\b${fn}\\([^;{}]*\\)\\s*\\{`, 'm')
+  .test(read(`src/${name}`)));
+
 // A .c file belongs to the header whose name begins its own: kernels_simd.c to kernels.h.
 function ownHeader(name) {
   return files.filter((header) => header.endsWith('.h'))
@@ -40,6 +47,7 @@ test('a file includes nothing of a higher level', () => {
     assert.notEqual(level, undefined, `src/${name}: no header of its own and no [level n]`);
     for (const [, included] of read(`src/${name}`).matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)) {
       if (included === own || included === 'stb_image.h') continue;
+      if (included === 'kin.h' && name.endsWith('.c') && definesPublic(name)) continue;
       if (!files.includes(included)) wrong.push(`${name}: "${included}" is not in src/`);
       else if (levels.get(included) > level) {
         wrong.push(`${name} [level ${level}] includes ${included} [level ${levels.get(included)}]`);
@@ -77,7 +85,6 @@ test('src/ knows no Emscripten, prints nothing and never leaves', () => {
 });
 
 test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
-  const declared = [...withoutComments(read('src/kin.h')).matchAll(/\b(kin_[a-z0-9_]+)\s*\(/g)].map((m) => m[1]);
   const exported = read('wasm/exports.txt').trim().split('\n');
-  assert.deepEqual(exported, [...new Set(declared)].sort());
+  assert.deepEqual(exported, declared);
 });
