@@ -47,7 +47,7 @@ export async function openFile(url, name) {
 }
 
 export function createWorker(url, { message, died }) {
-  const worker = new Worker(url || new URL('./worker.node.js', import.meta.url));
+  const worker = new Worker(url || new URL('./worker.node.js', import.meta.url), { execArgv: [] });
   let ended = false;
   worker.on('message', (sent) => message?.(sent));
   worker.on('error', (error) => died?.(error));
