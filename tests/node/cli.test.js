@@ -158,16 +158,69 @@ test('preprocess writes the pixels as NumPy reads them', async (t) => {
   assert.equal((await run(['preprocess', join(root, 'a.png'), '-o', root])).code, 1);
 });
 
-test('WebP, lossless with alpha: the same pixels as the PNG', async (t) => {
-  const root = folder(t);
+async function losslessWebp(width, height, pixel) {
   const { default: encode, init } = await import('@jsquash/webp/encode.js');
-  const pixels = (x, y) => [x * 5, y * 5, (x ^ y) & 255, (x * y) % 256];
-  const data = new Uint8ClampedArray(48 * 40 * 4);
-  for (let y = 0; y < 40; y++) for (let x = 0; x < 48; x++) data.set(pixels(x, y), (y * 48 + x) * 4);
-  globalThis.ImageData ??= class ImageData {};
+  const data = new Uint8ClampedArray(width * height * 4);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) data.set(pixel(x, y), (y * width + x) * 4);
   const wasm = new URL(import.meta.resolve('@jsquash/webp/codec/enc/webp_enc.wasm'));
   await init(await WebAssembly.compile(readFileSync(wasm)));
-  const webp = Buffer.from(await encode({ data, width: 48, height: 40 }, { lossless: 1, exact: 1 }));
+  return Buffer.from(await encode({ data, width, height }, { lossless: 1, exact: 1 }));
+}
+
+// The same picture in the extended form with an EXIF chunk that says how it is to be turned.
+function withOrientation(webp, width, height, orientation, little) {
+  const chunk = (name, body) => {
+    const head = Buffer.alloc(8);
+    head.write(name, 'latin1');
+    head.writeUInt32LE(body.length, 4);
+    return Buffer.concat([head, body, Buffer.alloc(body.length & 1)]);
+  };
+  const size = Buffer.alloc(10);
+  size[0] = 0x18; // alpha and EXIF
+  size.writeUIntLE(width - 1, 4, 3);
+  size.writeUIntLE(height - 1, 7, 3);
+  const exif = Buffer.alloc(26);
+  exif.write(little ? 'II' : 'MM', 'latin1');
+  const u16 = (value, at) => (little ? exif.writeUInt16LE(value, at) : exif.writeUInt16BE(value, at));
+  const u32 = (value, at) => (little ? exif.writeUInt32LE(value, at) : exif.writeUInt32BE(value, at));
+  u16(42, 2), u32(8, 4), u16(1, 8), u16(0x0112, 10), u16(3, 12), u32(1, 14), u16(orientation, 18);
+  const body = Buffer.concat([Buffer.from('WEBP'), chunk('VP8X', size), webp.subarray(12), chunk('EXIF', exif)]);
+  return chunk('RIFF', body);
+}
+
+test('WebP: EXIF orientation 1 to 8 in both byte orders', async (t) => {
+  const root = folder(t);
+  const [w, h] = [32, 20];
+  const pixel = (x, y) => [x * 8, y * 12, (x * y) & 255, 255];
+  const webp = await losslessWebp(w, h, pixel);
+  // What the pixel (x, y) of the upright picture was in the stored one.
+  const stored = { 1: (x, y) => [x, y], 2: (x, y) => [w - 1 - x, y], 3: (x, y) => [w - 1 - x, h - 1 - y],
+    4: (x, y) => [x, h - 1 - y], 5: (x, y) => [y, x], 6: (x, y) => [y, h - 1 - x],
+    7: (x, y) => [w - 1 - y, h - 1 - x], 8: (x, y) => [w - 1 - y, x] };
+  const files = [];
+  for (const [orientation, from] of Object.entries(stored)) {
+    const size = orientation < 5 ? [w, h] : [h, w];
+    writeFileSync(join(root, `${orientation}.png`), png(...size, (x, y) => pixel(...from(x, y))));
+    files.push(join(root, `${orientation}.png`));
+    for (const little of [true, false]) {
+      const path = join(root, `${orientation}${little}.webp`);
+      writeFileSync(path, withOrientation(webp, w, h, Number(orientation), little));
+      files.push(path);
+    }
+  }
+  const lines = (await good(['embed', ...files])).lines();
+  for (let i = 0; i < 24; i += 3) {
+    assert.deepEqual(lines[i + 1].embedding, lines[i].embedding, files[i + 1]);
+    assert.deepEqual(lines[i + 2].embedding, lines[i].embedding, files[i + 2]);
+  }
+  assert.notDeepEqual(lines[0].embedding, lines[3].embedding);
+});
+
+test('WebP, lossless with alpha: the same pixels as the PNG', async (t) => {
+  const root = folder(t);
+  const pixels = (x, y) => [x * 5, y * 5, (x ^ y) & 255, (x * y) % 256];
+  const webp = await losslessWebp(48, 40, pixels);
   writeFileSync(join(root, 'a.webp'), webp);
   writeFileSync(join(root, 'a.png'), png(48, 40, pixels));
   const lines = (await good(['embed', join(root, 'a.webp'), join(root, 'a.png')])).lines();
