@@ -1,0 +1,123 @@
+// Builds the demo shop as static files: build/site/. Run by `make site`.
+//
+//   kin/     what a customer of the package has: web/*.js and web/wasm
+//   model/   the embedded model
+//   images/  the products' pictures, catalog.safetensors made from them by `kin build`
+//   samples/ six sample photos and where their objects are
+//   the page itself, with the first sample's hits already in it
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { load, openCatalog } from '../web/index.node.js';
+import { makeSample, samples } from './demo-samples.js';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const site = join(root, 'build', 'site');
+const pictures = join(root, 'node_modules/@lobehub/fluent-emoji-3d/assets');
+const emojibase = join(root, 'node_modules/emojibase-data/en');
+const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+// One spelling of an emoji's code points: the package has 16 of them twice, with leading zeros.
+const spell = (hex) => hex.toLowerCase().split('-').map((part) => part.replace(/^0+/, ''))
+  .filter((part) => part !== 'fe0f').join('-');
+const skinTone = /1f3f[b-f]/;
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// A price that stays the same from build to build: 2.00 to 99.90.
+function madeUpPrice(id) {
+  const n = createHash('sha256').update(id).digest().readUInt32BE(0);
+  return Math.round(20 + (n % 980)) / 10;
+}
+
+function products() {
+  const groups = new Map(readJson(join(emojibase, 'messages.json')).groups.map((g) => [g.order, capital(g.message)]));
+  const known = new Map(readJson(join(emojibase, 'data.json')).map((e) => [spell(e.hexcode), e]));
+  const rows = new Map();
+  for (const file of readdirSync(pictures).filter((name) => name.endsWith('.webp')).sort()) {
+    const id = spell(file.slice(0, -'.webp'.length));
+    const emoji = known.get(id);
+    if (skinTone.test(id) || rows.has(id)) continue;
+    const title = capital(emoji?.label ?? 'flag');
+    rows.set(id, { file, row: { id, title, url: `#product=${id}`, image: `images/${id}.webp`,
+      group: groups.get(emoji?.group) ?? 'Flags', price: madeUpPrice(id), tags: emoji?.tags ?? [] } });
+  }
+  return [...rows.values()];
+}
+
+function buildCatalogue(rows) {
+  const stamp = join(site, 'built-from.txt');
+  const hash = createHash('sha256').update(JSON.stringify(rows.map((r) => r.row)));
+  for (const file of ['models/kin-small/manifest.json', 'web/wasm/kin-simd.wasm']) hash.update(readFileSync(join(root, file)));
+  const digest = hash.digest('hex');
+  if (existsSync(join(site, 'catalog.safetensors')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  mkdirSync(join(site, 'images'), { recursive: true });
+  for (const { file, row } of rows) copyFileSync(join(pictures, file), join(site, row.image));
+  const list = join(site, 'products.jsonl');
+  writeFileSync(list, rows.map((r) => JSON.stringify(r.row)).join('\n') + '\n');
+  const done = spawnSync(process.execPath, [join(root, 'catalog/cli.js'), 'build', list, '-o',
+    join(site, 'catalog.safetensors'), '--fields', 'group,price,tags', '--fit', 'pad'], { stdio: 'inherit' });
+  if (done.status !== 0) throw new Error(`kin build ended with ${done.status}`);
+  rmSync(list);
+  writeFileSync(stamp, digest);
+}
+
+const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+// The same card that shop.js builds, as text, so that hits are there before any script has run.
+function card(hit) {
+  const score = hit.score.toFixed(3);
+  return `<li class="card" data-hit-id="${escapeHtml(hit.id)}" data-score="${score}">` +
+    `<a href="#product=${escapeHtml(hit.id)}"><img src="${escapeHtml(hit.item.image)}" alt="" width="160" height="160">` +
+    `<span class="title">${escapeHtml(hit.item.title)}</span><span class="meta"><span class="price">€${hit.item.price.toFixed(2)}</span>` +
+    `<span class="score" title="cosine similarity">${score}</span></span></a></li>`;
+}
+
+async function makeSamples() {
+  mkdirSync(join(site, 'samples'), { recursive: true });
+  const list = samples.map((sample, i) => {
+    const { png, box } = makeSample(sample, i, root);
+    const src = `samples/${sample.hex}.png`;
+    writeFileSync(join(site, src), png);
+    return { name: sample.name, src, box };
+  });
+  const clip = await load({ model: join(root, 'models/kin-small') });
+  const catalog = await openCatalog(join(site, 'catalog.safetensors'), { clip });
+  const { hits } = await catalog.search({ image: join(site, list[0].src), box: list[0].box, fit: 'pad' }, { limit: 24 });
+  await clip.close();
+  await catalog.close();
+  writeFileSync(join(site, 'samples/samples.json'), JSON.stringify(list));
+  return { list, hits };
+}
+
+function copyPage({ list, hits }) {
+  const { box, src } = list[0];
+  const percent = (x) => `${(x * 100).toFixed(2)}%`;
+  const sampleButtons = list.map((s, i) => `<li><button type="button" class="sample" data-sample="${i}">` +
+    `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`).join('');
+  const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8')
+    .replace('<!-- first hits -->', hits.map(card).join('\n'))
+    .replace('<!-- samples -->', sampleButtons)
+    .replace('<!-- first photo -->', `<img id="photo" src="${src}" alt="Your photo" width="480" height="360">`);
+  writeFileSync(join(site, 'index.html'), page);
+  writeFileSync(join(site, 'first.css'), `#box { left: ${percent(box.x)}; top: ${percent(box.y)}; ` +
+    `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
+  for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
+    cpSync(join(root, 'web/demo', name), join(site, name), { recursive: true });
+  mkdirSync(join(site, 'kin'), { recursive: true });
+  for (const name of readdirSync(join(root, 'web')).filter((f) => /\.js$/.test(f) && !f.includes('.node.')))
+    copyFileSync(join(root, 'web', name), join(site, 'kin', name));
+  cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
+  cpSync(join(root, 'models/kin-small'), join(site, 'model'), { recursive: true });
+}
+
+mkdirSync(site, { recursive: true });
+const rows = products();
+if (rows.length < 1500) throw new Error(`only ${rows.length} products were found`);
+buildCatalogue(rows);
+copyPage(await makeSamples());
+console.log(`build/site: ${rows.length} products`);
