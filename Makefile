@@ -170,9 +170,9 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory test-browser
 # node --test of Node 20 takes no patterns; the shell spells them out.
 test-node: wasm dist node_modules ## Node tests
-	node --test tests/node/*.test.js
+	node --test --test-reporter=spec tests/node/*.test.js
 test-browser: site dist ## the tests that drive a real Chromium
-	node --test --test-concurrency=1 tests/browser/*.test.js
+	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
 # --- the rest ---------------------------------------------------------------------------------
 setup: ## list and install missing system packages
