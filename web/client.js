@@ -91,7 +91,7 @@ export class Client {
     const worker = this.#worker;
     try {
       let result = await this.io[what](...args);
-      if (what === 'resolve') result = String(result);
+      if (what === 'resolve' && result) result = String(result);
       if (what === 'fetch')
         result = { status: result.status, headers: [...result.headers], bytes: await result.arrayBuffer() };
       worker?.post({ answer, result });

@@ -1,0 +1,192 @@
+// load() and what it returns, in Node: with and without a worker.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { KinError, load } from '../../web/index.node.js';
+import { drawing, png, tinyModel } from './cli-support.js';
+
+const root = mkdtempSync(join(tmpdir(), 'kin-api-'));
+const model = tinyModel(join(root, 'model'));
+let clip;
+before(async () => { clip = await load({ model }); });
+after(async () => {
+  await clip.close();
+  rmSync(root, { recursive: true });
+});
+const length = (vector) => Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+
+test('info says what was loaded and where it runs', async () => {
+  await clip.preload('image');
+  const { info } = clip;
+  assert.deepEqual([info.model, info.dim, info.imageSize, info.dtype, info.numerics, info.exact, info.selfTest],
+    [model, 16, 32, 'q8', 1, true, true]);
+  assert.match(info.ids.image, /^[0-9a-f]{64}$/);
+  assert.match(info.threadsReason, /\.$/);
+  assert.ok(info.peakBytes > 1e6);
+  assert.ok(JSON.parse(info.preprocess).size);
+  await clip.embedImage(drawing(1));
+  assert.equal(clip.info.decoder, 'own');
+});
+
+test('vectors have unit length; a list keeps its order, errors stand in their places', async () => {
+  const good = [1, 2, 3].map((n) => drawing(n));
+  const list = await clip.embedImage([good[0], new Uint8Array(5), good[1], drawing(4).subarray(0, 80), good[2], 7]);
+  assert.deepEqual(list.map((one) => (one instanceof KinError ? one.code : one.constructor.name)),
+    ['Float32Array', 'unsupported-image', 'Float32Array', 'truncated-image', 'Float32Array', 'bad-argument']);
+  assert.ok(Math.abs(length(list[0]) - 1) < 1e-6);
+  assert.deepEqual(list[2], await clip.embedImage(good[1]));
+  const texts = await clip.embedText(['the', 7, 'x']);
+  assert.deepEqual([texts[0].length, texts[1].code, texts[2].length], [16, 'bad-argument', 16]);
+  assert.deepEqual(await clip.embedImage([]), []);
+});
+
+test('the caller\'s bytes stay the caller\'s', async () => {
+  const bytes = new Uint8Array(drawing(1));
+  const copy = bytes.slice();
+  await clip.embedImage(bytes);
+  await clip.embedImage([bytes, bytes]);
+  assert.deepEqual(bytes, copy);
+});
+
+test('the same picture as PNG, RGB, RGBA and box of a larger one', async () => {
+  const pixel = (x, y) => [x * 8 & 255, y * 8 & 255, x * y & 255];
+  const wanted = await clip.preprocess(png(32, 32, pixel));
+  const raw = (channels) => Uint8ClampedArray.from({ length: 32 * 32 * channels }, (_, i) => {
+    const at = Math.floor(i / channels);
+    return pixel(at % 32, Math.floor(at / 32))[i % channels] ?? 255;
+  });
+  for (const channels of [3, 4])
+    assert.deepEqual(await clip.preprocess({ data: raw(channels), width: 32, height: 32 }), wanted);
+  const large = png(64, 64, (x, y) => (x >= 16 && x < 48 && y >= 16 && y < 48 ? pixel(x - 16, y - 16) : [9, 9, 9]));
+  const box = { x: 0.25, y: 0.25, width: 0.5, height: 0.5 };
+  assert.deepEqual(await clip.preprocess(large, { box }), wanted);
+  const wide = await clip.preprocess({ data: new Uint8Array(64 * 16 * 3), width: 64, height: 16 }, { fit: 'pad' });
+  assert.deepEqual([...wide.data.subarray(0, 3)], [255, 255, 255]);
+});
+
+test('wrong arguments are typed errors', async () => {
+  const raw = { data: new Uint8Array(12), width: 2, height: 2 };
+  const wrong = [
+    () => load({ model, dtype: 'q4' }), () => load({ model, decode: 'slow' }), () => load({ model, threads: 0 }),
+    () => clip.embedImage(null), () => clip.embedImage({ ...raw, width: 3 }), () => clip.embedImage({ ...raw, height: 0 }),
+    () => clip.embedImage(raw, { box: { x: 0 } }), () => clip.embedImage(raw, { fit: 'stretch' }),
+    () => clip.embedText(null), () => clip.tokenize(3), () => clip.preload('sound'), () => clip.classify(raw, []),
+    () => clip.createCatalog({ fit: 'stretch' }),
+  ];
+  for (const call of wrong) await assert.rejects(call(), { name: 'KinError', code: 'bad-argument' }, String(call));
+  const later = [() => load({ model, decode: 'fast' }), () => load({ model, variant: 'relaxed' }),
+    () => clip.hiddenStates(raw), () => clip.classify(raw, ['a'], { multiLabel: true }), () => clip.classify(raw, ['a'], { none: 'x' })];
+  for (const call of later)
+    await assert.rejects(call(), { name: 'KinError', code: 'unsupported', message: /later release/ }, String(call));
+});
+
+test('classify is the softmax of the scaled cosines', async () => {
+  const picture = drawing(2);
+  const labels = ['the', 'x', 'thing'];
+  const result = await clip.classify(picture, labels, { templates: ['a {}', '{} {}'] });
+  const image = await clip.embedImage(picture);
+  const cosines = [];
+  for (const label of labels) {
+    const [a, b] = await clip.embedText([`a ${label}`, `${label} ${label}`]);
+    const mean = a.map((value, i) => value + b[i]);
+    cosines.push(image.reduce((sum, value, i) => sum + value * mean[i], 0) / length(mean));
+  }
+  const parts = cosines.map((cosine) => Math.exp(Math.exp(3) * cosine)); // the model's logit_scale is 3
+  const sum = parts.reduce((a, b) => a + b);
+  for (const { label, score } of result) assert.ok(Math.abs(score - parts[labels.indexOf(label)] / sum) < 1e-4, label);
+  assert.deepEqual(result.map((one) => one.score), result.map((one) => one.score).sort((a, b) => b - a));
+});
+
+for (const worker of [undefined, false]) {
+  test(`an abort is heard before, while waiting and while running (worker: ${worker})`, async () => {
+    const mine = await load({ model, worker });
+    await assert.rejects(mine.embedText('x', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    const running = new AbortController();
+    const waiting = new AbortController();
+    const calls = [mine.embedText('a', { signal: running.signal }), mine.embedText('b', { signal: waiting.signal }),
+      mine.embedText('c')];
+    waiting.abort();
+    setImmediate(() => running.abort('why'));
+    const [a, b, c] = await Promise.allSettled(calls);
+    assert.equal(b.reason.name, 'AbortError');
+    if (a.status === 'rejected') assert.equal(a.reason.name, 'AbortError');
+    assert.deepEqual(c.value, await clip.embedText('c'));
+    await assert.rejects(mine.embedText(['x', 'y'], { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(load({ model, worker, signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await mine.close();
+  });
+
+  test(`close rejects what is pending and what comes (worker: ${worker})`, async () => {
+    const mine = await load({ model, worker });
+    const pending = Promise.allSettled([mine.embedText('a'), mine.embedText(['b', 'c'])]);
+    await mine.close();
+    assert.deepEqual((await pending).map((call) => call.reason?.code), ['closed', 'closed']);
+    await assert.rejects(mine.embedText('a'), { code: 'closed' });
+    assert.equal(mine.closed, true);
+    await mine.close();
+  });
+}
+
+test('an abort inside a running picture stops it between two steps', async () => {
+  const mine = await load({ model, worker: false });
+  await mine.preload('image');
+  const controller = new AbortController();
+  const raw = { data: new Uint8Array(32 * 32 * 3), width: 32, height: 32 };
+  const call = mine.embedImage(raw, { signal: controller.signal });
+  queueMicrotask(() => controller.abort());
+  await assert.rejects(call, { name: 'AbortError' });
+  assert.deepEqual(await mine.embedImage(raw), await clip.embedImage(raw));
+  await mine.close();
+});
+
+test('a worker that dies rejects its calls; the next call starts a new one', async () => {
+  const source = `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    import * as platform from '${new URL('../../web/platform.node.js', import.meta.url)}';
+    import { serve } from '${new URL('../../web/serve.js', import.meta.url)}';
+    const receive = serve((message, transfer) => parentPort.postMessage(message, transfer ?? []), platform);
+    parentPort.on('message', (message) => {
+      if (message.args?.[0] === 'die') process.exit(3);
+      receive(message);
+    });`)}`;
+  const mine = await load({ model, worker: new URL(source) });
+  const wanted = await mine.embedText('the');
+  const [died, beside] = await Promise.allSettled([mine.embedText('die'), mine.embedText('the')]);
+  assert.equal(died.reason.code, 'crashed');
+  assert.equal(beside.reason.code, 'crashed');
+  assert.deepEqual(await mine.embedText('the'), wanted);
+  await mine.close();
+});
+
+test('a worker that cannot start is an error', async () => {
+  await assert.rejects(load({ model, worker: new URL('data:text/javascript,throw new Error("no")') }), { code: 'crashed' });
+});
+
+test('await using closes', async () => {
+  const mine = await load({ model, worker: false });
+  await mine[Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]();
+  assert.equal(mine.closed, true);
+});
+
+test('a decoder of one\'s own is asked for formats the engine lacks', async () => {
+  const webp = new Uint8Array(40);
+  webp.set(Buffer.from('RIFF\x20\0\0\0WEBPVP8L', 'latin1'));
+  await assert.rejects(clip.embedImage(webp), { code: 'unsupported-image', message: /WebP.*JPEG or PNG/ });
+  const raw = { data: new Uint8Array(32 * 32 * 4).fill(200), width: 32, height: 32 };
+  for (const worker of [undefined, false]) {
+    const asked = [];
+    const mine = await load({ model, worker, decoders: (bytes, format) => asked.push([bytes.length, format]) && { ...raw, decoder: 'mine' } });
+    assert.deepEqual(await mine.embedImage(webp), await clip.embedImage(raw));
+    assert.deepEqual(asked, [[40, 'webp']]);
+    assert.equal(mine.info.decoder, 'mine');
+    await mine.close();
+  }
+});
+
+test('a photo of a phone that nobody can open is told in plain words', async () => {
+  const heic = new Uint8Array(40);
+  heic.set(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0heicmif1', 'latin1'));
+  await assert.rejects(clip.embedImage(heic), { code: 'unsupported-image', message: /save it as JPEG/ });
+});

@@ -1,0 +1,213 @@
+// Building, opening and searching a catalogue, against sums done here.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { load, openCatalog } from '../../web/index.node.js';
+import { drawing, tinyModel } from './cli-support.js';
+
+const root = mkdtempSync(join(tmpdir(), 'kin-catalog-'));
+const n = 30;
+const shared = {};
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+const unit = (vector) => {
+  const length = Math.sqrt(dot(vector, vector));
+  return Array.from(vector, (value) => value / length);
+};
+const near = (a, b, gap = 1e-4) => assert.ok(Math.abs(a - b) < gap, `${a} is not ${b}`);
+
+async function build(clip, fit) {
+  const builder = await clip.createCatalog({ fields: ['price', 'colour'], fit });
+  for (let i = 0; i < n; i++)
+    await builder.add({ id: `p${i}`, images: drawing(i), item: { title: `T ${i}`, price: i, colour: i % 2 ? 'red' : 'blue', cost: 1 } });
+  await builder.add({ id: 'zwei', images: [drawing(100), drawing(101)], item: { image: ['a.png', 'b.png'] } });
+  return builder;
+}
+
+before(async () => {
+  shared.clip = await load({ model: tinyModel(join(root, 'model')) });
+  shared.builder = await build(shared.clip);
+  shared.bytes = await shared.builder.save();
+  shared.catalog = await openCatalog(shared.bytes, { clip: shared.clip });
+  shared.vectors = await shared.clip.embedImage([...Array(n).keys(), 100, 101].map((i) => drawing(i)));
+});
+after(async () => {
+  await shared.catalog.close();
+  await shared.clip.close();
+  rmSync(root, { recursive: true });
+});
+
+test('the same products give the same bytes, and only named fields are in them', async () => {
+  assert.deepEqual(await (await build(shared.clip)).save(), shared.bytes);
+  assert.doesNotMatch(Buffer.from(shared.bytes).toString('latin1'), /"cost"/);
+  const other = await (await build(shared.clip, 'pad')).save();
+  assert.match(Buffer.from(other.subarray(0, 2000)).toString(), /"kin\.fit":"pad"/);
+});
+
+test('the file says what it is', () => {
+  const { info, fields } = shared.catalog;
+  assert.deepEqual([info.products, info.pictures, info.dim, info.exact], [n + 1, n + 2, 16, true]);
+  const { metadata } = info;
+  assert.deepEqual([metadata['kin.format'], metadata['kin.kind'], metadata['kin.numerics'], metadata['kin.fit'],
+    metadata['kin.decoders']], ['1', 'catalog', '1', 'crop', 'own']);
+  assert.equal(metadata['kin.image_id'], shared.clip.info.ids.image);
+  assert.equal(metadata['kin.text_id'], shared.clip.info.ids.text);
+  assert.deepEqual(fields, { title: 'string', price: 'number', colour: 'string', id: 'string', image: 'list' });
+});
+
+test('a picture finds its own product; order and scores are those of the cosines', async () => {
+  const { catalog, vectors } = shared;
+  for (const i of [0, 7, 29]) {
+    const { hits, total } = await catalog.search({ image: drawing(i) }, { limit: 100 });
+    assert.equal(total, n + 1);
+    assert.equal(hits.length, n + 1);
+    for (const hit of hits.filter((one) => one.id !== 'zwei'))
+      near(hit.score, dot(vectors[i], vectors[Number(hit.id.slice(1))]), 0.02);
+    hits.forEach((hit, at) => {
+      assert.equal(hit.position, at);
+      if (at) assert.ok(hits[at - 1].score >= hit.score);
+      near(hit.contributions[0], hit.score);
+      assert.deepEqual([hit.confidence, hit.item.id], [null, hit.id]);
+    });
+    near(hits.find((hit) => hit.id === `p${i}`).score, 1, 1e-3);
+  }
+});
+
+test('a product with two pictures comes once, with the one that fits', async () => {
+  for (const [i, index, url] of [[100, 0, 'a.png'], [101, 1, 'b.png']]) {
+    const { hits } = await shared.catalog.search({ image: drawing(i) }, { limit: 100 });
+    const own = hits.filter((hit) => hit.id === 'zwei');
+    assert.equal(own.length, 1);
+    assert.deepEqual(own[0].image, { url, index });
+  }
+});
+
+test('pages follow each other', async () => {
+  const all = await shared.catalog.search({ text: 'the' }, { limit: 100 });
+  const ids = [];
+  for (let offset = 0; offset < 40; offset += 7) {
+    const { hits, truncated, total } = await shared.catalog.search({ text: 'the' }, { limit: 7, offset });
+    assert.deepEqual(hits.map((hit) => hit.position), hits.map((_, i) => offset + i));
+    assert.equal(truncated, offset + hits.length < total);
+    ids.push(...hits.map((hit) => hit.id));
+  }
+  assert.deepEqual(ids, all.hits.map((hit) => hit.id));
+  assert.notEqual(all.queryId, (await shared.catalog.search({ text: 'the' })).queryId);
+});
+
+test('filters, minScore and changed fields', async () => {
+  const { catalog } = shared;
+  const ids = async (options) => {
+    const { hits, total } = await catalog.search({ like: 'p0' }, { limit: 100, ...options });
+    assert.equal(total, hits.length);
+    return hits.map((hit) => hit.id).sort();
+  };
+  assert.deepEqual(await ids({ filter: 'price < 4 and colour = red' }), ['p1', 'p3']);
+  assert.deepEqual(await ids({ filter: { price: { in: [5, 6] } } }), ['p5', 'p6']);
+  assert.deepEqual(await ids({ filter: 'price = null' }), ['zwei']);
+  const all = await catalog.search({ like: 'p0' }, { limit: 100 });
+  const least = all.hits[9].score;
+  assert.equal((await ids({ minScore: least })).length, all.hits.filter((hit) => hit.score >= least).length);
+  assert.deepEqual(await ids({ minScore: 1.5 }), []);
+  await assert.rejects(ids({ filter: 'size = 3' }), { code: 'bad-filter', message: /colour, id, image, price, title/ });
+  catalog.setFields([{ id: 'p9', price: 1000, fresh: true }]);
+  assert.deepEqual(await ids({ filter: 'price > 999' }), ['p9']);
+  assert.deepEqual(await ids({ filter: 'fresh' }), ['p9']);
+  assert.equal(catalog.get('p9').price, 1000);
+  assert.throws(() => catalog.setFields([{ id: 'p8', price: 5000 }, { id: 'none', price: 1 }]), { code: 'unknown-id' });
+  assert.equal(catalog.get('p8').price, 8, 'all of the rows or none');
+  catalog.get('p7').price = -1;
+  assert.equal(catalog.get('p7').price, 7, 'get gives copies');
+  assert.deepEqual(catalog.get(['p1', 'none']).map((item) => item?.title), ['T 1', undefined]);
+});
+
+test('like, unlike and mix are weighted sums of unit vectors', async () => {
+  const { catalog, vectors } = shared;
+  const check = async (query, parts, left) => {
+    const sum = Array.from({ length: 16 }, (_, i) => parts.reduce((all, [weight, k]) => all + weight * unit(vectors[k])[i], 0));
+    const { hits } = await catalog.search(query, { limit: 100 });
+    assert.deepEqual(hits.filter((hit) => left.includes(hit.id)), []);
+    assert.equal(hits.length, n + 1 - left.length);
+    for (const hit of hits.filter((one) => one.id !== 'zwei')) {
+      near(hit.score, dot(unit(sum), unit(vectors[Number(hit.id.slice(1))])), 0.03);
+      near(hit.contributions.reduce((a, b) => a + b), hit.score, 1e-3);
+      assert.equal(hit.contributions.length, parts.length);
+    }
+  };
+  await check({ like: ['p1', 'p2'] }, [[0.5, 1], [0.5, 2]], ['p1', 'p2']);
+  await check({ like: ['p1'], unlike: ['p2', 'p3'] }, [[1, 1], [-0.25, 2], [-0.25, 3]], ['p1', 'p2', 'p3']);
+  await check({ unlike: 'p4' }, [[-0.5, 4]], ['p4']);
+  await check({ mix: [{ image: drawing(5), weight: 2 }, { id: 'p6', weight: -0.5 }, { vector: vectors[7] }] },
+    [[2, 5], [-0.5, 6], [1, 7]], ['p6']);
+});
+
+test('wrong queries are typed errors', async () => {
+  const { catalog, vectors } = shared;
+  const cases = [
+    ['bad-argument', {}], ['bad-argument', null], ['bad-argument', { like: [] }], ['bad-argument', { mix: [] }],
+    ['unknown-id', { like: ['none'] }], ['bad-argument', { vector: [1, 2] }], ['bad-argument', { vector: new Float32Array(16) }],
+    ['bad-argument', { vector: new Float32Array(16).fill(NaN) }], ['bad-argument', { mix: [{ id: 'p1', weight: Infinity }] }],
+    ['bad-argument', { mix: [{ vector: vectors[1] }, { vector: vectors[1], weight: -1 }] }], ['bad-argument', { text: 5 }],
+    ['bad-argument', { like: ['p1'] }, { limit: -1 }], ['bad-argument', { like: ['p1'] }, { offset: 0.5 }],
+    ['bad-argument', { like: ['p1'] }, { minScore: NaN }],
+  ];
+  for (const [code, query, options] of cases)
+    await assert.rejects(catalog.search(query, options), { name: 'KinError', code }, JSON.stringify(query));
+  for (const option of ['diversity', 'facets', 'minConfidence', 'onUpdate'])
+    await assert.rejects(catalog.search({ like: 'p1' }, { [option]: 1 }), { code: 'unsupported', message: new RegExp(option) });
+  await assert.rejects(catalog.search({ like: 'p1' }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+});
+
+test('no model, another model, another dtype', async () => {
+  const bare = await openCatalog(shared.bytes, { worker: false });
+  assert.equal((await bare.search({ like: 'p1' })).hits.length, 24);
+  await assert.rejects(bare.search({ image: drawing(1) }), { code: 'no-model' });
+  await assert.rejects(bare.search({ text: 'the' }), { code: 'no-model' });
+  await bare.close();
+  await assert.rejects(bare.search({ like: 'p1' }), { code: 'closed' });
+  for (const options of [{ model: tinyModel(join(root, 'other'), 5) }, { model: join(root, 'model'), dtype: 'f32' }]) {
+    const clip = await load(options);
+    const catalog = await openCatalog(shared.bytes, { clip });
+    await assert.rejects(catalog.search({ image: drawing(1) }), { code: 'model-mismatch', message: /build the catalogue again/ });
+    await catalog.close();
+    await clip.close();
+  }
+});
+
+test('numbers of another release open, and say that they are inexact', async () => {
+  const changed = Buffer.from(shared.bytes);
+  changed.write('2', changed.indexOf('"kin.numerics":"1"') + '"kin.numerics":"'.length);
+  const catalog = await openCatalog(changed);
+  assert.equal(catalog.info.exact, false);
+  assert.match(catalog.info.exactReason, /build it again/);
+  assert.equal((await catalog.search({ like: 'p1' }, { limit: 3 })).hits.length, 3);
+  await catalog.close();
+});
+
+test('the builder refuses what makes no product', async () => {
+  const builder = await shared.clip.createCatalog();
+  const vector = shared.vectors[0];
+  for (const product of [{ id: '', vectors: [vector] }, { id: 5, vectors: [vector] }, { id: 'a' }, { id: 'a', vectors: [] },
+    { id: 'a', vectors: [new Float32Array(3)] }, { id: 'a', vectors: [new Float32Array(16)] },
+    { id: 'a', vectors: [new Float32Array(16).fill(Infinity)] }])
+    await assert.rejects(builder.add(product), { code: 'bad-argument' }, JSON.stringify(product));
+  await assert.rejects(builder.add({ id: 'a', images: [drawing(1), new Uint8Array(9)] }), { code: 'unsupported-image' });
+  await assert.rejects(builder.save(), { code: 'bad-argument' });
+  await builder.add({ id: 'a', vectors: [vector] });
+  await assert.rejects(builder.add({ id: 'a', vectors: [vector] }), { code: 'bad-argument', message: /already/ });
+  await builder.add({ id: 'ä', vectors: [vector] });
+  await builder.add({ id: '\u{1F600}', vectors: [vector] });
+  await builder.add({ id: '\uFB01', vectors: [vector] }); // after it by UTF-16, before it by UTF-8
+  assert.equal(builder.remove('a'), true);
+  assert.equal(builder.remove('a'), false);
+  const catalog = await openCatalog(await builder.save());
+  assert.equal(catalog.info.products, 3);
+  await catalog.close();
+});
+
+test('save writes to a stream too', async () => {
+  const parts = [];
+  const bytes = await shared.builder.save({ to: new WritableStream({ write: (part) => { parts.push(part); } }) });
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+});

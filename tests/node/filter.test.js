@@ -1,0 +1,61 @@
+// The filter language, as text and as objects, and its sentences.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileFilter, fieldTypes } from '../../web/filter.js';
+
+const items = [
+  { color: 'red', price: 3, tags: ['new', 'in sale'], sale: true, size: '42' },
+  { color: 'Red', price: 60, tags: [], sale: false, size: '43' },
+  { color: 'dark blue', price: 50.5, tags: ['new'], size: '42' },
+  { price: -1, color: 'or' },
+];
+const types = fieldTypes(items);
+const matches = (filter) => items.flatMap((item, i) => (compileFilter(filter, types)(item) ? [i] : []));
+
+test('fields have the types of their values', () => {
+  assert.deepEqual(types, { color: 'string', price: 'number', tags: 'list', sale: 'boolean', size: 'string' });
+});
+
+test('filters match what they say', () => {
+  const cases = [
+    ['color = red', [0]], ['color != red', [1, 2, 3]], [`color = "dark blue"`, [2]], [`color='dark blue'`, [2]],
+    ['color in (red, "dark blue")', [0, 2]], ['color = "or"', [3]], ['price < 50.5', [0, 3]], ['price <= 50.5', [0, 2, 3]],
+    ['price > 50.5', [1]], ['price >= 50.5', [1, 2]], ['price = -1', [3]], ['price<4 and sale', [0]],
+    ['sale', [0]], ['not sale', [1, 2, 3]], ['sale = false', [1]], ['sale = null', [2, 3]], ['sale != true', [1]],
+    ['tags has new', [0, 2]], ['tags has "in sale"', [0]], ['not tags has new', [1, 3]], ['tags = null', [3]],
+    ['size = 42', [0, 2]], ['size in (42, 43)', [0, 1, 2]], ['size in (43, null)', [1, 3]], ['color > red', []],
+    ['price < 4 or price > 55 and sale', [0, 3]], ['(price < 4 or price > 55) and not sale', [1, 3]],
+    ['NOT (color = red OR color = Red)', [2, 3]], ['not not sale', [0]], ['((sale))', [0]],
+    [{ color: 'red' }, [0]], [{ color: { in: ['red', 'Red'] }, price: { lt: 50 } }, [0]], [{ color: ['red', 'or'] }, [0, 3]],
+    [{ price: { ge: 3, lt: 60 } }, [0, 2]], [{ or: [{ sale: true }, { price: -1 }] }, [0, 3]], [{ not: { sale: true } }, [1, 2, 3]],
+    [{ tags: { has: 'new' } }, [0, 2]], [{ sale: null }, [2, 3]], [{}, [0, 1, 2, 3]], [{ price: { '<': 0 } }, [3]],
+  ];
+  for (const [filter, wanted] of cases) assert.deepEqual(matches(filter), wanted, JSON.stringify(filter));
+});
+
+test('quotes, escapes and Unicode in values', () => {
+  const odd = [{ name: `it's "x" \\` }, { name: 'größe (42)' }];
+  const found = (filter) => odd.findIndex(compileFilter(filter, { name: 'string' }));
+  assert.equal(found(`name = "it's \\"x\\" \\\\"`), 0);
+  assert.equal(found(`name = 'it\\'s "x" \\\\'`), 0);
+  assert.equal(found(`name = 'größe (42)'`), 1);
+});
+
+test('a wrong filter says what is wrong', () => {
+  const cases = [
+    ['nonsense = 1', /no field 'nonsense'; the fields are color, price, sale, size, tags/],
+    ['constructor = 1', /no field 'constructor'/], ['__proto__ = 1', /no field '__proto__'/],
+    ['price <', /needs a value before its end/], ['price = cheap', /is a number.*"cheap"/], ['price < "3"', /is a number/],
+    ['color = true', /is a string.*true/], ['tags = new', /is a list: ask with has/], ['color has red', /has is for lists/],
+    ['sale < true', /true or false/], ['price < null', /is a number/], ['price in 3', /needs '\('/],
+    ['price in (3', /needs '\)'/], ['(price = 3', /needs '\)'/], ['price = 3 sale', /goes on with 'sale'/],
+    ['and', /no field 'and'/], ['= 3', /needs a field before '='/], ['price = 3 and', /needs a field before its end/],
+    ['color = "red', /cannot be read/], ['price ! 3', /cannot be read/], ['(', /needs a field/], [')', /needs a field/],
+    [`${'('.repeat(1000)}sale${')'.repeat(1000)}`, /more than 64 deep/], [`${'not '.repeat(1000)}sale`, /more than 64 deep/],
+    [{ price: { near: 3 } }, /knows eq, ne/], [{ price: { constructor: 3 } }, /knows eq, ne/], [{ or: [] }, /takes a list/],
+    [{ color: { in: 'red' } }, /takes a list/], [[], /text or an object/], [7, /text or an object/],
+  ];
+  for (const [filter, sentence] of cases)
+    assert.throws(() => compileFilter(filter, types), (error) => error.code === 'bad-filter' && sentence.test(error.message),
+      JSON.stringify(filter).slice(0, 60));
+});

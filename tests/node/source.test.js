@@ -1,0 +1,180 @@
+// Models and catalogues from servers that misbehave: each failure has its code and a sentence.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { test } from 'node:test';
+import { load, openCatalog } from '../../web/index.node.js';
+import { drawing, folder, kin, tinyModel } from './cli-support.js';
+
+// Serves `files` (name -> bytes or a handler); what is not there is answered by `missing`.
+async function serve(t, files, missing = (response) => response.writeHead(404).end()) {
+  const asked = [];
+  const server = createServer((request, response) => {
+    const name = request.url.slice(1);
+    asked.push(name);
+    if (!Object.hasOwn(files, name)) return missing(response);
+    return typeof files[name] === 'function' ? files[name](response) : response.end(files[name]);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.closeAllConnections() ?? server.close());
+  return { url: `http://127.0.0.1:${server.address().port}/`, asked };
+}
+
+function modelFiles(t) {
+  const path = tinyModel(join(folder(t), 'model'));
+  return Object.fromEntries(['config.json', 'preprocessor_config.json', 'vocab.json', 'merges.txt', 'model.safetensors']
+    .map((name) => [name, readFileSync(join(path, name))]));
+}
+
+const text = async (model, options) => {
+  const clip = await load({ model, worker: false, ...options });
+  try {
+    return await clip.embedText('the thing');
+  } finally {
+    await clip.close();
+  }
+};
+
+test('by URL, by an object of URLs, by resolve and by one\'s own fetch: the same vector', async (t) => {
+  const files = modelFiles(t);
+  const { url } = await serve(t, files);
+  const wanted = await text(url);
+  assert.deepEqual(await text(url.slice(0, -1)), wanted);
+  const named = Object.fromEntries(Object.keys(files).map((name) => [name, url + name]));
+  assert.deepEqual(await text(named), wanted);
+  const names = [];
+  const resolve = (name, at) => {
+    names.push(name);
+    return name.endsWith('.wasm') ? undefined : at.replace('http://elsewhere/', url);
+  };
+  for (const worker of [false, undefined])
+    assert.deepEqual(await text('http://elsewhere/', { resolve, worker }), wanted);
+  assert.ok(names.includes('kin-simd.wasm') && names.includes('config.json'));
+  let fetched = 0;
+  const own = (address) => ++fetched && fetch(String(address).replace('http://elsewhere/', url));
+  for (const worker of [false, undefined]) assert.deepEqual(await text('http://elsewhere/', { fetch: own, worker }), wanted);
+  assert.ok(fetched >= 10);
+});
+
+test('a manifest spares asking for files that are not there', async (t) => {
+  const root = folder(t);
+  const out = join(root, 'out');
+  assert.equal((await kin(['convert', tinyModel(join(root, 'hf')), '-o', out])).code, 0);
+  const names = JSON.parse(readFileSync(join(out, 'manifest.json'))).files.map((file) => file.name);
+  const files = Object.fromEntries([...names, 'manifest.json'].map((name) => [name, readFileSync(join(out, name))]));
+  const { url, asked } = await serve(t, files);
+  await text(url);
+  assert.deepEqual(asked.filter((name) => !Object.hasOwn(files, name)), []);
+  assert.ok(!asked.includes('image.safetensors'), 'the other tower is not fetched');
+});
+
+test('progress reaches the length of each file, compressed or not', async (t) => {
+  const files = modelFiles(t);
+  const weights = files['model.safetensors'];
+  const zipped = (response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(weights));
+  for (const body of [weights, zipped]) {
+    const { url } = await serve(t, { ...files, 'model.safetensors': body });
+    const seen = [];
+    await text(url, { onProgress: (progress) => seen.push(progress) });
+    const mine = seen.filter((progress) => progress.file === 'model.safetensors');
+    assert.equal(mine.at(-1).status, 'done');
+    assert.equal(mine.at(-1).loaded, weights.length);
+    assert.equal(mine.at(-1).progress, 100);
+  }
+});
+
+test('what can go wrong has a code and one sentence', async (t) => {
+  const files = modelFiles(t);
+  const weights = files['model.safetensors'];
+  const page = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>shop');
+  const without = (...names) => Object.fromEntries(Object.entries(files).filter(([name]) => !names.includes(name)));
+  const cases = [
+    ['no-model', undefined, /load\(\{ model/], ['cors', 'http://127.0.0.1:1/', /127\.0\.0\.1:1/],
+    ['not-a-model', await serve(t, {}), /config\.json/], ['not-a-model', await serve(t, {}, page), /web page/],
+    ['not-a-model', await serve(t, without('model.safetensors'), page), /web page/],
+    ['not-a-model', await serve(t, without('merges.txt')), /merges\.txt/],
+    ['unsupported', await serve(t, { ...without('model.safetensors'), 'pytorch_model.bin': 'x' }), /pytorch_model\.bin/],
+    ['http', await serve(t, { ...files, 'config.json': (response) => response.writeHead(503).end() }), /503/],
+    ['not-a-model', await serve(t, { ...files, 'config.json': '{' }), /not JSON/],
+    ['not-a-model', await serve(t, { ...files, 'model.safetensors': weights.subarray(0, -9) }), /ended early/],
+    ['not-a-model', await serve(t, { ...files, 'model.safetensors': Buffer.concat([weights, Buffer.alloc(1)]) }), /goes on/],
+    ['not-a-model', await serve(t, { ...files, 'model.safetensors': Buffer.alloc(3) }), /ended early/],
+    ['not-a-model', await serve(t, { ...without('model.safetensors'),
+      'model.safetensors.index.json': JSON.stringify({ weight_map: { logit_scale: '../x' } }) }), /which files/],
+  ];
+  for (const [code, server, sentence] of cases)
+    await assert.rejects(text(server?.url ?? server), (error) => error.name === 'KinError' && error.code === code &&
+      sentence.test(error.message) && !error.message.includes('\n'), `${code} ${sentence}`);
+});
+
+test('shards by their index', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const wanted = await text(path);
+  const bytes = readFileSync(join(path, 'model.safetensors'));
+  const length = Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, 8 + length));
+  const names = Object.keys(header);
+  const shards = { 'model-1.safetensors': names.slice(0, 20), 'model-2.safetensors': names.slice(20) };
+  const weightMap = {};
+  for (const [file, list] of Object.entries(shards)) {
+    const part = {};
+    const data = [];
+    let end = 0;
+    for (const name of list) {
+      const [from, to] = header[name].data_offsets;
+      part[name] = { ...header[name], data_offsets: [end, end += to - from] };
+      data.push(bytes.subarray(8 + length + from, 8 + length + to));
+      weightMap[name] = file;
+    }
+    const json = Buffer.from(JSON.stringify(part));
+    const head = Buffer.alloc(8);
+    head.writeBigUInt64LE(BigInt(json.length));
+    writeFileSync(join(path, file), Buffer.concat([head, json, ...data]));
+  }
+  rmSync(join(path, 'model.safetensors'));
+  writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
+  assert.deepEqual(await text(path), wanted);
+  rmSync(join(path, 'model-2.safetensors'));
+  await assert.rejects(text(path), { code: 'not-a-model', message: /model-2\.safetensors/ });
+});
+
+test('tokens and pixels need no weights', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  rmSync(join(path, 'model.safetensors'));
+  const clip = await load({ model: path });
+  t.after(() => clip.close());
+  assert.deepEqual([...await clip.tokenize('the x')], [514, 513, 343, 515]);
+  const { data, width, height } = await clip.preprocess(drawing(1, 32));
+  assert.deepEqual([data.length, width, height], [32 * 32 * 3, 32, 32]);
+  await assert.rejects(clip.embedText('x'), { code: 'not-a-model' });
+});
+
+test('a picture by URL and by path; one that is not there', async (t) => {
+  const root = folder(t);
+  const clip = await load({ model: tinyModel(join(root, 'model')) });
+  t.after(() => clip.close());
+  const picture = drawing(3);
+  writeFileSync(join(root, 'a.png'), picture);
+  mkdirSync(join(root, 'folder'));
+  const { url } = await serve(t, { 'a.png': picture, 'page.png': '<html>' });
+  const wanted = await clip.embedImage(picture);
+  for (const source of [join(root, 'a.png'), `${url}a.png`, new URL(`${url}a.png`), new Blob([picture]),
+    picture.buffer.slice(picture.byteOffset, picture.byteOffset + picture.length)])
+    assert.deepEqual(await clip.embedImage(source), wanted);
+  await assert.rejects(clip.embedImage(`${url}none.png`), { code: 'http' });
+  await assert.rejects(clip.embedImage(join(root, 'none.png')), { code: 'http' });
+  await assert.rejects(clip.embedImage(join(root, 'folder')), { code: 'unreadable' });
+  await assert.rejects(clip.embedImage(`${url}page.png`), { code: 'unsupported-image' });
+});
+
+test('a catalogue that is none', async (t) => {
+  const { url } = await serve(t, { page: '<html>', zeros: Buffer.alloc(100), short: 'abc' });
+  for (const name of ['page', 'zeros', 'short'])
+    await assert.rejects(openCatalog(url + name), { code: 'not-a-catalog' }, name);
+  await assert.rejects(openCatalog(`${url}none`), { code: 'http' });
+  await assert.rejects(openCatalog(new Uint8Array(0)), { code: 'not-a-catalog' });
+  await assert.rejects(openCatalog({}), { code: 'bad-argument' });
+});
