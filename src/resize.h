@@ -3,7 +3,8 @@
  * 1. region: the box in fractions of the picture, rounded outward to whole pixels, clipped, at least
  *    one pixel; for `pad` grown to a square about its centre, white beyond the picture.
  * 2. resize: Pillow's Image.resize: taps of the filter stretched by the scale (antialiasing), weights
- *    as 22-bit fixed point, horizontal pass first, each pass rounded to 8 bits.
+ *    as 22-bit fixed point, each pass rounded to 8 bits, the order of the passes as in Pillow 13:
+ *    horizontal first but where the height shrinks far more than the width.
  * 3. centre crop: transformers' center_crop, zeros where the resized picture is smaller.
  * Only rows and columns that reach the crop are computed. */
 #ifndef KIN_RESIZE_H
