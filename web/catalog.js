@@ -2,7 +2,6 @@
 // scan is in the worker (catalog-core.js).
 import { Client } from './client.js';
 import { fail, later } from './errors.js';
-import { compileFilter, fieldTypes } from './filter.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
@@ -87,7 +86,12 @@ class Catalog {
 
   // Which field has which type, for filters: { price: 'number', … }.
   get fields() {
-    this.#types ??= fieldTypes(Array.from(this.#items, (_, i) => this.#item(i)));
+    if (!this.#types) {
+      this.#types = {};
+      for (let i = 0; i < this.info.products; i++)
+        for (const [field, value] of Object.entries(this.#item(i)))
+          if (value !== null) this.#types[field] ??= Array.isArray(value) ? 'list' : typeof value;
+    }
     return { ...this.#types };
   }
 
@@ -162,7 +166,7 @@ class Catalog {
     if (Number.isNaN(Number(minScore))) fail('bad-argument', 'minScore is a number.');
     const start = performance.now();
     const { products } = this.info;
-    const wanted = filter === undefined || filter === null || filter === '' ? null : compileFilter(filter, this.fields);
+    const wanted = filter === undefined || filter === null || filter === '' ? null : (await import('./filter.js')).compileFilter(filter, this.fields); // loaded where one is used
     const { parts, used } = await this.#parts(query, signal);
     const embedded = performance.now();
     let mask = null;

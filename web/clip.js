@@ -1,5 +1,4 @@
 // A loaded model as callers see it; the work is in core.js.
-import { createCatalog } from './builder.js';
 import { Client } from './client.js';
 import { fail, KinError, later } from './errors.js';
 import { packImage } from './images.js';
@@ -89,6 +88,7 @@ class Clip {
   }
 
   async createCatalog(options) {
+    const { createCatalog } = await import('./builder.js'); // few pages build
     return createCatalog(this, this[internal], options);
   }
 

@@ -68,7 +68,6 @@ export class Core {
     this.#have.add(part);
   }
 
-
   info() {
     const { config, manifest, options, choice } = this;
     return {

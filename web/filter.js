@@ -138,12 +138,3 @@ function compile(node, types) {
 // `types`: { field: 'string' | 'number' | 'boolean' | 'list' } -> item => boolean.
 export const compileFilter = (filter, types) =>
   compile(typeof filter === 'string' ? parse(filter) : fromObject(filter), types);
-
-// The fields of a catalogue's items and their types.
-export function fieldTypes(items) {
-  const types = {};
-  for (const item of items)
-    for (const [field, value] of Object.entries(item))
-      if (value !== null && typeOf(value) !== 'object') types[field] ??= typeOf(value);
-  return types;
-}

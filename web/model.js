@@ -75,7 +75,9 @@ export class ModelFiles {
       const index = await this.json(`${name}.index.json`, { signal });
       if (index) return this.#shards(index, tower, `${name}.index.json`);
     }
-    if (await this.open('pytorch_model.bin', signal))
+    const bin = await this.open('pytorch_model.bin', signal);
+    await bin?.cancel();
+    if (bin)
       fail('unsupported', `${this.where} holds its weights as pytorch_model.bin only: save them with ` +
         'save_pretrained(…, safe_serialization=True), then convert that folder.');
     return this.missing(`${tower}.safetensors or model.safetensors`);
@@ -112,9 +114,9 @@ export async function loadVocabulary(engine, ctx, files, config, watcher) {
 
 // Streams the weights of `tower` into the engine: nothing holds a whole file.
 export async function loadTower(engine, ctx, files, config, tower, dtype, watcher) {
-  const weights = await files.weights(tower, watcher.signal);
   engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) =>
     engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype], p, n)));
+  const weights = await files.weights(tower, watcher.signal);
   const piece = engine.allocate(pieceSize);
   try {
     for (const { name, file } of weights) {

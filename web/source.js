@@ -62,7 +62,7 @@ export async function peek({ total, chunks }) {
     yield* { [Symbol.asyncIterator]: () => rest };
   }
   if (page) await rest.return?.();
-  return { page, total, chunks: again() };
+  return { page, total, chunks: again(), cancel: () => rest.return?.() };
 }
 
 const tooLarge = (name, limit) => fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
