@@ -5,7 +5,7 @@ import { openEngine } from './engine.js';
 import { readSource } from './source.js';
 import { chooseVariant } from './variant.js';
 
-const limit = 2 ** 31; // more than the engine's memory holds beside itself
+const limit = 2 ** 31; // bytes; wasm has twice that
 
 export class CatalogCore {
   #engine = null;

@@ -1,5 +1,4 @@
-// An open catalogue: the caller's side. Items, ids, filters and what a query is made of are here; the
-// scan is in the worker (catalog-core.js).
+// An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { Client } from './client.js';
 import { fail, later } from './errors.js';
 

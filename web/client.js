@@ -1,5 +1,5 @@
-// The caller's side of a worker: numbers the calls, keeps their promises, passes aborts on. A worker
-// that dies rejects what is pending; the next call starts a new one, which opens the same thing again.
+// The caller's side of a worker: keeps the calls' promises, passes aborts on. A worker that dies rejects
+// what is pending; the next call starts a new one, which opens the same thing again.
 import { abortError, checkAbort, KinError, packError, unpackError } from './errors.js';
 import { serve } from './serve.js';
 
@@ -40,9 +40,8 @@ export class Client {
     const handlers = { message: (message) => this.#receive(message), died: (error) => this.#died(error) };
     this.#worker = this.kind === false ? localWorker(this.platform, handlers)
       : this.platform.createWorker(this.kind, handlers);
-    const { fetch, resolve, decodeImage, cache } = this.io;
-    return this.#post({ ...this.open,
-      io: { cache, fetch: Boolean(fetch), resolve: Boolean(resolve), decodeImage: Boolean(decodeImage) } }, signal);
+    const io = Object.entries(this.io).map(([name, value]) => [name, typeof value === 'function' || value]);
+    return this.#post({ ...this.open, io: Object.fromEntries(io) }, signal);
   }
 
   async call(call, args, signal) {
@@ -91,7 +90,7 @@ export class Client {
     const worker = this.#worker;
     try {
       let result = await this.io[what](...args);
-      if (what === 'resolve' && result) result = String(result);
+      if (result instanceof URL) result = result.href;
       if (what === 'fetch')
         result = { status: result.status, headers: [...result.headers], bytes: await result.arrayBuffer() };
       worker?.post({ answer, result });

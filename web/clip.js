@@ -84,7 +84,7 @@ class Clip {
   }
 
   async hiddenStates() {
-    return later('hiddenStates');
+    later('hiddenStates');
   }
 
   async createCatalog(options) {

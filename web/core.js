@@ -12,13 +12,14 @@ export class Core {
   #ctx = 0;
   #helpers = null;
   #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
-  #about = { ids: {}, logitScale: null };
+  #about = { ids: {} };
   #decoder = null;
 
   constructor(platform, options) {
     this.platform = platform;
     this.options = options;
-    this.io = { ...options.io, openFile: platform.openFile, decodeImage: options.io.decodeImage ?? platform.decodeImage };
+    const { openFile, decodeImage } = platform;
+    this.io = { openFile, decodeImage, ...options.io };
   }
 
   async open(signal, onProgress) {
@@ -35,7 +36,7 @@ export class Core {
     const module = await this.platform.module(variant, this.io, signal);
     const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
     this.selfTest = engine.call('kin_self_test') === 1;
-    if (!this.selfTest) fail('unsupported', 'This browser computes wrongly: the engine failed its self-test.');
+    if (!this.selfTest) fail('unsupported', 'This browser computes wrongly: the self-test failed.');
     this.#ctx = engine.pointer('kin_open');
     if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
     this.#engine = engine;
@@ -117,8 +118,7 @@ export class Core {
     await this.#need('preprocessing', watcher);
     await this.#prepare(source, options, watcher);
     const [engine, ctx] = [this.#engine, this.#ctx];
-    const width = engine.call('kin_prepared_width', ctx);
-    const height = engine.call('kin_prepared_height', ctx);
+    const [width, height] = ['width', 'height'].map((side) => engine.call(`kin_prepared_${side}`, ctx));
     return { data: engine.bytes(engine.pointer('kin_prepared', ctx), width * height * 3), width, height };
   }
 

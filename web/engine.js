@@ -56,9 +56,8 @@ export class Engine {
     }
   }
 
-  // `pointer` as the unsigned number it is.
   pointer(name, ...args) {
-    return this.call(name, ...args) >>> 0;
+    return this.call(name, ...args) >>> 0; // wasm's numbers are signed
   }
 
   view(pointer, n) {
@@ -94,7 +93,7 @@ export class Engine {
     if (pointer && !this.spent) this.call('kin_free', pointer);
   }
 
-  // Runs `work(pointer, length, …)` with copies of texts or bytes (null: 0, 0) that are freed afterwards.
+  // Runs `work(pointer, length, …)` with copies of texts or bytes (null: 0, 0), then frees them.
   with(inputs, work) {
     const held = [];
     try {

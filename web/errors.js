@@ -15,7 +15,7 @@ export const later = (what) => fail('unsupported', `${what} comes in a later rel
 
 export const abortError = () => new DOMException('The call was aborted.', 'AbortError');
 
-// Kin's aborts are always an AbortError; the signal's own reason is its cause's business.
+// Always an AbortError, whatever reason the signal has.
 export const checkAbort = (signal) => {
   if (signal?.aborted) throw abortError();
 };

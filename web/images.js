@@ -1,5 +1,5 @@
-// Pictures: whatever a caller has -> encoded bytes or raw pixels. JPEG and PNG always go to the
-// engine's own decoder; only formats it lacks reach the platform's.
+// Pictures of any kind -> encoded bytes or raw pixels. JPEG and PNG always go to the engine's own
+// decoder; only formats it lacks reach the platform's.
 import { fail } from './errors.js';
 import { readSource } from './source.js';
 
@@ -28,8 +28,8 @@ function fromCanvas(canvas) {
   }
 }
 
-// In the page: elements become what a worker can be sent. A URL is made absolute, an <img> is read
-// again from its address, so that no canvas changes its pixels.
+// In the page: elements become what a worker can be sent. An <img> is read again from its address,
+// so that no canvas changes its pixels.
 export function packImage(source) {
   if (is(source, 'HTMLImageElement')) return packImage(source.currentSrc || source.src);
   if (is(source, 'URL')) return source.href;

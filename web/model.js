@@ -4,7 +4,7 @@ import { dtypes, towers } from './engine.js';
 import { collect, openUrl, peek, watch } from './source.js';
 
 const configLimit = 64 * 2 ** 20;
-const pieceSize = 2 ** 20; // how much of a file enters the engine at once
+const pieceSize = 2 ** 20; // enters the engine at once
 
 export class ModelFiles {
   #sawPage = false;
@@ -51,8 +51,8 @@ export class ModelFiles {
 
   missing(what) {
     fail('not-a-model', this.#sawPage
-      ? `${this.where} has no ${what}: the server sent a web page in its place; check the address.`
-      : `${this.where} has no ${what}; is it the folder of a CLIP model?`);
+      ? `${this.where} has no ${what}, the server sent a web page for it: check the address.`
+      : `${this.where} has no ${what}: is it the folder of a CLIP model?`);
   }
 
   // What can be known before any weights: { config, manifest }. A manifest says which files there
@@ -79,7 +79,7 @@ export class ModelFiles {
     await bin?.cancel();
     if (bin)
       fail('unsupported', `${this.where} holds its weights as pytorch_model.bin only: save them with ` +
-        'save_pretrained(…, safe_serialization=True), then convert that folder.');
+        'save_pretrained(…, safe_serialization=True) first.');
     return this.missing(`${tower}.safetensors or model.safetensors`);
   }
 

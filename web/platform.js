@@ -5,14 +5,12 @@ import { features as probe } from './variant.js';
 
 export const features = () => probe();
 
-const wasm = {
-  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
-  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
-};
+const wasm = (variant) => (variant === 'simd' ? new URL('./wasm/kin-simd.wasm', import.meta.url)
+  : new URL('./wasm/kin-simd-threads.wasm', import.meta.url));
 
 export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
-  const { href } = wasm[variant]();
+  const { href } = wasm(variant);
   const url = await io.resolve?.(name, href) ?? href;
   const bytes = await readSource(String(url), name, io, { signal, limit: 2 ** 24 });
   if (!WebAssembly.validate(bytes)) fail('http', `${name}: the server sent something else from ${url}.`);
@@ -68,7 +66,7 @@ async function probeCanvas() {
   return data.every((value, i) => value === known.data[i]);
 }
 
-// For formats that the engine does not read; null where the browser does not either.
+// For formats that the engine lacks; null where the browser does too.
 export async function decodeImage(bytes) {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return null;
   if (!await (honest ??= probeCanvas()))

@@ -8,13 +8,9 @@ import { features as probe } from './variant.js';
 
 export const features = () => ({ ...probe(true), cores: availableParallelism() });
 
-const wasm = {
-  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
-  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
-};
-
 export async function module(variant, io) {
-  const url = await io.resolve?.(`kin-${variant}.wasm`, wasm[variant]().href) ?? wasm[variant]();
+  const { href } = new URL(`./wasm/kin-${variant}.wasm`, import.meta.url);
+  const url = await io.resolve?.(`kin-${variant}.wasm`, href) ?? href;
   return WebAssembly.compile(await readFile(new URL(url)));
 }
 

@@ -21,7 +21,7 @@ export function serve(post, platform) {
   let failure = new Error('nothing is open');
   let asks = 0;
 
-  // Functions that the caller gave to load() stay on its side and are asked from here.
+  // Functions given to load() stay on the caller's side and are asked from here.
   const ask = (what) => (...args) => new Promise((resolve, reject) => {
     asked.set(++asks, { resolve, reject });
     post({ ask: asks, what, args });

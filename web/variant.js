@@ -1,7 +1,7 @@
 // Which build of the engine runs here. Pure: features in, choice out.
 import { fail } from './errors.js';
 
-// A function that returns one vector: valid only where SIMD is known.
+// A function that returns one vector: only valid with SIMD.
 const simdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0,
   253, 15, 11];
 
@@ -17,11 +17,10 @@ export function features(node = false) {
 }
 
 // { simd, shared, isolated, cores }, { variant, threads } -> { variant, threads, threadsReason }.
-// Left to itself it takes half of the reported cores (they count twice where two threads share one),
-// at most 4: more gains little on one picture and makes the page stutter.
+// By itself it takes half of the reported cores (two may share one), at most 4: more gains little.
 export function chooseVariant({ simd, shared, isolated, cores }, { variant, threads } = {}) {
   if (!simd)
-    fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: use one from 2023 or later.');
+    fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: update it.');
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
     fail('bad-argument', `threads must be a whole number of at least 1, not ${threads}.`);
   if (variant === 'relaxed' || variant === 'relaxed-threads')
@@ -39,6 +38,6 @@ export function chooseVariant({ simd, shared, isolated, cores }, { variant, thre
   if (threads === 1) return one('One thread was asked for.');
   if (lacking) return one(lacking);
   const n = Math.min(threads ?? Math.min(4, Math.floor(cores / 2)), maxThreads);
-  if (n < 2) return one('There are too few processor cores for a second thread.');
+  if (n < 2) return one('There are too few processor cores for two threads.');
   return { variant: 'simd-threads', threads: n, threadsReason: `${n} threads share the work.` };
 }
