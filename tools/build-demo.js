@@ -88,6 +88,11 @@ async function makeSamples() {
   const clip = await load({ model: join(root, 'models/kin-small') });
   const catalog = await openCatalog(join(site, 'catalog.safetensors'), { clip });
   const { hits } = await catalog.search({ image: join(site, list[0].src), box: list[0].box, fit: 'pad' }, { limit: 24 });
+  for (const [i, sample] of samples.entries()) { // a sample that finds nothing sensible convinces nobody
+    const found = await catalog.search({ image: join(site, list[i].src), box: list[i].box }, { limit: 6 });
+    if (!found.hits.some((hit) => hit.id === sample.hex))
+      console.error(`The sample '${sample.name}' does not find itself: ${found.hits.map((hit) => hit.item.title).join(', ')}`);
+  }
   await clip.close();
   await catalog.close();
   writeFileSync(join(site, 'samples/samples.json'), JSON.stringify(list));

@@ -6,12 +6,12 @@ import { PNG } from 'pngjs';
 const WIDTH = 480, HEIGHT = 360;
 
 export const samples = [
-  { name: 'banana', hex: '1f34c', set: 'google', x: 0.34, y: 0.4, size: 190, hue: 205 },
-  { name: 'running shoe', hex: '1f45f', set: 'google', x: 0.62, y: 0.52, size: 200, hue: 45 },
-  { name: 'guitar', hex: '1f3b8', set: 'twitter', x: 0.42, y: 0.5, size: 210, hue: 150 },
-  { name: 'handbag', hex: '1f45c', set: 'google', x: 0.58, y: 0.48, size: 190, hue: 265 },
-  { name: 'hot drink', hex: '2615', set: 'google', x: 0.4, y: 0.55, size: 185, hue: 20 },
-  { name: 'bicycle', hex: '1f6b2', set: 'twitter', x: 0.5, y: 0.5, size: 220, hue: 95 },
+  { name: 'strawberry', hex: '1f353', set: 'google', x: 0.36, y: 0.5, size: 200, hue: 279 },
+  { name: 'high-heeled shoe', hex: '1f460', set: 'google', x: 0.6, y: 0.5, size: 200, hue: 152 },
+  { name: 'camera', hex: '1f4f7', set: 'google', x: 0.42, y: 0.48, size: 200, hue: 339 },
+  { name: 'car', hex: '1f697', set: 'twitter', x: 0.58, y: 0.52, size: 200, hue: 251 },
+  { name: 'hamburger', hex: '1f354', set: 'google', x: 0.4, y: 0.52, size: 200, hue: 316 },
+  { name: 'guitar', hex: '1f3b8', set: 'twitter', x: 0.56, y: 0.5, size: 200, hue: 56 },
 ];
 
 // A small generator with a seed, so that a build gives the same bytes again.

@@ -21,34 +21,37 @@ function progressBar(text, fraction) {
   $('loading-text').textContent = text;
   if (fraction !== null) $('progress').value = Math.round(fraction * 100);
 }
-const onProgress = (what) => ({ loaded, total }) =>
+let loadingNow = false; // late messages of a finished download are passed over
+const onProgress = (what) => ({ loaded, total }) => loadingNow &&
   progressBar(`${what}: ${(loaded / 1e6).toFixed(1)} MB${total ? ` of ${(total / 1e6).toFixed(1)} MB` : ''}`, total ? loaded / total : 0);
 
 // ---- model and catalogue -------------------------------------------------------------------------
 let opening = null;
 function ready() {
   opening ??= (async () => {
+    loadingNow = true;
     progressBar('Loading the model', 0);
     state.clip = await load({ model: './model/', onProgress: onProgress('Loading the model') });
     state.shop = await openCatalog('./catalog.safetensors', { clip: state.clip, onProgress: onProgress('Loading the catalogue') });
     state.catalog ??= state.shop;
     fillGroups();
+    await state.clip.preload('image');
+    loadingNow = false;
     progressBar('', null);
   })().catch((error) => {
     opening = null; // the next attempt starts afresh
+    loadingNow = false;
     progressBar('', null);
     throw error;
   });
   return opening;
 }
 
-function fillGroups() {
-  if ($('group').options.length > 1) return;
-  const seen = new Set(state.groups);
-  for (const group of [...seen].sort()) $('group').append(new Option(group, group));
-}
-state.groups = ['Activities', 'Animals & nature', 'Components', 'Flags', 'Food & drink', 'Objects', 'People & body',
+const groups = ['Activities', 'Animals & nature', 'Flags', 'Food & drink', 'Objects', 'People & body',
   'Smileys & emotion', 'Symbols', 'Travel & places'];
+function fillGroups() {
+  if ($('group').options.length === 1) for (const group of groups) $('group').append(new Option(group, group));
+}
 
 const filter = () => {
   if (state.catalog !== state.shop) return undefined;

@@ -1,0 +1,53 @@
+// A catalogue whose titles, ids, tags and addresses are hostile: all of it is shown as text or left out.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { answered, launch, open, ready, serve } from './shop.js';
+
+const titles = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', '<svg onload=alert(1)>', '{{7*7}}', '${alert(1)}',
+  '\u202Egnp.exe', 'javascript:alert(1)', '<style>*{display:none}</style>', '&lt;b&gt;', 'a\u0000b', 'x'.repeat(5000),
+  '<iframe srcdoc="<script>parent.alert(1)</script>">', "' onmouseover='alert(1)", '<a href="javascript:alert(1)">x</a>', '😀<b>'];
+const addresses = ['javascript:alert(1)', 'data:text/html,<script>alert(1)</script>', 'https://elsewhere.invalid/x.png', 'file:///etc/passwd'];
+const site = 'build/hostile-site';
+let browser, server;
+
+before(async () => {
+  rmSync(site, { recursive: true, force: true });
+  mkdirSync(`${site}/own`, { recursive: true });
+  cpSync('build/site', site, { recursive: true, filter: (from) => !/site\/images\/./.test(from) });
+  cpSync('build/site/samples/1f353.png', `${site}/own/p.png`);
+  writeFileSync(`${site}/products.jsonl`, titles.map((title, i) => JSON.stringify({ id: `<i>${i}</i>"'`, title,
+    url: addresses[i % addresses.length], image: 'own/p.png', group: title, price: i, tags: [title] })).join('\n'));
+  const built = spawnSync(process.execPath, ['catalog/cli.js', 'build', `${site}/products.jsonl`, '-o', `${site}/catalog.safetensors`,
+    '--fields', 'group,price,tags', '--fit', 'pad'], { encoding: 'utf8' });
+  assert.equal(built.status, 0, built.stderr);
+  browser = await launch();
+  server = await serve(site);
+});
+after(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+test('hostile products are text', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  const hits = await answered(page, () => page.click('.sample >> nth=0'));
+  assert.equal(hits.length, titles.length);
+  const shown = new Set(hits.map((hit) => hit.title));
+  for (const title of titles) assert.ok(shown.has(title.slice(0, 200)), title.slice(0, 60));
+  for (let i = 0; i < 3; i++) {
+    await page.locator('#results a').nth(i).click();
+    await page.waitForSelector('#product[open] #similar [data-hit-id]');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#product', { state: 'hidden' });
+  }
+  assert.equal(await page.locator('#results script, #results iframe, #results svg, #results style, #results b').count(), 0);
+  const links = await page.$$eval('#results a, #results img', (all) => all.map((e) => e.href ?? e.src));
+  assert.ok(links.every((link) => link.startsWith(server.url)), String(links));
+  assert.deepEqual(page.sent, []);
+  assert.deepEqual(await page.evaluate(() => window.violations), []);
+  assert.deepEqual(page.noise.filter((line) => !line.includes('/images/')), []);
+  await page.context().close();
+});
