@@ -339,7 +339,7 @@ bool json_number(json value, double *out)
 bool json_u64(json value, uint64_t *out)
 {
     double x;
-    if (!json_number(value, &x) || !(x >= 0 && x <= 9007199254740992.0) || x != (double)(uint64_t)x)
+    if (!json_number(value, &x) || !(x >= 0 && x < 9007199254740992.0) || x != (double)(uint64_t)x)
         return false;
     *out = (uint64_t)x;
     return true;
@@ -465,38 +465,58 @@ static void spell(uint64_t d, int exponent, char out[48])
     *out = 0;
 }
 
-/* The shortest digits that read back as x > 0: for each length the neighbours of x / 10^e are
- * tried with strtod, which rounds correctly, so an inexact division does no harm. */
-static void shortest(double x, uint64_t *digits, int *exponent)
+/* All decimal digits of x > 0, least first: x = digits * 10^exponent exactly, since m * 2^-e is
+ * m * 5^e / 10^e. At most 767 digits; returns how many. */
+static int exact_digits(double x, uint8_t *digits, int *exponent)
 {
-    char text[48];
-    int magnitude = 0;
-    double scaled = x;
-    while (scaled >= 10)
-        scaled /= 10, magnitude++;
-    while (scaled < 1)
-        scaled *= 10, magnitude--;
-    for (int n = 1; n <= 17; n++) {
-        spell(1, n - 1 - magnitude < 0 ? magnitude - n + 1 : n - 1 - magnitude, text);
-        double unit = strtod(text, NULL);
-        double at = n - 1 - magnitude < 0 ? x / unit : x * unit;
-        uint64_t middle = (uint64_t)at, best = 0;
-        double best_gap = 0;
-        for (uint64_t d = middle > 9 ? middle - 9 : 1; d <= middle + 10; d++) {
-            spell(d, magnitude - n + 1, text);
-            double gap = (double)d - at;
-            gap = gap < 0 ? -gap : gap;
-            if (strtod(text, NULL) == x && (!best || gap < best_gap))
-                best = d, best_gap = gap;
+    uint64_t bits, m;
+    int n = 0;
+    memcpy(&bits, &x, sizeof bits);
+    int e = (int)(bits >> 52);
+    m = (bits & ((1ull << 52) - 1)) | (e ? 1ull << 52 : 0);
+    e = (e ? e : 1) - 1075;
+    for (; e < 0 && m % 2 == 0; e++)
+        m /= 2;
+    for (; m; m /= 10)
+        digits[n++] = (uint8_t)(m % 10);
+    int factor = e < 0 ? 5 : 2;
+    for (int times = e < 0 ? -e : e; times; times--) {
+        int carry = 0;
+        for (int i = 0; i < n; i++) {
+            carry += digits[i] * factor;
+            digits[i] = (uint8_t)(carry % 10);
+            carry /= 10;
         }
-        if (best) {
-            *digits = best;
-            *exponent = magnitude - n + 1;
-            return;
+        if (carry)
+            digits[n++] = (uint8_t)carry;
+    }
+    *exponent = e < 0 ? e : 0;
+    return n;
+}
+
+/* The fewest digits that read back as x > 0, and of several such the nearest to x. Only the two
+ * neighbours of x with so many digits can be: what reads back as x is one interval around it. Both
+ * are tried, because below a power of two the interval is half as wide. */
+static uint64_t shortest(double x, int *exponent)
+{
+    uint8_t digits[800];
+    char text[48];
+    int lowest, n = exact_digits(x, digits, &lowest);
+    uint64_t below = 0;
+    for (int i = n - 1; i >= 0; i--) {
+        below = below * 10 + digits[i];
+        int half = i == 0 ? -1 : digits[i - 1] < 5 ? -1 : digits[i - 1] > 5 ? 1 : 0;
+        for (int k = i - 2; k >= 0 && half == 0; k--)
+            half = digits[k] > 0;
+        uint64_t up = half > 0 || (half == 0 && below % 2); /* half to even */
+        *exponent = lowest + i;
+        for (int other = 0; other < 2; other++, up ^= 1) {
+            spell(below + up, *exponent, text);
+            if (strtod(text, NULL) == x)
+                return below + up;
         }
     }
-    *digits = 0;
-    *exponent = 0;
+    return 0; /* not reached: 17 digits always suffice */
 }
 
 void json_out_number(struct json_out *o, double value)
@@ -504,6 +524,10 @@ void json_out_number(struct json_out *o, double value)
     uint64_t d;
     int exponent, n = 0;
     char digits[24];
+    if (!(value - value == 0)) { /* as JSON.stringify does */
+        json_out_raw(o, "null");
+        return;
+    }
     if (value < 0) {
         json_out_rawn(o, "-", 1);
         value = -value;
@@ -512,7 +536,7 @@ void json_out_number(struct json_out *o, double value)
         json_out_rawn(o, "0", 1);
         return;
     }
-    shortest(value, &d, &exponent);
+    d = shortest(value, &exponent);
     while (d % 10 == 0 && d)
         d /= 10, exponent++;
     for (uint64_t rest = d; rest; rest /= 10)

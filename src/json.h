@@ -34,7 +34,8 @@ json json_next(json container, json item);
 json json_key(json object, json item);
 size_t json_length(json container); /* members or elements; O(bytes) */
 
-/* Number as double (false if not a number); as a whole number 0..2^53 (false if not one). */
+/* Number as double (false if not a number, beyond a double or longer than 63 bytes); as a whole number
+ * 0..2^53-1 (false if not one: 2^53 is also what 2^53+1 reads as). */
 bool json_number(json value, double *out);
 bool json_u64(json value, uint64_t *out);
 /* Unescapes a string into out[0..cap) and returns its full length in bytes (may exceed cap; no
@@ -60,6 +61,6 @@ void json_out_raw(struct json_out *o, const char *text);
 void json_out_rawn(struct json_out *o, const char *text, size_t n);
 void json_out_string(struct json_out *o, const char *utf8, size_t n); /* quoted, minimal escapes */
 void json_out_u64(struct json_out *o, uint64_t value);
-/* Finite doubles as ECMAScript's Number::toString writes them (RFC 8785). */
+/* Doubles as ECMAScript's Number::toString writes them (RFC 8785); what is not finite as null. */
 void json_out_number(struct json_out *o, double value);
 #endif
