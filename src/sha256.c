@@ -1,8 +1,14 @@
-/* sha256: one block at a time, the standard's own loop. */
+/* sha256: one block at a time; eight rounds are written out, so that the state stays in registers. */
 #include "sha256.h"
 #include <string.h>
 
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
+
+/* The standard's step; instead of moving all eight words down, the next call names them one on. */
+#define ROUND(a, b, c, d, e, f, g, h, r)                                                      \
+    h += (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) + k[i + r] + w[i + r]; \
+    d += h;                                                                                   \
+    h += (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
 
 static void compress(struct sha256 *h, const uint8_t *p)
 {
@@ -24,14 +30,17 @@ static void compress(struct sha256 *h, const uint8_t *p)
                (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
     }
     memcpy(s, h->state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
-                      ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-        uint32_t t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
-                      ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    for (int i = 0; i < 64; i += 8) {
+        uint32_t a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], z = s[7];
+        ROUND(a, b, c, d, e, f, g, z, 0)
+        ROUND(z, a, b, c, d, e, f, g, 1)
+        ROUND(g, z, a, b, c, d, e, f, 2)
+        ROUND(f, g, z, a, b, c, d, e, 3)
+        ROUND(e, f, g, z, a, b, c, d, 4)
+        ROUND(d, e, f, g, z, a, b, c, 5)
+        ROUND(c, d, e, f, g, z, a, b, 6)
+        ROUND(b, c, d, e, f, g, z, a, 7)
+        s[0] = a, s[1] = b, s[2] = c, s[3] = d, s[4] = e, s[5] = f, s[6] = g, s[7] = z;
     }
     for (int i = 0; i < 8; i++)
         h->state[i] += s[i];
