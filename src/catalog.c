@@ -86,7 +86,7 @@ static kin_status check_rows(const kin_catalog *c, kin_error *err)
     uint32_t next = 0; /* the product that may come next */
     for (uint32_t r = 0; r < c->rows; r++) {
         const int8_t *row = c->vectors + (size_t)r * c->dim;
-        int64_t sum = 0;
+        int32_t sum = 0; /* at most 4096 * 128^2 */
         uint32_t item = c->row_item[r];
         if (item > next || item + 1 < next || item >= c->products)
             return BAD(err, "has rows that do not follow its products (row %u).", r);
@@ -94,7 +94,7 @@ static kin_status check_rows(const kin_catalog *c, kin_error *err)
         for (uint32_t i = 0; i < c->dim; i++)
             sum += row[i] * row[i];
         double want = 1.0 / sqrt((double)sum), gap = (double)c->scale[r] - want;
-        if (sum == 0 || !(gap < want * 1e-5 && gap > -want * 1e-5))
+        if (sum == 0 || !(gap < want * 1e-6 && gap > -want * 1e-6))
             return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", r);
     }
     return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");

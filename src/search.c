@@ -120,9 +120,9 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *
             return 0;
         top = size > top ? size : top;
     }
-    if (!(top > 0))
-        return 0;
     float inv = (float)QUERY_MAX / top, unit = top / (float)QUERY_MAX;
+    if (!(top > 0) || !(inv - inv == 0)) /* zero, or so small that its scale overflows */
+        return 0;
     for (uint32_t i = 0; i < c->dim; i++)
         q[i] = (int16_t)round_f32(query[i] * inv);
 

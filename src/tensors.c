@@ -190,6 +190,9 @@ size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const 
 {
     struct json_out o;
     uint64_t at = 0;
+    for (uint32_t i = 1; i < n; i++)
+        if (dtypes[tensors[i - 1].dtype].size < dtypes[tensors[i].dtype].size)
+            return 0; /* a wider one could lie askew */
     json_out_init(&o);
     json_out_raw(&o, "{\"__metadata__\":{");
     for (uint32_t i = 0; i < n_meta; i++) {
