@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
-#elif defined(__SSE4_1__)
-#include <smmintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 enum { DOT_MAX = 2048, QUERY_MAX = 8191 };
@@ -31,12 +31,15 @@ static int32_t dot_i16_i8(const int16_t *q, const int8_t *row, uint32_t n)
     a = wasm_i32x4_add(a, b);
     sum = wasm_i32x4_extract_lane(a, 0) + wasm_i32x4_extract_lane(a, 1) + wasm_i32x4_extract_lane(a, 2) +
           wasm_i32x4_extract_lane(a, 3);
-#elif defined(__SSE4_1__)
-    __m128i a = _mm_setzero_si128();
-    for (; i + 8 <= n; i += 8) {
-        __m128i r = _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(row + i)));
-        a = _mm_add_epi32(a, _mm_madd_epi16(r, _mm_loadu_si128((const __m128i *)(q + i))));
+#elif defined(__SSE2__)
+    __m128i a = _mm_setzero_si128(), b = a;
+    for (; i + 16 <= n; i += 16) { /* each byte doubled and shifted down again: its sign extended */
+        __m128i r = _mm_loadu_si128((const __m128i *)(row + i));
+        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8), high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
+        a = _mm_add_epi32(a, _mm_madd_epi16(low, _mm_loadu_si128((const __m128i *)(q + i))));
+        b = _mm_add_epi32(b, _mm_madd_epi16(high, _mm_loadu_si128((const __m128i *)(q + i + 8))));
     }
+    a = _mm_add_epi32(a, b);
     int32_t lanes[4];
     _mm_storeu_si128((__m128i *)lanes, a);
     sum = lanes[0] + lanes[1] + lanes[2] + lanes[3];
