@@ -1,0 +1,17 @@
+/* fuzz_image: any bytes as a picture, and what decodes through the resize. */
+#include "../../src/resize.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const resize_rule rule = {.resize_on = 1, .shortest_edge = 32, .crop_on = 1, .crop_h = 32, .crop_w = 32, .resample = 3};
+    kin_picture p = {0};
+    kin_error err;
+    uint8_t out[32 * 32 * 3];
+    if (image_decode(data, size, &p, &err) != KIN_OK)
+        return 0;
+    if (resize_prepare(&p, 0.1, 0.2, 0.5, 0.6, (int)(size & 1), &rule, out, &err) != KIN_OK)
+        abort();
+    image_free(&p);
+    return 0;
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/<target>/. Needs Pillow and numpy.
+
+    python3 tools/fuzz_seeds.py
+"""
+import io
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+HERE = os.path.join(os.path.dirname(__file__), '..', 'tests', 'fuzz', 'corpus')
+
+
+def put(target, name, data):
+    os.makedirs(os.path.join(HERE, target), exist_ok=True)
+    with open(os.path.join(HERE, target, name), 'wb') as f:
+        f.write(data)
+
+
+def safetensors(tensors, meta=None, pad=True):
+    header, at, body = {'__metadata__': meta or {}}, 0, b''
+    for name, dtype, shape, data in tensors:
+        header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [at, at + len(data)]}
+        at += len(data)
+        body += data
+    text = json.dumps(header, separators=(',', ':')).encode()
+    text += b' ' * (-len(text) % 8) if pad else b''
+    return struct.pack('<Q', len(text)) + text + body
+
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+def png(width, height, depth, colour, data, *extra):
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)) + \
+        b''.join(extra) + chunk(b'IDAT', data) + chunk(b'IEND', b'')
+
+
+def pictures():
+    rng = np.random.default_rng(1)
+    noise = Image.fromarray(rng.integers(0, 256, (12, 17, 3), dtype=np.uint8))
+    for mode in ('RGB', 'L', 'P', 'RGBA', 'CMYK', '1'):
+        picture = noise.convert(mode)
+        for form, options in (('PNG', {}), ('JPEG', {'quality': 60}), ('JPEG', {'progressive': True, 'subsampling': 2})):
+            if (form == 'PNG') == (mode == 'CMYK') or form == 'JPEG' and mode in ('P', 'RGBA', '1'):
+                continue
+            out = io.BytesIO()
+            picture.save(out, form, **options)
+            put('image', f'{mode}-{form}{len(options)}'.lower(), out.getvalue())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    out = io.BytesIO()
+    noise.save(out, 'JPEG', exif=exif)
+    put('image', 'exif-6', out.getvalue())
+    put('image', 'cut-jpeg', out.getvalue()[:-200])
+    put('image', 'bomb-18918', png(18918, 18918, 8, 2, b'x'))
+    put('image', 'palette-past-its-end', png(4, 1, 8, 3, zlib.compress(b'\0\0\1\2\3'), chunk(b'PLTE', b'\x01\x02\x03')))
+    put('image', 'empty-idat', png(1, 1, 8, 0, b''))
+    put('image', 'sixteen-bit', png(2, 2, 16, 6, zlib.compress(b'\0' + bytes(range(16)) + b'\0' + bytes(range(16)))))
+    whole = out.getvalue()
+    scan = whole.index(b'\xff\xda')
+    put('image', 'many-scans', whole[:scan] + b'\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00' * 80 + b'\xff\xd9')
+
+
+def catalogue(rows=3, dim=8):
+    rng = np.random.default_rng(2)
+    vectors = rng.integers(-127, 128, (rows, dim)).astype('<i1')
+    scale = (1 / np.sqrt((vectors.astype(int) ** 2).sum(1))).astype('<f4')
+    ids = [f'p{i}' for i in range(rows)]
+    items = [json.dumps({'id': i, 'title': 't'}).encode() + b'\n' for i in ids]
+    offsets = lambda parts: np.cumsum([0] + [len(p) for p in parts]).astype('<u8').tobytes()
+    meta = {'kin.format': '1', 'kin.kind': 'catalog', 'kin.numerics': '1'}
+    return safetensors([
+        ('item_offsets', 'U64', [rows + 1], offsets(items)), ('id_offsets', 'U64', [rows + 1], offsets(ids)),
+        ('scale', 'F32', [rows], scale.tobytes()), ('row_item', 'U32', [rows], np.arange(rows, dtype='<u4').tobytes()),
+        ('id_order', 'U32', [rows], np.arange(rows, dtype='<u4').tobytes()),
+        ('row_picture', 'U16', [rows], bytes(2 * rows)), ('vectors', 'I8', [rows, dim], vectors.tobytes()),
+        ('ids', 'U8', [sum(map(len, ids))], ''.join(ids).encode()), ('items', 'U8', [sum(map(len, items))], b''.join(items))], meta)
+
+
+def main():
+    pictures()
+    put('catalog', 'three', catalogue())
+    put('catalog', 'cut', catalogue()[:-9])
+    put('tensors', 'two', safetensors([('a', 'F32', [2], bytes(8)), ('b', 'I8', [3], b'abc')], {'k': 'v'}))
+    put('tensors', 'empty', safetensors([]))
+    put('tensors', 'gap', safetensors([('a', 'F32', [2], bytes(8))]) + b'x')
+    put('tensors', 'huge-header', struct.pack('<Q', 2 ** 63) + b'{}')
+    put('tensors', 'huge-shape', safetensors([('a', 'F32', [2 ** 40, 2 ** 40], b'')]))
+    put('json', 'all', b' {"a\\u00e9\\ud83d\\ude00":[1,-2.5e-3,true,false,null,"\\"\\\\\\/\\b\\f\\n\\r\\t"],"b":{"c":{}}} ')
+    put('json', 'deep', b'[' * 70 + b']' * 70)
+    put('json', 'numbers', b'[0,-0,1e400,123456789012345678901234567890,0.1]')
+    put('tokenize', 'text', b'\x00a b\xc3\xa9 <|endoftext|> AB \xed\xa0\x80 \xcc\x81\xcc\x88 it\'s 123!')
+    put('tokenize', 'vocab', b'\x01{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab":4,"ab</w>":5,"<|startoftext|>":6,"<|endoftext|>":7}')
+    put('tokenize', 'merges', b'\x02#version: 0.2\na b\na b</w>\n')
+    put('tokenize', 'json', b'\x03{"model":{"vocab":{"a":0,"<|startoftext|>":1,"<|endoftext|>":2,"aa":3},"merges":[["a","a"]]},'
+                           b'"added_tokens":[{"content":"<|endoftext|>"}]}')
+    config = b'{"projection_dim":4,"vision_config":{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,' \
+             b'"num_attention_heads":1,"image_size":8,"patch_size":8},"text_config":{"hidden_size":8,"intermediate_size":8,' \
+             b'"num_hidden_layers":1,"num_attention_heads":1,"vocab_size":4}}'
+    for extra in range(4):
+        text = config + b' ' * ((extra - len(config)) % 4)
+        put('model', f'config-{len(text) % 4}', struct.pack('<H', len(text)) + text + safetensors([('logit_scale', 'F32', [], bytes(4)),
+            ('vision_model.embeddings.class_embedding', 'F16', [8], bytes(16)), ('text_model.x', 'F32', [1], bytes(4))]))
+    count = sum(len(files) for _, _, files in os.walk(HERE))
+    print(count, 'seeds')
+
+
+main()
