@@ -72,11 +72,15 @@ export class CatalogCore {
       const n = engine.call('kin_catalog_search', this.#catalog, vector, mask ? masked : 0, minScore, rows, scores,
         count, total);
       const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
-      const contributions = parts.length === 1 ? null : Array.from(found, (row) => {
+      const cosines = engine.floats(scores, n);
+      const contributions = parts.length === 1 ? null : Array.from(found, (row, i) => {
         const values = this.#row(row, vector);
-        return parts.map(({ weight }, k) => weight * dot(units[k], values) / length);
+        const shares = parts.map(({ weight }, k) => weight * dot(units[k], values) / length);
+        // The scan rounds the query to 14 bits: spread, so that the shares sum to the score.
+        const rest = (cosines[i] - shares.reduce((a, b) => a + b)) / shares.length;
+        return shares.map((share) => share + rest);
       });
-      return { rows: found, scores: engine.floats(scores, n), contributions,
+      return { rows: found, scores: cosines, contributions,
         total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
     } finally {
       engine.free(at);

@@ -1,6 +1,6 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { Client } from './client.js';
-import { fail, later } from './errors.js';
+import { fail, late, later } from './errors.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
@@ -114,25 +114,13 @@ class Catalog {
     return checked;
   }
 
-
-  #rowOf(product) { // rows of a product are adjacent and ordered: its first picture
-    const { rowItem } = this.#file;
-    let low = 0;
-    for (let high = rowItem.length; low < high;) {
-      const middle = (low + high) >> 1;
-      if (rowItem[middle] < product) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   // A query -> { parts: [{ weight, vector | row }], used: products that are left out }.
   async #parts(query, signal) {
     const used = [];
     const byId = (id, weight) => {
       const product = this.#known(id);
       used.push(product);
-      return { weight, row: this.#rowOf(product) };
+      return { weight, row: this.#file.rowItem.indexOf(product) }; // its first picture
     };
     const one = async (part, weight = 1) => {
       for (const tower of ['image', 'text'])
@@ -165,7 +153,9 @@ class Catalog {
     if (Number.isNaN(Number(minScore))) fail('bad-argument', 'minScore is a number.');
     const start = performance.now();
     const { products } = this.info;
-    const wanted = filter === undefined || filter === null || filter === '' ? null : (await import('./filter.js')).compileFilter(filter, this.fields); // loaded where one is used
+    let wanted = null;
+    if (filter !== undefined && filter !== null && filter !== '')
+      wanted = (await late(import('./filter.js'))).compileFilter(filter, this.fields);
     const { parts, used } = await this.#parts(query, signal);
     const embedded = performance.now();
     let mask = null;

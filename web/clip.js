@@ -1,6 +1,6 @@
 // A loaded model as callers see it; the work is in core.js.
 import { Client } from './client.js';
-import { fail, KinError, later } from './errors.js';
+import { checkAbort, fail, KinError, late, later } from './errors.js';
 import { packImage } from './images.js';
 
 export const version = '0.1.0';
@@ -14,7 +14,7 @@ export async function load(platform, options = {}) {
   if (decode === 'fast') later("decode: 'fast'");
   if (decode !== 'exact') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
   const client = new Client(platform, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
-    { call: 'open', args: [{ model: platform.packModel(model), dtype, threads, variant }] });
+    { call: 'open', args: [{ model: platform.packModel(model), dtype, threads, variant, worker: platform.packFile(worker) }] });
   await client.start(signal);
   return new Clip(client, worker);
 }
@@ -35,7 +35,7 @@ async function each(input, work, signal) {
       throw error;
     }
   }));
-  signal?.throwIfAborted();
+  checkAbort(signal);
   return results;
 }
 
@@ -88,7 +88,7 @@ class Clip {
   }
 
   async createCatalog(options) {
-    const { createCatalog } = await import('./builder.js'); // few pages build
+    const { createCatalog } = await late(import('./builder.js')); // few pages build
     return createCatalog(this, this[internal], options);
   }
 

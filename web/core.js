@@ -42,7 +42,7 @@ export class Core {
     this.#engine = engine;
     this.kernels = engine.text(engine.pointer('kin_kernel_name', this.#ctx));
     this.#have.clear();
-    if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform);
+    if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
   }
 
   stop() {
@@ -155,18 +155,10 @@ export class Core {
     return labels.map((label, i) => ({ label, score: parts[i] / sum })).sort((a, b) => b.score - a.score);
   }
 
-  // The tensors of a tower as its canonical file holds them.
+  // For Node alone.
   async exportTower(tower, watcher) {
     await this.preload(tower, watcher);
-    const [engine, ctx] = [this.#engine, this.#ctx];
-    const tensors = [];
-    for (let i = 0; i < engine.call('kin_export_count', ctx, towers[tower]); i++) {
-      const { name, dtype, shape, bytes } = engine.json('kin_export_tensor', ctx, towers[tower], i);
-      const pointer = engine.allocate(bytes);
-      engine.check(ctx, engine.call('kin_export_bytes', ctx, towers[tower], i, pointer));
-      tensors.push({ name, dtype, shape, bytes: engine.bytes(pointer, bytes) });
-      engine.free(pointer);
-    }
+    const tensors = this.platform.exportTensors(this.#engine, this.#ctx, towers[tower]);
     return { id: this.#about.ids[tower], tensors };
   }
 

@@ -20,6 +20,10 @@ export const checkAbort = (signal) => {
   if (signal?.aborted) throw abortError();
 };
 
+// For what is imported on first use.
+export const late = (part) => part.catch((error) =>
+  fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
+
 // Errors cross to and from a worker as plain objects.
 export const packError = (error) => ({ name: error?.name, code: error?.code,
   message: String(error?.message ?? error) });

@@ -45,7 +45,7 @@ export function packImage(source) {
     '{ data, width, height }.');
 }
 
-const foreign = { webp: 'WebP', gif: 'GIF', avif: 'AVIF', bmp: 'BMP', tiff: 'TIFF', heic: 'HEIC', svg: 'SVG' };
+const foreign = ['webp', 'gif', 'avif', 'bmp', 'tiff', 'heic', 'svg'];
 
 // In the worker: puts the picture into the engine's context; returns which decoder ran.
 export async function holdImage(engine, ctx, source, io, options) {
@@ -57,7 +57,7 @@ export async function holdImage(engine, ctx, source, io, options) {
   }
   const bytes = await readSource(source, 'The picture', io, { ...options, limit });
   const format = engine.with([bytes], (p, n) => engine.text(engine.pointer('kin_image_format', p, n)));
-  if (!(format in foreign)) {
+  if (!foreign.includes(format)) {
     engine.check(ctx, engine.with([bytes], (p, n) => engine.call('kin_image_decode', ctx, p, n)));
     return 'own';
   }
@@ -65,7 +65,7 @@ export async function holdImage(engine, ctx, source, io, options) {
   if (!decoded)
     fail('unsupported-image', format === 'heic'
       ? 'This photo is in the HEIC format, which cannot be opened here: save it as JPEG, or take a screenshot of it.'
-      : `This picture is in the ${foreign[format]} format, which cannot be opened here: save it as JPEG or PNG.`);
+      : `This picture is in the ${format === 'webp' ? 'WebP' : format.toUpperCase()} format, which cannot be opened here: save it as JPEG or PNG.`);
   raw(checkRaw(decoded));
   return decoded.decoder ?? 'browser';
 }

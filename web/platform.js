@@ -32,7 +32,7 @@ export function turn() {
 }
 
 export function createWorker(url, { message, died }) {
-  const worker = url ? new Worker(url, { type: 'module' })
+  const worker = url && url !== true ? new Worker(url, { type: 'module' })
     : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => message?.(data);
   worker.onerror = (event) => {

@@ -43,7 +43,9 @@ export async function openFile(url, name) {
 }
 
 export function createWorker(url, { message, died }) {
-  const worker = new Worker(url || new URL('./worker.node.js', import.meta.url), { execArgv: [] });
+  const file = !url || url === true ? new URL('./worker.node.js', import.meta.url)
+    : /^(data|file):/.test(url) ? new URL(url) : url;
+  const worker = new Worker(file, { execArgv: [] });
   let ended = false;
   worker.on('message', (sent) => message?.(sent));
   worker.on('error', (error) => died?.(error));
@@ -55,6 +57,19 @@ export function createWorker(url, { message, died }) {
       return worker.terminate();
     },
   };
+}
+
+// For `kin convert`: what a tower's canonical file holds.
+export function exportTensors(engine, ctx, tower) {
+  const tensors = [];
+  for (let i = 0; i < engine.call('kin_export_count', ctx, tower); i++) {
+    const { name, dtype, shape, bytes } = engine.json('kin_export_tensor', ctx, tower, i);
+    const pointer = engine.allocate(bytes);
+    engine.check(ctx, engine.call('kin_export_bytes', ctx, tower, i, pointer));
+    tensors.push({ name, dtype, shape, bytes: engine.bytes(pointer, bytes) });
+    engine.free(pointer);
+  }
+  return tensors;
 }
 
 export const decodeImage = undefined; // no format beside the engine's own

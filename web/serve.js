@@ -66,7 +66,10 @@ export function serve(post, platform) {
 
   return (message) => {
     if (message.helper) return help(message.helper);
-    if (message.stop) return target?.stop();
+    if (message.stop) {
+      for (const call of running.values()) call.abort();
+      return target?.stop();
+    }
     if (message.abort) return running.get(message.abort)?.abort();
     if (message.answer) {
       const { resolve, reject } = asked.get(message.answer);

@@ -23,7 +23,7 @@ export function chooseVariant({ simd, shared, isolated, cores }, { variant, thre
     fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: update it.');
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
     fail('bad-argument', `threads must be a whole number of at least 1, not ${threads}.`);
-  if (variant === 'relaxed' || variant === 'relaxed-threads')
+  if (/^relaxed(-threads)?$/.test(variant))
     fail('unsupported', `The variant '${variant}' comes in a later release of Kin: leave it out or take 'simd'.`);
   if (variant !== undefined && variant !== 'simd' && variant !== 'simd-threads')
     fail('bad-argument', `There is no variant '${variant}': take 'simd' or 'simd-threads'.`);

@@ -131,7 +131,7 @@ test('like, unlike and mix are weighted sums of unit vectors', async () => {
     assert.equal(hits.length, n + 1 - left.length);
     for (const hit of hits.filter((one) => one.id !== 'zwei')) {
       near(hit.score, dot(unit(sum), unit(vectors[Number(hit.id.slice(1))])), 0.03);
-      near(hit.contributions.reduce((a, b) => a + b), hit.score, 1e-3);
+      near(hit.contributions.reduce((a, b) => a + b), hit.score, 1e-9);
       assert.equal(hit.contributions.length, parts.length);
     }
   };
