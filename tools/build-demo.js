@@ -68,13 +68,14 @@ function buildCatalogue(rows) {
 
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-// The same card that shop.js builds, as text, so that hits are there before any script has run.
+// The same card that cards.js builds, as text, so that hits are there before any script has run.
 function card(hit) {
   const score = hit.score.toFixed(3);
   return `<li class="card" data-hit-id="${escapeHtml(hit.id)}" data-score="${score}">` +
     `<a href="#product=${escapeHtml(hit.id)}"><img src="${escapeHtml(hit.item.image)}" alt="" width="160" height="160">` +
     `<span class="title">${escapeHtml(hit.item.title)}</span><span class="meta"><span class="price">€${hit.item.price.toFixed(2)}</span>` +
-    `<span class="score" title="cosine similarity">${score}</span></span></a></li>`;
+    `<span class="score" title="Likeness: the cosine of both embeddings">${score}</span></span>` +
+    `<meter value="${Math.max(0, hit.score)}" aria-hidden="true"></meter></a></li>`;
 }
 
 async function makeSamples() {
@@ -99,15 +100,25 @@ async function makeSamples() {
   return { list, hits };
 }
 
-function copyPage({ list, hits }) {
+// What an earlier build left goes, but for the products.
+function clearPage() {
+  for (const name of readdirSync(site))
+    if (!['images', 'catalog.safetensors', 'built-from.txt'].includes(name)) rmSync(join(site, name), { recursive: true });
+}
+
+function copyPage({ list, hits }, rows) {
   const { box, src } = list[0];
   const percent = (x) => `${(x * 100).toFixed(2)}%`;
-  const sampleButtons = list.map((s, i) => `<li><button type="button" class="sample" data-sample="${i}">` +
-    `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`).join('');
-  const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8')
-    .replace('<!-- first hits -->', hits.map(card).join('\n'))
-    .replace('<!-- samples -->', sampleButtons)
-    .replace('<!-- first photo -->', `<img id="photo" src="${src}" alt="Your photo" width="480" height="360">`);
+  const sampleButtons = list.map((s, i) => {
+    const where = [s.box.x, s.box.y, s.box.width, s.box.height].map((x) => x.toFixed(4)).join(' ');
+    return `<li><button type="button" class="sample" data-src="${s.src}" data-box="${where}" aria-pressed="${i === 0}">` +
+      `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`;
+  });
+  const groups = [...new Set(rows.map(({ row }) => row.group))].sort();
+  const parts = { 'first hits': hits.map(card).join('\n'), samples: sampleButtons.join(''),
+    'first photo': `<img id="photo" src="${src}" alt="Your photo" width="480" height="360" draggable="false">`,
+    groups: groups.map((group) => `<option>${escapeHtml(group)}</option>`).join(''), count: rows.length.toLocaleString('en') };
+  const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
   writeFileSync(join(site, 'index.html'), page);
   writeFileSync(join(site, 'first.css'), `#box { left: ${percent(box.x)}; top: ${percent(box.y)}; ` +
     `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
@@ -124,5 +135,6 @@ mkdirSync(site, { recursive: true });
 const rows = products();
 if (rows.length < 1500) throw new Error(`only ${rows.length} products were found`);
 buildCatalogue(rows);
-copyPage(await makeSamples());
+clearPage();
+copyPage(await makeSamples(), rows);
 console.log(`build/site: ${rows.length} products`);

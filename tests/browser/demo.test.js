@@ -20,6 +20,14 @@ function cropped() {
   PNG.bitblt(whole, part, x, y, width, height, 0, 0);
   return PNG.sync.write(part);
 }
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let k = 0; k < 8; k++) crc = crc >>> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
 const png = (name, buffer) => ({ name, mimeType: 'image/png', buffer });
 
 let browser;
@@ -98,7 +106,7 @@ describe('using the shop', () => {
     assert.ok(hits.length > 0 && !hits.some((hit) => hit.id === '1f353'));
     const cheap = await answered(page, () => page.selectOption('#price', '10'));
     const prices = await page.$$eval('#results .price', (all) => all.map((p) => Number(p.textContent.slice(1))));
-    assert.ok(cheap.length > 0 && prices.every((price) => price < 10), String(prices));
+    assert.ok(cheap.length > 0 && prices.every((price) => price <= 10), String(prices));
     await answered(page, () => page.selectOption('#price', ''));
     await answered(page, () => page.selectOption('#group', ''));
   });
@@ -110,16 +118,59 @@ describe('using the shop', () => {
     const start = await left();
     await answered(page, () => page.keyboard.press('ArrowLeft'));
     assert.ok(await left() < start);
+    const side = (name) => page.evaluate((name) => parseFloat(document.getElementById('box').style[name]), name);
+    const [width, height] = [await side('width'), await side('height')];
+    await answered(page, () => page.keyboard.press('Shift+ArrowRight'));
+    assert.ok(await side('width') > width && await side('height') === height);
+    await answered(page, () => page.keyboard.press('0'));
+    assert.equal(await side('width'), 100);
+    await answered(page, () => page.keyboard.press('-'));
+    assert.ok(await side('width') < 100);
     await answered(page, () => page.click('[data-crop=whole]'));
     assert.equal(await page.evaluate(() => document.getElementById('box').style.width), '100%');
     await answered(page, () => page.click('[data-crop=smaller]'));
-    const area = await page.locator('#stage').boundingBox();
+    const area = await page.locator('#frame').boundingBox();
+    await answered(page, () => page.mouse.click(area.x + area.width * 0.5, area.y + area.height * 0.5));
+    assert.equal(await side('width'), 45);
+    const before = await left();
+    await answered(page, async () => {
+      await page.mouse.move(area.x + area.width * 0.5, area.y + area.height * 0.5);
+      await page.mouse.down();
+      await page.mouse.move(area.x + area.width * 0.6, area.y + area.height * 0.5, { steps: 3 });
+      await page.mouse.up();
+    });
+    assert.ok(Math.abs(await left() - before - 10) < 0.5, 'dragging moves the box');
+    await answered(page, () => page.click('[data-crop=whole]'));
+    await answered(page, () => page.click('[data-crop=smaller]'));
     await answered(page, async () => {
       await page.mouse.move(area.x + area.width * 0.2, area.y + area.height * 0.2);
       await page.mouse.down();
       await page.mouse.move(area.x + area.width * 0.25, area.y + area.height * 0.3, { steps: 3 });
       await page.mouse.up();
     });
+  });
+
+  test('a photo keeps its shape in the preview, and what is below stays where it is', async () => {
+    const top = () => page.evaluate(() => document.getElementById('file').getBoundingClientRect().top);
+    const start = await top();
+    const tall = new PNG({ width: 60, height: 180 });
+    tall.data.fill(200);
+    await answered(page, () => page.setInputFiles('#file', png('tall.png', PNG.sync.write(tall))));
+    const shape = await page.locator('#photo').boundingBox();
+    assert.ok(Math.abs(shape.height / shape.width - 3) < 0.05, JSON.stringify(shape));
+    assert.equal(await top(), start);
+  });
+
+  test('photos are taken by paste and by drop', async () => {
+    for (const kind of ['paste', 'drop']) {
+      const hits = await answered(page, () => page.evaluate(async ({ kind, bytes }) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], 'berry.png', { type: 'image/png' }));
+        document.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data })
+          : new DragEvent('drop', { dataTransfer: data, cancelable: true }));
+      }, { kind, bytes: [...cropped()] }));
+      assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), kind);
+    }
   });
 
   test('a product opens with its own similar products, by keyboard, and closes', async () => {
@@ -139,6 +190,14 @@ describe('using the shop', () => {
     assert.match(await page.textContent('#error'), /HEIC/);
     await answered(page, () => page.setInputFiles('#file', png('cut.png', strawberry.subarray(0, 5000))));
     assert.match(await page.textContent('#error'), /ends before/);
+    const claims = Buffer.from(strawberry); // says it is 18918 pixels wide and high
+    claims.writeUInt32BE(18918, 16);
+    claims.writeUInt32BE(18918, 20);
+    claims.writeUInt32BE(crc32(claims.subarray(12, 29)), 29);
+    await answered(page, () => page.setInputFiles('#file', png('huge.png', claims)));
+    assert.match(await page.textContent('#error'), /megapixels/);
+    assert.equal(await page.locator('#results [data-hit-id]').count(), 0, 'hits of another photo are not left');
+    assert.ok(await page.isHidden('#again'), 'trying again would not help');
     const hits = await answered(page, () => page.setInputFiles('#file', png('berry.png', cropped())));
     assert.ok(hits.length === 24 && await page.isHidden('#error'));
   });
@@ -152,6 +211,15 @@ describe('using the shop', () => {
     assert.deepEqual([...titles].sort(), [...names].sort());
     assert.equal(titles[0], names[0]);
     assert.match(await page.textContent('#error'), /1 of 4 pictures could not be read/);
+    await page.locator('#results a').first().click();
+    await page.waitForSelector('#product[open] #similar [data-hit-id]');
+    assert.equal(await page.textContent('#product-title'), names[0]);
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#product', { state: 'hidden' });
+    await page.setInputFiles('#own', [png('a.png', Buffer.from('no')), png('b.png', Buffer.from('no'))]);
+    await page.waitForFunction(() => document.getElementById('status').textContent === 'No catalogue was built.');
+    assert.match(await page.textContent('#error'), /^\s*None of these could be read/);
+    assert.equal(await page.locator('#results [data-hit-id]').count(), 3, 'the earlier pictures are still there');
     await answered(page, () => page.click('#back'));
     assert.equal(await page.locator('#results [data-hit-id]').count(), 24);
   });
@@ -181,13 +249,39 @@ describe('everyone', () => {
     await page.locator('#results a').first().click();
     await page.waitForSelector('#product[open] #similar [data-hit-id]');
     await check('product');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await check('product, light');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#product', { state: 'hidden' });
+    await answered(page, () => page.evaluate(() => { // a price below every product's
+      document.getElementById('price').append(new Option('€1', '1', false, true));
+      document.getElementById('price').dispatchEvent(new Event('change'));
+    }));
+    assert.equal(await page.locator('#results .empty').count(), 1);
+    await check('empty');
+    await answered(page, () => page.click('.empty button'));
+    assert.equal(await page.locator('#results [data-hit-id]').count(), 24);
+    await answered(page, () => page.setInputFiles('#own', [png('a.png', cropped()), png('b.png', strawberry)]));
+    await page.waitForFunction(() => document.querySelectorAll('#results [data-hit-id]').length === 2);
+    await check('own pictures');
+    await page.evaluate(() => { document.getElementById('loading').hidden = document.getElementById('stop').hidden = false; });
+    await check('loading');
+    await page.setViewportSize({ width: 320, height: 640 });
+    await check('narrow');
     await page.context().close();
   });
 
   test('320 pixels are wide enough', async () => {
     const page = await open(browser, server.url, { width: 320, height: 640 });
     await ready(page);
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    const narrow = () => page.evaluate(() => document.documentElement.scrollWidth <= 320 && [...document.querySelectorAll('button, .button')]
+      .every((button) => button.scrollWidth <= button.clientWidth + 1));
+    assert.ok(await narrow());
+    await answered(page, () => page.fill('#text', 'x'.repeat(400)));
+    assert.ok(await narrow(), 'long words are broken');
+    await page.locator('#results a').first().click();
+    await page.waitForSelector('#product[open] #similar [data-hit-id]');
+    assert.ok(await narrow());
     assert.deepEqual(page.noise, []);
     await page.context().close();
   });

@@ -30,7 +30,7 @@ export const launch = () => chromium.launch({
 
 // A page that must stay silent: console messages, errors, failed requests, dialogs and policy violations
 // are collected in page.noise, requests with a body or to another host in page.sent.
-export async function open(browser, url, { width = 1280, height = 900, bypassCSP = false } = {}) {
+export async function open(browser, url, { width = 1280, height = 900, bypassCSP = false, go = true } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, bypassCSP });
   const page = await context.newPage();
   page.noise = [];
@@ -45,9 +45,13 @@ export async function open(browser, url, { width = 1280, height = 900, bypassCSP
   });
   await page.addInitScript(() => {
     window.violations = [];
+    window.shifts = []; // what moved without the visitor's doing
+    new PerformanceObserver((list) => window.shifts.push(...list.getEntries().filter((shift) => !shift.hadRecentInput)
+      .map((shift) => `${shift.value}: ${shift.sources.map(({ node }) => node?.id || node?.nodeName)}`)))
+      .observe({ type: 'layout-shift', buffered: true });
     document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
-  await page.goto(url);
+  if (go) await page.goto(url);
   return page;
 }
 

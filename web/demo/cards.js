@@ -1,5 +1,5 @@
-// Product cards and the product dialog. Titles, tags and addresses from a catalogue are data: they go
-// into text nodes and checked attributes, never into markup.
+// Product cards. Titles, tags and addresses from a catalogue are data: they go into text nodes and
+// checked attributes, never into markup.
 export const safeUrl = (url) => {
   try {
     const { protocol, href } = new URL(url, document.baseURI);
@@ -16,7 +16,8 @@ const element = (name, className, text) => {
 };
 export const money = (price) => (typeof price === 'number' ? `€${price.toFixed(2)}` : '');
 
-export function card(hit, imageOf) {
+// tools/build-demo.js writes the same as text, for the first frame.
+function card(hit, imageOf) {
   const { item } = hit, score = hit.score.toFixed(3);
   const li = element('li', 'card');
   li.dataset.hitId = hit.id;
@@ -28,16 +29,27 @@ export function card(hit, imageOf) {
   if (src) image.src = src;
   image.alt = '';
   image.width = image.height = 160;
-  const meta = element('span', 'meta');
-  const shown = element('span', 'score', score);
-  shown.title = 'cosine similarity';
+  const meta = element('span', 'meta'), shown = element('span', 'score', score), level = element('meter');
+  shown.title = 'Likeness: the cosine of both embeddings';
+  level.value = Math.max(0, hit.score);
+  level.ariaHidden = 'true'; // the number says it
   meta.append(element('span', 'price', money(item.price)), shown);
-  link.append(image, element('span', 'title', String(item.title ?? hit.id).slice(0, 200)), meta);
+  link.append(image, element('span', 'title', String(item.title ?? hit.id).slice(0, 200)), meta, level);
   li.append(link);
   return li;
 }
 
-export function showCards(list, hits, imageOf, emptyText) {
-  list.replaceChildren(...hits.map((hit) => card(hit, imageOf)));
-  if (!hits.length) list.append(element('li', 'empty', emptyText));
+export const showCards = (list, hits, imageOf) => list.replaceChildren(...hits.map((hit) => card(hit, imageOf)));
+
+// No hits: why, and what can be done about it.
+export function showEmpty(list, text, action = null) {
+  const li = element('li', 'empty');
+  li.append(element('p', '', text));
+  if (action) {
+    const button = element('button', '', action.text);
+    button.type = 'button';
+    button.addEventListener('click', action.run);
+    li.append(button);
+  }
+  list.replaceChildren(li);
 }

@@ -1,6 +1,8 @@
 // The crop box over the photo: fractions of the picture, moved by pointer, by tap, by keys, by buttons.
+// Shift and an arrow key moves the right or lower edge alone.
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const least = 0.08;
+const tapped = { width: 0.45, height: 0.6 }; // around what was tapped
 
 // box: the element; stage: what it lies in. onChange(box) is called after each settled change.
 export function makeCrop(stage, box, onChange) {
@@ -25,13 +27,16 @@ export function makeCrop(stage, box, onChange) {
     up: () => set({ ...crop, y: crop.y - 0.04 }), down: () => set({ ...crop, y: crop.y + 0.04 }),
     smaller: () => scale(1 / 1.15), larger: () => scale(1.15), whole: () => set({ x: 0, y: 0, width: 1, height: 1 }),
   };
-  const keys = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', '-': 'smaller', '+': 'larger', '=': 'larger' };
+  const keys = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', '-': 'smaller', '+': 'larger', '=': 'larger', 0: 'whole' };
+  const edges = { ArrowLeft: ['width', -1], ArrowRight: ['width', 1], ArrowUp: ['height', -1], ArrowDown: ['height', 1] };
 
   box.addEventListener('keydown', (event) => {
     const action = keys[event.key];
-    if (!action) return;
+    if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    actions[action]();
+    const edge = event.shiftKey && edges[event.key];
+    if (edge) set({ ...crop, [edge[0]]: crop[edge[0]] + 0.04 * edge[1] });
+    else actions[action]();
   });
 
   const at = (event) => {
@@ -39,9 +44,11 @@ export function makeCrop(stage, box, onChange) {
     return { x: (event.clientX - area.left) / area.width, y: (event.clientY - area.top) / area.height };
   };
   stage.addEventListener('pointerdown', (event) => {
+    if (event.button !== 0 || drag) return;
     const point = at(event);
     const onGrip = event.target.classList.contains('grip'), onBox = event.target === box;
-    drag = { kind: onGrip ? 'size' : onBox ? 'move' : 'tap', from: point, crop: { ...crop } };
+    const full = crop.width > 0.95 && crop.height > 0.95; // cannot be moved: a new box is drawn in it
+    drag = { kind: onGrip ? 'size' : onBox && !full ? 'move' : 'tap', from: point, far: false, crop: { ...crop } };
     stage.setPointerCapture(event.pointerId);
     event.preventDefault();
     if (onBox || onGrip) box.focus();
@@ -49,7 +56,8 @@ export function makeCrop(stage, box, onChange) {
   stage.addEventListener('pointermove', (event) => {
     if (!drag) return;
     const point = at(event), dx = point.x - drag.from.x, dy = point.y - drag.from.y;
-    if (drag.kind === 'tap' && Math.hypot(dx, dy) < 0.03) return;
+    drag.far ||= Math.hypot(dx, dy) > 0.02;
+    if (!drag.far) return;
     if (drag.kind === 'tap') drag.kind = 'draw';
     if (drag.kind === 'move') set({ ...drag.crop, x: drag.crop.x + dx, y: drag.crop.y + dy }, false);
     if (drag.kind === 'size') set({ ...drag.crop, width: drag.crop.width + dx, height: drag.crop.height + dy }, false);
@@ -58,13 +66,16 @@ export function makeCrop(stage, box, onChange) {
   });
   stage.addEventListener('pointerup', () => {
     if (!drag) return;
-    const { kind, from } = drag;
+    const { kind, from, far } = drag;
     drag = null;
-    // a tap centres a box of the usual size on the thing tapped
-    if (kind === 'tap') set({ width: 0.45, height: 0.6, x: from.x - 0.225, y: from.y - 0.3 });
-    else set(crop);
+    const wide = crop.width > tapped.width || crop.height > tapped.height;
+    if (far) set(crop);
+    else if (kind === 'tap' || kind === 'move' && wide) set({ ...tapped, x: from.x - tapped.width / 2, y: from.y - tapped.height / 2 });
   });
-  stage.addEventListener('pointercancel', () => { drag = null; });
+  stage.addEventListener('pointercancel', () => {
+    if (drag) set(drag.crop, false);
+    drag = null;
+  });
 
   return { act: (name) => actions[name]?.(), reset: (next) => { crop = { ...next }; show(); }, get value() { return { ...crop }; } };
 }

@@ -1,139 +1,125 @@
 // The demo shop: what a shop's own page would do with kin-clip, through its public interface alone.
-import { bytesSent } from './sent.js';
+import { countFromNow, workerUrl } from './sent.js';
 import { load, openCatalog } from './kin/index.js';
+import { money, safeUrl, showCards, showEmpty } from './cards.js';
 import { makeCrop } from './crop.js';
-import { money, safeUrl, showCards } from './cards.js';
+import { buildOwn, most } from './own.js';
+import { $, bar, clearError, download, say, showError, withBar } from './say.js';
 
-const $ = (id) => document.getElementById(id);
-const results = $('results');
-const state = { clip: null, shop: null, catalog: null, source: null, query: null, searching: null, pictures: new Map() };
+const results = $('results'), product = $('product');
+let clip = null, shop = null, own = null; // own: { catalog, pictures } while the visitor's pictures are searched
+let source = null; // the photo
+let query = null, shown = null; // the last query, and the one whose hits are on the page
+let searching = new AbortController();
 
-// ---- words for people ----------------------------------------------------------------------------
-function showError(error) {
-  if (error?.name === 'AbortError') return;
-  $('error').textContent = error?.message ?? String(error);
-  $('error').hidden = false;
-}
-const clearError = () => { $('error').hidden = true; };
+const catalogNow = () => own?.catalog ?? shop;
+const imageOf = ({ id, image }) => (own ? own.pictures.get(id) : image.url);
+const many = (n) => n.toLocaleString('en');
 
-function progressBar(text, fraction) {
-  $('loading').hidden = fraction === null;
-  $('loading-text').textContent = text;
-  if (fraction !== null) $('progress').value = Math.round(fraction * 100);
-}
-let loadingNow = false; // late messages of a finished download are passed over
-const onProgress = (what) => ({ loaded, total }) => loadingNow &&
-  progressBar(`${what}: ${(loaded / 1e6).toFixed(1)} MB${total ? ` of ${(total / 1e6).toFixed(1)} MB` : ''}`, total ? loaded / total : 0);
-
-// ---- model and catalogue -------------------------------------------------------------------------
-let opening = null;
-function ready() {
-  opening ??= (async () => {
-    loadingNow = true;
-    progressBar('Loading the model', 0);
-    state.clip = await load({ model: './model/', onProgress: onProgress('Loading the model') });
-    state.shop = await openCatalog('./catalog.safetensors', { clip: state.clip, onProgress: onProgress('Loading the catalogue') });
-    state.catalog ??= state.shop;
-    fillGroups();
-    await state.clip.preload('image');
-    loadingNow = false;
-    progressBar('', null);
-  })().catch((error) => {
-    opening = null; // the next attempt starts afresh
-    loadingNow = false;
-    progressBar('', null);
+// ---- model and catalogue: loaded once, again after a failure ---------------------------------------
+function once(work) {
+  let done = null;
+  return () => (done ??= work().catch((error) => {
+    done = null;
     throw error;
-  });
-  return opening;
+  }));
 }
+const ready = once(() => withBar('Loading the model', async () => {
+  const loaded = clip ?? await load({ model: './model/', worker: workerUrl, onProgress: download('Loading the model') });
+  clip = loaded;
+  shop ??= await openCatalog('./catalog.safetensors', { clip, onProgress: download('Loading the catalogue') });
+  await clip.preload('image');
+}));
+const readyForText = once(() => withBar('Loading the model for words', () => clip.preload('text')));
 
-const groups = ['Activities', 'Animals & nature', 'Flags', 'Food & drink', 'Objects', 'People & body',
-  'Smileys & emotion', 'Symbols', 'Travel & places'];
-function fillGroups() {
-  if ($('group').options.length === 1) for (const group of groups) $('group').append(new Option(group, group));
-}
-
-const filter = () => {
-  if (state.catalog !== state.shop) return undefined;
+// ---- searching: the latest query wins ---------------------------------------------------------------
+function filter() {
   const wanted = {};
   if ($('group').value) wanted.group = { in: [$('group').value] };
-  if ($('price').value) wanted.price = { lt: Number($('price').value) };
-  return Object.keys(wanted).length ? wanted : undefined;
-};
+  if ($('price').value) wanted.price = { le: Number($('price').value) };
+  return own || !Object.keys(wanted).length ? undefined : wanted;
+}
+function clearFilter() {
+  $('group').value = $('price').value = '';
+  results.focus();
+  search(query);
+}
 
-const imageOf = (hit) => (state.catalog === state.shop ? hit.image.url ?? hit.item.image : state.pictures.get(hit.id));
-
-// ---- searching: the latest query wins ------------------------------------------------------------
-async function search(query) {
-  state.query = query;
-  state.searching?.abort();
-  const { signal } = (state.searching = new AbortController());
+async function search(next) {
+  query = next;
+  searching.abort();
+  const { signal } = (searching = new AbortController());
   clearError();
   results.setAttribute('aria-busy', 'true');
   try {
     await ready();
-    signal.throwIfAborted();
-    const found = await state.catalog.search(query, { limit: 24, filter: filter(), signal });
-    showCards(results, found.hits, imageOf, 'Nothing here passes the filter. Choose another group or price.');
-    const { embed, search: scan } = found.timings;
-    const what = query.text !== undefined ? `for “${query.text}”` : 'like your photo';
-    $('results-title').textContent = query.text !== undefined ? 'Products in words' : 'Similar products';
-    $('status').textContent = found.hits.length
-      ? `${found.hits.length} of ${found.total} ${what}. Understood in ${embed.toFixed(0)} ms, searched in ${scan.toFixed(1)} ms.`
-      : `Nothing found ${what}.`;
-    $('proof').textContent = `${bytesSent()} bytes of your photo sent.`;
+    if (next.text !== undefined) await readyForText();
+    if (signal.aborted) return;
+    const { hits, total, timings } = await catalogNow().search(next, { limit: 24, filter: filter(), signal });
+    if (signal.aborted) return;
+    shown = next;
+    const what = next.text !== undefined ? `for “${next.text.slice(0, 60)}”` : 'like your photo';
+    $('results-title').textContent = own ? `Your pictures ${what}` : `Products ${what}`;
+    if (hits.length) showCards(results, hits, imageOf);
+    else showEmpty(results, 'Nothing in the shop passes this filter.', { text: 'Clear the filter', run: clearFilter });
+    say(hits.length ? `${hits.length} of ${many(total)}. Understood in ${timings.embed.toFixed(0)} ms, ` +
+      `searched in ${timings.search.toFixed(1)} ms.` : `Nothing found ${what}.`);
   } catch (error) {
-    if (!signal.aborted) {
-      showError(error);
-      $('status').textContent = 'The search did not work.';
-    }
+    if (signal.aborted) return;
+    showError(error, () => search(next));
+    if (shown !== next) showEmpty(results, 'No hits, because the search did not work. Try again, or take another photo.');
+    say(shown === next ? 'These hits came with the page; the search itself did not start.' : 'The search did not work.');
   } finally {
-    if (state.searching.signal === signal) results.removeAttribute('aria-busy');
+    if (searching.signal === signal) results.removeAttribute('aria-busy');
   }
 }
+const searchPhoto = (box) => source && search({ image: source, box, fit: 'pad' });
 
-const searchPhoto = (box) => state.source && search({ image: state.source, box, fit: 'pad' });
-const crop = makeCrop($('stage'), $('box'), searchPhoto);
+// ---- the photo and its crop ---------------------------------------------------------------------------
+const photo = $('photo'), frame = $('frame');
+const crop = makeCrop(frame, $('box'), searchPhoto);
+const whole = { x: 0, y: 0, width: 1, height: 1 };
 
-// ---- photos ---------------------------------------------------------------------------------------
-let shownUrl = null;
-async function usePhoto(source, box, src) {
-  state.source = source;
+function framePhoto() {
+  frame.style.setProperty('--ratio', photo.naturalWidth / photo.naturalHeight || 4 / 3);
+  $('stage').classList.toggle('blank', !photo.naturalWidth);
+}
+photo.addEventListener('load', framePhoto);
+photo.addEventListener('error', framePhoto); // a format the browser cannot show
+
+const showSent = ({ bytes, files }) => {
+  $('proof').textContent = `${many(bytes)} bytes of your photo sent; ${many(files)} files fetched since you chose it.`;
+};
+
+// `src`: of a sample; a file gets an address of its own.
+function usePhoto(from, box, src = null) {
+  source = from;
   for (const sample of document.querySelectorAll('.sample')) sample.setAttribute('aria-pressed', String(sample.dataset.src === src));
-  if (shownUrl) URL.revokeObjectURL(shownUrl);
-  shownUrl = src ? null : URL.createObjectURL(source);
-  const photo = $('photo');
-  photo.src = src ?? shownUrl;
+  if (photo.src.startsWith('blob:')) URL.revokeObjectURL(photo.src);
+  photo.src = src ?? URL.createObjectURL(from);
   crop.reset(box);
   $('text').value = '';
-  await searchPhoto(box);
+  countFromNow(showSent);
+  return searchPhoto(box);
 }
+const useFiles = (files) => (files.length > 1 ? takeOwn([...files]) : files.length && usePhoto(files[0], whole));
 
-const whole = { x: 0, y: 0, width: 1, height: 1 };
-function useFiles(files) {
-  const pictures = [...files].filter((file) => file.type.startsWith('image/') || /\.(jpe?g|png|webp|heic|gif|avif)$/i.test(file.name));
-  if (pictures.length > 1) return buildOwn(pictures);
-  if (files.length) return usePhoto(pictures[0] ?? files[0], whole);
-  return undefined;
-}
-
-const samples = fetch('./samples/samples.json').then((answer) => answer.json());
-samples.catch(() => {}); // said where a sample is used
-for (const button of document.querySelectorAll('.sample')) {
-  button.dataset.src = button.firstElementChild.getAttribute('src');
-  button.addEventListener('click', async () => {
-    try {
-      const { src, box } = (await samples)[button.dataset.sample];
-      await usePhoto(new URL(src, document.baseURI).href, box, src);
-    } catch (error) {
-      showError(error);
-    }
+function onFiles(id, use) {
+  $(id).addEventListener('change', ({ target }) => {
+    const files = [...target.files];
+    target.value = ''; // the same file may be chosen again
+    if (files.length) use(files);
   });
 }
-for (const id of ['file', 'camera']) $(id).addEventListener('change', ({ target }) => { useFiles(target.files); target.value = ''; });
+onFiles('file', useFiles);
+onFiles('camera', useFiles);
+onFiles('own', (files) => takeOwn(files));
 for (const button of document.querySelectorAll('[data-crop]')) button.addEventListener('click', () => crop.act(button.dataset.crop));
-document.addEventListener('paste', ({ clipboardData }) => { if (clipboardData.files.length) useFiles(clipboardData.files); });
-document.addEventListener('dragover', (event) => { event.preventDefault(); document.body.classList.add('dragging'); });
+document.addEventListener('paste', ({ clipboardData }) => useFiles(clipboardData.files));
+document.addEventListener('dragover', (event) => {
+  event.preventDefault();
+  document.body.classList.toggle('dragging', event.dataTransfer.types.includes('Files'));
+});
 document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarget) document.body.classList.remove('dragging'); });
 document.addEventListener('drop', (event) => {
   event.preventDefault();
@@ -141,103 +127,118 @@ document.addEventListener('drop', (event) => {
   useFiles(event.dataTransfer.files);
 });
 
-// ---- words and filters -----------------------------------------------------------------------------
+// Where the objects of the sample photos are, is written on their buttons.
+const sampleOf = ({ dataset: { src, box } }) => {
+  const [x, y, width, height] = box.split(' ').map(Number);
+  return [new URL(src, document.baseURI).href, { x, y, width, height }, src];
+};
+for (const button of document.querySelectorAll('.sample')) button.addEventListener('click', () => usePhoto(...sampleOf(button)));
+
+// ---- words and filters ----------------------------------------------------------------------------------
 let typing = 0;
-const searchText = () => {
+function searchText() {
+  clearTimeout(typing);
   const text = $('text').value.trim();
   if (text) search({ text });
-  else if (state.source) searchPhoto(crop.value);
-};
-$('text').addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(searchText, 250); });
-$('search').addEventListener('submit', (event) => { event.preventDefault(); clearTimeout(typing); searchText(); });
-for (const id of ['group', 'price']) $(id).addEventListener('change', () => search(state.query ?? { text: 'something nice' }));
+  else searchPhoto(crop.value);
+}
+$('text').addEventListener('input', () => {
+  clearTimeout(typing);
+  typing = setTimeout(searchText, 250);
+});
+$('search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  searchText();
+});
+for (const id of ['group', 'price']) $(id).addEventListener('change', () => search(query));
 
-// ---- one's own pictures ----------------------------------------------------------------------------
-async function buildOwn(files) {
-  const chosen = files.slice(0, 200), failed = [];
+// ---- the visitor's own pictures ----------------------------------------------------------------------------
+function leaveOwn() {
+  own?.catalog.close();
+  for (const address of own?.pictures.values() ?? []) URL.revokeObjectURL(address);
+  own = null;
+  $('back').hidden = true;
+  $('filter').hidden = false;
+}
+
+let building = null;
+async function takeOwn(files) {
+  building?.abort();
+  const { signal } = (building = new AbortController());
+  const chosen = files.slice(0, most);
   clearError();
   try {
     await ready();
-    const building = await state.clip.createCatalog({ fields: [] });
-    for (const url of state.pictures.values()) URL.revokeObjectURL(url);
-    state.pictures.clear();
-    const start = performance.now();
-    for (const [i, file] of chosen.entries()) {
-      const left = i ? (performance.now() - start) / i * (chosen.length - i) / 1000 : 0;
-      progressBar(`Reading ${i + 1} of ${chosen.length} pictures, ${left.toFixed(0)} s left`, i / chosen.length);
-      const id = `${i + 1}`;
-      try {
-        await building.add({ id, images: [file], item: { title: file.name } });
-        state.pictures.set(id, URL.createObjectURL(file));
-      } catch (error) {
-        failed.push(`${file.name}: ${error.message}`);
-      }
-    }
-    const own = await openCatalog(await building.save(), { clip: state.clip });
-    if (state.catalog !== state.shop) state.catalog.close();
-    state.catalog = own;
+    say(`Building a catalogue of ${chosen.length} pictures in this page.`);
+    const built = await withBar('Reading your pictures', () => buildOwn(clip, chosen, { signal,
+      onStep: (i, n, left) => bar(`Reading picture ${i + 1} of ${n}${i ? `, ${left.toFixed(0)} s left` : ''}`, i / n) }),
+    () => building.abort());
+    searching.abort();
+    leaveOwn();
+    own = built;
     $('back').hidden = false;
     $('filter').hidden = true;
-    if (failed.length) showError(new Error(`${failed.length} of ${chosen.length} pictures could not be read. ${failed[0]}`));
-    const first = chosen.find((_, i) => state.pictures.has(`${i + 1}`));
-    progressBar('', null);
-    const said = $('error').textContent, wrong = failed.length > 0;
-    await usePhoto(first, whole);
-    if (wrong) { $('error').textContent = said; $('error').hidden = false; }
+    await usePhoto(built.first, whole);
+    const notes = [];
+    if (files.length > most) notes.push(`Only the first ${most} of ${files.length} pictures were taken.`);
+    if (built.failed.length) notes.push(`${built.failed.length} of ${chosen.length} pictures could not be read. ${built.failed[0]}`);
+    if (notes.length) showError(Object.assign(new Error(notes.join(' ')), { code: 'bad-image' }));
   } catch (error) {
-    progressBar('', null);
-    showError(error);
+    if (building.signal !== signal) return; // other pictures were chosen meanwhile
+    say(error.name === 'AbortError' ? 'Stopped; nothing was changed.' : 'No catalogue was built.');
+    if (error.name !== 'AbortError') showError(error, () => takeOwn(files));
   }
 }
-$('own').addEventListener('change', ({ target }) => { const files = [...target.files]; target.value = ''; if (files.length) buildOwn(files); });
 $('back').addEventListener('click', () => {
-  if (state.catalog !== state.shop) state.catalog.close();
-  state.catalog = state.shop;
-  $('back').hidden = true;
-  $('filter').hidden = false;
-  search(state.query);
+  leaveOwn();
+  $('group').focus();
+  search(query);
 });
 
-// ---- a product and what is like it ------------------------------------------------------------------
+// ---- a product and what is like it ---------------------------------------------------------------------------
 async function showProduct(id) {
   try {
     await ready();
-    const item = state.catalog.get(id);
-    if (!item) throw new Error('This product is not in the catalogue (any more).');
-    $('product-title').textContent = item.title ?? id;
+    const catalog = catalogNow(), item = catalog.get(id);
+    if (!item) throw Object.assign(new Error('This product is not in the catalogue (any more).'), { code: 'unknown-id' });
+    const { hits } = await catalog.search({ like: [id] }, { limit: 8 });
+    if (catalog !== catalogNow()) return;
+    $('product-title').textContent = String(item.title ?? id).slice(0, 200);
     $('product-meta').textContent = item.group ?? '';
     $('product-tags').textContent = (item.tags ?? []).join(', ');
     $('product-price').textContent = money(item.price);
-    const src = safeUrl(state.catalog === state.shop ? [item.image].flat()[0] : state.pictures.get(id));
+    const src = safeUrl(imageOf({ id, image: { url: [item.image].flat()[0] } }));
     if (src) $('product-image').src = src;
-    const { hits } = await state.catalog.search({ like: [id] }, { limit: 8 });
-    showCards($('similar'), hits, imageOf, 'Nothing else is here.');
-    if (!$('product').open) $('product').showModal();
-    $('product').scrollTop = 0;
+    else $('product-image').removeAttribute('src');
+    if (hits.length) showCards($('similar'), hits, imageOf);
+    else showEmpty($('similar'), 'Nothing else is here.');
+    if (!product.open) product.showModal();
+    product.scrollTop = 0;
   } catch (error) {
-    showError(error);
+    showError(error, () => showProduct(id));
   }
 }
 function followHash() {
   const match = /^#product=(.+)$/.exec(location.hash);
-  if (!match) {
-    if ($('product').open) $('product').close();
-    return;
+  if (!match) return product.close();
+  try {
+    return showProduct(decodeURIComponent(match[1]));
+  } catch { // a hash typed by hand
+    return showProduct(match[1]);
   }
-  let id = match[1];
-  try { id = decodeURIComponent(id); } catch { /* a hash typed by hand */ }
-  showProduct(id);
 }
 window.addEventListener('hashchange', followHash);
-$('product').addEventListener('close', () => { if (location.hash.startsWith('#product=')) history.pushState(null, '', location.pathname + location.search); });
-$('product').addEventListener('click', ({ target }) => { if (target === $('product')) $('product').close(); });
+product.addEventListener('close', () => {
+  if (location.hash.startsWith('#product=')) history.pushState(null, '', location.pathname + location.search);
+});
+product.addEventListener('click', ({ target }) => { if (target === product) product.close(); });
 
-// ---- start: the first sample is already on the page --------------------------------------------------
-samples.then(([first]) => {
-  crop.reset(first.box);
-  document.querySelector('.sample').setAttribute('aria-pressed', 'true');
-  state.source ??= new URL(first.src, document.baseURI).href;
-  state.query ??= { image: state.source, box: first.box, fit: 'pad' };
-  return ready().then(() => { if (!state.searching) search(state.query); });
-}).catch(showError);
+// ---- start: the first sample and its hits are already on the page; live ones replace them ----------------------
+const [href, box] = sampleOf(document.querySelector('.sample'));
+source = href;
+shown = { image: source, box, fit: 'pad' };
+crop.reset(box);
+framePhoto();
+countFromNow(showSent);
+search(shown);
 followHash();

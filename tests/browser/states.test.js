@@ -1,0 +1,133 @@
+// What a visitor sees when things are slow, missing or broken, and what the page claims to measure.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { answered, launch, open, ready, serve } from './shop.js';
+
+let browser, server;
+before(async () => {
+  browser = await launch();
+  server = await serve('build/site');
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+const strawberry = { name: 'berry.png', mimeType: 'image/png', buffer: readFileSync('build/site/samples/1f353.png') };
+const hits = (page) => page.locator('#results [data-hit-id]').count();
+
+test('the first frame needs no script, and live hits replace its own without moving anything', async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const still = await context.newPage();
+  await still.goto(server.url);
+  assert.equal(await hits(still), 24);
+  assert.ok(await still.isVisible('#photo') && await still.isVisible('#box'));
+  const ids = await still.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId));
+  await context.close();
+
+  for (const width of [1280, 375]) {
+    const page = await open(browser, server.url, { width });
+    await ready(page);
+    assert.deepEqual(await page.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId)), ids);
+    assert.deepEqual(await page.evaluate(() => window.shifts), []);
+    await page.context().close();
+  }
+});
+
+test('what is sent is counted, by the page and by its workers', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  const proof = (start) => page.waitForFunction((start) => document.getElementById('proof').textContent.startsWith(start), start);
+  await answered(page, () => page.setInputFiles('#file', strawberry));
+  await proof('0 bytes of your photo sent');
+  await page.evaluate(() => fetch('/', { method: 'POST', body: new Blob(['12345']) }));
+  await proof('5 bytes');
+  await page.evaluate(() => fetch('/?12'));
+  await proof('8 bytes');
+  assert.ok(page.workers().length > 0);
+  await page.workers()[0].evaluate(() => fetch('/', { method: 'POST', body: new Uint8Array(1000) }));
+  await proof('1,008 bytes');
+  await page.evaluate(() => navigator.sendBeacon('/', 'ab'));
+  await proof('1,010 bytes');
+  await answered(page, () => page.click('.sample >> nth=1'));
+  await proof('0 bytes of your photo sent');
+  await page.context().close();
+});
+
+test('a model that does not come is said, the stored hits stay, and another try works', async () => {
+  const page = await open(browser, server.url, { go: false });
+  await page.route('**/model/**', (route) => route.abort());
+  await page.goto(server.url);
+  await page.waitForSelector('#error:not([hidden])');
+  assert.match(await page.textContent('#error-text'), /could not be fetched/);
+  assert.equal(await hits(page), 24);
+  assert.ok(await page.isHidden('#loading'));
+  await page.unroute('**/model/**');
+  await answered(page, () => page.click('#again'));
+  assert.ok(await page.isHidden('#error'));
+  assert.match(await page.textContent('#status'), /Understood/);
+  await page.context().close();
+});
+
+test('offline: photos still find their like; what was not loaded is said', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  await page.context().setOffline(true);
+  await answered(page, () => page.setInputFiles('#file', strawberry));
+  assert.equal(await hits(page), 24);
+  await answered(page, () => page.fill('#text', 'red fruit'));
+  assert.match(await page.textContent('#error-text'), /You are offline/);
+  assert.equal(await hits(page), 0);
+  await page.context().setOffline(false);
+  await answered(page, () => page.click('#again'));
+  assert.equal(await hits(page), 24);
+  await page.context().close();
+});
+
+test('progress is shown while the model comes', async () => {
+  const page = await open(browser, server.url, { go: false });
+  let pass;
+  const held = new Promise((resolve) => { pass = resolve; });
+  await page.route('**/model/*.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(server.url);
+  await page.getByRole('progressbar').waitFor();
+  assert.equal(await page.getByRole('progressbar', { name: 'Loading the model' }).count(), 1);
+  assert.equal(await hits(page), 24);
+  pass();
+  await ready(page);
+  assert.ok(await page.isHidden('#loading'));
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
+
+test('building a catalogue of one\'s own can be stopped, and changes nothing then', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  const many = Array.from({ length: 40 }, (_, i) => ({ ...strawberry, name: `${i}.png` }));
+  await page.setInputFiles('#own', many);
+  await page.click('#stop');
+  await page.waitForFunction(() => document.getElementById('status').textContent.startsWith('Stopped'));
+  assert.ok(await page.isHidden('#back') && await page.isHidden('#loading') && await page.isHidden('#error'));
+  assert.equal(await hits(page), 24);
+  const found = await answered(page, () => page.click('.sample >> nth=1'));
+  assert.ok(found.some((hit) => hit.id === '1f460'), 'the shop answers as before');
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
+
+test('addresses of products work, and those that are none are said', async () => {
+  const page = await open(browser, `${server.url}#product=1f353`);
+  await page.waitForSelector('#product[open] #similar [data-hit-id]');
+  assert.equal(await page.textContent('#product-title'), 'Strawberry');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#product', { state: 'hidden' });
+  await page.evaluate(() => { window.location.hash = '#product=%E0%A4%A'; });
+  await page.waitForSelector('#error:not([hidden])');
+  assert.match(await page.textContent('#error-text'), /not in the catalogue/);
+  await page.goBack();
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
