@@ -3,7 +3,7 @@
 /**
  * What a KinError's `code` can be, with cause and mend:
  * - `no-model` — no model was given where one is needed: pass `model` to load(), or `clip` to openCatalog()
- * - `cors` — a host cannot be reached or does not allow this page to read from it: serve the file from the page's own host, or with Access-Control-Allow-Origin
+ * - `cors` — a host cannot be reached, does not allow this page to read from it, or the page's Content-Security-Policy forbids it: serve the file from the page's own host, or with Access-Control-Allow-Origin
  * - `http` — the server answered with an error, or the file ended early: check the address, load again
  * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
  * - `not-a-catalog` — the same for a catalogue: build it again

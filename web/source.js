@@ -32,8 +32,8 @@ export async function openUrl(url, name, io, signal) {
   } catch (error) {
     checkAbort(signal);
     if (error instanceof KinError) throw error;
-    fail('cors', `${name} could not be fetched from ${url}: that host cannot be reached, or does not let this page ` +
-      'read it (Access-Control-Allow-Origin).', error);
+    fail('cors', `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
+      `it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.`, error);
   }
   return fromResponse(response, name);
 }
