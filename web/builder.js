@@ -38,6 +38,19 @@ function safetensors(metadata, tensors) {
   return file;
 }
 
+// `to`: a stream, a file or folder handle of a page, or what the platform knows (Node: a path).
+async function write(to, bytes, platform) {
+  const name = 'catalog.safetensors';
+  if (await platform.writeFile?.(to, bytes, name)) return;
+  const handle = await to?.getFileHandle?.(name, { create: true }) ?? to;
+  const stream = await handle?.createWritable?.() ?? handle;
+  if (typeof stream?.getWriter !== 'function')
+    fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
+  const writer = stream.getWriter();
+  await writer.write(bytes);
+  await writer.close();
+}
+
 export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) {
   if (fit !== 'crop' && fit !== 'pad') fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
   const published = new Set([...always, ...fields]);
@@ -81,8 +94,9 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
     return clip.info.ids.text ?? '';
   }
 
-  // -> the file's bytes, also written to `to` where that is a WritableStream. `decoders` names what
-  // decoded pictures that came in as vectors; `model` is the model's address, relative to the file.
+  // -> the file's bytes, also written to `to`: a WritableStream, or what the platform can write to.
+  // `decoders` names what decoded pictures that came in as vectors; `model` is the model's address,
+  // relative to the file.
   async function save({ to, decoders: others = [], model = '', signal } = {}) {
     const all = [...products].filter(([, product]) => product);
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
@@ -108,12 +122,7 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
       ['row_picture', Uint16Array.from(rows, ({ picture }) => picture)],
       ['vectors', vectors, [rows.length, dim]], ['ids', ids.bytes], ['items', items.bytes],
     ]);
-    if (to !== undefined) {
-      if (typeof to?.getWriter !== 'function') fail('bad-argument', 'to is a WritableStream; leave it out for the bytes.');
-      const writer = to.getWriter();
-      await writer.write(bytes);
-      await writer.close();
-    }
+    if (to !== undefined) await write(to, bytes, client.platform);
     return bytes;
   }
 

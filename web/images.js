@@ -35,7 +35,11 @@ export function packImage(source) {
   if (is(source, 'URL')) return source.href;
   if (typeof source === 'string') {
     const base = globalThis.document?.baseURI;
-    return base && URL.canParse(source, base) ? new URL(source, base).href : source;
+    try {
+      return base ? new URL(source, base).href : source;
+    } catch {
+      return source; // fails where it is opened
+    }
   }
   if (is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas') || is(source, 'ImageBitmap'))
     return fromCanvas(source);

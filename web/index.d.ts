@@ -14,7 +14,7 @@
  * - `too-large` — more pixels or bytes than are taken: make it smaller
  * - `out-of-memory` — the machine gave no memory: close other tabs
  * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
- * - `unreadable` — (Node) a file cannot be read: check its permissions
+ * - `unreadable` — (Node) a file cannot be read or written: check its permissions
  * - `crashed` — the engine or its worker ended; the next call starts a new one
  * - `closed` — close() was called
  * - `failed` — none of these; `cause` holds what happened
@@ -143,14 +143,17 @@ export interface Clip {
 
 export type Item = Record<string, string | number | boolean | string[] | null>;
 
+/** In Node a path too. */
+export type SaveTarget = WritableStream | FileSystemFileHandle | FileSystemDirectoryHandle | string | URL;
+
 export interface CatalogBuilder {
   readonly size: number;
   /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. */
   add(product: { id: string; images?: ImageSource | ImageSource[]; vectors?: Float32Array[]; item?: Item },
     options?: { signal?: AbortSignal }): Promise<void>;
   remove(id: string): boolean;
-  /** The file's bytes, also written to `to`. The same products give the same bytes. */
-  save(options?: { to?: WritableStream; decoders?: string[]; model?: string; signal?: AbortSignal }): Promise<Uint8Array>;
+  /** The file's bytes, also written to `to`: a stream, a file, or `catalog.safetensors` in a folder. The same products give the same bytes. */
+  save(options?: { to?: SaveTarget; decoders?: string[]; model?: string; signal?: AbortSignal }): Promise<Uint8Array>;
 }
 
 export type QueryPart = ({ image: ImageSource; box?: Box; fit?: 'crop' | 'pad' } | { text: string }

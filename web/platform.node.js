@@ -1,6 +1,7 @@
 // What differs between a page and Node: this is Node's side.
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile as write } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { fail } from './errors.js';
@@ -57,6 +58,23 @@ export function createWorker(url, { message, died }) {
       return worker.terminate();
     },
   };
+}
+
+// Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
+export async function writeFile(to, bytes, name) {
+  if (typeof to !== 'string' && !(to instanceof URL)) return false;
+  const path = to instanceof URL ? fileURLToPath(to) : to;
+  const folder = await stat(path).then((found) => found.isDirectory(), () => false);
+  const file = folder ? join(path, name) : path;
+  const part = `${file}.${process.pid}.part`;
+  try {
+    await write(part, bytes);
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    fail('unreadable', `${file} cannot be written (${error.code}).`, error);
+  }
+  return true;
 }
 
 // For `kin convert`: what a tower's canonical file holds.

@@ -101,6 +101,21 @@ test('what the page\'s policy forbids is told', async () => {
   await page.context().close();
 });
 
+test('an address that is none is an error of its own', async () => {
+  const page = await open(browser, server.url);
+  const codes = await page.evaluate(async () => {
+    const { load } = await import('/kin/index.js');
+    const clip = await load({ model: '/model/' });
+    const codes = [];
+    for (const source of ['http://', '/none.png', ''])
+      codes.push(await clip.embedImage(source).then(() => 'embedded', (error) => error.code));
+    await clip.close();
+    return codes;
+  });
+  assert.deepEqual(codes, ['cors', 'http', 'unsupported-image']); // the last is the page itself
+  await page.context().close();
+});
+
 test('a worker that is not there or ends at once is an error', async () => {
   const page = await open(browser, server.url, { bypassCSP: true });
   const codes = await page.evaluate(async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { Engine } from '../../web/engine.js';
 import { KinError, load } from '../../web/index.node.js';
 import { drawing, png, tinyModel } from './cli-support.js';
 
@@ -158,6 +159,37 @@ test('a worker that dies rejects its calls; the next call starts a new one', asy
   assert.equal(beside.reason.code, 'crashed');
   assert.deepEqual(await mine.embedText('the'), wanted);
   await mine.close();
+});
+
+test('an engine that trapped is replaced by the next call', async (t) => {
+  const mine = await load({ model, worker: false });
+  const wanted = await mine.embedText('the');
+  const call = Engine.prototype.call;
+  let traps = 1;
+  t.mock.method(Engine.prototype, 'call', function (name, ...args) { // reads far outside of the memory, once
+    return name === 'kin_step' && traps-- > 0 ? call.call(this, 'kin_dim', 0x7fff0000, 0) : call.call(this, name, ...args);
+  });
+  await assert.rejects(mine.embedText('the'), { code: 'crashed' });
+  assert.deepEqual(await mine.embedText('the'), wanted);
+  await mine.close();
+});
+
+test('a tower whose loading was cut off loads again', async () => {
+  let controller;
+  const mine = await load({ model, worker: false, onProgress: ({ file }) => file === 'model.safetensors' && controller?.abort() });
+  for (const embed of [(options) => mine.embedText('the', options), (options) => mine.embedImage(drawing(1), options)]) {
+    controller = new AbortController();
+    await assert.rejects(embed({ signal: controller.signal }), { name: 'AbortError' });
+    controller = null;
+    assert.equal((await embed()).length, 16);
+  }
+  assert.deepEqual(await mine.embedText('the'), await clip.embedText('the'));
+  await mine.close();
+});
+
+test('a list that was aborted rejects with AbortError whatever the reason', async () => {
+  for (const list of [[], [drawing(1)]])
+    await assert.rejects(clip.embedImage(list, { signal: AbortSignal.abort('why') }), { name: 'AbortError' });
 });
 
 test('a worker that cannot start is an error', async () => {

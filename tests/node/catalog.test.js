@@ -1,8 +1,9 @@
 // Building, opening and searching a catalogue, against sums done here.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { after, before, test } from 'node:test';
 import { load, openCatalog } from '../../web/index.node.js';
 import { drawing, tinyModel } from './cli-support.js';
@@ -206,8 +207,19 @@ test('the builder refuses what makes no product', async () => {
   await catalog.close();
 });
 
-test('save writes to a stream too', async () => {
+test('save writes to streams, files and folders', async () => {
   const parts = [];
-  const bytes = await shared.builder.save({ to: new WritableStream({ write: (part) => { parts.push(part); } }) });
-  assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+  const stream = () => new WritableStream({ write: (part) => { parts.push(part); } });
+  const bytes = Buffer.from(await shared.builder.save({ to: stream() }));
+  await shared.builder.save({ to: { createWritable: stream } }); // a page's file
+  await shared.builder.save({ to: { getFileHandle: async (name) => ({ createWritable: stream, name }) } });
+  assert.deepEqual(Buffer.concat(parts), Buffer.concat([bytes, bytes, bytes]));
+  const folder = join(root, 'saved');
+  mkdirSync(folder);
+  for (const to of [folder, join(folder, 'a.kin'), join(folder, 'a.kin'), pathToFileURL(join(folder, 'b.kin'))])
+    await shared.builder.save({ to });
+  assert.deepEqual(readdirSync(folder).sort(), ['a.kin', 'b.kin', 'catalog.safetensors']);
+  for (const name of readdirSync(folder)) assert.deepEqual(readFileSync(join(folder, name)), bytes);
+  await assert.rejects(shared.builder.save({ to: join(folder, 'none', 'a.kin') }), { code: 'unreadable', message: /ENOENT/ });
+  await assert.rejects(shared.builder.save({ to: 7 }), { code: 'bad-argument' });
 });
