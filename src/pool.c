@@ -86,7 +86,7 @@ void kin_pool_help(kin_pool *pool, int i)
 {
     unsigned seen = atomic_load(&pool->generation);
     atomic_fetch_add(&pool->joined, 1);
-    for (;;) {
+    while (!atomic_load(&pool->stop)) { /* a helper may also come after the pool was closed */
         unsigned spins = 0;
         while (atomic_load(&pool->generation) == seen)
             if (++spins >= SPINS) {

@@ -1,0 +1,75 @@
+/* test_pool: each item once, and the same results, with 1 to 4 threads and without a pool. */
+#include "../../src/pool.h"
+#include "test.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { ITEMS = 1000 };
+
+struct job {
+    uint32_t values[ITEMS];
+    uint8_t times[ITEMS], thread[ITEMS];
+};
+
+static void work(void *arg, int begin, int end, int thread)
+{
+    struct job *job = arg;
+    for (int i = begin; i < end; i++) {
+        job->values[i] = (uint32_t)i * 2654435761u ^ (uint32_t)i >> 3;
+        job->times[i]++;
+        job->thread[i] = (uint8_t)thread;
+    }
+}
+
+struct helper {
+    kin_pool *pool;
+    int number;
+};
+
+static void *help(void *arg)
+{
+    struct helper *h = arg;
+    kin_pool_help(h->pool, h->number);
+    return NULL;
+}
+
+void test_pool_same_results(void)
+{
+    static const int lengths[] = {0, 1, 2, 3, 5, 64, ITEMS};
+    for (int threads = 0; threads <= 4; threads++) { /* 0: no pool */
+        kin_pool *pool = threads ? kin_pool_open(threads) : NULL;
+        pthread_t ids[4];
+        struct helper helpers[4];
+        CHECK(!threads || pool != NULL);
+        CHECK_EQ(pool_threads(pool), threads ? threads : 1);
+        for (int i = 1; i < threads; i++) {
+            helpers[i] = (struct helper){pool, i};
+            CHECK_EQ(pthread_create(&ids[i], NULL, help, &helpers[i]), 0);
+        }
+        /* The first rounds run before all helpers have joined, the later ones with them. */
+        int wrong = 0;
+        for (int round = 0; round < 70; round++) {
+            struct job job = {0};
+            int n = lengths[round % 7];
+            pool_run(pool, work, &job, n);
+            for (int i = 0; i < ITEMS; i++) {
+                wrong += job.times[i] != (i < n);
+                wrong += i < n && job.values[i] != ((uint32_t)i * 2654435761u ^ (uint32_t)i >> 3);
+                wrong += i > 0 && i < n && job.thread[i] < job.thread[i - 1]; /* ranges in order */
+            }
+        }
+        kin_pool_close(pool);
+        for (int i = 1; i < threads; i++)
+            CHECK_EQ(pthread_join(ids[i], NULL), 0);
+        CHECK_EQ(wrong, 0);
+        free(pool); /* kin_pool_close leaves it to helpers on their way out; here they are joined */
+    }
+}
+
+void test_pool_bad_sizes(void)
+{
+    CHECK(kin_pool_open(0) == NULL);
+    CHECK(kin_pool_open(-1) == NULL);
+    CHECK(kin_pool_open(POOL_MAX_THREADS + 1) == NULL);
+    kin_pool_close(NULL);
+}
