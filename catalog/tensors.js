@@ -17,7 +17,8 @@ function split(tensor) {
   const { name, dtype, shape, bytes } = tensor;
   if (bytes.length <= maxPiece) return [tensor];
   const rowBytes = bytes.length / shape[0];
-  const rows = Math.floor(maxPiece / rowBytes);
+  const fitting = Math.floor(maxPiece / rowBytes);
+  const rows = fitting >= 8 ? fitting - fitting % 8 : fitting; // the engine packs weights in panels of 8 rows
   if (rows < 1) throw new Error(`one row of ${name} is larger than ${maxPiece / MiB} MiB`);
   const pieces = [];
   for (let first = 0; first < shape[0]; first += rows) {

@@ -222,6 +222,8 @@ json json_first(json container)
 
 json json_next(json container, json item)
 {
+    if (item.type == JSON_ABSENT)
+        return item;
     const char *p = skip_space(item.end, container.end);
     return *p == ',' ? item_at(container, p + 1) : (json){JSON_ABSENT, p, p};
 }

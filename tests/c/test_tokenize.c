@@ -1,0 +1,191 @@
+/* test_tokenize: ids against CLIPTokenizer (tools/golden_tokens.py), forms of the files, refusals. */
+#include "../../src/tokenize.h"
+#include "../../src/unicode.h"
+#include "test.h"
+#include <stdlib.h>
+
+static char *read_file(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    fseek(f, 0, SEEK_END);
+    *n = (size_t)ftell(f);
+    rewind(f);
+    char *bytes = malloc(*n + 1);
+    if (fread(bytes, 1, *n, f) != *n)
+        *n = 0;
+    fclose(f);
+    return bytes;
+}
+
+static tokenizer *open_small(void)
+{
+    size_t vocab_n, merges_n;
+    char *vocab = read_file("models/kin-small/vocab.json", &vocab_n);
+    char *merges = read_file("models/kin-small/merges.txt", &merges_n);
+    tokenizer *t = NULL;
+    kin_error err;
+    if (vocab && merges)
+        tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, NULL, 0, NULL, 0, &t, &err);
+    free(vocab), free(merges);
+    return t;
+}
+
+static uint32_t crc32_more(uint32_t crc, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    for (crc = ~crc; n--; p++) {
+        crc ^= *p;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}
+
+static uint32_t ids_crc(const tokenizer *t, uint32_t crc, const char *text, size_t n)
+{
+    int32_t ids[32];
+    int count = 0;
+    kin_error err;
+    if (tokenizer_encode(t, text, n, 32, ids, &count, &err) != KIN_OK)
+        return 0;
+    return crc32_more(crc, ids, (size_t)count * sizeof *ids);
+}
+
+void test_tokenize_equals_reference(void)
+{
+    size_t n, at = 4;
+    uint8_t *golden = (uint8_t *)read_file("tests/golden/tokens.bin", &n);
+    tokenizer *t = open_small();
+    uint32_t texts, want, wrong = 0;
+    CHECK(golden && t);
+    memcpy(&texts, golden, 4);
+    CHECK(texts >= 5000);
+    for (uint32_t i = 0; i < texts; i++) {
+        uint16_t length;
+        memcpy(&length, golden + at, 2);
+        memcpy(&want, golden + at + 2 + length, 4);
+        wrong += ids_crc(t, 0, (const char *)golden + at + 2, length) != want;
+        at += 6u + length;
+    }
+    CHECK_EQ(wrong, 0);
+    for (uint32_t block = 0; block < 0x110000; block += 256) {
+        uint32_t crc = 0;
+        uint8_t utf8[4];
+        if (block >= 0xD800 && block < 0xE000)
+            continue;
+        for (uint32_t c = block; c < block + 256; c++) {
+            int length = unicode_put(c, utf8);
+            crc = ids_crc(t, crc, (const char *)utf8, (size_t)length);
+        }
+        memcpy(&want, golden + at, 4);
+        wrong += crc != want;
+        at += 4;
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(at, n);
+    free(golden);
+    tokenizer_close(t);
+}
+
+static bool same(const tokenizer *t, const char *a, size_t a_n, const char *b, size_t b_n)
+{
+    return ids_crc(t, 0, a, a_n) == ids_crc(t, 0, b, b_n);
+}
+
+void test_tokenize_bytes_that_are_no_text(void)
+{
+    tokenizer *t = open_small();
+    CHECK(t != NULL);
+    CHECK(same(t, "a\xED\xA0\x80" "b", 5, "a\xEF\xBF\xBD" "b", 5));      /* a lone surrogate, once */
+    CHECK(same(t, "a\xFF" "b", 3, "a\xEF\xBF\xBD" "b", 5));             /* a stray byte */
+    CHECK(same(t, "a\xC0\x80", 3, "a\xEF\xBF\xBD\xEF\xBF\xBD", 7));      /* overlong */
+    CHECK(!same(t, "a\0b", 3, "a", 1));                                 /* NUL is a character */
+    CHECK(same(t, "", 0, " \n\t ", 4));
+    tokenizer_close(t);
+}
+
+void test_tokenize_cuts_and_keeps_the_end(void)
+{
+    tokenizer *t = open_small();
+    int32_t ids[77], all[77];
+    int n, n_all;
+    kin_error err;
+    CHECK(t != NULL);
+    CHECK_EQ(tokenizer_encode(t, "a photo of a dog", 16, 77, all, &n_all, &err), KIN_OK);
+    CHECK_EQ(n_all, 7);
+    for (int context = 2; context < 9; context++) {
+        CHECK_EQ(tokenizer_encode(t, "a photo of a dog", 16, context, ids, &n, &err), KIN_OK);
+        CHECK_EQ(n, context < 7 ? context : 7);
+        CHECK_EQ(ids[n - 1], all[6]);
+        CHECK(!memcmp(ids, all, sizeof *ids * (size_t)(n - 1)));
+    }
+    CHECK_EQ(tokenizer_encode(t, "a", 1, 1, ids, &n, &err), KIN_BAD_ARGUMENT);
+    size_t long_n = 1 << 20; /* one word of a megabyte; a million marks on one letter */
+    char *word = malloc(9u << 20);
+    memset(word, 'x', long_n);
+    CHECK_EQ(tokenizer_encode(t, word, long_n, 77, ids, &n, &err), KIN_OK);
+    CHECK_EQ(n, 77);
+    for (size_t i = 0; i + 2 <= long_n; i += 2)
+        memcpy(word + i, i % 4 ? "\xCC\x81" : "\xCC\xA3", 2);
+    CHECK_EQ(tokenizer_encode(t, word, long_n, 77, ids, &n, &err), KIN_OK);
+    CHECK_EQ(tokenizer_encode(t, word, 9u << 20, 77, ids, &n, &err), KIN_TOO_LARGE);
+    free(word);
+    tokenizer_close(t);
+}
+
+static const char tiny_vocab[] =
+    "{\"a\":0,\"b\":1,\"a</w>\":2,\"b</w>\":3,\"ab\":4,\"ab</w>\":5,\"<|startoftext|>\":6,\"<|endoftext|>\":7}";
+
+static kin_status open_text(const char *vocab, const char *merges, const char *json, const char *config, tokenizer **t)
+{
+    kin_error err;
+    *t = NULL;
+#define PART(text) (text), (text) ? strlen(text) : 0
+    return tokenizer_open(PART(vocab), PART(merges), PART(json), PART(config), NULL, 0, t, &err);
+#undef PART
+}
+
+void test_tokenize_file_forms_are_one_model(void)
+{
+    static const char *const forms[] = {
+        "{\"model\":{\"vocab\":%s,\"merges\":[\"a b\",\"a b</w>\"]}}",
+        "{\"model\":{\"merges\":[[\"a\",\"b\"],[\"a\",\"b</w>\"]],\"vocab\":%s},\"added_tokens\":[{\"content\":\"<|endoftext|>\"}]}"};
+    tokenizer *one, *other;
+    char a[2048], b[2048], text[1024];
+    CHECK_EQ(open_text(tiny_vocab, "#version: 0.2\na b\r\na b</w>\n\n", NULL, NULL, &one), KIN_OK);
+    size_t n = tokenizer_canonical_json(one, 77, a, sizeof a);
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, forms[i], tiny_vocab);
+        CHECK_EQ(open_text(NULL, NULL, text, NULL, &other), KIN_OK);
+        CHECK_EQ(tokenizer_canonical_json(other, 77, b, sizeof b), n);
+        CHECK(!memcmp(a, b, n));
+        CHECK(same(one, "ab aab <|endoftext|>", 20, "AB aAB <|endoftext|>", 20));
+        tokenizer_close(other);
+    }
+    tokenizer_close(one);
+}
+
+void test_tokenize_refuses(void)
+{
+    tokenizer *t;
+    CHECK_EQ(open_text(NULL, NULL, NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("[]", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"b\":0}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"a\":1}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"\":1}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"b\":-1}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"b\":9007199254740992}", "", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text("{\"a\":0,\"b\":1}", "", NULL, NULL, &t), KIN_NOT_A_MODEL); /* no special tokens */
+    CHECK_EQ(open_text(tiny_vocab, "a c\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "b a\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b c\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"bos_token\":\"<none>\"}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"bos_token\":\"\"}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(NULL, NULL, "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL);
+    CHECK(t == NULL);
+}

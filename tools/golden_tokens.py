@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""What CLIPTokenizer makes of hostile texts and of every code point: tests/golden/tokens.bin.
+
+    python3 tools/golden_tokens.py          (packages: tools/requirements.txt)
+
+Little-endian: u32 n, then n times u16 length, the text's UTF-8, u32 crc32 of its ids (i32 each); then for
+each block of 256 code points (surrogates left out) u32 crc32 of the ids of all its code points alone.
+The vocabulary is models/kin-small's, the context 32.
+"""
+import os
+import random
+import struct
+import zlib
+
+import numpy as np
+from transformers import CLIPTokenizer
+
+HERE = os.path.join(os.path.dirname(__file__), '..')
+CONTEXT = 32
+RANGES = [(0x20, 0x7F), (0x00, 0x20), (0x80, 0x250), (0x300, 0x370), (0x370, 0x530), (0x590, 0x700), (0x900, 0xE00),
+          (0x1100, 0x1200), (0x1E00, 0x2000), (0x2000, 0x2070), (0x2460, 0x2500), (0x3000, 0x3100), (0x4E00, 0x4F00),
+          (0xAC00, 0xAD00), (0xF900, 0xFB50), (0xFB00, 0xFE10), (0x1D100, 0x1D200), (0x1F1E6, 0x1F200), (0x1F300, 0x1F700),
+          (0x16E40, 0x16EA0), (0xE0000, 0xE0080)]
+WORDS = ["a photo of a dog", "it's", "THEY'LL", "I've we're don't he'd I'm", "<|endoftext|>", "<|startoftext|>", "<|ENDOFTEXT|>",
+         "<|endoftext", "|>", "ΣΑΣ", "İstanbul", "1234567", "3.14", "e-mail@example.com", "café", "cafe\u0301", "a\u0323\u0307",
+         "\u1112\u1161\u11ab", "!!!'s", "''''ll", "\u2028", "\u00a0\u3000", "x" * 90, "👩‍👩‍👧", "🏳️‍🌈🇩🇪", "ﬁﬂ①½™", "\0", "&amp;"]
+
+
+def text(rng):
+    parts = []
+    for _ in range(rng.randint(0, 6)):
+        if rng.random() < 0.4:
+            parts.append(rng.choice(WORDS))
+        else:
+            first, last = rng.choice(RANGES) if rng.random() < 0.6 else RANGES[0]
+            parts.append(''.join(chr(rng.randrange(first, last)) for _ in range(rng.randint(1, 7))))
+    return rng.choice(['', ' ', ' ', '\n']).join(parts)
+
+
+def crc(tokenizer, texts):
+    lists = tokenizer(texts, truncation=True, max_length=CONTEXT)['input_ids']
+    return [zlib.crc32(np.array(ids, dtype='<i4').tobytes()) for ids in lists], lists
+
+
+def main():
+    tokenizer = CLIPTokenizer.from_pretrained(os.path.join(HERE, 'models', 'kin-small'))
+    rng = random.Random(8)
+    texts = [t for t in (text(rng) for _ in range(5600)) if len(t.encode()) < 60000][:5200]
+    with open(os.path.join(HERE, 'tests', 'golden', 'tokens.bin'), 'wb') as f:
+        f.write(struct.pack('<I', len(texts)))
+        for t, value in zip(texts, crc(tokenizer, texts)[0]):
+            data = t.encode()
+            f.write(struct.pack('<H', len(data)) + data + struct.pack('<I', value))
+        for block in range(0, 0x110000, 256):
+            if 0xD800 <= block < 0xE000:
+                continue
+            _, lists = crc(tokenizer, [chr(c) for c in range(block, block + 256)])
+            f.write(struct.pack('<I', zlib.crc32(b''.join(np.array(ids, dtype='<i4').tobytes() for ids in lists))))
+    print(len(texts), 'texts')
+
+
+main()
