@@ -6,13 +6,10 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 const numerics = '1';
 
-const newId = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
-
 export async function openCatalog(platform, source, options = {}) {
   const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
-  const sent = platform.packFile(source);
   const client = new Client(platform, { worker, onProgress, io: { fetch, resolve, cache } },
-    { call: 'openCatalog', args: [{ source: sent }] });
+    { call: 'openCatalog', args: [{ source: platform.packFile(source) }] });
   return new Catalog(client, await client.start(signal), clip);
 }
 
@@ -45,11 +42,13 @@ class Catalog {
   #item(i) {
     if (!this.#items[i]) {
       const { itemOffsets, items } = this.#file;
+      let item;
       try {
-        this.#items[i] = JSON.parse(this.#text(itemOffsets, items, i));
-      } catch (error) {
-        fail('not-a-catalog', `Item ${i} of the catalogue is not JSON: build it again.`, error);
-      }
+        item = JSON.parse(this.#text(itemOffsets, items, i));
+      } catch {} // told below
+      if (!item || typeof item !== 'object' || Array.isArray(item))
+        fail('not-a-catalog', `Item ${i} of the catalogue is not a JSON object: build it again.`);
+      this.#items[i] = item;
     }
     return this.#items[i];
   }
@@ -154,7 +153,7 @@ class Catalog {
     const start = performance.now();
     const { products } = this.info;
     let wanted = null;
-    if (filter !== undefined && filter !== null && filter !== '')
+    if (![undefined, null, ''].includes(filter))
       wanted = (await late(import('./filter.js'))).compileFilter(filter, this.fields);
     const { parts, used } = await this.#parts(query, signal);
     const embedded = performance.now();
@@ -165,12 +164,15 @@ class Catalog {
     }
     const filtered = performance.now();
     const count = Math.min(products, offset + limit);
-    const { rows, scores, total, contributions } = await this.#client.call('search', [{ parts, mask, minScore, count }], signal);
-    const hits = Array.from(rows, (row, i) => this.#hit(row, scores[i], i, contributions?.[i] ?? [scores[i]])).slice(offset);
+    const { rows, scores, total, contributions } =
+      await this.#client.call('search', [{ parts, mask, minScore, count }], signal);
+    const hits = [];
+    for (let i = offset; i < rows.length; i++)
+      hits.push(this.#hit(rows[i], scores[i], i, contributions?.[i] ?? [scores[i]]));
     const end = performance.now();
     return { hits, total, verdict: null, facets: null, coverage: null, truncated: total > offset + hits.length,
-      queryId: newId(), timings: { embed: embedded - start, filter: filtered - embedded, search: end - filtered,
-        total: end - start } };
+      queryId: crypto.getRandomValues(new Uint32Array(4)).join('-'), timings: { embed: embedded - start,
+        filter: filtered - embedded, search: end - filtered, total: end - start } };
   }
 
   #hit(row, score, position, contributions) {

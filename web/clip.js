@@ -88,7 +88,7 @@ class Clip {
   }
 
   async createCatalog(options) {
-    const { createCatalog } = await late(import('./builder.js')); // few pages build
+    const { createCatalog } = await late(import('./builder.js'));
     return createCatalog(this, this[internal], options);
   }
 

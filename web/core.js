@@ -1,5 +1,5 @@
-// One model in one engine: what runs behind `load`. Calls come one at a time (serve.js); between two
-// steps the event loop gets a turn, so that an abort is heard. After a trap the next call starts anew.
+// One model in one engine: what runs behind `load`. Calls come one at a time (serve.js); the event loop
+// gets a turn between two steps, so that an abort is heard. After a trap the next call starts anew.
 import { checkAbort, fail } from './errors.js';
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
@@ -60,7 +60,7 @@ export class Core {
     else if (part === 'vocabulary') await loadVocabulary(...loads, this.config, watcher);
     else {
       await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
-      await loadTower(...loads, this.config, part, this.options.dtype ?? 'q8', watcher);
+      await loadTower(...loads, this.config, part, this.options.dtype, watcher);
       const about = this.#engine.json('kin_info', this.#ctx)[part];
       this.#about.ids[part] = about.id;
       this.#about.logitScale ??= about.logitScale;
@@ -73,15 +73,16 @@ export class Core {
     const { config, manifest, options, choice } = this;
     return {
       model: this.files.where, dim: config.projection_dim ?? 512, imageSize: config.vision_config?.image_size ?? 224,
-      dtype: options.dtype ?? 'q8', ...choice, decoder: this.#decoder, numerics: 1, exact: true,
-      selfTest: this.selfTest, kernels: this.kernels, peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
+      dtype: options.dtype, ...choice, decoder: this.#decoder, numerics: 1, exact: true,
+      selfTest: this.selfTest, kernels: this.kernels,
+      peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
       languages: manifest?.languages ?? null, preprocess: this.#about.preprocess ?? null,
       ids: { ...this.#about.ids },
     };
   }
 
   async preload(tower, watcher) {
-    if (!(tower in towers)) fail('bad-argument', `A tower is 'image' or 'text', not '${tower}'.`);
+    if (!Object.hasOwn(towers, tower)) fail('bad-argument', `A tower is 'image' or 'text', not '${tower}'.`);
     await this.#need(tower, watcher);
   }
 
@@ -89,7 +90,7 @@ export class Core {
     const { x, y, width, height } = box ?? { x: 0, y: 0, width: 1, height: 1 };
     if (![x, y, width, height].every(Number.isFinite))
       fail('bad-argument', 'box is { x, y, width, height } in fractions of the picture.');
-    if (!(fit in fits)) fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
+    if (!Object.hasOwn(fits, fit)) fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
     const engine = this.#engine;
     this.#decoder = await holdImage(engine, this.#ctx, source, this.io, { signal: watcher.signal });
     checkAbort(watcher.signal);

@@ -1,7 +1,7 @@
 // One instance of the engine: bytes in and out of its memory, statuses into errors. Synchronous.
 // Views of the memory are made fresh each time, since growing detaches them. After a trap the state is
 // unknown: the instance is `spent` and refuses further calls.
-import { fail, KinError } from './errors.js';
+import { fail } from './errors.js';
 
 // The order of KIN_STATUSES in src/base.h.
 const codes = ['ok', 'more', 'out-of-memory', 'bad-argument', 'not-a-model', 'not-a-catalog', 'unsupported',
@@ -114,13 +114,16 @@ export class Engine {
 
   // A kin_status of a function on context `ctx`; returns whether more is to be done.
   check(ctx, status) {
-    if (status > MORE) throw new KinError(codes[status] ?? 'failed', this.text(this.pointer('kin_error_text', ctx)));
+    if (status > MORE) this.#throw(status, 'kin_error_text', ctx);
     return status === MORE;
   }
 
   // Throws what a function with a kin_error of its own has put there.
   throwError() {
-    throw new KinError(codes[this.call('kin_error_struct_status', this.error)] ?? 'failed',
-      this.text(this.pointer('kin_error_struct_text', this.error)));
+    this.#throw(this.call('kin_error_struct_status', this.error), 'kin_error_struct_text', this.error);
+  }
+
+  #throw(status, sentence, of) {
+    fail(codes[status] ?? 'failed', this.text(this.pointer(sentence, of)));
   }
 }

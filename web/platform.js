@@ -1,4 +1,4 @@
-// What differs between a page and Node: this is the page's side.
+// The page's side of what differs from Node.
 import { fail } from './errors.js';
 import { readSource } from './source.js';
 import { features as probe } from './variant.js';

@@ -1,4 +1,4 @@
-// What differs between a page and Node: this is Node's side.
+// Node's side of what differs from a page.
 import { open, readFile, rename, rm, stat, writeFile as write } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

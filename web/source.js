@@ -1,7 +1,7 @@
 // Files and pictures by URL (in Node also by path): opened as streams, with typed errors.
 import { checkAbort, fail, KinError } from './errors.js';
 
-// A response -> { total, chunks } or null where there is no such file.
+// A response -> { total, chunks }; null: no such file.
 async function fromResponse(response, name) {
   if (response.status === 404 || response.status === 410) {
     await response.body?.cancel();

@@ -73,7 +73,8 @@ test('wrong arguments are typed errors', async () => {
     () => load({ model, dtype: 'q4' }), () => load({ model, decode: 'slow' }), () => load({ model, threads: 0 }),
     () => clip.embedImage(null), () => clip.embedImage({ ...raw, width: 3 }), () => clip.embedImage({ ...raw, height: 0 }),
     () => clip.embedImage(raw, { box: { x: 0 } }), () => clip.embedImage(raw, { fit: 'stretch' }),
-    () => clip.embedText(null), () => clip.tokenize(3), () => clip.preload('sound'), () => clip.classify(raw, []),
+    () => clip.embedText(null), () => clip.tokenize(3), () => clip.preload('sound'), () => clip.preload('toString'), () => clip.embedImage(raw, { fit: 'constructor' }),
+    () => clip.classify(raw, []),
     () => clip.createCatalog({ fit: 'stretch' }),
   ];
   for (const call of wrong) await assert.rejects(call(), { name: 'KinError', code: 'bad-argument' }, String(call));

@@ -186,6 +186,21 @@ test('numbers of another release open, and say that they are inexact', async () 
   await catalog.close();
 });
 
+test('an item that is none is told where it is read; the others stay', async () => {
+  const at = Buffer.from(shared.bytes).indexOf('{"title":"T 3"');
+  const end = Buffer.from(shared.bytes).indexOf('\n', at);
+  for (const text of ['null', '[1]', '"x"', '{', '']) {
+    const changed = Buffer.from(shared.bytes);
+    changed.write(text.padEnd(end - at), at);
+    const catalog = await openCatalog(changed, { worker: false });
+    assert.equal(catalog.get('p4').title, 'T 4');
+    const told = { code: 'not-a-catalog', message: /^Item 3 .*build it again/ };
+    assert.throws(() => catalog.get('p3'), told);
+    await assert.rejects(catalog.search({ like: 'p1' }, { filter: 'price < 3' }), told);
+    await catalog.close();
+  }
+});
+
 test('the builder refuses what makes no product', async () => {
   const builder = await shared.clip.createCatalog();
   const vector = shared.vectors[0];
