@@ -111,6 +111,7 @@ void test_json_cursor(void)
     CHECK_EQ(it.type, JSON_OBJECT);
     CHECK_EQ(json_first(it).type, JSON_ABSENT);
     CHECK_EQ(json_next(list, it).type, JSON_ABSENT);
+    CHECK_EQ(json_next(list, json_next(list, it)).type, JSON_ABSENT); /* and stays there */
     CHECK(json_u64(json_get(json_get(v, "c\\"), "a"), &n));
     CHECK_EQ(n, 3);
     CHECK_EQ(json_get(v, "d").type, JSON_ABSENT);
