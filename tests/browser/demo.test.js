@@ -63,7 +63,7 @@ for (const isolated of [false, true]) {
       const wantText = Array.from(await clip.embedText('a red fruit'));
       await clip.close();
       const page = await open(browser, server.url);
-      for (const options of isolated ? [{ threads: 1 }, { threads: 2 }, { variant: 'simd' }] : [{ variant: 'simd' }, {}]) {
+      for (const options of isolated ? [{ threads: 1 }, { threads: 2 }, { threads: 2, worker: '/worker.js' }, { variant: 'simd' }] : [{ variant: 'simd' }, {}]) {
         const got = await page.evaluate(async ({ options, box }) => {
           const { load } = await import('/kin/index.js');
           const clip = await load({ model: '/model/', ...options });

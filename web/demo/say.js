@@ -13,8 +13,8 @@ export async function withBar(text, work, stop = null) {
   const mine = (busy = {});
   bar(text, 0);
   $('loading').hidden = false;
-  $('stop').hidden = !stop;
   $('stop').onclick = stop;
+  $('stop').hidden = !stop;
   try {
     return await work();
   } finally {

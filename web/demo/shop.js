@@ -88,7 +88,7 @@ photo.addEventListener('load', framePhoto);
 photo.addEventListener('error', framePhoto); // a format the browser cannot show
 
 const showSent = ({ bytes, files }) => {
-  $('proof').textContent = `${many(bytes)} bytes of your photo sent; ${many(files)} files fetched since you chose it.`;
+  $('proof').textContent = `${many(bytes)} bytes of your photo sent; ${many(files)} ${files === 1 ? 'file' : 'files'} fetched since you chose it.`;
 };
 
 // `src`: of a sample; a file gets an address of its own.
