@@ -7,7 +7,9 @@
 /* What the structure check learns. */
 struct outline {
     uint32_t width, height;
-    int orientation; /* EXIF 1 … 8 */
+    int orientation; /* EXIF 1 … 8; 0: not said */
+    uint8_t components[4];
+    uint32_t n_components, begun; /* JPEG; bit i: a first pass of component i was seen */
     bool png;
 };
 
@@ -145,7 +147,26 @@ static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct
     o->width = be16(p + 3);
     if (!o->width || !o->height)
         return damaged("JPEG", "it gives no size", err);
+    if (n != 6 + 3 * (size_t)components)
+        return damaged("JPEG", "its frame header has a wrong length", err);
+    o->n_components = components;
+    for (uint32_t i = 0; i < components; i++)
+        o->components[i] = p[6 + 3 * i];
     return check_size(o->width, o->height, err);
+}
+
+/* Notes which components a scan begins: each needs a pass with its mean values, or parts of the
+ * picture would be what lay in memory. */
+static kin_status read_scan(const uint8_t *p, size_t n, struct outline *o, kin_error *err)
+{
+    if (n < 4 || n != 4 + 2 * (size_t)p[0])
+        return damaged("JPEG", "a scan header has a wrong length", err);
+    const uint8_t *coefficients = p + 1 + 2 * (size_t)p[0]; /* first, last, bits before and after */
+    for (uint32_t i = 0; i < p[0]; i++)
+        for (uint32_t c = 0; c < o->n_components; c++)
+            if (o->components[c] == p[1 + 2 * i] && coefficients[0] == 0 && coefficients[2] >> 4 == 0)
+                o->begun |= 1u << c;
+    return KIN_OK;
 }
 
 /* Walks all markers up to the end. A scan costs time by its picture's pixels even when it is empty,
@@ -188,10 +209,11 @@ static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o
                 return kin_fail(err, KIN_TOO_LARGE,
                                 "This progressive JPEG has too many passes for its size; save it again as an "
                                 "ordinary JPEG.");
+            TRY(read_scan(body, length - 2, o, err));
         }
         at += length;
     }
-    if (!o->width || !scans)
+    if (!o->width || o->begun != (1u << o->n_components) - 1)
         return cut_short("JPEG", err);
     /* Each 8 x 8 block takes at least a bit; far fewer bytes than that cannot be the whole picture. */
     if ((uint64_t)o->width * o->height / 1024 > n)
@@ -307,6 +329,14 @@ static kin_status turn_upright(kin_picture *p, int orientation, kin_error *err)
     return KIN_OK;
 }
 
+/* Whether that much could be had. stb_image does not tell damage from want of memory. */
+static bool memory_for(size_t n)
+{
+    void *volatile probe = malloc(n); /* volatile: the pair must not be optimised away */
+    free(probe);
+    return probe != NULL;
+}
+
 kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err)
 {
     const char *format = image_format(bytes, n);
@@ -328,7 +358,10 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
         free(p.rgb);
         if (source.starved)
             return cut_short(o.png ? "PNG" : "JPEG", err);
-        return damaged(o.png ? "PNG" : "JPEG", "its data cannot be decoded, or memory is short", err);
+        if (!memory_for((size_t)o.width * o.height * 7)) /* planes and pixels */
+            return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %ux%u pixels.", o.width,
+                            o.height);
+        return damaged(o.png ? "PNG" : "JPEG", "its data are incomplete or make no sense", err);
     }
     if (o.png) {
         flatten(p.rgb, (size_t)p.width * (size_t)p.height);

@@ -1,9 +1,13 @@
 /* stb: the one file that compiles stb_image, cut down to JPEG and PNG.
  *
- * STBI_NO_SIMD: its SSE2 and NEON paths round differently from its plain C, and the same file must
- * give the same pixels on every machine. */
+ * The same file must give the same pixels on every machine. Hence STBI_NO_SIMD, whose paths round
+ * differently from the plain C, and zeroed memory, for what a damaged JPEG leaves undecided. */
 #include "stb.h"
+#include <stdlib.h>
 #include <string.h>
+#define STBI_MALLOC(n) calloc(1, n)
+#define STBI_REALLOC(p, n) realloc(p, n)
+#define STBI_FREE(p) free(p)
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_NO_SIMD

@@ -1,0 +1,181 @@
+/* test_image: every file of tests/golden/images/ gives the pixels or the refusal that index.txt
+ * names (tools/golden_images.py); cut and damaged files never pass; raw pixels; formats. */
+#include "../../src/image.h"
+#include "test.h"
+#include <stdlib.h>
+
+struct file {
+    uint8_t *bytes;
+    size_t n;
+};
+
+static struct file read_file(const char *name)
+{
+    char path[256];
+    struct file file = {malloc(1), 0};
+    snprintf(path, sizeof path, "tests/golden/images/%s", name);
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return file;
+    fseek(f, 0, SEEK_END);
+    long n = ftell(f);
+    rewind(f);
+    /* as long as the file and no longer, so that the sanitizer sees a read beyond its end */
+    file.bytes = realloc(file.bytes, n > 0 ? (size_t)n : 1);
+    file.n = fread(file.bytes, 1, (size_t)n, f);
+    fclose(f);
+    return file;
+}
+
+static int largest_difference(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    int most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = abs(a[i] - b[i]) > most ? abs(a[i] - b[i]) : most;
+    return most;
+}
+
+void test_image_golden(void)
+{
+    struct file pixels = read_file("pixels.bin");
+    FILE *index = fopen("tests/golden/images/index.txt", "r");
+    char name[80], status[40];
+    int tolerance, width, height, n = 0;
+    size_t at = 0;
+    CHECK(index != NULL);
+    while (fscanf(index, "%79s %39s %d %d %d", name, status, &tolerance, &width, &height) == 5) {
+        struct file file = read_file(name);
+        kin_picture p = {0};
+        kin_error err = {0};
+        kin_status got = image_decode(file.bytes, file.n, &p, &err);
+        if (strcmp(kin_status_name(got), status))
+            printf("  %s: %s\n", name, err.text);
+        CHECK_STR(kin_status_name(got), status);
+        if (got == KIN_OK) {
+            size_t size = (size_t)width * (size_t)height * 3;
+            CHECK(p.width == width && p.height == height && size <= pixels.n - at);
+            int most = largest_difference(p.rgb, pixels.bytes + at, size);
+            if (most > tolerance)
+                printf("  %s: off by %d\n", name, most);
+            CHECK(most <= tolerance);
+            at += size;
+            image_free(&p);
+        } else { /* nothing handed out, and one sentence */
+            CHECK(p.rgb == NULL && p.width == 0 && p.height == 0);
+            CHECK(err.status == got && strlen(err.text) > 20 && err.text[strlen(err.text) - 1] == '.');
+        }
+        free(file.bytes);
+        n++;
+    }
+    CHECK(feof(index) && n >= 180);
+    CHECK_EQ(at, pixels.n);
+    fclose(index);
+    free(pixels.bytes);
+}
+
+/* A file that ends anywhere before its end marker is not a picture. Only the first bytes of a file
+ * can be too few to tell the format. */
+void test_image_cut_anywhere(void)
+{
+    static const char *const names[] = {"jpeg-444.jpg", "jpeg-420-progressive.jpg", "jpeg-restart.jpg", "jpeg-cmyk.jpg",
+                                        "jpeg-gray.jpg", "exif-6-MM.jpg", "png-colour-6-8-1.png", "png-two-parts.png"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct file file = read_file(names[i]);
+        CHECK(file.n > 60);
+        for (size_t n = 0; n < file.n; n++) {
+            uint8_t *cut = malloc(n + !n);
+            kin_picture p = {0};
+            kin_error err;
+            memcpy(cut, file.bytes, n);
+            kin_status got = image_decode(cut, n, &p, &err);
+            if (got != KIN_TRUNCATED_IMAGE && n >= 8)
+                printf("  %s cut to %zu bytes: %s\n", names[i], n, kin_status_name(got));
+            CHECK(got == KIN_TRUNCATED_IMAGE || (n < 8 && got == KIN_UNSUPPORTED_IMAGE));
+            free(cut);
+        }
+        free(file.bytes);
+    }
+}
+
+/* A PNG's checksums cover all of it: no flipped bit passes. */
+void test_image_png_bit_flips(void)
+{
+    struct file file = read_file("png-palette-4-alpha.png");
+    CHECK(file.n > 60);
+    for (size_t bit = 0; bit < file.n * 8; bit++) {
+        kin_picture p = {0};
+        kin_error err;
+        file.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        CHECK(image_decode(file.bytes, file.n, &p, &err) != KIN_OK);
+        file.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    free(file.bytes);
+}
+
+/* What a damaged JPEG gives, a refusal or pixels, it gives every time, whatever lies in memory. */
+void test_image_damaged_jpeg_repeats(void)
+{
+    static const char *const names[] = {"jpeg-420.jpg", "jpeg-444-progressive.jpg", "jpeg-restart-progressive.jpg"};
+    uint32_t random = 1;
+    for (int round = 0; round < 300; round++) {
+        struct file file = read_file(names[round % 3]);
+        for (int i = 0; i < 3; i++) {
+            random = random * 1664525u + 1013904223u;
+            file.bytes[2 + (random >> 8) % (file.n - 4)] = (uint8_t)random;
+        }
+        kin_picture a = {0}, b = {0};
+        kin_error err;
+        kin_status first = image_decode(file.bytes, file.n, &a, &err);
+        uint8_t *dirt = malloc(1 << 16);
+        memset(dirt, round, 1 << 16);
+        free(dirt);
+        CHECK_EQ(image_decode(file.bytes, file.n, &b, &err), first);
+        if (first == KIN_OK) {
+            CHECK(a.width == b.width && a.height == b.height);
+            CHECK(!memcmp(a.rgb, b.rgb, (size_t)a.width * (size_t)a.height * 3));
+        }
+        image_free(&a), image_free(&b);
+        free(file.bytes);
+    }
+}
+
+void test_image_raw(void)
+{
+    const uint8_t rgba[] = {10, 20, 30, 255, 0, 0, 0, 0, 200, 100, 0, 128, 255, 255, 255, 1};
+    const uint8_t flat[] = {10, 20, 30, 255, 255, 255, 227, 177, 127, 255, 255, 255};
+    kin_picture p = {0};
+    kin_error err;
+    CHECK_EQ(image_from_raw(rgba, 2, 2, 4, &p, &err), KIN_OK);
+    CHECK(p.width == 2 && p.height == 2 && !memcmp(p.rgb, flat, sizeof flat));
+    image_free(&p);
+    CHECK(p.rgb == NULL && p.width == 0);
+    CHECK_EQ(image_from_raw(flat, 4, 1, 3, &p, &err), KIN_OK);
+    CHECK(p.width == 4 && p.height == 1 && !memcmp(p.rgb, flat, sizeof flat));
+    image_free(&p);
+    CHECK_EQ(image_from_raw(rgba, 2, 2, 2, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 0, 2, 4, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 2, -1, 4, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 6000, 4200, 4, &p, &err), KIN_TOO_LARGE);
+    CHECK(strstr(err.text, "6000x4200") && strstr(err.text, "24 megapixels"));
+    CHECK_EQ(image_from_raw(rgba, 70000, 1, 4, &p, &err), KIN_TOO_LARGE);
+}
+
+void test_image_formats(void)
+{
+    static const char *const kinds[] = {"gif", "webp", "bmp", "tiff", "heic", "avif", "svg", "html"};
+    struct file file = read_file("jpeg-444.jpg");
+    CHECK_STR(image_format(file.bytes, file.n), "jpeg");
+    free(file.bytes);
+    file = read_file("png-1x1.png");
+    CHECK_STR(image_format(file.bytes, file.n), "png");
+    free(file.bytes);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "format.%s", kinds[i]);
+        file = read_file(name);
+        CHECK_STR(image_format(file.bytes, file.n), kinds[i]);
+        free(file.bytes);
+    }
+    CHECK_STR(image_format((const uint8_t *)"", 0), "unknown");
+    CHECK_STR(image_format((const uint8_t *)"\xFF\xD8", 2), "unknown");
+}
