@@ -10,7 +10,13 @@
 
 typedef enum json_type {
     JSON_ABSENT, /* no such member or element */
-    JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
 } json_type;
 
 typedef struct json {
@@ -34,8 +40,8 @@ json json_next(json container, json item);
 json json_key(json object, json item);
 size_t json_length(json container); /* members or elements; O(bytes) */
 
-/* Number as double (false if not a number, beyond a double or longer than 63 bytes); as a whole number
- * 0..2^53-1 (false if not one: 2^53 is also what 2^53+1 reads as). */
+/* Number as double (false if not a number, beyond a double or longer than 63 bytes); as a whole
+ * number 0..2^53-1 (false if not one: 2^53 is also what 2^53+1 reads as). */
 bool json_number(json value, double *out);
 bool json_u64(json value, uint64_t *out);
 /* Unescapes a string into out[0..cap) and returns its full length in bytes (may exceed cap; no
@@ -44,8 +50,8 @@ size_t json_string(json value, char *out, size_t cap);
 /* True if value is a string equal to the NUL-terminated text. */
 bool json_equals(json value, const char *text);
 
-/* True if no object inside `value` (itself included) has two equal keys. O(n log n). On a shortage of
- * memory the answer is false. */
+/* True if no object inside `value` (itself included) has two equal keys. O(n log n). On a shortage
+ * of memory the answer is false. */
 bool json_no_duplicates(json value);
 
 /* JSON written into one growing buffer. After a failed allocation `failed` is set and the rest does

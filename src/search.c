@@ -2,9 +2,10 @@
  *
  *   score(row) = (q14 . row) * (max|q| / 8191) * scale[row],   q14 = round(q * 8191 / max|q|)
  *
- * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into halves summed
- * in int64. The best rows are kept in a heap laid over the caller's arrays; a product enters
- * with its best picture, which is known once its last row (rows of a product are adjacent) is seen. */
+ * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into halves
+ * summed in int64. The best rows are kept in a heap laid over the caller's arrays; a product enters
+ * with its best picture, which is known once its last row (rows of a product are adjacent) is seen.
+ */
 #include "catalog.h"
 #include "kin.h"
 #include "vec.h"
@@ -25,17 +26,20 @@ static int32_t dot_i16_i8(const int16_t *q, const int8_t *row, uint32_t n)
     v128_t a = wasm_i32x4_const(0, 0, 0, 0), b = a;
     for (; i + 16 <= n; i += 16) {
         v128_t r = wasm_v128_load(row + i);
-        a = wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(r), wasm_v128_load(q + i)));
-        b = wasm_i32x4_add(b, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(r), wasm_v128_load(q + i + 8)));
+        a = wasm_i32x4_add(
+            a, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(r), wasm_v128_load(q + i)));
+        b = wasm_i32x4_add(
+            b, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(r), wasm_v128_load(q + i + 8)));
     }
     a = wasm_i32x4_add(a, b);
-    sum = wasm_i32x4_extract_lane(a, 0) + wasm_i32x4_extract_lane(a, 1) + wasm_i32x4_extract_lane(a, 2) +
-          wasm_i32x4_extract_lane(a, 3);
+    sum = wasm_i32x4_extract_lane(a, 0) + wasm_i32x4_extract_lane(a, 1) +
+          wasm_i32x4_extract_lane(a, 2) + wasm_i32x4_extract_lane(a, 3);
 #elif defined(__SSE2__)
     __m128i a = _mm_setzero_si128(), b = a;
     for (; i + 16 <= n; i += 16) { /* each byte doubled and shifted down again: its sign extended */
         __m128i r = _mm_loadu_si128((const __m128i *)(row + i));
-        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8), high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
+        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8),
+                high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
         a = _mm_add_epi32(a, _mm_madd_epi16(low, _mm_loadu_si128((const __m128i *)(q + i))));
         b = _mm_add_epi32(b, _mm_madd_epi16(high, _mm_loadu_si128((const __m128i *)(q + i + 8))));
     }
@@ -75,7 +79,8 @@ static void sink(struct heap *h, int n, float score, uint32_t row)
         int child = 2 * i + 1;
         if (child >= n)
             break;
-        if (child + 1 < n && behind(h->scores[child + 1], h->rows[child + 1], h->scores[child], h->rows[child]))
+        if (child + 1 < n &&
+            behind(h->scores[child + 1], h->rows[child + 1], h->scores[child], h->rows[child]))
             child++;
         if (!behind(h->scores[child], h->rows[child], score, row))
             break;
@@ -110,8 +115,8 @@ static void sort_hits(struct heap *h)
     }
 }
 
-int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *mask, float min_score,
-                       uint32_t *rows, float *scores, int cap, uint32_t *total)
+int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *mask,
+                       float min_score, uint32_t *rows, float *scores, int cap, uint32_t *total)
 {
     int16_t q[4096];
     float top = 0;
@@ -162,7 +167,8 @@ void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)
         out[i] = (float)c->vectors[(size_t)row * c->dim + i] * c->scale[row];
 }
 
-kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err)
+kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale,
+                               kin_error *err)
 {
     float top = 0;
     int64_t sum = 0;
@@ -174,7 +180,8 @@ kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float 
     }
     float inv = 127.0f / top;
     if (dim < 1 || dim > 4096 || !(top > 0) || !(inv - inv == 0))
-        return kin_fail(err, KIN_BAD_ARGUMENT, "A vector is all zeros, or its length is not 1 to 4096.");
+        return kin_fail(err, KIN_BAD_ARGUMENT,
+                        "A vector is all zeros, or its length is not 1 to 4096.");
     for (int i = 0; i < dim; i++) {
         row[i] = (int8_t)round_f32(vector[i] * inv);
         sum += row[i] * row[i];

@@ -12,16 +12,30 @@
 
 enum { TENSOR_MAX_RANK = 4, TENSOR_HEADER_MAX = 100000000 };
 
-typedef enum tensor_dtype { DT_U64, DT_I64, DT_F64, DT_F32, DT_I32, DT_U32, DT_F16, DT_BF16, DT_I16,
-                            DT_U16, DT_I8, DT_U8, DT_BOOL, DT_COUNT } tensor_dtype;
+typedef enum tensor_dtype {
+    DT_U64,
+    DT_I64,
+    DT_F64,
+    DT_F32,
+    DT_I32,
+    DT_U32,
+    DT_F16,
+    DT_BF16,
+    DT_I16,
+    DT_U16,
+    DT_I8,
+    DT_U8,
+    DT_BOOL,
+    DT_COUNT
+} tensor_dtype;
 size_t tensor_dtype_size(tensor_dtype dtype);
 const char *tensor_dtype_name(tensor_dtype dtype); /* "F32" … as in the file */
 
 typedef struct tensor {
-    const char *name;   /* unescaped UTF-8, not NUL-terminated; lives as long as the tensor_file */
+    const char *name; /* unescaped UTF-8, not NUL-terminated; lives as long as the tensor_file */
     uint32_t name_len;
     tensor_dtype dtype;
-    uint32_t rank;      /* 0..4 */
+    uint32_t rank; /* 0..4 */
     uint64_t shape[TENSOR_MAX_RANK];
     uint64_t begin, end; /* byte range within the file (header included) */
 } tensor;
@@ -38,8 +52,8 @@ typedef struct tensor_file {
  * file_bytes is the file's size or UINT64_MAX when unknown (then out->file_bytes says what it must
  * be). `code` is the status for a bad file (KIN_NOT_A_MODEL or KIN_NOT_A_CATALOG), `what` names it.
  * On success the caller owns *out and gives it to tensor_file_close. */
-kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code,
-                            const char *what, tensor_file *out, kin_error *err);
+kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes,
+                            kin_status code, const char *what, tensor_file *out, kin_error *err);
 void tensor_file_close(tensor_file *file);
 /* By exact name; NULL if absent. */
 const tensor *tensor_find(const tensor_file *file, const char *name);
@@ -47,8 +61,8 @@ const tensor *tensor_find(const tensor_file *file, const char *name);
 /* Writes the 8 + n header bytes for tensors[] laid out one after the other in the given order
  * (begin/end ignored; widest dtype first is the caller's job and is checked), metadata as n_meta
  * key/value pairs of NUL-terminated UTF-8, sorted by the caller. Padded with spaces to a multiple
- * of 8. Returns the number of bytes and writes them if they fit into cap (call with cap 0 to measure);
- * 0 if the order is wrong or memory short. */
-size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta,
-                           uint8_t *out, size_t cap);
+ * of 8. Returns the number of bytes and writes them if they fit into cap (call with cap 0 to
+ * measure); 0 if the order is wrong or memory short. */
+size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta,
+                           uint32_t n_meta, uint8_t *out, size_t cap);
 #endif

@@ -1,9 +1,11 @@
-/* test_json: what RFC 8259 allows and what it does not, the cursor, and numbers as RFC 8785 has them. */
+/* test_json: what RFC 8259 allows and what it does not, the cursor, and numbers as RFC 8785 has
+ * them. */
 #include "../../src/json.h"
 #include "test.h"
 #include <stdlib.h>
 
-/* Opens text of n bytes in a block of its own, so that a read past it is seen by AddressSanitizer. */
+/* Opens text of n bytes in a block of its own, so that a read past it is seen by AddressSanitizer.
+ */
 static kin_status open_copy(const char *text, size_t n, kin_error *err)
 {
     char *copy = malloc(n ? n : 1);
@@ -24,12 +26,17 @@ static json parse(const char *text)
 
 void test_json_accepts(void)
 {
+    /* clang-format off */
     static const char *const good[] = {
-        "null", "true", "false", " \t\r\n0\n", "-0", "-0.0e-0", "1E+2", "12345678901234567890", "\"\"", "[]", "{}",
-        "[ ]", "{ }", "[1,[2,[3]],{}]", "{\"\":1}", "{\"a\":1,\"a\":2}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"",
-        "\"\\ud83d\\ude00 \\ud800\"", "\"\x7f\"", "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf\"",
+        "null", "true", "false", " \t\r\n0\n", "-0", "-0.0e-0", "1E+2", "12345678901234567890",
+        "\"\"", "[]", "{}",
+        "[ ]", "{ }", "[1,[2,[3]],{}]", "{\"\":1}", "{\"a\":1,\"a\":2}",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\"",
+        "\"\\ud83d\\ude00 \\ud800\"", "\"\x7f\"",
+        "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf\"",
         " { \"a\" : [ true , null ] , \"b\" : { } } ",
     };
+    /* clang-format on */
     kin_error err;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         kin_status status = open_copy(good[i], strlen(good[i]), &err);
@@ -42,15 +49,23 @@ void test_json_accepts(void)
 /* One text a rule. */
 void test_json_refuses(void)
 {
+    /* clang-format off */
     static const char *const bad[] = {
-        "", " ", "nul", "nulll", "True", "+1", "01", "-", "1.", ".5", "1e", "1e+", "1.e3", "0x1", "NaN", "Infinity",
-        "1 2", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\n\"", "\"\x1f\"", "'a'",
-        "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,",
-        "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1]", "[1}", "// c\n1", "1 // c", "\xef\xbb\xbfnull",
-        "\"\x80\"", "\"\xc0\xaf\"", "\"\xc1\xbf\"", "\"\xc3\"", "\"\xe0\x9f\xbf\"", "\"\xed\xa0\x80\"",
-        "\"\xe2\x82\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xff\"",
+        "", " ", "nul", "nulll", "True", "+1", "01", "-", "1.", ".5", "1e", "1e+", "1.e3", "0x1",
+        "NaN", "Infinity",
+        "1 2", "\"", "\"a", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\n\"",
+        "\"\x1f\"", "'a'",
+        "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"", "{\"a\":",
+        "{\"a\":1", "{\"a\":1,",
+        "{\"a\":1,}", "{a:1}", "{1:1}", "{\"a\" 1}", "{\"a\":1]", "[1}", "// c\n1", "1 // c",
+        "\xef\xbb\xbfnull",
+        "\"\x80\"", "\"\xc0\xaf\"", "\"\xc1\xbf\"", "\"\xc3\"", "\"\xe0\x9f\xbf\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xe2\x82\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"",
+        "\"\xff\"",
         "\"\xf0\x9f\x98",
     };
+    /* clang-format on */
     kin_error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         kin_status status = open_copy(bad[i], strlen(bad[i]), &err);
@@ -69,7 +84,8 @@ void test_json_refuses(void)
 /* Every beginning of a text is refused: no cut file passes, and none is read past its end. */
 void test_json_cut_anywhere(void)
 {
-    static const char text[] = "{\"a\\n\\u00e4\":[1.5e-3,true,null,\"\xe2\x82\xac\"],\"b\":{\"c\":false}}";
+    static const char text[] =
+        "{\"a\\n\\u00e4\":[1.5e-3,true,null,\"\xe2\x82\xac\"],\"b\":{\"c\":false}}";
     kin_error err;
     for (size_t n = 0; n < sizeof text - 1; n++)
         CHECK_EQ(open_copy(text, n, &err), KIN_NOT_A_MODEL);
@@ -94,7 +110,8 @@ void test_json_depth(void)
 
 void test_json_cursor(void)
 {
-    json v = parse(" { \"a\" : 1 , \"b\\\"\" : [ 2 , \"]}\" , { } ] , \"c\\\\\" : { \"a\" : 3 } , \"a\" : 4 } ");
+    json v = parse(" { \"a\" : 1 , \"b\\\"\" : [ 2 , \"]}\" , { } ] , \"c\\\\\" : { \"a\" : 3 } , "
+                   "\"a\" : 4 } ");
     uint64_t n;
     CHECK_EQ(v.type, JSON_OBJECT);
     CHECK_EQ(json_length(v), 4);
@@ -130,7 +147,8 @@ void test_json_strings(void)
 {
     char out[64];
     json v = parse("\"a\\u00e4\\ud83d\\ude00\\ud800x\\udc00\\ud800\\u0041\\n\\/\\u0000\"");
-    static const char want[] = "a\xc3\xa4\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd" "A\n/";
+    static const char want[] = "a\xc3\xa4\xf0\x9f\x98\x80\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd"
+                               "A\n/";
     size_t n = json_string(v, out, sizeof out);
     CHECK_EQ(n, sizeof want); /* its NUL is the text's own */
     CHECK(!memcmp(out, want, n));
@@ -146,14 +164,21 @@ void test_json_strings(void)
 
 void test_json_whole_numbers(void)
 {
+    /* clang-format off */
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"0", 0}, {"-0", 0}, {"1", 1}, {"77.0", 77}, {"1e3", 1000}, {"2147483647", 2147483647},
-                {"2147483648", 2147483648u}, {"4294967295", 4294967295u}, {"9007199254740991", 9007199254740991u}};
-    static const char *const bad[] = {"-1", "0.5", "1e-3", "9007199254740992", "9007199254740993",
-                                      "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e400",
-                                      "\"1\"", "true", "null", "[1]", "-1e400"};
+    } good[] = {
+        {"0", 0}, {"-0", 0}, {"1", 1}, {"77.0", 77}, {"1e3", 1000}, {"2147483647", 2147483647},
+        {"2147483648", 2147483648u}, {"4294967295", 4294967295u},
+        {"9007199254740991", 9007199254740991u},
+    };
+    static const char *const bad[] = {
+        "-1", "0.5", "1e-3", "9007199254740992", "9007199254740993", "9223372036854775808",
+        "18446744073709551615", "18446744073709551616", "1e400", "-1e400", "\"1\"", "true", "null",
+        "[1]",
+    };
+    /* clang-format on */
     uint64_t n;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         CHECK(json_u64(parse(good[i].text), &n));
@@ -174,7 +199,8 @@ void test_json_doubles(void)
     CHECK(json_number(parse("-1.25e2"), &x) && x == -125);
     CHECK(json_number(parse("5e-324"), &x) && x == 5e-324);
     CHECK(json_number(parse("1e-400"), &x) && x == 0);
-    CHECK(json_number(parse("1.00000000000000011102230246251565405"), &x) && x == 1.0000000000000002);
+    CHECK(json_number(parse("1.00000000000000011102230246251565405"), &x) &&
+          x == 1.0000000000000002);
     x = 5;
     CHECK(!json_number(parse("1e309"), &x) && x == 5);
     CHECK(!json_number(parse("\"1\""), &x) && x == 5);
@@ -187,7 +213,8 @@ void test_json_doubles(void)
 
 void test_json_duplicates(void)
 {
-    CHECK(json_no_duplicates(parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")));
+    CHECK(json_no_duplicates(
+        parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")));
     CHECK(json_no_duplicates(parse("[1,1]")));
     CHECK(!json_no_duplicates(parse("{\"a\":1,\"b\":2,\"a\":1}")));
     CHECK(!json_no_duplicates(parse("{\"a\":1,\"\\u0061\":2}"))); /* equal once unescaped */
@@ -195,23 +222,31 @@ void test_json_duplicates(void)
     CHECK(!json_no_duplicates(parse("[[{\"a\":{\"b\":1,\"b\":2}}]]")));
 }
 
-/* What ECMAScript's String(x) gives (checked against V8 on 60,000 doubles when this was written). */
+/* What ECMAScript's String(x) gives (checked against V8 on 60,000 doubles when this was written).
+ */
 void test_json_writes_numbers(void)
 {
+    /* clang-format off */
     static const struct {
         double x;
         const char *text;
     } cases[] = {
         {0, "0"}, {-0.0, "0"}, {1, "1"}, {-1.5, "-1.5"}, {10, "10"}, {100, "100"}, {0.1, "0.1"},
         {0.48145466, "0.48145466"}, {0.26130258, "0.26130258"}, {1 / 255.0, "0.00392156862745098"},
-        {1e-5, "0.00001"}, {1e-6, "0.000001"}, {1e-7, "1e-7"}, {1.5e-7, "1.5e-7"}, {0.1 + 0.2, "0.30000000000000004"},
-        {123456789012345680000.0, "123456789012345680000"}, {1e21, "1e+21"}, {1.25e21, "1.25e+21"}, {1e23, "1e+23"},
+        {1e-5, "0.00001"}, {1e-6, "0.000001"}, {1e-7, "1e-7"}, {1.5e-7, "1.5e-7"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {123456789012345680000.0, "123456789012345680000"}, {1e21, "1e+21"},
+        {1.25e21, "1.25e+21"}, {1e23, "1e+23"},
         {9007199254740993.0, "9007199254740992"}, {5e-324, "5e-324"}, {6.3e-322, "6.3e-322"},
-        {2.2250738585072014e-308, "2.2250738585072014e-308"}, {1.7976931348623157e308, "1.7976931348623157e+308"},
-        {0x1p-44, "5.684341886080802e-14"}, {0x1p-24, "5.960464477539063e-8"}, {0x1p60, "1152921504606847000"},
-        {9.128384543142937, "9.128384543142937"}, {2.4333972048578046e-209, "2.4333972048578046e-209"},
+        {2.2250738585072014e-308, "2.2250738585072014e-308"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {0x1p-44, "5.684341886080802e-14"}, {0x1p-24, "5.960464477539063e-8"},
+        {0x1p60, "1152921504606847000"},
+        {9.128384543142937, "9.128384543142937"},
+        {2.4333972048578046e-209, "2.4333972048578046e-209"},
         {(double)2.6593f, "2.6593000888824463"}, {1e308 * 10, "null"}, {-1e308 * 10, "null"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct json_out o;
         json_out_init(&o);
@@ -262,7 +297,9 @@ void test_json_writes_strings(void)
     json_out_u64(&o, UINT64_MAX);
     json_out_rawn(&o, "", 1);
     CHECK(!o.failed);
-    CHECK_STR(o.text, "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\",\"\",0,18446744073709551615");
+    CHECK_STR(
+        o.text,
+        "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\",\"\",0,18446744073709551615");
     json_out_free(&o);
     for (int i = 0; i < 128; i++)
         all[i] = (char)i;

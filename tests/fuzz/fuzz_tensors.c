@@ -1,5 +1,5 @@
-/* fuzz_tensors: any bytes as a safetensors file, whole and with its size unknown; of what is accepted
- * the promises of tensors.h are checked. */
+/* fuzz_tensors: any bytes as a safetensors file, whole and with its size unknown; of what is
+ * accepted the promises of tensors.h are checked. */
 #include "../../src/tensors.h"
 #include <stdlib.h>
 #include <string.h>
