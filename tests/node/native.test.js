@@ -1,0 +1,52 @@
+// The bits that the native build stored (tests/golden/tower/q8.bin, checked by tests/c/test_tower.c) come out of
+// WebAssembly as well: the same pictures, every variant, one and two threads.
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { load } from '../../web/index.node.js';
+
+const golden = 'tests/golden/tower';
+const models = ['quick-gelu-f16', 'gelu-bf16', 'tanh-f32', 'wide-f16'];
+const cases = 3;
+let folder;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kin-native-'));
+  for (const name of models) {
+    cpSync(join(golden, name), join(folder, name), { recursive: true });
+    const { image_size: size } = JSON.parse(readFileSync(join(golden, name, 'config.json'), 'utf8')).vision_config;
+    writeFileSync(join(folder, name, 'preprocessor_config.json'), JSON.stringify({ size: { shortest_edge: size }, crop_size: size }));
+  }
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+// The stored pictures and the expected sizes, out of the fixture's safetensors header.
+function fixture(name) {
+  const bytes = readFileSync(join(golden, name, 'expected.safetensors'));
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  const { shape: [, size], data_offsets: [begin] } = header.pixels;
+  const each = size * size * 3;
+  const pixels = Array.from({ length: cases }, (_, i) => new Uint8Array(bytes.subarray(8 + length + begin + i * each, 8 + length + begin + (i + 1) * each)));
+  return { size, pixels, dim: header['image.embedding'].shape[1] };
+}
+
+for (const options of [{ variant: 'simd' }, { variant: 'simd-threads', threads: 1 }, { variant: 'simd-threads', threads: 2 }])
+  test(`native bits from ${options.variant}, ${options.threads ?? 1} threads`, async () => {
+    const stored = readFileSync(join(golden, 'q8.bin'));
+    let at = 0;
+    for (const name of models) {
+      const { size, pixels, dim } = fixture(name);
+      const clip = await load({ model: join(folder, name), dtype: 'q8', ...options });
+      for (const data of pixels) {
+        const vector = await clip.embedImage({ data, width: size, height: size });
+        assert.deepEqual(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength), stored.subarray(at, at + 4 * dim), name);
+        at += 4 * dim;
+      }
+      at += cases * 4 * dim; // the text tower's, whose tiny vocabulary has no file
+      await clip.close();
+    }
+    assert.equal(at, stored.length);
+  });
