@@ -27,6 +27,6 @@ const char *image_format(const uint8_t *bytes, size_t n);
  * KIN_BAD_IMAGE or KIN_OUT_OF_MEMORY; *out is untouched then. */
 kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err);
 /* Tight rows of RGB (channels 3) or RGBA (4, over white). */
-kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out,
-                          kin_error *err);
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels,
+                          kin_picture *out, kin_error *err);
 #endif

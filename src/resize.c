@@ -16,11 +16,12 @@ struct axis {
     int first, n;                   /* resized pixels first … first + n - 1 are computed */
 };
 
-static kin_status find_region(const kin_picture *in, double x, double y, double w, double h, int pad,
-                              struct region *r, kin_error *err)
+static kin_status find_region(const kin_picture *in, double x, double y, double w, double h,
+                              int pad, struct region *r, kin_error *err)
 {
     if (!(x - x == 0) || !(y - y == 0) || !(w - w == 0) || !(h - h == 0) || !(w > 0) || !(h > 0))
-        return kin_fail(err, KIN_BAD_ARGUMENT, "A box needs finite x and y and a positive width and height.");
+        return kin_fail(err, KIN_BAD_ARGUMENT,
+                        "A box needs finite x and y and a positive width and height.");
     double left = x * in->width, top = y * in->height;
     double right = left + w * in->width, bottom = top + h * in->height;
     const double slack = 1e-6; /* 0.1 + 0.2 must not reach into the next pixel */
@@ -55,13 +56,14 @@ static void crop_axis(struct axis *a, bool crop_on, int crop)
     }
 }
 
-static kin_status find_axes(const struct region *r, const resize_rule *rule, struct axis *h, struct axis *v,
-                            kin_error *err)
+static kin_status find_axes(const struct region *r, const resize_rule *rule, struct axis *h,
+                            struct axis *v, kin_error *err)
 {
     *h = (struct axis){.source = r->w, .resized = r->w};
     *v = (struct axis){.source = r->h, .resized = r->h};
     if (rule->resize_on && rule->shortest_edge) {
-        int size = rule->shortest_edge, lesser = r->w <= r->h ? r->w : r->h, longer = r->w <= r->h ? r->h : r->w;
+        int size = rule->shortest_edge, lesser = r->w <= r->h ? r->w : r->h,
+            longer = r->w <= r->h ? r->h : r->w;
         int stretched = (int)((double)((int64_t)size * longer) / (double)lesser);
         h->resized = r->w <= r->h ? size : stretched;
         v->resized = r->w <= r->h ? stretched : size;
@@ -72,7 +74,8 @@ static kin_status find_axes(const struct region *r, const resize_rule *rule, str
     crop_axis(h, rule->crop_on, rule->crop_w);
     crop_axis(v, rule->crop_on, rule->crop_h);
     if ((int64_t)h->crop * v->crop > 4096 * 4096)
-        return kin_fail(err, KIN_TOO_LARGE, "The prepared picture would have %dx%d pixels.", h->crop, v->crop);
+        return kin_fail(err, KIN_TOO_LARGE, "The prepared picture would have %dx%d pixels.",
+                        h->crop, v->crop);
     return KIN_OK;
 }
 
@@ -91,14 +94,17 @@ static double bilinear(double x) /* support 1 */
     return x < 1 ? 1 - x : 0;
 }
 
-/* The taps of output pixels first … first + n - 1: pixel i takes source pixels from[i] and on, count[i]
- * of them, weights[i * width …]. */
+/* The taps of output pixels first … first + n - 1: pixel i takes source pixels from[i] and on,
+ * count[i] of them, weights[i * width …]. */
 struct taps {
     int width, *from, *count;
     int32_t *weights;
 };
 
-static void free_taps(struct taps *t) { free(t->from), free(t->count), free(t->weights); }
+static void free_taps(struct taps *t)
+{
+    free(t->from), free(t->count), free(t->weights);
+}
 
 static bool make_taps(struct taps *t, const struct axis *a, int resample)
 {
@@ -124,7 +130,8 @@ static bool make_taps(struct taps *t, const struct axis *a, int resample)
         for (int k = 0; k < to - from; k++) {
             double weight = sum != 0 ? w[k] / sum : w[k];
             weight = weight * (1 << PRECISION);
-            t->weights[(size_t)i * t->width + k] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+            t->weights[(size_t)i * t->width + k] =
+                (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
         }
         t->from[i] = from;
         t->count[i] = to - from;
@@ -140,10 +147,12 @@ static uint8_t clip8(int32_t sum)
 }
 
 /* Row y of the region: within the picture as it lies there, else put together in `line`. */
-static const uint8_t *region_row(const kin_picture *in, const struct region *r, int y, uint8_t *line)
+static const uint8_t *region_row(const kin_picture *in, const struct region *r, int y,
+                                 uint8_t *line)
 {
     int py = r->y + y, left = r->x < 0 ? -r->x : 0;
-    int right = r->x + r->w > in->width ? in->width - r->x : r->w; /* end of the picture within the row */
+    int right =
+        r->x + r->w > in->width ? in->width - r->x : r->w; /* end of the picture within the row */
     if (py < 0 || py >= in->height) {
         memset(line, 255, (size_t)r->w * 3);
         return line;
@@ -173,8 +182,8 @@ static void pass_row(const struct taps *t, int n, const uint8_t *row, uint8_t *o
     }
 }
 
-static void pass_column(const struct taps *t, int i, const uint8_t *rows, size_t stride, size_t n, int32_t *sums,
-                        uint8_t *out)
+static void pass_column(const struct taps *t, int i, const uint8_t *rows, size_t stride, size_t n,
+                        int32_t *sums, uint8_t *out)
 {
     for (size_t x = 0; x < n; x++)
         sums[x] = 1 << (PRECISION - 1);
@@ -189,8 +198,9 @@ static void pass_column(const struct taps *t, int i, const uint8_t *rows, size_t
 }
 
 /* Horizontal pass into an intermediate picture of the rows that the vertical pass reaches. */
-static bool across_then_down(const kin_picture *in, const struct region *r, const struct taps *across,
-                             const struct taps *down, const struct axis *h, const struct axis *v, uint8_t *line,
+static bool across_then_down(const kin_picture *in, const struct region *r,
+                             const struct taps *across, const struct taps *down,
+                             const struct axis *h, const struct axis *v, uint8_t *line,
                              uint8_t *out)
 {
     int first = down->from[0], last = down->from[v->n - 1] + down->count[v->n - 1];
@@ -208,8 +218,9 @@ static bool across_then_down(const kin_picture *in, const struct region *r, cons
 }
 
 /* Vertical pass of one output row over the whole width, then the horizontal pass of that row. */
-static bool down_then_across(const kin_picture *in, const struct region *r, const struct taps *across,
-                             const struct taps *down, const struct axis *h, const struct axis *v, uint8_t *line,
+static bool down_then_across(const kin_picture *in, const struct region *r,
+                             const struct taps *across, const struct taps *down,
+                             const struct axis *h, const struct axis *v, uint8_t *line,
                              uint8_t *out)
 {
     size_t n = (size_t)r->w * 3;
@@ -227,17 +238,20 @@ static bool down_then_across(const kin_picture *in, const struct region *r, cons
         }
         for (size_t x = 0; x < n; x++)
             row[x] = clip8(sums[x]);
-        pass_row(across, h->n, row, out + ((size_t)(v->pad + i) * (size_t)h->crop + (size_t)h->pad) * 3);
+        pass_row(across, h->n, row,
+                 out + ((size_t)(v->pad + i) * (size_t)h->crop + (size_t)h->pad) * 3);
     }
     free(sums), free(row);
     return fine;
 }
 
-/* Pillow 13 makes the vertical pass first where the height shrinks by more than twice what the width
- * does (its pull request 9549); in all other cases, as up to Pillow 12 always, the horizontal one. */
+/* Pillow 13 makes the vertical pass first where the height shrinks by more than twice what the
+ * width does (its pull request 9549); in all other cases, as up to Pillow 12 always, the horizontal
+ * one. */
 static bool down_first(const struct axis *h, const struct axis *v)
 {
-    return v->resized < v->source && (int64_t)v->source - v->resized > 2 * ((int64_t)h->source - h->resized);
+    return v->resized < v->source &&
+           (int64_t)v->source - v->resized > 2 * ((int64_t)h->source - h->resized);
 }
 
 static kin_status resample(const kin_picture *in, const struct region *r, const struct axis *h,
@@ -247,14 +261,17 @@ static kin_status resample(const kin_picture *in, const struct region *r, const 
     uint8_t *line = malloc((size_t)r->w * 3);
     bool fine = make_taps(&across, h, filter) && make_taps(&down, v, filter) && line;
     if (fine)
-        fine = (down_first(h, v) ? down_then_across : across_then_down)(in, r, &across, &down, h, v, line, out);
+        fine = (down_first(h, v) ? down_then_across : across_then_down)(in, r, &across, &down, h, v,
+                                                                        line, out);
     free_taps(&across), free_taps(&down);
     free(line);
-    return fine ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
+    return fine ? KIN_OK
+                : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
 }
 
-kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h, int pad,
-                              const resize_rule *rule, int *out_w, int *out_h, kin_error *err)
+kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h,
+                              int pad, const resize_rule *rule, int *out_w, int *out_h,
+                              kin_error *err)
 {
     struct region r;
     struct axis across, down;

@@ -1,10 +1,10 @@
-/* resize: box, resize and centre crop of a picture, byte for byte as Pillow and transformers. [level 4]
+/* resize: box, resize and centre crop, byte for byte as Pillow and transformers. [level 4]
  *
- * 1. region: the box in fractions of the picture, rounded outward to whole pixels, clipped, at least
- *    one pixel; for `pad` grown to a square about its centre, white beyond the picture.
- * 2. resize: Pillow's Image.resize: taps of the filter stretched by the scale (antialiasing), weights
- *    as 22-bit fixed point, each pass rounded to 8 bits, the order of the passes as in Pillow 13:
- *    horizontal first but where the height shrinks far more than the width.
+ * 1. region: the box in fractions of the picture, rounded outward to whole pixels, clipped, at
+ *    least one pixel; for `pad` grown to a square about its centre, white beyond the picture.
+ * 2. resize: Pillow's Image.resize: taps of the filter stretched by the scale (antialiasing),
+ *    weights as 22-bit fixed point, each pass rounded to 8 bits, the order of the passes as in
+ *    Pillow 13: horizontal first but where the height shrinks far more than the width.
  * 3. centre crop: transformers' center_crop, zeros where the resized picture is smaller.
  * Only rows and columns that reach the crop are computed. */
 #ifndef KIN_RESIZE_H
@@ -19,8 +19,9 @@ typedef struct resize_rule {
 } resize_rule;
 
 /* The size of what resize_prepare writes. */
-kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h, int pad,
-                              const resize_rule *rule, int *out_w, int *out_h, kin_error *err);
+kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h,
+                              int pad, const resize_rule *rule, int *out_w, int *out_h,
+                              kin_error *err);
 /* out: [out_h][out_w][3]. */
 kin_status resize_prepare(const kin_picture *in, double x, double y, double w, double h, int pad,
                           const resize_rule *rule, uint8_t *out, kin_error *err);

@@ -41,7 +41,7 @@ static void skip(void *user, int n)
     struct stb_source *s = user;
     size_t left = s->n - s->at;
     if (n < 0) { /* stb steps back over what it has read ahead */
-        size_t back = (size_t)-(int64_t)n;
+        size_t back = (size_t)(-(int64_t)n);
         s->at = back < s->at ? s->at - back : 0;
         return;
     }

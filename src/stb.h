@@ -1,7 +1,7 @@
-/* stb: the two entries of stb_image that the engine uses. [level 2]
+/* stb: the one entry of stb_image that the engine uses. [level 2]
  *
- * Bytes are handed over through callbacks; `starved` says that the decoder asked for more than there
- * was, which for a JPEG means that the file was cut before its end marker. */
+ * Bytes are handed over through callbacks; `starved` says that the decoder asked for more than
+ * there was, which for a JPEG means that the file was cut before its end marker. */
 #ifndef KIN_STB_H
 #define KIN_STB_H
 #include "base.h"

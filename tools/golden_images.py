@@ -311,7 +311,7 @@ def bad_pngs():
     put('flipped-bit.png', plain[:at] + bytes([plain[at] ^ 4]) + plain[at + 1:], 'bad-image')
     put('not-first.png', plain[:8] + chunk(b'tEXt', b'a\0b') + plain[8:], 'bad-image')
     put('two-headers.png', plain[:33] + plain[8:], 'bad-image')
-    put('apple.png', plain[:8] + chunk(b'CgBI', b'\x50\0\x20\2') + plain[8:], 'bad-image')
+    put('apple.png', plain[:8] + chunk(b'CgBI', b'\x50\0\x20\2') + plain[8:], 'unsupported-image')
     put('apple-after-header.png', plain[:33] + chunk(b'CgBI', b'\x50\0\x20\2') + plain[33:], 'unsupported-image')
     put('no-palette.png', png(noise(9, 7, 1, 1) & 1, 8, 3), 'bad-image')
     put('unknown-critical.png', plain[:33] + chunk(b'ABCD', b'x') + plain[33:], 'bad-image')

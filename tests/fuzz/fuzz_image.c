@@ -4,7 +4,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const resize_rule rule = {.resize_on = 1, .shortest_edge = 32, .crop_on = 1, .crop_h = 32, .crop_w = 32, .resample = 3};
+    static const resize_rule rule = {.resize_on = 1,
+                                     .shortest_edge = 32,
+                                     .crop_on = 1,
+                                     .crop_h = 32,
+                                     .crop_w = 32,
+                                     .resample = 3};
     kin_picture p = {0};
     kin_error err;
     uint8_t out[32 * 32 * 3];
