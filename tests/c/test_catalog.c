@@ -456,6 +456,13 @@ void test_search_scores_are_cosines(void)
     kin_catalog_vector(&c, 17, query);
     CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, rows, scores, 40, &total), 40);
     CHECK(fabsf(scores[0] - 1) < 1e-4f);
+    uint32_t as_good = 6; /* a score equal to min_score passes */
+    while (as_good < 40 && scores[as_good] == scores[5])
+        as_good++;
+    float least = scores[5];
+    kin_catalog_search(&c, query, NULL, least, rows, scores, 40, &total);
+    CHECK_EQ(total, as_good);
+    kin_catalog_search(&c, query, NULL, -2, rows, scores, 40, &total);
     for (int h = 0; h < 40; h++) {
         double cosine = 0;
         kin_catalog_vector(&c, rows[h], row);
