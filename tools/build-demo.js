@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
 
@@ -106,6 +107,12 @@ function clearPage() {
     if (!['images', 'catalog.safetensors', 'built-from.txt'].includes(name)) rmSync(join(site, name), { recursive: true });
 }
 
+// A file of the page, scripts minified as a shop would send them.
+function place(from, to) {
+  if (from.endsWith('.js')) writeFileSync(to, transformSync(readFileSync(from, 'utf8'), { minify: true, target: 'es2022' }).code);
+  else cpSync(from, to, { recursive: true });
+}
+
 function copyPage({ list, hits }, rows) {
   const { box, src } = list[0];
   const percent = (x) => `${(x * 100).toFixed(2)}%`;
@@ -123,10 +130,10 @@ function copyPage({ list, hits }, rows) {
   writeFileSync(join(site, 'first.css'), `#box { left: ${percent(box.x)}; top: ${percent(box.y)}; ` +
     `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
   for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
-    cpSync(join(root, 'web/demo', name), join(site, name), { recursive: true });
+    place(join(root, 'web/demo', name), join(site, name));
   mkdirSync(join(site, 'kin'), { recursive: true });
   for (const name of readdirSync(join(root, 'web')).filter((f) => /\.js$/.test(f) && !f.includes('.node.')))
-    copyFileSync(join(root, 'web', name), join(site, 'kin', name));
+    place(join(root, 'web', name), join(site, 'kin', name));
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(join(root, 'models/kin-small'), join(site, 'model'), { recursive: true });
 }
