@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCAB_MAX = 1 << 20, TEXT_MAX = 8 << 20, SPECIALS_MAX = 16 };
+enum { VOCAB_MAX = 1 << 20, TEXT_MAX = 8 << 20, SPECIALS_MAX = 16, SPECIAL_BYTES = 128 };
 
 struct token {
     uint32_t at, n; /* bytes in `text`; n = 0: no token has this id */
@@ -14,11 +14,22 @@ struct merge {
     int32_t left, right, merged;
 };
 
+/* A token cut out of the text before it is split: from the raw text, or, where its file says
+ * "normalized", from the normalised one. */
+struct special {
+    int32_t id;
+    bool normalized, listed; /* listed: by the files' list of added tokens, which no role overrules */
+    uint8_t spellings;       /* bit per way in which the files gave it */
+    uint32_t text_n, n;
+    char text[SPECIAL_BYTES];
+    uint32_t point[2 * SPECIAL_BYTES]; /* [n] what to look for, code points */
+};
 
 struct tokenizer {
     char *text; /* all tokens' bytes, one after the other */
     struct token *tokens; /* by id */
     int n_tokens;         /* largest id + 1 */
+    int n_vocab;          /* entries of the vocabulary */
     int32_t *by_text;     /* hash table of ids, -1 empty, size a power of two */
     uint32_t text_mask;
     struct merge *merges; /* by rank */
@@ -27,7 +38,7 @@ struct tokenizer {
     uint32_t pair_mask;
     int32_t unit[256], unit_end[256]; /* byte -> id of its unit, without and with "</w>" */
     int32_t start, end, unknown, pad; /* ids */
-    int32_t specials[SPECIALS_MAX];   /* cut from the raw text */
+    struct special specials[SPECIALS_MAX]; /* by id */
     int n_specials;
 };
 
@@ -99,6 +110,7 @@ static kin_status read_vocab(tokenizer *t, json vocab, kin_error *err)
     }
     uint32_t size = table_size(n);
     t->n_tokens = (int)top + 1;
+    t->n_vocab = (int)n;
     t->text = malloc(bytes);
     t->tokens = calloc((size_t)t->n_tokens, sizeof *t->tokens);
     t->by_text = empty_table(size);
@@ -213,52 +225,181 @@ static kin_status read_merges_json(tokenizer *t, json merges, kin_error *err)
     return KIN_OK;
 }
 
+/* ---- normalisation ------------------------------------------------------------------------- */
+
+/* NFC, each run of white space one space, lower case: c[0..n) into out, which has room for 4 n + 8.
+ * Returns the length. */
+static size_t normalise(const uint32_t *c, size_t n, uint32_t *out)
+{
+    size_t m = unicode_nfc(c, n, out), doubled = 0, kept = 0;
+    for (size_t i = 0; i < m; i++)
+        doubled += out[i] == 0x130; /* the one that lower case makes two of */
+    memmove(out + doubled, out, m * sizeof *out);
+    for (size_t i = doubled; i < doubled + m; i++) {
+        if (unicode_clip_class(out[i]) != UNICODE_SPACE)
+            kept += (size_t)unicode_lower(out[i], out + kept);
+        else if (kept == 0 || out[kept - 1] != ' ')
+            out[kept++] = ' ';
+    }
+    return kept;
+}
+
+static size_t code_points(const char *s, size_t n, uint32_t *out)
+{
+    size_t m = 0;
+    for (size_t at = 0, used; at < n; at += used)
+        out[m++] = unicode_next((const uint8_t *)s + at, n - at, &used);
+    return m;
+}
+
 /* ---- special tokens ------------------------------------------------------------------------ */
 
-static kin_status add_special(tokenizer *t, int32_t id, kin_error *err)
+/* How a file gives a special token: as a string, or as an object with its text and flags. */
+struct spelling {
+    char text[SPECIAL_BYTES];
+    size_t n;
+    bool normalized;
+    int kind; /* 0 string, 1 … 4 object by its flags */
+};
+
+static struct special *find_special(tokenizer *t, const char *text, size_t n)
 {
     for (int i = 0; i < t->n_specials; i++)
-        if (t->specials[i] == id)
-            return KIN_OK;
-    if (t->n_specials == SPECIALS_MAX)
-        return kin_fail(err, KIN_UNSUPPORTED, "The vocabulary has more than %d special tokens.", SPECIALS_MAX);
-    t->specials[t->n_specials++] = id;
+        if (t->specials[i].text_n == n && !memcmp(t->specials[i].text, text, n))
+            return &t->specials[i];
+    return NULL;
+}
+
+/* Objects of special_tokens_map.json are special without saying so; what is not special is looked for
+ * in the normalised text unless it says otherwise. */
+static kin_status read_spelling(json value, bool special, const char *what, struct spelling *out, kin_error *err)
+{
+    bool object = value.type == JSON_OBJECT;
+    special = special || json_get(value, "special").type == JSON_TRUE;
+    json normalized = json_get(value, "normalized");
+    out->normalized = object && (normalized.type == JSON_TRUE || (normalized.type != JSON_FALSE && !special));
+    out->kind = object ? 1 + 2 * special + out->normalized : 0;
+    out->n = json_string(object ? json_get(value, "content") : value, out->text, sizeof out->text);
+    if (out->n == 0 || out->n > sizeof out->text)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The special token %s is no text, or empty or too long.", what);
+    if (json_get(value, "single_word").type == JSON_TRUE)
+        return kin_fail(err, KIN_UNSUPPORTED, "The special token %s is asked for as a single word only.", what);
     return KIN_OK;
 }
 
-/* A special token by role: the files may give a string or {"content": …}. */
-static kin_status read_special(tokenizer *t, const char *role, const json *files, const char *otherwise,
-                               int32_t *id, kin_error *err)
+/* The reference adds tokens one after the other: a later spelling of the same text overrules an earlier
+ * one, unless that very spelling was there before. What the vocabulary lacks gets the next id. */
+static kin_status add_special(tokenizer *t, const struct spelling *given, bool listed, int32_t *id, kin_error *err)
 {
-    char text[128];
-    size_t n = strlen(otherwise);
-    memcpy(text, otherwise, n);
-    for (int i = 0; i < 2; i++) { /* tokenizer_config.json counts before special_tokens_map.json */
-        json value = json_get(files[i], role);
-        if (value.type == JSON_OBJECT)
-            value = json_get(value, "content");
-        if (value.type != JSON_STRING)
-            continue;
-        n = json_string(value, text, sizeof text);
-        if (n == 0 || n > sizeof text)
-            return kin_fail(err, KIN_NOT_A_MODEL, "The special token %s is empty or too long.", role);
-        break;
+    struct special *s = find_special(t, given->text, given->n);
+    if (!s) {
+        int32_t next = t->n_vocab;
+        if (t->n_specials == SPECIALS_MAX)
+            return kin_fail(err, KIN_UNSUPPORTED, "The vocabulary has more than %d special tokens.", SPECIALS_MAX);
+        for (int i = 0; i < t->n_specials; i++)
+            next = t->specials[i].id >= next ? t->specials[i].id + 1 : next;
+        s = &t->specials[t->n_specials++];
+        *s = (struct special){.id = find_token(t, given->text, given->n), .text_n = (uint32_t)given->n, .listed = listed};
+        memcpy(s->text, given->text, given->n);
+        if (s->id < 0)
+            s->id = next;
     }
-    *id = find_token(t, text, n);
-    if (*id < 0)
-        return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary does not have its own %s.", role);
-    return add_special(t, *id, err);
+    *id = s->id;
+    if ((s->listed && !listed) || s->spellings & 1 << given->kind)
+        return KIN_OK;
+    s->spellings |= (uint8_t)(1 << given->kind);
+    s->normalized = given->normalized;
+    return KIN_OK;
 }
 
+/* tokenizer.json's list, or tokenizer_config.json's object of them by id. */
 static kin_status read_added(tokenizer *t, json added, kin_error *err)
 {
     for (json it = json_first(added); it.type; it = json_next(added, it)) {
-        char text[128];
-        size_t n = json_string(json_get(it, "content"), text, sizeof text);
-        int32_t id = n <= sizeof text ? find_token(t, text, n) : -1;
-        if (id < 0)
-            return kin_fail(err, KIN_UNSUPPORTED, "tokenizer.json adds a token that its vocabulary does not have.");
-        TRY(add_special(t, id, err));
+        struct spelling given;
+        char key[16];
+        int32_t id;
+        uint64_t wanted = UINT64_MAX;
+        TRY(read_spelling(it, false, "among the added tokens", &given, err));
+        TRY(add_special(t, &given, true, &id, err));
+        if (added.type == JSON_OBJECT) {
+            size_t n = json_string(json_key(added, it), key, sizeof key);
+            wanted = 0;
+            for (size_t i = 0; i < n && n <= 9; i++)
+                wanted = wanted * 10 + (uint64_t)(uint8_t)(key[i] - '0');
+        } else {
+            json_u64(json_get(it, "id"), &wanted);
+        }
+        if (id >= t->n_vocab && wanted != (uint64_t)id && find_token(t, given.text, given.n) < 0)
+            return kin_fail(err, KIN_UNSUPPORTED, "An added token leaves a gap: it would have to have id %d.", (int)id);
+    }
+    return KIN_OK;
+}
+
+/* special_tokens_map.json counts before tokenizer_config.json, but not where that lists added tokens. */
+static json special_value(const json files[2], const char *role, bool *in_map)
+{
+    json value = json_get(files[1], role);
+    *in_map = value.type > JSON_NULL && json_get(files[0], "added_tokens_decoder").type != JSON_OBJECT;
+    return *in_map ? value : json_get(files[0], role);
+}
+
+/* A special token by role; `otherwise` if no file gives one, NULL: then there is none. A role that is
+ * `needed` has to be in the vocabulary. */
+static kin_status read_role(tokenizer *t, const char *role, const json files[2], const char *otherwise, bool needed,
+                            int32_t *id, kin_error *err)
+{
+    struct spelling given = {.kind = 0};
+    bool in_map;
+    json value = special_value(files, role, &in_map);
+    if (value.type > JSON_NULL) {
+        TRY(read_spelling(value, in_map, role, &given, err));
+    } else if (otherwise) {
+        given.n = strlen(otherwise);
+        memcpy(given.text, otherwise, given.n);
+    } else {
+        return KIN_OK;
+    }
+    if (needed && find_token(t, given.text, given.n) < 0)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary does not have its own %s.", role);
+    return add_special(t, &given, false, id, err);
+}
+
+static kin_status read_specials(tokenizer *t, json tokenizer_json, const json files[2], kin_error *err)
+{
+    static const char end_text[] = "<|endoftext|>";
+    json listed = json_get(files[0], "added_tokens_decoder");
+    int32_t unused;
+    bool in_map;
+    TRY(read_added(t, listed.type == JSON_OBJECT ? listed : json_get(tokenizer_json, "added_tokens"), err));
+    TRY(read_role(t, "bos_token", files, "<|startoftext|>", true, &t->start, err));
+    TRY(read_role(t, "eos_token", files, end_text, true, &t->end, err));
+    TRY(read_role(t, "unk_token", files, end_text, true, &t->unknown, err));
+    TRY(read_role(t, "sep_token", files, NULL, false, &unused, err));
+    TRY(read_role(t, "pad_token", files, end_text, false, &t->pad, err));
+    TRY(read_role(t, "cls_token", files, NULL, false, &unused, err));
+    TRY(read_role(t, "mask_token", files, NULL, false, &unused, err));
+    json extra = special_value(files, "extra_special_tokens", &in_map);
+    if (json_length(extra) == 0)
+        extra = special_value(files, "additional_special_tokens", &in_map);
+    for (json it = json_first(extra); it.type; it = json_next(extra, it)) {
+        struct spelling given;
+        TRY(read_spelling(it, in_map, "among the additional ones", &given, err));
+        TRY(add_special(t, &given, false, &unused, err));
+    }
+    for (int i = 0; i < t->n_specials; i++) {
+        struct special *s = &t->specials[i];
+        uint32_t raw[SPECIAL_BYTES], out[4 * SPECIAL_BYTES + 8];
+        size_t n = code_points(s->text, s->text_n, raw);
+        if (s->normalized)
+            n = normalise(raw, n, out);
+        memcpy(s->point, s->normalized ? out : raw, n * sizeof *raw);
+        s->n = (uint32_t)n;
+        struct special moved = *s; /* into place: a few, by id */
+        int k = i;
+        for (; k > 0 && t->specials[k - 1].id > moved.id; k--)
+            t->specials[k] = t->specials[k - 1];
+        t->specials[k] = moved;
     }
     return KIN_OK;
 }
@@ -281,27 +422,23 @@ static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n,
                            size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
                            const json files[2], kin_error *err)
 {
-    static const char end_text[] = "<|endoftext|>";
+    json whole = {JSON_ABSENT, NULL, NULL};
     if (vocab_json && merges_txt) {
         json vocab;
         TRY(json_open(vocab_json, vocab_n, "vocab.json", &vocab, err));
         TRY(read_vocab(t, vocab, err));
         TRY(read_merges_txt(t, merges_txt, merges_n, err));
     } else if (tokenizer_json) {
-        json whole, model;
+        json model;
         TRY(json_open(tokenizer_json, tokenizer_n, "tokenizer.json", &whole, err));
         model = json_get(whole, "model");
         TRY(read_vocab(t, json_get(model, "vocab"), err));
         TRY(read_merges_json(t, json_get(model, "merges"), err));
-        TRY(read_added(t, json_get(whole, "added_tokens"), err));
     } else {
         return kin_fail(err, KIN_NOT_A_MODEL,
                         "The model has neither vocab.json with merges.txt nor tokenizer.json.");
     }
-    TRY(read_special(t, "bos_token", files, "<|startoftext|>", &t->start, err));
-    TRY(read_special(t, "eos_token", files, end_text, &t->end, err));
-    TRY(read_special(t, "unk_token", files, end_text, &t->unknown, err));
-    TRY(read_special(t, "pad_token", files, end_text, &t->pad, err));
+    TRY(read_specials(t, whole, files, err));
     find_units(t);
     return KIN_OK;
 }
@@ -340,24 +477,22 @@ int tokenizer_vocab_size(const tokenizer *t) { return t->n_tokens; }
 
 /* ---- encoding ------------------------------------------------------------------------------ */
 
-struct candidate {
-    int32_t rank, at; /* the pair that begins at symbol `at` */
-    int32_t left, right;
-};
-
-/* One encoding: where ids go, and scratch for the longest run of text. */
+/* One encoding: where ids go, and scratch. */
 struct encoding {
     const tokenizer *t;
     int32_t *ids;
     int n, cap;
+    bool failed;          /* memory ran short */
     uint32_t *raw, *text; /* code points before and after normalisation */
-    uint8_t *bytes;       /* UTF-8 of a piece */
+    /* One piece: its units as a linked list, and candidate pairs as rank << 32 | left symbol: those of
+     * the units in order, those that merges bring in a binary heap. Grown to the largest piece met. */
+    size_t room;
     int32_t *symbol, *next, *previous;
-    struct candidate *heap;
+    uint64_t *sorted, *heap;
     size_t heap_n;
 };
 
-static bool full(const struct encoding *e) { return e->n == e->cap; }
+static bool full(const struct encoding *e) { return e->n == e->cap || e->failed; }
 
 static void emit(struct encoding *e, int32_t id)
 {
@@ -365,72 +500,120 @@ static void emit(struct encoding *e, int32_t id)
         e->ids[e->n++] = id;
 }
 
-static bool before(struct candidate a, struct candidate b)
+static void free_piece(struct encoding *e)
 {
-    return a.rank < b.rank || (a.rank == b.rank && a.at < b.at);
+    free(e->symbol), free(e->next), free(e->previous), free(e->sorted), free(e->heap);
 }
 
-static void push(struct encoding *e, struct candidate c)
+/* A piece of n units merges less than n times, and each merge adds at most two candidates. */
+static bool room_for_piece(struct encoding *e, size_t n)
+{
+    if (n <= e->room)
+        return true;
+    free_piece(e);
+    e->room = n < 256 ? 256 : n;
+    e->symbol = malloc(e->room * sizeof *e->symbol);
+    e->next = malloc(e->room * sizeof *e->next);
+    e->previous = malloc(e->room * sizeof *e->previous);
+    e->sorted = malloc(e->room * sizeof *e->sorted);
+    e->heap = malloc(2 * e->room * sizeof *e->heap);
+    e->failed = !e->symbol || !e->next || !e->previous || !e->sorted || !e->heap;
+    return !e->failed;
+}
+
+static void push(struct encoding *e, uint64_t candidate)
 {
     size_t i = e->heap_n++;
-    for (; i > 0 && before(c, e->heap[(i - 1) / 2]); i = (i - 1) / 2)
+    for (; i > 0 && candidate < e->heap[(i - 1) / 2]; i = (i - 1) / 2)
         e->heap[i] = e->heap[(i - 1) / 2];
-    e->heap[i] = c;
+    e->heap[i] = candidate;
 }
 
-static struct candidate pop(struct encoding *e)
+static uint64_t pop(struct encoding *e)
 {
-    struct candidate top = e->heap[0], last = e->heap[--e->heap_n];
-    size_t i = 0;
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= e->heap_n)
-            break;
-        if (child + 1 < e->heap_n && before(e->heap[child + 1], e->heap[child]))
-            child++;
-        if (!before(e->heap[child], last))
+    uint64_t top = e->heap[0], last = e->heap[--e->heap_n];
+    size_t i = 0, child;
+    for (; (child = 2 * i + 1) < e->heap_n; i = child) {
+        child += child + 1 < e->heap_n && e->heap[child + 1] < e->heap[child];
+        if (last <= e->heap[child])
             break;
         e->heap[i] = e->heap[child];
-        i = child;
     }
     e->heap[i] = last;
     return top;
 }
 
-static void consider(struct encoding *e, int32_t at)
+/* Sorts n candidates that come by symbol: words by insertion, more in two stable passes over 10 bits of
+ * the rank each (ranks are below VOCAB_MAX = 2^20), since a heap of a million is slow. */
+static void sort_candidates(uint64_t *c, uint64_t *spare, size_t n)
 {
-    int32_t right = at < 0 ? -1 : e->next[at];
-    if (right < 0)
+    if (n < 64) {
+        for (size_t i = 1; i < n; i++) {
+            uint64_t moved = c[i];
+            size_t k = i;
+            for (; k > 0 && c[k - 1] > moved; k--)
+                c[k] = c[k - 1];
+            c[k] = moved;
+        }
         return;
-    int32_t rank = find_merge(e->t, e->symbol[at], e->symbol[right]);
-    if (rank >= 0)
-        push(e, (struct candidate){rank, at, e->symbol[at], e->symbol[right]});
+    }
+    for (int shift = 32; shift < 52; shift += 10) {
+        uint32_t start[1024] = {0}, at = 0;
+        for (size_t i = 0; i < n; i++)
+            start[c[i] >> shift & 1023]++;
+        for (int v = 0; v < 1024; v++) {
+            uint32_t count = start[v];
+            start[v] = at;
+            at += count;
+        }
+        for (size_t i = 0; i < n; i++)
+            spare[start[c[i] >> shift & 1023]++] = c[i];
+        uint64_t *swap = c;
+        c = spare;
+        spare = swap;
+    }
 }
 
-/* Merges the n byte units in e->symbol: always the pair of least rank, the leftmost of equals. Each
- * merge adds at most two candidates, so the heap holds at most 3n. A candidate whose symbols have
- * changed since is passed over. */
+/* The candidate that begins at symbol `at`, UINT64_MAX if none. */
+static uint64_t candidate_at(const struct encoding *e, int32_t at)
+{
+    int32_t right = at < 0 ? -1 : e->next[at];
+    int32_t rank = right < 0 ? -1 : find_merge(e->t, e->symbol[at], e->symbol[right]);
+    return rank < 0 ? UINT64_MAX : (uint64_t)rank << 32 | (uint32_t)at;
+}
+
+/* Merges the n byte units in e->symbol: always the pair of least rank, the leftmost of equals. A
+ * candidate whose symbols have changed since is passed over. */
 static void merge_units(struct encoding *e, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         e->next[i] = i + 1 < n ? i + 1 : -1;
         e->previous[i] = i - 1;
     }
+    size_t sorted_n = 0, taken = 0;
+    for (int32_t i = 0; i < n; i++) {
+        e->sorted[sorted_n] = candidate_at(e, i);
+        sorted_n += e->sorted[sorted_n] != UINT64_MAX;
+    }
+    sort_candidates(e->sorted, e->heap, sorted_n);
     e->heap_n = 0;
-    for (int32_t i = 0; i < n; i++)
-        consider(e, i);
-    while (e->heap_n) {
-        struct candidate c = pop(e);
-        int32_t right = e->symbol[c.at] == c.left ? e->next[c.at] : -1;
-        if (right < 0 || e->symbol[right] != c.right)
+    while (e->heap_n || taken < sorted_n) {
+        bool old = taken < sorted_n && (e->heap_n == 0 || e->sorted[taken] < e->heap[0]);
+        uint64_t top = old ? e->sorted[taken++] : pop(e);
+        int32_t at = (int32_t)(uint32_t)top;
+        const struct merge *m = &e->t->merges[top >> 32];
+        int32_t right = e->symbol[at] == m->left ? e->next[at] : -1;
+        if (right < 0 || e->symbol[right] != m->right)
             continue;
-        e->symbol[c.at] = e->t->merges[c.rank].merged;
-        e->symbol[right] = -2; /* gone: equals no symbol of a candidate */
-        e->next[c.at] = e->next[right];
+        e->symbol[at] = m->merged;
+        e->symbol[right] = -2; /* gone: equals no symbol of a merge */
+        e->next[at] = e->next[right];
         if (e->next[right] >= 0)
-            e->previous[e->next[right]] = c.at;
-        consider(e, e->previous[c.at]);
-        consider(e, c.at);
+            e->previous[e->next[right]] = at;
+        uint64_t around[2] = {candidate_at(e, e->previous[at]), candidate_at(e, at)};
+        for (int k = 0; k < 2; k++)
+            if (around[k] != UINT64_MAX)
+                push(e, around[k]);
     }
     for (int32_t i = 0; i >= 0 && !full(e); i = e->next[i])
         emit(e, e->symbol[i]);
@@ -439,14 +622,20 @@ static void merge_units(struct encoding *e, int32_t n)
 /* A piece that the byte-level split left whole. */
 static void encode_word(struct encoding *e, const uint32_t *c, size_t n)
 {
-    int32_t m = 0;
+    uint8_t utf8[4];
+    size_t m = 0, at = 0;
     for (size_t i = 0; i < n; i++)
-        m += unicode_put(c[i], e->bytes + m);
-    for (int32_t i = 0; i < m; i++) {
-        int32_t id = i == m - 1 ? e->t->unit_end[e->bytes[i]] : e->t->unit[e->bytes[i]];
-        e->symbol[i] = id < 0 ? e->t->unknown : id;
+        m += (size_t)unicode_put(c[i], utf8);
+    if (!room_for_piece(e, m))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        int length = unicode_put(c[i], utf8);
+        for (int k = 0; k < length; k++, at++) {
+            int32_t id = at == m - 1 ? e->t->unit_end[utf8[k]] : e->t->unit[utf8[k]];
+            e->symbol[at] = id < 0 ? e->t->unknown : id;
+        }
     }
-    merge_units(e, m);
+    merge_units(e, (int32_t)m);
 }
 
 /* Length of a contraction at c[0..n): 's 't 're 've 'm 'll 'd; 0 if none. */
@@ -511,55 +700,36 @@ static void encode_normal(struct encoding *e, const uint32_t *c, size_t n)
     }
 }
 
-/* Text between special tokens: code points, NFC, spaces, lower case, split. */
-static void encode_text(struct encoding *e, const uint8_t *s, size_t n)
+/* The special token at c, the longest if several, or NULL. */
+static const struct special *special_at(const tokenizer *t, const uint32_t *c, size_t n, bool normalized)
 {
-    size_t m = 0, kept = 0;
-    for (size_t at = 0, used; at < n; at += used)
-        e->raw[m++] = unicode_next(s + at, n - at, &used);
-    m = unicode_nfc(e->raw, m, e->text);
-    /* NFC never lengthens by more than its room, and lower case only by U+0130, whose second part is
-     * taken from what the read position has freed or from the room behind (4 n). */
-    uint32_t *out = e->raw;
-    for (size_t i = 0; i < m; i++) {
-        if (unicode_clip_class(e->text[i]) == UNICODE_SPACE) {
-            if (kept == 0 || out[kept - 1] != ' ')
-                out[kept++] = ' ';
-            continue;
-        }
-        kept += (size_t)unicode_lower(e->text[i], out + kept);
-    }
-    encode_normal(e, out, kept);
-}
-
-/* The special token that the raw text has at s, the longest if several, or -1. */
-static int32_t special_at(const tokenizer *t, const uint8_t *s, size_t n)
-{
-    int32_t best = -1;
+    const struct special *best = NULL;
     for (int i = 0; i < t->n_specials; i++) {
-        struct token token = t->tokens[t->specials[i]];
-        if (token.n <= n && !memcmp(s, t->text + token.at, token.n) && (best < 0 || token.n > t->tokens[best].n))
-            best = t->specials[i];
+        const struct special *s = &t->specials[i];
+        if (s->normalized == normalized && s->point[0] == c[0] && s->n <= n && (!best || s->n > best->n) &&
+            !memcmp(s->point, c, s->n * sizeof *c))
+            best = s;
     }
     return best;
 }
 
-static void encode_raw(struct encoding *e, const uint8_t *s, size_t n)
+/* Cuts the special tokens of one kind out of c[0..n): first the raw text's, then, between those, the
+ * normalised text's; what lies between is split. */
+static void encode_between(struct encoding *e, const uint32_t *c, size_t n, bool normalized)
 {
-    size_t from = 0, at = 0;
-    while (at < n && !full(e)) {
-        int32_t id = special_at(e->t, s + at, n - at);
-        if (id < 0) {
-            at++;
+    for (size_t from = 0, at = 0; from < n && !full(e);) {
+        const struct special *s = at < n ? special_at(e->t, c + at, n - at, normalized) : NULL;
+        if (!s && at++ < n)
             continue;
-        }
-        encode_text(e, s + from, at - from);
-        emit(e, id);
-        at += e->t->tokens[id].n;
-        from = at;
+        size_t length = (s ? at : n) - from;
+        if (normalized)
+            encode_normal(e, c + from, length);
+        else
+            encode_between(e, e->text, normalise(c + from, length, e->text), true);
+        if (s)
+            emit(e, s->id);
+        from = at = s ? at + s->n : n;
     }
-    if (!full(e))
-        encode_text(e, s + from, n - from);
 }
 
 kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids,
@@ -570,25 +740,18 @@ kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int 
     if (n > TEXT_MAX)
         return kin_fail(err, KIN_TOO_LARGE, "The text is longer than 8 MB.");
     struct encoding e = {.t = t, .ids = ids + 1, .cap = context - 2};
-    size_t points = 4 * n + 8, bytes = 12 * n + 32; /* U+FFFD for a stray byte takes three */
-    e.raw = malloc(points * sizeof *e.raw);
-    e.text = malloc(points * sizeof *e.text);
-    e.bytes = malloc(bytes);
-    size_t units = 4 * n + 32;
-    e.symbol = malloc(units * sizeof *e.symbol);
-    e.next = malloc(units * sizeof *e.next);
-    e.previous = malloc(units * sizeof *e.previous);
-    e.heap = malloc(3 * units * sizeof *e.heap);
-    bool fine = e.raw && e.text && e.bytes && e.symbol && e.next && e.previous && e.heap;
-    if (fine) {
-        encode_raw(&e, (const uint8_t *)utf8, n);
-        ids[0] = t->start;
-        ids[e.n + 1] = t->end;
-        *count = e.n + 2;
-    }
-    free(e.raw), free(e.text), free(e.bytes), free(e.symbol), free(e.next), free(e.previous), free(e.heap);
-    return fine ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a text of %llu bytes.",
-                                    (unsigned long long)n);
+    e.raw = malloc((n + 1) * sizeof *e.raw);
+    e.text = malloc((4 * n + 8) * sizeof *e.text);
+    e.failed = !e.raw || !e.text;
+    if (!e.failed)
+        encode_between(&e, e.raw, code_points(utf8, n, e.raw), false);
+    free(e.raw), free(e.text), free_piece(&e);
+    if (e.failed)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a text of %llu bytes.", (unsigned long long)n);
+    ids[0] = t->start;
+    ids[e.n + 1] = t->end;
+    *count = e.n + 2;
+    return KIN_OK;
 }
 
 /* ---- identity ------------------------------------------------------------------------------ */
@@ -620,6 +783,43 @@ static void put_token(struct json_out *o, const tokenizer *t, int32_t id)
     json_out_string(o, t->text + t->tokens[id].at, t->tokens[id].n);
 }
 
+static void put_special(struct json_out *o, const tokenizer *t, int32_t id)
+{
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].id == id)
+            json_out_string(o, t->specials[i].text, t->specials[i].text_n);
+}
+
+/* "added":[[token, id], …] of the special tokens without a role, if there are any; by id, which is as good
+ * an order as any that does not depend on the form of the files. */
+static void put_added(struct json_out *o, const tokenizer *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_specials; i++) {
+        int32_t id = t->specials[i].id;
+        if (id == t->start || id == t->end || id == t->pad || id == t->unknown)
+            continue;
+        json_out_raw(o, n++ ? ",[" : "\"added\":[[");
+        put_special(o, t, id);
+        json_out_raw(o, ",");
+        json_out_u64(o, (uint64_t)id);
+        json_out_raw(o, "]");
+    }
+    json_out_raw(o, n ? "]," : "");
+}
+
+/* "normalized":[token, …] of those that are cut from the normalised text, if there are any. */
+static void put_normalized(struct json_out *o, const tokenizer *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].normalized) {
+            json_out_raw(o, n++ ? "," : ",\"normalized\":[");
+            put_special(o, t, t->specials[i].id);
+        }
+    json_out_raw(o, n ? "]" : "");
+}
+
 size_t tokenizer_canonical_json(const tokenizer *t, int context, char *out, size_t cap)
 {
     struct json_out o;
@@ -638,13 +838,17 @@ size_t tokenizer_canonical_json(const tokenizer *t, int context, char *out, size
         put_token(&o, t, t->merges[i].right);
         json_out_raw(&o, "]");
     }
-    static const char *const roles[] = {"],\"special_tokens\":{\"bos_token\":", ",\"eos_token\":", ",\"pad_token\":",
-                                        ",\"unk_token\":"};
-    const int32_t ids[] = {t->start, t->end, t->pad, t->unknown};
-    for (int i = 0; i < 4; i++) {
-        json_out_raw(&o, roles[i]);
-        put_token(&o, t, ids[i]);
-    }
+    json_out_raw(&o, "],\"special_tokens\":{");
+    put_added(&o, t);
+    json_out_raw(&o, "\"bos_token\":");
+    put_special(&o, t, t->start);
+    json_out_raw(&o, ",\"eos_token\":");
+    put_special(&o, t, t->end);
+    put_normalized(&o, t);
+    json_out_raw(&o, ",\"pad_token\":");
+    put_special(&o, t, t->pad);
+    json_out_raw(&o, ",\"unk_token\":");
+    put_special(&o, t, t->unknown);
     json_out_raw(&o, "},\"vocab\":{");
     for (int32_t id = 0; id < t->n_tokens; id++)
         if (t->tokens[id].n)

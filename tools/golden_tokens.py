@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What CLIPTokenizer makes of hostile texts and of every code point: tests/golden/tokens.bin.
+"""What CLIPTokenizer makes of hostile texts and of every code point, tests/golden/tokens.bin, and of special
+tokens in the ways that model folders give them, tests/golden/special_tokens.jsonl.
 
     python3 tools/golden_tokens.py          (packages: tools/requirements.txt)
 
@@ -7,9 +8,12 @@ Little-endian: u32 n, then n times u16 length, the text's UTF-8, u32 crc32 of it
 each block of 256 code points (surrogates left out) u32 crc32 of the ids of all its code points alone.
 The vocabulary is models/kin-small's, the context 32.
 """
+import json
 import os
 import random
+import shutil
 import struct
+import tempfile
 import zlib
 
 import numpy as np
@@ -42,7 +46,41 @@ def crc(tokenizer, texts):
     return [zlib.crc32(np.array(ids, dtype='<i4').tobytes()) for ids in lists], lists
 
 
+def added(content, normalized, **flags):
+    return {'content': content, 'single_word': False, 'lstrip': False, 'rstrip': False, 'normalized': normalized, **flags}
+
+
+def special_tokens():
+    start, end = '<|startoftext|>', '<|endoftext|>'
+    role = {'__type': 'AddedToken'}
+    published = {'bos_token': added(start, True, **role), 'eos_token': added(end, True, **role),
+                 'unk_token': added(end, True, **role), 'pad_token': end}
+    old_map = {'bos_token': added(start, True), 'eos_token': added(end, True), 'unk_token': added(end, True), 'pad_token': end}
+    listed = {'8190': added(start, True, special=True), '8191': added(end, False, special=True)}
+    forms = [({}, {}), (published, {}), (published, old_map), ({}, old_map), ({'pad_token': '!'}, {}), ({'pad_token': '<PAD>'}, {}),
+             ({'pad_token': end}, {'pad_token': '!'}), ({'added_tokens_decoder': listed, 'pad_token': '!'}, {}),
+             ({'added_tokens_decoder': listed, 'pad_token': end}, {'pad_token': '!'}),
+             ({'additional_special_tokens': ['<PAD>', added('<Mask>', True, **role)]}, {}), ({'mask_token': 'A', 'sep_token': '<sep>'}, {}),
+             ({'eos_token': added(end, True, **role), 'pad_token': added(end, True, **role)}, {})]
+    texts = ['a <|endoftext|> b', 'a <|ENDOFTEXT|> b', '<|STARTOFTEXT|>x <|startoftext|> y', 'x<|endoftext|>y', '! a!b <|pad|> <PAD> c',
+             'A a<PAD>b<pad>', 'h\u00e9llo <|Endoftext|><|endoftext|>', '<mask><MASK> <Mask>', '<sep><SEP>a', '\uff1c|endoftext|>']
+    source = os.path.join(HERE, 'models', 'kin-small')
+    with open(os.path.join(HERE, 'tests', 'golden', 'special_tokens.jsonl'), 'w') as f:
+        for config, special_map in forms:
+            with tempfile.TemporaryDirectory() as folder:
+                for name in ('vocab.json', 'merges.txt'):
+                    shutil.copy(os.path.join(source, name), folder)
+                for name, content in (('tokenizer_config.json', config), ('special_tokens_map.json', special_map)):
+                    with open(os.path.join(folder, name), 'w') as out:
+                        json.dump(content, out)
+                tokenizer = CLIPTokenizer.from_pretrained(folder)
+            rows = [[t, tokenizer(t, truncation=True, max_length=CONTEXT)['input_ids']] for t in texts]
+            f.write(json.dumps({'config': config, 'map': special_map, 'texts': rows}) + '\n')
+    print(len(forms), 'forms of special tokens')
+
+
 def main():
+    special_tokens()
     tokenizer = CLIPTokenizer.from_pretrained(os.path.join(HERE, 'models', 'kin-small'))
     rng = random.Random(8)
     texts = [t for t in (text(rng) for _ in range(5600)) if len(t.encode()) < 60000][:5200]

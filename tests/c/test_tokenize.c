@@ -151,7 +151,8 @@ void test_tokenize_file_forms_are_one_model(void)
 {
     static const char *const forms[] = {
         "{\"model\":{\"vocab\":%s,\"merges\":[\"a b\",\"a b</w>\"]}}",
-        "{\"model\":{\"merges\":[[\"a\",\"b\"],[\"a\",\"b</w>\"]],\"vocab\":%s},\"added_tokens\":[{\"content\":\"<|endoftext|>\"}]}"};
+        "{\"model\":{\"merges\":[[\"a\",\"b\"],[\"a\",\"b</w>\"]],\"vocab\":%s},\"added_tokens\":"
+        "[{\"id\":7,\"content\":\"<|endoftext|>\",\"normalized\":false,\"special\":true}]}"};
     tokenizer *one, *other;
     char a[2048], b[2048], text[1024];
     CHECK_EQ(open_text(tiny_vocab, "#version: 0.2\na b\r\na b</w>\n\n", NULL, NULL, &one), KIN_OK);
@@ -165,6 +166,45 @@ void test_tokenize_file_forms_are_one_model(void)
         tokenizer_close(other);
     }
     tokenizer_close(one);
+}
+
+/* Lines of tests/golden/special_tokens.jsonl: two of the model's files and what texts become. */
+void test_tokenize_special_tokens(void)
+{
+    size_t vocab_n, merges_n, n, wrong = 0, lines = 0;
+    char *vocab = read_file("models/kin-small/vocab.json", &vocab_n);
+    char *merges = read_file("models/kin-small/merges.txt", &merges_n);
+    char *golden = read_file("tests/golden/special_tokens.jsonl", &n);
+    CHECK(vocab && merges && golden);
+    for (char *line = golden, *end; line < golden + n; line = end + 1, lines++) {
+        tokenizer *t;
+        kin_error err;
+        json all;
+        end = memchr(line, '\n', (size_t)(golden + n - line));
+        CHECK(end && json_open(line, (size_t)(end - line), "golden", &all, &err) == KIN_OK);
+        json config = json_get(all, "config"), map = json_get(all, "map"), texts = json_get(all, "texts");
+        CHECK_EQ(tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, config.at, (size_t)(config.end - config.at),
+                                map.at, (size_t)(map.end - map.at), &t, &err), KIN_OK);
+        for (json it = json_first(texts); it.type; it = json_next(texts, it)) {
+            char text[256];
+            int32_t ids[32];
+            int count;
+            size_t length = json_string(json_first(it), text, sizeof text);
+            json want = json_next(it, json_first(it));
+            CHECK_EQ(tokenizer_encode(t, text, length, 32, ids, &count, &err), KIN_OK);
+            bool equal = json_length(want) == (size_t)count;
+            int i = 0;
+            for (json id = json_first(want); id.type && equal; id = json_next(want, id), i++) {
+                uint64_t value;
+                equal = json_u64(id, &value) && value == (uint64_t)ids[i];
+            }
+            wrong += !equal;
+        }
+        tokenizer_close(t);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(lines >= 10);
+    free(vocab), free(merges), free(golden);
 }
 
 void test_tokenize_refuses(void)
@@ -187,5 +227,13 @@ void test_tokenize_refuses(void)
     CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"bos_token\":\"\"}", &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(tiny_vocab, "", NULL, "{", &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(NULL, NULL, "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":7}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":null}", &t), KIN_OK); /* as if not given */
+    tokenizer_close(t);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":{\"content\":7}}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":{\"content\":\"<p>\",\"single_word\":true}}", &t),
+             KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"<p>\"}}}", &t),
+             KIN_UNSUPPORTED); /* its id would be 8 */
     CHECK(t == NULL);
 }
