@@ -4,7 +4,8 @@
 #include <string.h>
 
 enum { HANGUL_S = 0xAC00, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11A7,
-       HANGUL_NV = 21, HANGUL_NT = 28, HANGUL_NS = 11172, HANGUL_NL = 19 };
+       HANGUL_NV = 21, HANGUL_NT = 28, HANGUL_NS = 11172, HANGUL_NL = 19,
+       FIRST_BITS = 18, FIRST_MASK = (1 << FIRST_BITS) - 1 }; /* of the entries of `decomposed` */
 
 static uint32_t run_value(const struct unicode_run *runs, size_t n, uint32_t c)
 {
@@ -28,32 +29,28 @@ static uint32_t combining(uint32_t c)
     return c < 0x300 ? 0 : run_value(combining_runs, COUNT(combining_runs), c);
 }
 
-/* First index with table[index * step] >= key. */
-static size_t find(const uint32_t *table, size_t n, size_t step, uint32_t key)
-{
-    size_t low = 0, high = n;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (table[middle * step] < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 int unicode_lower(uint32_t c, uint32_t out[2])
 {
-    size_t n = COUNT(lower_pairs) / 2, i = find(lower_pairs, n, 2, c);
+    size_t low = 0, high = COUNT(lower_runs);
     if (c == 0x130) {
         out[0] = 'i';
         out[1] = 0x307;
         return 2;
     }
-    out[0] = i < n && lower_pairs[2 * i] == c ? lower_pairs[2 * i + 1] : c;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > lower_runs[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct unicode_lower_run *r = &lower_runs[low < COUNT(lower_runs) ? low : 0];
+    bool upper = c >= r->first && c <= r->last && (c - r->first) % r->step == 0;
+    out[0] = upper ? c + (uint32_t)r->difference : c;
     return 1;
 }
 
+/* Hangul by rule, the rest one step after the other. */
 static size_t decompose(uint32_t c, uint32_t *out)
 {
     if (c >= HANGUL_S && c < HANGUL_S + HANGUL_NS) {
@@ -63,14 +60,38 @@ static size_t decompose(uint32_t c, uint32_t *out)
         out[2] = HANGUL_T + t;
         return t ? 3 : 2;
     }
-    size_t n = COUNT(decomposed), i = c < 0xC0 ? n : find(decomposed, n, 1, c);
-    if (i == n || decomposed[i] != c) {
+    size_t low = 0, high = c < 0xC0 ? 0 : COUNT(decomposed_spans); /* spans before `low` begin at or below c */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c >= decomposed_spans[middle].first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct unicode_span *span = low ? &decomposed_spans[low - 1] : NULL;
+    if (!span || c - span->first >= span->n) {
         out[0] = c;
         return 1;
     }
-    size_t length = decomposed_start[i + 1] - decomposed_start[i];
-    memcpy(out, decomposed_pool + decomposed_start[i], length * sizeof *out);
-    return length;
+    uint32_t pair = decomposed[span->at + (c - span->first)];
+    size_t n = decompose(pair & FIRST_MASK, out);
+    if (pair >> FIRST_BITS)
+        out[n++] = seconds[pair >> FIRST_BITS];
+    return n;
+}
+
+/* The code point whose decomposition is entry `at`. */
+static uint32_t code_point_of(size_t at)
+{
+    size_t low = 0, high = COUNT(decomposed_spans);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (at >= decomposed_spans[middle].at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return decomposed_spans[low - 1].first + (uint32_t)(at - decomposed_spans[low - 1].at);
 }
 
 /* The code point that a, b compose to, or 0. */
@@ -81,10 +102,21 @@ static uint32_t compose(uint32_t a, uint32_t b)
     if (a >= HANGUL_S && a < HANGUL_S + HANGUL_NS && (a - HANGUL_S) % HANGUL_NT == 0 && b > HANGUL_T &&
         b < HANGUL_T + HANGUL_NT)
         return a + (b - HANGUL_T);
-    size_t n = COUNT(compose_triples) / 3;
-    for (size_t i = find(compose_triples, n, 3, a); i < n && compose_triples[3 * i] == a; i++)
-        if (compose_triples[3 * i + 1] == b)
-            return compose_triples[3 * i + 2];
+    size_t low = 0, high = COUNT(composed_order); /* the first entry that begins with a */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if ((decomposed[composed_order[middle]] & FIRST_MASK) < a)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < COUNT(composed_order); low++) {
+        uint32_t pair = decomposed[composed_order[low]];
+        if ((pair & FIRST_MASK) != a)
+            break;
+        if (seconds[pair >> FIRST_BITS] == b)
+            return code_point_of(composed_order[low]);
+    }
     return 0;
 }
 

@@ -13,7 +13,7 @@ enum unicode_class unicode_byte_class(uint32_t c); /* in the byte-level one */
 /* Lower case of one code point; U+0130 alone becomes two. Returns their number. */
 int unicode_lower(uint32_t c, uint32_t out[2]);
 
-/* Normalisation form C of c[0..n) in place of `out`, which has room for 4 n; returns the length. */
+/* Normalisation form C of c[0..n) into out, which has room for 4 n + 8; returns the length. */
 size_t unicode_nfc(const uint32_t *c, size_t n, uint32_t *out);
 
 /* Next code point of s[0..n), n > 0; *used bytes. What is not UTF-8 is U+FFFD: an encoded surrogate

@@ -72,6 +72,39 @@ def combining_classes():
         yield c, same[0]
 
 
+def pairs(whole):
+    """Each decomposition as one step: first | index of the second << 18, by code point; the entries that compose,
+    ordered by both parts; the seconds (index 0: none)."""
+    one_of = {t: c for c, t in whole.items()}
+    firsts, composing = {}, []
+    for c, t in whole.items():
+        head = nfc.normalize_str(t[:-1]) if len(t) > 1 else t
+        firsts[c] = ord(head) if len(head) == 1 else one_of[t[:-1]]
+        if len(t) > 1 and nfc.normalize_str(t) == chr(c):
+            assert len(head) == 1 and nfc.normalize_str(head + t[-1]) == chr(c), hex(c)
+            composing.append(c)
+    seconds = [0] + sorted({ord(t[-1]) for t in whole.values() if len(t) > 1})
+    assert max(firsts.values()) < 1 << 18 and len(seconds) < 1 << 14
+    second = {c: seconds.index(ord(t[-1])) if len(t) > 1 else 0 for c, t in whole.items()}
+    place = {c: i for i, c in enumerate(whole)}
+    order = [place[c] for c in sorted(composing, key=lambda c: (firsts[c], second[c]))]
+    return [(c, firsts[c] | second[c] << 18) for c in whole], order, seconds
+
+
+def lower_runs(lowered):
+    """[first, last, step, difference]: every step-th code point of first … last."""
+    out = []
+    for c, t in lowered:
+        difference = ord(t) - c
+        last = out[-1] if out else [0, 0, 0, 0]
+        step = c - last[1]
+        if last[3] == difference and (step == last[2] or (last[0] == last[1] and step <= 2)):
+            last[1], last[2] = c, step
+        else:
+            out.append([c, c, 1, difference])
+    return out
+
+
 def rows(f, name, kind, values, per_line):
     f.write(f'static const {kind} {name}[] = {{\n')
     for i in range(0, len(values), per_line):
@@ -89,20 +122,9 @@ def main():
     lowered = [(c, t) for c, t in lowered if t != chr(c)]
     double = [(c, t) for c, t in lowered if len(t) > 1]
     assert [(c, t) for c, t in double] == [(0x130, 'i\u0307')], double
-    decomposed = [(c, nfd.normalize_str(chr(c))) for c in CODE_POINTS if c not in HANGUL]
-    decomposed = [(c, t) for c, t in decomposed if t != chr(c)]
-    composed = []
-    for c, t in decomposed:
-        if len(t) > 1 and nfc.normalize_str(t) == chr(c):
-            first = nfc.normalize_str(t[:-1])
-            assert len(first) == 1 and nfc.normalize_str(first + t[-1]) == chr(c), hex(c)
-            composed.append((ord(first), ord(t[-1]), c))
-    composed.sort()
-    pool, starts = [], []
-    for c, t in decomposed:
-        starts.append(len(pool))
-        pool += [ord(x) for x in t]
-    starts.append(len(pool))
+    whole = {c: nfd.normalize_str(chr(c)) for c in CODE_POINTS if c not in HANGUL}
+    whole = {c: t for c, t in whole.items() if t != chr(c)}
+    entries, order, seconds = pairs(whole)
 
     path = os.path.join(os.path.dirname(__file__), '..', 'src', 'unicode_tables.h')
     with open(path, 'w') as f:
@@ -112,14 +134,28 @@ def main():
                 'struct unicode_run {\n    uint32_t first : 21, value : 11;\n    uint32_t last;\n};\n\n')
         for name, table in (('class_runs', classes), ('combining_runs', combining)):
             rows(f, name, 'struct unicode_run', [f'{{{a}, {v}, {b}}}' for a, b, v in table], 6)
-        rows(f, 'lower_pairs', 'uint32_t', [f'{{{c}, {ord(t)}}}'.strip('{}') for c, t in lowered if len(t) == 1], 6)
-        rows(f, 'decomposed', 'uint32_t', [str(c) for c, _ in decomposed], 14)
-        rows(f, 'decomposed_start', 'uint16_t', [str(s) for s in starts], 16)
-        rows(f, 'decomposed_pool', 'uint32_t', [str(s) for s in pool], 14)
-        rows(f, 'compose_triples', 'uint32_t', [f'{a}, {b}, {c}' for a, b, c in composed], 5)
+        lower_table = lower_runs([(c, t) for c, t in lowered if len(t) == 1])
+        f.write('/* Every step-th code point of first … last has its lower case `difference` away. */\n'
+                'struct unicode_lower_run {\n    uint32_t first : 21, step : 11;\n    uint32_t last;\n'
+                '    int32_t difference;\n};\n\n')
+        rows(f, 'lower_runs', 'struct unicode_lower_run', [f'{{{a}, {s}, {b}, {d}}}' for a, b, s, d in lower_table], 5)
+        spans = []
+        for i, (c, _) in enumerate(entries):
+            if spans and c == spans[-1][0] + spans[-1][1]:
+                spans[-1][1] += 1
+            else:
+                spans.append([c, 1, i])
+        f.write('/* Code points first … first + n - 1 decompose as `decomposed` has it from `at` on. */\n'
+                'struct unicode_span {\n    uint32_t first;\n    uint16_t n, at;\n};\n\n')
+        rows(f, 'decomposed_spans', 'struct unicode_span', [f'{{{c}, {n}, {i}}}' for c, n, i in spans], 6)
+        f.write('/* One step: first code point | index in `seconds` << 18 (0: the first alone). */\n')
+        rows(f, 'decomposed', 'uint32_t', [str(v) for _, v in entries], 10)
+        rows(f, 'seconds', 'uint16_t' if max(seconds) < 65536 else 'uint32_t', [str(v) for v in seconds], 14)
+        f.write('/* The entries of `decomposed` that compose again, by first and second. */\n')
+        rows(f, 'composed_order', 'uint16_t', [str(v) for v in order], 16)
         f.write('#endif\n')
-    print(len(classes), 'class runs,', len(combining), 'combining runs,', len(lowered), 'lower,', len(decomposed),
-          'decompositions,', len(composed), 'compositions')
+    print(len(classes), 'class runs,', len(combining), 'combining runs,', len(lower_table), 'lower runs,',
+          len(spans), 'spans of', len(entries), 'decompositions,', len(order), 'compositions')
 
 
 main()
