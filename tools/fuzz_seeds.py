@@ -105,6 +105,9 @@ def main():
     put('tokenize', 'merges', b'\x02#version: 0.2\na b\na b</w>\n')
     put('tokenize', 'json', b'\x03{"model":{"vocab":{"a":0,"<|startoftext|>":1,"<|endoftext|>":2,"aa":3},"merges":[["a","a"]]},'
                            b'"added_tokens":[{"content":"<|endoftext|>"}]}')
+    put('tokenize', 'config', b'\x04{"added_tokens_decoder":{"6":{"content":"<|startoftext|>","normalized":true,"special":true}},'
+                             b'"pad_token":"<PAD>","additional_special_tokens":["a"]}')
+    put('tokenize', 'map', b'\x05{"eos_token":{"content":"<|endoftext|>","normalized":true},"pad_token":{"content":"\\u0130B"}}')
     config = b'{"projection_dim":4,"vision_config":{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,' \
              b'"num_attention_heads":1,"image_size":8,"patch_size":8},"text_config":{"hidden_size":8,"intermediate_size":8,' \
              b'"num_hidden_layers":1,"num_attention_heads":1,"vocab_size":4}}'
