@@ -299,7 +299,8 @@ static kin_status add_special(tokenizer *t, const struct spelling *given, bool l
         for (int i = 0; i < t->n_specials; i++)
             next = t->specials[i].id >= next ? t->specials[i].id + 1 : next;
         s = &t->specials[t->n_specials++];
-        *s = (struct special){.id = find_token(t, given->text, given->n), .text_n = (uint32_t)given->n, .listed = listed};
+        *s = (struct special){.id = find_token(t, given->text, given->n), .listed = listed};
+        s->text_n = (uint32_t)given->n;
         memcpy(s->text, given->text, given->n);
         if (s->id < 0)
             s->id = next;
@@ -472,8 +473,6 @@ void tokenizer_close(tokenizer *t)
         return;
     free(t->text), free(t->tokens), free(t->by_text), free(t->merges), free(t->by_pair), free(t);
 }
-
-int tokenizer_vocab_size(const tokenizer *t) { return t->n_tokens; }
 
 /* ---- encoding ------------------------------------------------------------------------------ */
 
