@@ -4,8 +4,8 @@
  *
  * Strict (design 1.4): n <= 100 MB and <= file; JSON object without duplicate keys; dtype known;
  * shape x dtype size = end - begin without overflow; ranges tile the data with no gap, overlap or
- * trailing byte; each offset a multiple of its dtype size. Nothing is allocated before the
- * whole header has been checked. Data is not touched here. */
+ * trailing byte; each offset a multiple of its dtype size. Only the header is copied
+ * and its entries are listed; data are neither read nor given room here. */
 #ifndef KIN_TENSORS_H
 #define KIN_TENSORS_H
 #include "json.h"

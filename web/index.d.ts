@@ -17,7 +17,7 @@
  * - `unreadable` — (Node) a file cannot be read or written: check its permissions
  * - `crashed` — the engine or its worker ended; the next call starts a new one
  * - `closed` — close() was called
- * - `failed` — none of these; `cause` holds what happened
+ * - `failed` — none of these; the sentence says what happened
  */
 export type KinErrorCode =
   | 'no-model' | 'cors' | 'http' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'

@@ -47,7 +47,7 @@ const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colo
 async function draw(source) {
   const bitmap = await createImageBitmap(source, options);
   const { width, height } = bitmap;
-  if (width * height > 24e6) {
+  if (width * height > 25e6) {
     bitmap.close();
     fail('too-large', `The picture has ${width} x ${height} pixels, more than 24 megapixels: make it smaller.`);
   }
