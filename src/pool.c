@@ -1,4 +1,6 @@
-/* pool: the leader publishes a job by raising `generation`; helpers count themselves in `done`. */
+/* pool: the leader publishes a job by raising `generation`; helpers count themselves in `done`.
+ * `broken` is the pool's first word: whoever runs a helper writes 1 there when the helper trapped,
+ * since its share is then lost and the leader would wait for ever. The leader traps too. */
 #include "pool.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ static void wake_all(atomic_uint *word) { (void)word; }
 enum { SPINS = 1 << 16 }; /* about 0.1 ms of atomic loads */
 
 struct kin_pool {
+    _Alignas(64) atomic_uint broken;
     _Alignas(64) atomic_uint generation; /* odd jobs and even jobs alike: it only has to change */
     atomic_uint sleepers;
     _Alignas(64) atomic_uint done;
@@ -65,8 +68,16 @@ static void publish(kin_pool *pool)
         wake_all(&pool->generation);
 }
 
+static void check_helpers(kin_pool *pool)
+{
+    if (atomic_load_explicit(&pool->broken, memory_order_relaxed))
+        __builtin_trap();
+}
+
 void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
 {
+    if (pool)
+        check_helpers(pool);
     if (!pool || n < 2 || atomic_load(&pool->joined) + 1 < (unsigned)pool->n_threads) {
         if (n > 0)
             fn(arg, 0, n, 0);
@@ -79,7 +90,7 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
     publish(pool);
     run_share(pool, 0);
     while (atomic_load(&pool->done) + 1 < (unsigned)pool->n_threads)
-        ;
+        check_helpers(pool);
 }
 
 void kin_pool_help(kin_pool *pool, int i)

@@ -25,9 +25,14 @@ export function startHelpers(engine, module, ctx, threads, platform, worker) {
   };
 }
 
-// In the helper's worker. Returns when the pool is closed.
+// In the helper's worker. Returns when the pool is closed. After a trap its share of the work is lost:
+// the pool's first word tells the leader, which would wait for ever.
 export async function help({ module, memory, pool, i, stack }) {
   const { exports } = await WebAssembly.instantiate(module, importsFor(module, memory));
   exports.__stack_pointer.value = stack;
-  exports.kin_pool_help(pool, i);
+  try {
+    exports.kin_pool_help(pool, i);
+  } catch {
+    Atomics.store(new Int32Array(memory.buffer), pool >>> 2, 1);
+  }
 }

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Engine, importsFor, openEngine, sharedMemory } from '../../web/engine.js';
-import { module } from '../../web/platform.node.js';
+import { loadTower, loadVocabulary, ModelFiles } from '../../web/model.js';
+import { module, openFile } from '../../web/platform.node.js';
+import { help } from '../../web/threads.js';
 import { folder, tinyModel } from './cli-support.js';
 
 const index = fileURLToPath(new URL('../../web/index.node.js', import.meta.url));
@@ -53,4 +55,28 @@ test('imports are given as they are asked for', async () => {
   assert.equal(importsFor(single, undefined).env.memory, undefined);
   const memory = sharedMemory();
   assert.equal(importsFor(await module('simd-threads', {}), memory).env.memory, memory);
+});
+
+// (module (memory (import "env" "memory") 1 65536 shared) (global (export "__stack_pointer") (mut i32) …)
+//   (func (export "kin_pool_help") (param i32 i32) unreachable))
+const trapping = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 18, 1, 3, 101, 110, 118, 6, 109,
+  101, 109, 111, 114, 121, 2, 3, 1, 128, 128, 4, 3, 2, 1, 0, 6, 6, 1, 127, 1, 65, 0, 11, 7, 35, 2, 15, 95, 95,
+  115, 116, 97, 99, 107, 95, 112, 111, 105, 110, 116, 101, 114, 3, 0, 13, 107, 105, 110, 95, 112, 111, 111, 108,
+  95, 104, 101, 108, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11];
+
+test('a helper that trapped stops the leader instead of keeping it waiting', async (t) => {
+  const engine = await openEngine(await module('simd-threads', {}), sharedMemory());
+  const pool = engine.pointer('kin_pool_open', 2);
+  const ctx = engine.pointer('kin_open');
+  engine.call('kin_use_pool', ctx, pool);
+  await help({ module: new WebAssembly.Module(new Uint8Array(trapping)), memory: engine.memory, pool, i: 1, stack: 0 });
+  const model = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile });
+  const { config } = await model.describe({});
+  await loadVocabulary(engine, ctx, model, config, {});
+  await loadTower(engine, ctx, model, config, 'text', 'q8', {});
+  assert.throws(() => {
+    engine.with(['the'], (text, n) => engine.check(ctx, engine.call('kin_tokenize', ctx, text, n)));
+    engine.check(ctx, engine.call('kin_text_begin', ctx));
+    while (engine.check(ctx, engine.call('kin_step', ctx)));
+  }, { code: 'crashed', message: /kin_step/ });
 });
