@@ -1,5 +1,6 @@
 // The package in a real page: every kind of picture, workers, other hosts, servers that misbehave.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -85,6 +86,31 @@ test('the same pixels from every kind of source, with and without a worker', asy
     assert.equal(result, `${decoder} ${wanted}`, name);
   }
   assert.equal(Object.keys(got).length, 24);
+  await page.context().close();
+});
+
+test('a lossless WebP with alpha gives the same pixels here as in the command', async (t) => {
+  const page = await open(browser, server.url);
+  const { file, data } = await page.evaluate(async ({ raw, side }) => {
+    const { load } = await import('/kin/index.js');
+    const canvas = new OffscreenCanvas(side, side);
+    const rgba = Uint8ClampedArray.from(raw, (value, i) => (i % 4 === 3 ? (i * 5 >> 6) & 255 : value));
+    canvas.getContext('2d').putImageData(new ImageData(rgba, side, side), 0, 0);
+    const blob = await canvas.convertToBlob({ type: 'image/webp', quality: 1 }); // 1: lossless
+    const clip = await load({ model: '/model/' });
+    const { data } = await clip.preprocess(blob);
+    if (blob.type !== 'image/webp' || clip.info.decoder !== 'browser') throw new Error(`${blob.type} by ${clip.info.decoder}`);
+    await clip.close();
+    return { file: Array.from(new Uint8Array(await blob.arrayBuffer())), data: Array.from(data) };
+  }, { raw: Array.from(picture.data), side });
+  const folder = mkdtempSync(join(tmpdir(), 'kin-webp-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const bytes = Uint8Array.from(file);
+  assert.ok(Buffer.from(bytes).includes('VP8L'));
+  writeFileSync(join(folder, 'a.webp'), bytes);
+  execFileSync(process.execPath, ['catalog/cli.js', 'preprocess', join(folder, 'a.webp'), '-o', join(folder, 'a.npy')]);
+  const npy = readFileSync(join(folder, 'a.npy'));
+  assert.deepEqual([...npy.subarray(npy.length - data.length)], data);
   await page.context().close();
 });
 
