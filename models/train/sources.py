@@ -1,0 +1,162 @@
+"""What there is to train on and to judge on: a record for each picture, and captions for each record.
+
+`raw` is a folder of packages as fetch.sh leaves them, `data` the folder with the photo sets (tar and
+csv). A record is a dict: kind, path, split, name, tags, thing. Pictures with the same `thing` show the
+same kind of thing, whatever their style: an emoji's code point, or a photo set's label.
+"""
+import csv
+import glob
+import hashlib
+import json
+import os
+import random
+import re
+
+from words import GROUPS, THINGS, WordNet, held_out
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PHOTO_SETS = ('clothing', 'grocery', 'caltech101')
+# What people call the clothing set's labels.
+CLOTHES = {'Body': 'bodysuit', 'Longsleeve': 'long sleeve shirt', 'Outwear': 'jacket',
+           'Polo': 'polo shirt'}
+SKIN = re.compile('1f3f[b-f]')
+
+
+def code_point(text):
+    """One spelling of a code point sequence: no leading zeros, no variation selector."""
+    parts = (p.lstrip('0') for p in re.split('[-_]', text.lower()))
+    return '-'.join(p for p in parts if p != 'fe0f')
+
+
+def drawing_held_out(code):
+    """One code point in ten: its Noto and Twemoji drawings are for judging only."""
+    return int(hashlib.sha256(code.encode()).hexdigest(), 16) % 10 == 0
+
+
+def with_article(name):
+    return ('an ' if name[:1] in 'aeiou' else 'a ') + name
+
+
+def stem(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+class Sources:
+    def __init__(self, raw, data):
+        self.raw, self.data = raw, data
+        self.wordnet = WordNet(f'{raw}/wordnet')
+        with open(f'{raw}/emojibase/en/data.json', encoding='utf-8') as f:
+            self.emoji = {code_point(e['hexcode']): e for e in json.load(f)}
+        by_name = {e['label']: code for code, e in self.emoji.items()}
+        # (photo set, label) -> code points of the same thing
+        self.same = {}
+        with open(f'{HERE}/kinds.csv', encoding='utf-8') as f:
+            for row in csv.DictReader(f):
+                self.same[row['set'], row['kind']] = [by_name[n] for n in row['emoji'].split(';')]
+
+    def emoji_pictures(self, style):
+        """code point -> file; style is fluent, google, twitter or openmoji. No skin tones."""
+        out = {}
+        for path in sorted(glob.glob(f'{self.raw}/{style}/*.*')):
+            if not SKIN.search(stem(path).lower()):
+                out.setdefault(code_point(stem(path)), path)
+        return out
+
+    def photos(self, set_):
+        with open(f'{self.data}/{set_}.csv', encoding='utf-8') as f:
+            for row in csv.DictReader(f):
+                label = row['label']
+                kind = 'iconic' if row['split'] == 'iconic' else set_.removesuffix('101')
+                joined = self.same.get((set_.removesuffix('101'), label), [])
+                name = CLOTHES.get(label, label).lower()
+                tags = [row['coarse'].lower()] if 'coarse' in row else []
+                yield dict(kind=kind, path=row['file'], name=name, tags=tags,
+                           split='val' if row['split'] == 'val' else 'train',
+                           text=row.get('description', ''), thing=f'{set_} {label}', joined=joined,
+                           kids=row.get('kids') == 'True')
+
+    def drawings(self):
+        """Open Clip Art says what it shows in folder and file names only."""
+        known = self.wordnet.senses
+        emoji = {e['label']: code for code, e in self.emoji.items()}
+        for path in sorted(glob.glob(f'{self.raw}/openclipart/**/*.png', recursive=True)):
+            folders = os.path.relpath(path, f'{self.raw}/openclipart').lower().split('/')[:-1]
+            words = [w for w in re.split('[^a-z]+', stem(path).lower())
+                     if len(w) > 2 and self.wordnet.sense(w)]
+            words = list(dict.fromkeys(words))[:4]
+            tags = [' '.join(re.split('[^a-z]+', f)).strip() for f in folders
+                    if f not in ('unsorted', 'special', 'icons', 'computer', 'flat-theme')]
+            tags = [t.removesuffix('s') if t.removesuffix('s') in known else t for t in tags]
+            if not words and not tags:
+                continue
+            name = ' '.join(words) or tags[-1]
+            joined = [emoji[w] for w in words if w in emoji][:1]
+            thing = f'drawing {name}' if words else f'drawing {path}'
+            yield dict(kind='clip', path=path, name=name, tags=tags[-2:], split='train',
+                       thing=thing, joined=joined)
+
+    def records(self):
+        for style in ('fluent', 'google', 'twitter'):
+            for code, path in self.emoji_pictures(style).items():
+                entry = self.emoji.get(code)
+                if entry is None and style != 'fluent':
+                    continue
+                entry = entry or dict(label=code)
+                kept = style != 'fluent' and drawing_held_out(code)
+                yield dict(kind=style, path=path, name=entry['label'], tags=entry.get('tags', []),
+                           split='val' if kept else 'train', thing=f'emoji {code}', joined=[code],
+                           group=entry.get('group'))
+        yield from self.drawings()
+        for set_ in PHOTO_SETS:
+            yield from self.photos(set_)
+
+    def captions(self, r, colour=''):
+        """(text, weight) pairs. A held-out synonym is never among them unless it is a name or tag."""
+        name, kind, seed = r['name'], r['kind'], random.Random(r['path'])
+        if name.startswith('flag: '):
+            name = 'flag of ' + name[6:]
+        a = with_article(name)
+        out = [(name, 3), (f'a photo of {a}', 3), (a, 1), (f'a picture of {a}', 1)]
+        if kind in ('grocery', 'iconic', 'clothing', 'caltech'):
+            out += [(f'a close-up photo of {a}', 1), (f'a photo of the {name}', 1)]
+            out += [(p + with_article(t), 1.5) for t in r['tags'] for p in ('', 'a photo of ')]
+        if kind in ('grocery', 'iconic'):
+            out += [(f'{name} in a shop', .5)] + [(f'{name}, a kind of {t}', 1) for t in r['tags']]
+            out += [(r['text'][:150], 1)] if r['text'] else []
+        if kind == 'clothing':
+            out += [(f'{a} on a hanger', .5), (f'{a} lying on the floor', .5)]
+            out += [(f"child's {name}", 1)] if r['kids'] else []
+        style = dict(fluent='a 3d render of', google='an emoji of', twitter='a flat icon of',
+                     clip='a drawing of').get(kind)
+        if style:
+            tags = r['tags'][:12]
+            out += [(f'{style} {a}', 1)] + [(t, 2 / len(tags)) for t in tags]
+            out += [(' '.join(seed.sample(tags, 2)), 1)] if len(tags) > 1 else []
+        if colour:
+            out += [(f'{colour} {name}', 1), (f'a {colour} {name}', .5)]
+        names, files = self.meanings(r)
+        same = [w for n in names for w in self.wordnet.synonyms(n, files) if not held_out(w)]
+        wider = [w for n in names[:1] for w in self.wordnet.wider(n, files)]
+        out += [(w, 2 / len(same)) for w in same]
+        out += [(f'a photo of {with_article(w)}', 2 / len(same)) for w in same]
+        out += [(w, 1.5 / len(wider)) for w in wider]
+        out += [(f'{name}, a kind of {w}', .5 / len(wider)) for w in wider]
+        return out
+
+    def meanings(self, r):
+        """The words to look up in WordNet for a record, and the files they may be found in."""
+        if r['kind'] in ('fluent', 'google', 'twitter'):
+            files = GROUPS.get(r['group'])
+            return ([r['name']] if files else []), files
+        joined = [self.emoji[c]['label'] for c in r['joined'] if c in self.emoji]
+        return [r['name']] + (r['tags'] if r['kind'] != 'clip' else []) + joined, THINGS
+
+    def unseen_names(self, known):
+        """(synonym, code point): WordNet's other words for an emoji that no training text contains."""
+        out, renders = [], self.emoji_pictures('fluent')
+        for code, e in self.emoji.items():
+            files = GROUPS.get(e.get('group'))
+            for w in self.wordnet.synonyms(e['label'], files) if files and code in renders else ():
+                if held_out(w) and w not in known:
+                    out.append((w, code))
+        return out
