@@ -1,6 +1,7 @@
 /* image: structure checks of JPEG and PNG, EXIF orientation, transparency. */
 #include "image.h"
 #include "stb.h"
+#include "vec8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,29 +333,59 @@ static void flatten(uint8_t *pixels, size_t n)
 }
 
 /* EXIF: 2 mirrored, 3 turned by 180, 4 upside down, 5 transposed, 6 to turn right, 7 transverse,
- * 8 to turn left. Pixel (x, y) of the upright picture is pixel (sx, sy) of the stored one. */
-static kin_status turn_upright(kin_picture *p, int orientation, kin_error *err)
+ * 8 to turn left. */
+struct image_turn image_turn(const kin_picture *picture)
 {
-    int w = p->width, h = p->height;
-    if (orientation < 2)
-        return KIN_OK;
-    bool swap = orientation >= 5;
-    int out_w = swap ? h : w, out_h = swap ? w : h;
-    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-    uint8_t *rgb = malloc((size_t)w * (size_t)h * 3), *to = rgb;
-    if (!rgb)
-        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to turn the picture upright.");
-    for (int y = 0; y < out_h; y++)
-        for (int x = 0; x < out_w; x++, to += 3) {
-            int sx = swap ? y : x, sy = swap ? x : y;
-            sx = flip_x ? w - 1 - sx : sx;
-            sy = flip_y ? h - 1 - sy : sy;
-            memcpy(to, p->rgb + ((size_t)sy * (size_t)w + (size_t)sx) * 3, 3);
+    int o = picture->orientation;
+    return (struct image_turn){.swap = o >= 5,
+                               .flip_x = o == 2 || o == 3 || o == 7 || o == 8,
+                               .flip_y = o == 3 || o == 4 || o == 6 || o == 7};
+}
+
+size_t image_scratch(const kin_picture *picture)
+{
+    return picture->planes.n ? planes_scratch(&picture->planes) : 1;
+}
+
+void image_row(const kin_picture *picture, int y, int x, int n, uint8_t *scratch, uint8_t *const rgb[3])
+{
+    if (picture->planes.n) {
+        planes_row(&picture->planes, y, x, n, scratch, rgb);
+        return;
+    }
+    int stored_width = picture->orientation >= 5 ? picture->height : picture->width;
+    const uint8_t *from = picture->rgb + ((size_t)y * (size_t)stored_width + (size_t)x) * 3;
+    uint8_t *r = rgb[0], *g = rgb[1], *b = rgb[2];
+    for (int i = 0; i < n; i++, from += 3) {
+        r[i] = from[0];
+        g[i] = from[1];
+        b[i] = from[2];
+    }
+}
+
+uint8_t *image_pixels(const kin_picture *picture)
+{
+    struct image_turn turn = image_turn(picture);
+    int w = turn.swap ? picture->height : picture->width;
+    int h = turn.swap ? picture->width : picture->height;
+    size_t line = (size_t)w + VEC8_SLACK;
+    uint8_t *scratch = malloc(image_scratch(picture) + 3 * line), *out = malloc((size_t)w * (size_t)h * 3);
+    if (!scratch || !out) {
+        free(scratch), free(out);
+        return NULL;
+    }
+    uint8_t *lines = scratch + image_scratch(picture), *rgb[3] = {lines, lines + line, lines + 2 * line};
+    for (int y = 0; y < h; y++) {
+        image_row(picture, y, 0, w, scratch, rgb);
+        for (int x = 0; x < w; x++) {
+            int sx = turn.flip_x ? w - 1 - x : x, sy = turn.flip_y ? h - 1 - y : y;
+            size_t at = turn.swap ? (size_t)sx * (size_t)h + (size_t)sy : (size_t)sy * (size_t)w + (size_t)sx;
+            for (int c = 0; c < 3; c++)
+                out[3 * at + (size_t)c] = rgb[c][x];
         }
-    free(p->rgb);
-    *p = (kin_picture){rgb, out_w, out_h};
-    return KIN_OK;
+    }
+    free(scratch);
+    return out;
 }
 
 /* Whether that much could be had. stb_image does not tell damage from want of memory. */
@@ -379,11 +410,18 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
         return refuse_format(format, err);
 
     struct stb_source source = {bytes, n, 0, false};
-    kin_picture p = {0};
-    p.rgb = stb_decode(&source, o.png ? 4 : 3, &p.width, &p.height);
-    bool whole = p.rgb && !source.starved && p.width == (int)o.width && p.height == (int)o.height;
-    if (!whole) {
-        free(p.rgb);
+    kin_picture p = {.orientation = o.orientation};
+    bool whole;
+    if (o.png) {
+        p.rgb = stb_png(&source, &p.width, &p.height);
+        whole = p.rgb != NULL;
+    } else {
+        whole = stb_jpeg(&source, 1, &p.planes);
+        p.width = p.planes.width;
+        p.height = p.planes.height;
+    }
+    if (!whole || source.starved || p.width != (int)o.width || p.height != (int)o.height) {
+        image_free(&p);
         if (source.starved)
             return cut_short(o.png ? "PNG" : "JPEG", err);
         if (!memory_for((size_t)o.width * o.height * 7)) /* planes and pixels */
@@ -396,10 +434,10 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
         uint8_t *smaller = realloc(p.rgb, (size_t)p.width * (size_t)p.height * 3);
         p.rgb = smaller ? smaller : p.rgb;
     }
-    kin_status status = turn_upright(&p, o.orientation, err);
-    if (status != KIN_OK) {
-        image_free(&p);
-        return status;
+    if (image_turn(&p).swap) {
+        int width = p.width;
+        p.width = p.height;
+        p.height = width;
     }
     *out = p;
     return KIN_OK;
@@ -413,7 +451,7 @@ kin_status image_from_raw(const uint8_t *pixels, int width, int height, int chan
                         "Raw pixels need a width, a height and 3 or 4 channels.");
     TRY(check_size((uint32_t)width, (uint32_t)height, err));
     size_t n = (size_t)width * (size_t)height;
-    kin_picture p = {malloc(n * 3), width, height};
+    kin_picture p = {.rgb = malloc(n * 3), .width = width, .height = height};
     if (!p.rgb)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %dx%d.", width,
                         height);
@@ -432,5 +470,6 @@ kin_status image_from_raw(const uint8_t *pixels, int width, int height, int chan
 void image_free(kin_picture *picture)
 {
     free(picture->rgb);
+    planes_free(&picture->planes);
     *picture = (kin_picture){0};
 }

@@ -1,13 +1,15 @@
-/* image: the bytes of a JPEG or PNG file -> one upright RGB8 picture. [level 3]
+/* image: the bytes of a JPEG or PNG file -> a picture, read by rows of RGB8. [level 3]
  *
  * A file is read twice: first its structure, by our own checks (sizes, kinds, number of scans, PNG
  * checksums, EXIF orientation), so that what is refused is refused in milliseconds and before any
  * pixel is allocated; then its pixels, by stb_image. The same bytes give the same pixels on every
- * machine. Transparency lies over white: (c a + 255 (255 - a) + 127) div 255. 16-bit samples keep
+ * machine. A JPEG stays as its components, and turning upright is left to who reads the rows, so
+ * that memory for a whole RGB picture is never needed. Transparency lies over white: (c a + 255 (255 - a) + 127) div 255. 16-bit samples keep
  * their upper byte. Of an APNG the still picture counts. Colour profiles are not applied. */
 #ifndef KIN_IMAGE_H
 #define KIN_IMAGE_H
 #include "base.h"
+#include "planes.h"
 
 enum {
     IMAGE_MAX_PIXELS = 24 * 1000 * 1000 + 1000 * 1000, /* 24-megapixel cameras give a little more */
@@ -16,10 +18,23 @@ enum {
 };
 
 typedef struct kin_picture {
-    uint8_t *rgb; /* [height][width][3], malloc'ed, owned by the struct */
-    int width, height;
+    uint8_t *rgb;      /* as stored, [height][width][3], malloc'ed, owned; or NULL and `planes` */
+    int width, height; /* upright */
+    int orientation;   /* EXIF 1 … 8, how rows are stored; 0: upright */
+    struct planes planes; /* of a JPEG; n is 0 otherwise */
 } kin_picture;
 
+/* Pixel (x, y) of the upright picture is stored at (x', y'): the two swapped, then counted from the
+ * other end. */
+struct image_turn {
+    bool swap, flip_x, flip_y;
+};
+struct image_turn image_turn(const kin_picture *picture);
+/* Part of a stored row as three rows of bytes, each with room for n + VEC8_SLACK. */
+size_t image_scratch(const kin_picture *picture);
+void image_row(const kin_picture *picture, int y, int x, int n, uint8_t *scratch, uint8_t *const rgb[3]);
+/* The whole upright picture, [height][width][3] by malloc; NULL when memory is short. */
+uint8_t *image_pixels(const kin_picture *picture);
 void image_free(kin_picture *picture);
 /* "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" or "unknown", by content. */
 const char *image_format(const uint8_t *bytes, size_t n);

@@ -349,7 +349,6 @@ kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int hei
 
 int kin_image_width(const kin_ctx *ctx) { return ctx->picture.width; }
 int kin_image_height(const kin_ctx *ctx) { return ctx->picture.height; }
-const uint8_t *kin_image_pixels(const kin_ctx *ctx) { return ctx->picture.rgb; }
 const char *kin_image_format(const uint8_t *bytes, size_t n) { return image_format(bytes, n); }
 
 kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, double height, int fit)
@@ -357,7 +356,7 @@ kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, dou
     const resize_rule *rule = &ctx->preprocess.rule;
     int w, h;
     ctx->is_prepared = false;
-    if (!ctx->picture.rgb)
+    if (!ctx->picture.width)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no picture to prepare; decode one first.");
     if (!ctx->has_preprocess)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no preprocessing; load a model first.");

@@ -70,7 +70,6 @@ kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n);
 kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels);
 int kin_image_width(const kin_ctx *ctx);            /* of the upright picture held */
 int kin_image_height(const kin_ctx *ctx);
-const uint8_t *kin_image_pixels(const kin_ctx *ctx);
 /* Format by content: "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" "unknown". */
 const char *kin_image_format(const uint8_t *bytes, size_t n);
 /* box in fractions of the upright picture, rounded outward, clipped; result: u8 RGB [H, W, 3]. */

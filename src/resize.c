@@ -1,5 +1,6 @@
 /* resize: see resize.h for the three stages. */
 #include "resize.h"
+#include "vec8.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,28 +96,44 @@ static double bilinear(double x) /* support 1 */
 }
 
 /* The taps of output pixels first … first + n - 1: pixel i takes source pixels from[i] and on,
- * count[i] of them, weights[i * width …]. */
+ * count[i] of them. A weight is high << SPLIT plus low, so that 16-bit products can be used; a row
+ * of `width` weights (a multiple of 8) ends with zeros. */
+enum { SPLIT = 11 };
 struct taps {
-    int width, *from, *count;
-    int32_t *weights;
+    int n, width, *from, *count;
+    int16_t *high, *low;
+    int begin, end; /* source pixels that any of them takes */
 };
 
 static void free_taps(struct taps *t)
 {
-    free(t->from), free(t->count), free(t->weights);
+    free(t->from), free(t->count), free(t->high), free(t->low);
 }
 
-static bool make_taps(struct taps *t, const struct axis *a, int resample)
+static void set_weight(struct taps *t, size_t at, double weight)
+{
+    weight = weight * (1 << PRECISION);
+    int32_t w = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+    int32_t low = ((w + (1 << (SPLIT - 1))) & ((1 << SPLIT) - 1)) - (1 << (SPLIT - 1));
+    t->low[at] = (int16_t)low;
+    t->high[at] = (int16_t)((w - low) / (1 << SPLIT));
+}
+
+/* flip: the source is stored the other way round; outputs keep their order. */
+static bool make_taps(struct taps *t, const struct axis *a, int resample, bool flip)
 {
     double scale = (double)a->source / a->resized, stretch = scale < 1 ? 1 : scale;
     double support = (resample == 3 ? 2.0 : 1.0) * stretch;
-    t->width = (int)ceil(support) * 2 + 1;
+    t->n = a->n;
+    t->width = ((int)ceil(support) * 2 + 1 + 7) / 8 * 8;
     size_t n = (size_t)(a->n ? a->n : 1);
     t->from = malloc(n * sizeof *t->from);
     t->count = malloc(n * sizeof *t->count);
-    t->weights = malloc(n * (size_t)t->width * sizeof *t->weights);
+    t->high = calloc(n * (size_t)t->width, sizeof *t->high);
+    t->low = calloc(n * (size_t)t->width, sizeof *t->low);
     double *w = malloc((size_t)t->width * sizeof *w);
-    bool fine = t->from && t->count && t->weights && w;
+    bool fine = t->from && t->count && t->high && t->low && w;
+    t->begin = a->source;
     for (int i = 0; fine && i < a->n; i++) {
         double centre = (a->first + i + 0.5) * scale, sum = 0, inverse = 1.0 / stretch;
         int from = (int)(centre - support + 0.5), to = (int)(centre + support + 0.5);
@@ -127,121 +144,169 @@ static bool make_taps(struct taps *t, const struct axis *a, int resample)
             w[k] = resample == 3 ? bicubic(at) : bilinear(at);
             sum += w[k];
         }
-        for (int k = 0; k < to - from; k++) {
-            double weight = sum != 0 ? w[k] / sum : w[k];
-            weight = weight * (1 << PRECISION);
-            t->weights[(size_t)i * t->width + k] =
-                (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
-        }
-        t->from[i] = from;
+        for (int k = 0; k < to - from; k++)
+            set_weight(t, (size_t)i * (size_t)t->width + (size_t)(flip ? to - from - 1 - k : k),
+                       sum != 0 ? w[k] / sum : w[k]);
+        t->from[i] = flip ? a->source - to : from;
         t->count[i] = to - from;
+        t->begin = t->from[i] < t->begin ? t->from[i] : t->begin;
+        t->end = t->from[i] + t->count[i] > t->end ? t->from[i] + t->count[i] : t->end;
     }
     free(w);
     return fine;
 }
 
-static uint8_t clip8(int32_t sum)
+/* ---- the two passes, over one byte a pixel: the colours lie in rows of their own -------------- */
+
+/* The sum of products, rounded and cut to a byte later: 32-bit lanes wrap, the whole sum fits. */
+static inline s32x4 weighted(u32x4 high, u32x4 low)
 {
-    sum >>= PRECISION;
-    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+    return (s32x4)((high << SPLIT) + low + u32x4_splat(1 << (PRECISION - 1))) >> PRECISION;
 }
 
-/* Row y of the region: within the picture as it lies there, else put together in `line`. */
-static const uint8_t *region_row(const kin_picture *in, const struct region *r, int y,
-                                 uint8_t *line)
+/* Along a row: out[i] for all outputs. `row` begins at source pixel t->begin. */
+static void pass_row(const struct taps *t, const uint8_t *row, u32x4 *sums, uint8_t *out)
 {
-    int py = r->y + y, left = r->x < 0 ? -r->x : 0;
-    int right =
-        r->x + r->w > in->width ? in->width - r->x : r->w; /* end of the picture within the row */
-    if (py < 0 || py >= in->height) {
-        memset(line, 255, (size_t)r->w * 3);
-        return line;
-    }
-    const uint8_t *row = in->rgb + (size_t)py * (size_t)in->width * 3;
-    if (left == 0 && right == r->w)
-        return row + (size_t)r->x * 3;
-    memset(line, 255, (size_t)r->w * 3);
-    memcpy(line + (size_t)left * 3, row + (size_t)(r->x + left) * 3, (size_t)(right - left) * 3);
-    return line;
-}
-
-static void pass_row(const struct taps *t, int n, const uint8_t *row, uint8_t *out)
-{
-    for (int i = 0; i < n; i++, out += 3) {
-        const uint8_t *p = row + (size_t)t->from[i] * 3;
-        const int32_t *w = t->weights + (size_t)i * t->width;
-        int32_t r = 1 << (PRECISION - 1), g = r, b = r;
-        for (int k = 0; k < t->count[i]; k++, p += 3) {
-            r += p[0] * w[k];
-            g += p[1] * w[k];
-            b += p[2] * w[k];
+    for (int i = 0; i < t->n; i++) {
+        const uint8_t *p = row + (t->from[i] - t->begin);
+        const int16_t *high = t->high + (size_t)i * (size_t)t->width;
+        const int16_t *low = t->low + (size_t)i * (size_t)t->width;
+        u32x4 h = u32x4_splat(0), l = h;
+        for (int k = 0; k < t->count[i]; k += 8) {
+            i16x8 v = i16x8_load_u8(p + k);
+            h += u32x4_dot(v, i16x8_load(high + k));
+            l += u32x4_dot(v, i16x8_load(low + k));
         }
-        out[0] = clip8(r);
-        out[1] = clip8(g);
-        out[2] = clip8(b);
+        sums[i] = (h << SPLIT) + l;
+    }
+    for (int i = 0; i < t->n; i += 4) { /* sums has four more */
+        u32x4 a = sums[i], b = sums[i + 1], c = sums[i + 2], d = sums[i + 3];
+        u32x4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        u32x4 cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        u32x4 sum = __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        s32x4 pixels = weighted(u32x4_splat(0), sum);
+        u8x16 bytes = u8x16_narrow(i16x8_narrow(pixels, pixels), i16x8_splat(0));
+        memcpy(out + i, &bytes, 4);
     }
 }
 
-static void pass_column(const struct taps *t, int i, const uint8_t *rows, size_t stride, size_t n,
-                        int32_t *sums, uint8_t *out)
+/* Across rows: one output row of n bytes from t->count[i] rows. */
+static void pass_column(const struct taps *t, int i, const uint8_t *const *rows, int n, uint8_t *out)
 {
-    for (size_t x = 0; x < n; x++)
-        sums[x] = 1 << (PRECISION - 1);
-    for (int k = 0; k < t->count[i]; k++) {
-        int32_t w = t->weights[(size_t)i * t->width + k];
-        const uint8_t *row = rows + (size_t)k * stride;
-        for (size_t x = 0; x < n; x++)
-            sums[x] += row[x] * w;
-    }
-    for (size_t x = 0; x < n; x++)
-        out[x] = clip8(sums[x]);
-}
-
-/* Horizontal pass into an intermediate picture of the rows that the vertical pass reaches. */
-static bool across_then_down(const kin_picture *in, const struct region *r,
-                             const struct taps *across, const struct taps *down,
-                             const struct axis *h, const struct axis *v, uint8_t *line,
-                             uint8_t *out)
-{
-    int first = down->from[0], last = down->from[v->n - 1] + down->count[v->n - 1];
-    size_t stride = (size_t)h->n * 3;
-    uint8_t *rows = malloc((size_t)(last - first) * stride);
-    int32_t *sums = malloc(stride * sizeof *sums);
-    bool fine = rows && sums;
-    for (int y = first; fine && y < last; y++)
-        pass_row(across, h->n, region_row(in, r, y, line), rows + (size_t)(y - first) * stride);
-    for (int i = 0; fine && i < v->n; i++)
-        pass_column(down, i, rows + (size_t)(down->from[i] - first) * stride, stride, stride, sums,
-                    out + ((size_t)(v->pad + i) * (size_t)h->crop + (size_t)h->pad) * 3);
-    free(rows), free(sums);
-    return fine;
-}
-
-/* Vertical pass of one output row over the whole width, then the horizontal pass of that row. */
-static bool down_then_across(const kin_picture *in, const struct region *r,
-                             const struct taps *across, const struct taps *down,
-                             const struct axis *h, const struct axis *v, uint8_t *line,
-                             uint8_t *out)
-{
-    size_t n = (size_t)r->w * 3;
-    int32_t *sums = malloc(n * sizeof *sums);
-    uint8_t *row = malloc(n);
-    bool fine = sums && row;
-    for (int i = 0; fine && i < v->n; i++) {
-        for (size_t x = 0; x < n; x++)
-            sums[x] = 1 << (PRECISION - 1);
-        for (int k = 0; k < down->count[i]; k++) {
-            int32_t w = down->weights[(size_t)i * down->width + k];
-            const uint8_t *source = region_row(in, r, down->from[i] + k, line);
-            for (size_t x = 0; x < n; x++)
-                sums[x] += source[x] * w;
+    const int16_t *high = t->high + (size_t)i * (size_t)t->width;
+    const int16_t *low = t->low + (size_t)i * (size_t)t->width;
+    for (int x = 0; x < n; x += 16) {
+        u32x4 h[4] = {{0}}, l[4] = {{0}};
+        for (int k = 0; k < t->count[i]; k += 2) { /* rows are even in number, a weight may be 0 */
+            u8x16 a = u8x16_load(rows[k] + x), b = u8x16_load(rows[k + 1] + x);
+            u8x16 ab = u8x16_zip_low(a, b), ab_high = u8x16_zip_high(a, b);
+            i16x8 pair[4] = {i16x8_low_u8(ab), i16x8_high_u8(ab), i16x8_low_u8(ab_high), i16x8_high_u8(ab_high)};
+            int32_t two;
+            memcpy(&two, high + k, sizeof two);
+            i16x8 wh = (i16x8)u32x4_splat(two);
+            memcpy(&two, low + k, sizeof two);
+            i16x8 wl = (i16x8)u32x4_splat(two);
+            for (int q = 0; q < 4; q++) {
+                h[q] += u32x4_dot(pair[q], wh);
+                l[q] += u32x4_dot(pair[q], wl);
+            }
         }
-        for (size_t x = 0; x < n; x++)
-            row[x] = clip8(sums[x]);
-        pass_row(across, h->n, row,
-                 out + ((size_t)(v->pad + i) * (size_t)h->crop + (size_t)h->pad) * 3);
+        s32x4 p[4];
+        for (int q = 0; q < 4; q++)
+            p[q] = weighted(h[q], l[q]);
+        u8x16_store(out + x, u8x16_narrow(i16x8_narrow(p[0], p[1]), i16x8_narrow(p[2], p[3])));
     }
-    free(sums), free(row);
+}
+
+/* ---- rows in, pixels out --------------------------------------------------------------------- */
+
+/* A resize under way. x and y are the axes of the rows as stored; where they are the picture's own
+ * swapped, `turn` says so. */
+struct job {
+    const kin_picture *in;
+    struct image_turn turn;
+    struct region stored; /* the region in stored pixels */
+    int width, height;    /* of the stored picture */
+    struct taps x, y;
+    const struct axis *h, *v; /* of the upright picture */
+    uint8_t *scratch, *out;
+};
+
+/* A row of the region, columns x.begin … x.end - 1, as three rows of bytes `stride` apart; white
+ * beyond the picture. */
+static void fetch(const struct job *job, int y, uint8_t *to, size_t stride)
+{
+    uint8_t *rgb[3] = {to, to + stride, to + 2 * stride};
+    int row = job->stored.y + y, n = job->x.end - job->x.begin, left = job->stored.x + job->x.begin;
+    int begin = left < 0 ? -left : 0, end = left + n > job->width ? job->width - left : n;
+    bool outside = row < 0 || row >= job->height || begin >= end;
+    if (!outside)
+        image_row(job->in, row, left + begin, end - begin, job->scratch,
+                  (uint8_t *const[3]){rgb[0] + begin, rgb[1] + begin, rgb[2] + begin});
+    else
+        begin = end = 0;
+    for (int c = 0; c < 3; c++) {
+        memset(rgb[c], 255, (size_t)begin);
+        memset(rgb[c] + end, 255, (size_t)(n - end));
+    }
+}
+
+/* Line i of the outputs along the stored y axis: x.n pixels, three rows of bytes. */
+static void put(const struct job *job, int i, const uint8_t *line, size_t stride)
+{
+    for (int k = 0; k < job->x.n; k++) {
+        int x = job->turn.swap ? i : k, y = job->turn.swap ? k : i;
+        uint8_t *to = job->out + ((size_t)(job->v->pad + y) * (size_t)job->h->crop + (size_t)(job->h->pad + x)) * 3;
+        for (int c = 0; c < 3; c++)
+            to[c] = line[(size_t)c * stride + (size_t)k];
+    }
+}
+
+/* Outputs of the y axis in the order in which their rows are stored. */
+static int in_order(const struct job *job, int i) { return job->turn.flip_y ? job->y.n - 1 - i : i; }
+
+/* Pointers to the rows of output i, one more where their number is odd. */
+static void point(const struct taps *t, int i, const uint8_t *ring, int capacity, size_t stride,
+                  const uint8_t **rows)
+{
+    for (int k = 0; k <= t->count[i]; k++)
+        rows[k] = ring + (size_t)((t->from[i] + (k < t->count[i] ? k : 0)) % capacity) * stride;
+}
+
+/* Both orders keep the rows that an output of the y axis reaches in a ring, each read once: along
+ * the row first, the ring holds rows already resized; else rows as they are, and each sum of them
+ * is resized along the row. */
+static bool run(struct job *job, bool row_first)
+{
+    struct taps *x = &job->x, *y = &job->y;
+    int capacity = 1, span = x->end - x->begin;
+    for (int i = 0; i < y->n; i++)
+        capacity = y->count[i] > capacity ? y->count[i] : capacity;
+    size_t wide = (size_t)span + VEC8_SLACK + 8, narrow = (size_t)x->n + VEC8_SLACK;
+    size_t stride = row_first ? narrow : wide;
+    uint8_t *ring = calloc((size_t)capacity * 3 + 1, stride);
+    uint8_t *line = calloc(3, wide), *done = calloc(3, narrow);
+    u32x4 *sums = calloc((size_t)x->n + 4, sizeof *sums);
+    const uint8_t **rows = malloc(((size_t)capacity + 1) * sizeof *rows);
+    bool fine = ring && line && done && sums && rows;
+    int next = y->begin;
+    for (int k = 0; fine && k < y->n; k++) {
+        int i = in_order(job, k), end = y->from[i] + y->count[i];
+        if (next < y->from[i])
+            next = y->from[i];
+        for (; next < end; next++) {
+            uint8_t *slot = ring + (size_t)(next % capacity) * 3 * stride;
+            fetch(job, next, row_first ? line : slot, wide);
+            for (int c = 0; row_first && c < 3; c++)
+                pass_row(x, line + (size_t)c * wide, sums, slot + (size_t)c * stride);
+        }
+        point(y, i, ring, capacity, 3 * stride, rows);
+        pass_column(y, i, rows, (int)(3 * stride) - 16, row_first ? done : line);
+        for (int c = 0; !row_first && c < 3; c++)
+            pass_row(x, line + (size_t)c * wide, sums, done + (size_t)c * narrow);
+        put(job, i, done, narrow);
+    }
+    free(ring), free(line), free(done), free(sums), free(rows);
     return fine;
 }
 
@@ -257,14 +322,21 @@ static bool down_first(const struct axis *h, const struct axis *v)
 static kin_status resample(const kin_picture *in, const struct region *r, const struct axis *h,
                            const struct axis *v, int filter, uint8_t *out, kin_error *err)
 {
-    struct taps across = {0}, down = {0};
-    uint8_t *line = malloc((size_t)r->w * 3);
-    bool fine = make_taps(&across, h, filter) && make_taps(&down, v, filter) && line;
-    if (fine)
-        fine = (down_first(h, v) ? down_then_across : across_then_down)(in, r, &across, &down, h, v,
-                                                                        line, out);
-    free_taps(&across), free_taps(&down);
-    free(line);
+    struct job job = {.in = in, .turn = image_turn(in), .h = h, .v = v, .out = out};
+    bool swap = job.turn.swap;
+    job.width = swap ? in->height : in->width;
+    job.height = swap ? in->width : in->height;
+    job.stored = swap ? (struct region){r->y, r->x, r->h, r->w} : *r;
+    if (job.turn.flip_x)
+        job.stored.x = job.width - (job.stored.x + job.stored.w);
+    if (job.turn.flip_y)
+        job.stored.y = job.height - (job.stored.y + job.stored.h);
+    job.scratch = malloc(image_scratch(in));
+    bool fine = job.scratch && make_taps(&job.x, swap ? v : h, filter, job.turn.flip_x) &&
+                make_taps(&job.y, swap ? h : v, filter, job.turn.flip_y) &&
+                run(&job, down_first(h, v) == swap);
+    free_taps(&job.x), free_taps(&job.y);
+    free(job.scratch);
     return fine ? KIN_OK
                 : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
 }

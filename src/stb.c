@@ -1,64 +1,63 @@
-/* stb: the one file that compiles stb_image, cut down to JPEG and PNG.
- *
- * The same file must give the same pixels on every machine. Hence STBI_NO_SIMD, whose paths round
- * differently from the plain C, and zeroed memory, for what a damaged JPEG leaves undecided. */
-#include "stb.h"
-#include <stdlib.h>
-#include <string.h>
-#define STBI_MALLOC(n) calloc(1, n)
-#define STBI_REALLOC(p, n) realloc(p, n)
-#define STBI_FREE(p) free(p)
+/* stb: stb_image's JPEG half: markers and entropy coding; the transforms are ours (idct), and its
+ * conversion of whole pictures is left out: the components are handed over as they are. */
+#include "stb_config.h"
+#include "idct.h"
 #define STBI_ONLY_JPEG
-#define STBI_ONLY_PNG
-#define STBI_NO_SIMD
-#define STBI_NO_STDIO
-#define STBI_NO_LINEAR
-#define STBI_NO_HDR
-#define STBI_NO_FAILURE_STRINGS
-#define STBI_NO_THREAD_LOCALS
-#define STBI_MAX_DIMENSIONS 65535
-#define STBI_ASSERT(x) ((void)0)
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#if defined(__GNUC__)
-#pragma GCC diagnostic ignored "-Wunused-function"
-#endif
 #include <stb_image.h>
 
-static int read_some(void *user, char *out, int n)
+static enum planes_colour colour_of(const stbi__jpeg *j)
 {
-    struct stb_source *s = user;
-    size_t left = s->n - s->at, some = n < 0 ? 0 : (size_t)n < left ? (size_t)n : left;
-    if (n > 0 && left == 0)
-        s->starved = true;
-    memcpy(out, s->bytes + s->at, some);
-    s->at += some;
-    return (int)some;
+    int adobe = j->app14_color_transform; /* -1: no such segment */
+    if (j->s->img_n == 1)
+        return PLANES_GRAY;
+    if (j->s->img_n == 3)
+        return j->rgb == 3 || (adobe == 0 && !j->jfif) ? PLANES_RGB : PLANES_YCC;
+    return adobe <= 0 ? PLANES_CMYK : adobe == 2 ? PLANES_YCCK : PLANES_YCC;
 }
 
-static void skip(void *user, int n)
+static void hand_over(stbi__jpeg *j, struct planes *out)
 {
-    struct stb_source *s = user;
-    size_t left = s->n - s->at;
-    if (n < 0) { /* stb steps back over what it has read ahead */
-        size_t back = (size_t)(-(int64_t)n);
-        s->at = back < s->at ? s->at - back : 0;
-        return;
+    int d = j->denominator;
+    out->n = j->s->img_n;
+    out->width = (int)(j->s->img_x + (unsigned)d - 1) / d;
+    out->height = (int)(j->s->img_y + (unsigned)d - 1) / d;
+    out->colour = colour_of(j);
+    for (int i = 0; i < out->n; i++) {
+        struct plane *p = &out->plane[i];
+        p->memory = j->progressive ? j->img_comp[i].raw_coeff : j->img_comp[i].raw_data;
+        j->img_comp[i].raw_coeff = j->img_comp[i].raw_data = NULL;
+        p->data = j->progressive ? (const uint8_t *)j->img_comp[i].coeff : j->img_comp[i].data;
+        p->stride = (size_t)(j->progressive ? j->img_comp[i].coeff_w : j->img_comp[i].w2);
+        p->block = j->progressive ? j->img_comp[i].side : 0;
+        p->across = j->img_h_max / j->img_comp[i].h * 8 / (d * j->img_comp[i].side);
+        p->down = j->img_v_max / j->img_comp[i].v * 8 / (d * j->img_comp[i].side);
     }
-    if ((size_t)n > left)
-        s->starved = true;
-    s->at += (size_t)n < left ? (size_t)n : left;
 }
 
-static int at_end(void *user)
+bool stb_jpeg(struct stb_source *source, int denominator, struct planes *out)
 {
-    struct stb_source *s = user;
-    return s->at >= s->n;
-}
-
-uint8_t *stb_decode(struct stb_source *source, int channels, int *width, int *height)
-{
-    static const stbi_io_callbacks callbacks = {read_some, skip, at_end};
-    int in_file;
-    return stbi_load_from_callbacks(&callbacks, source, width, height, &in_file, channels);
+    stbi_io_callbacks callbacks = {stb_read, stb_skip, stb_at_end};
+    stbi__context s;
+    stbi__jpeg *j = calloc(1, sizeof *j);
+    if (!j)
+        return false;
+    /* The buffer is the whole file: the callbacks are asked only for what lies beyond its end. */
+    stbi__start_callbacks(&s, &callbacks, source);
+    s.img_buffer = s.img_buffer_original = (stbi_uc *)source->bytes;
+    s.img_buffer_end = s.img_buffer_original_end = (stbi_uc *)source->bytes + source->n;
+    source->at = source->n;
+    j->s = &s;
+    j->denominator = denominator;
+    j->idct[8] = idct_8;
+    j->idct[4] = idct_4;
+    j->idct[2] = idct_2;
+    j->idct[1] = idct_1;
+    s.img_n = 0;
+    bool whole = stbi__decode_jpeg_image(j);
+    if (whole)
+        hand_over(j, out);
+    else
+        stbi__cleanup_jpeg(j);
+    free(j);
+    return whole;
 }

@@ -53,7 +53,7 @@ void test_resize_equals_pillow(void)
                   &w, &h, &seed, &box[0], &box[1], &box[2], &box[3], &pad, &r.resize_on,
                   &r.shortest_edge, &r.fixed_h, &r.fixed_w, &r.crop_on, &r.crop_h, &r.crop_w,
                   &r.resample, &want_h, &want_w, &crc) == 19) {
-        kin_picture p = {source(w, h, seed), w, h};
+        kin_picture p = {.rgb = source(w, h, seed), .width = w, .height = h};
         CHECK_EQ(
             resize_output_size(&p, box[0], box[1], box[2], box[3], pad, &r, &out_w, &out_h, &err),
             KIN_OK);
@@ -84,11 +84,11 @@ void test_resize_box_is_a_cut_out(void)
         {2, 2, 1, 1, 59, 39, 60, 40},           {0.1 + 0.2, 0, 0.1, 1, 18, 0, 24, 40},
         {0.5, 0.5, 1e-9, 1e-9, 30, 20, 31, 21},
     };
-    kin_picture p = {source(W, H, 5), W, H};
+    kin_picture p = {.rgb = source(W, H, 5), .width = W, .height = H};
     resize_rule rule = square(32, 32);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int w = cases[i].right - cases[i].left, h = cases[i].bottom - cases[i].top;
-        kin_picture cut = {malloc((size_t)w * h * 3), w, h};
+        kin_picture cut = {.rgb = malloc((size_t)w * h * 3), .width = w, .height = h};
         uint8_t got[32 * 32 * 3], want[32 * 32 * 3];
         kin_error err;
         for (int y = 0; y < h; y++)
@@ -107,7 +107,8 @@ void test_resize_box_is_a_cut_out(void)
 /* Padded: a square of real pixels where there are some, white beyond the picture. */
 void test_resize_pad_is_white_beyond(void)
 {
-    kin_picture p = {source(40, 10, 4), 40, 10}, square_p = {malloc(40 * 40 * 3), 40, 40};
+    kin_picture p = {.rgb = source(40, 10, 4), .width = 40, .height = 10};
+    kin_picture square_p = {.rgb = malloc(40 * 40 * 3), .width = 40, .height = 40};
     resize_rule rule = square(24, 24);
     uint8_t got[24 * 24 * 3], want[24 * 24 * 3];
     kin_error err;
@@ -122,7 +123,7 @@ void test_resize_pad_is_white_beyond(void)
 /* A picture of 1 x 16,000 would be enlarged to 224 x 3,584,000; only the crop is made. */
 void test_resize_thin_picture(void)
 {
-    kin_picture p = {source(1, 16000, 1), 1, 16000};
+    kin_picture p = {.rgb = source(1, 16000, 1), .width = 1, .height = 16000};
     resize_rule rule = square(224, 224);
     uint8_t *out = malloc(224 * 224 * 3);
     kin_error err;
@@ -134,7 +135,7 @@ void test_resize_thin_picture(void)
 
 void test_resize_refuses_boxes(void)
 {
-    kin_picture p = {source(8, 8, 1), 8, 8};
+    kin_picture p = {.rgb = source(8, 8, 1), .width = 8, .height = 8};
     resize_rule rule = square(8, 8);
     uint8_t out[8 * 8 * 3];
     kin_error err;
