@@ -50,7 +50,7 @@ TEST_LISTS := $(wildcard tests/c/*.list)
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Hostile pictures overflow stb_image's integers; -fwrapv makes them wrap, the same with every compiler.
-%/src/stb.o %/src/stb_png.o: NUMBERS += -fwrapv
+%/src/stb.o %/src/stb_png.o %/tests/c/test_decoders.o: NUMBERS += -fwrapv
 
 define native-config
 build/$(1)/src/%.o: src/%.c $$(STB)

@@ -118,7 +118,7 @@ export async function run({ values, positionals, modelOptions }, io) {
         const vector = await clip.embedImage(source, { fit, signal: io.signal });
         done.get(row).refs.push(ref);
         done.get(row).vectors.push(vector);
-        decoders.add(decoder);
+        decoders.add(decoder === 'own' ? clip.info.decoder : decoder);
       } catch (error) {
         if (io.signal.aborted) throw error;
         report(row, error, ref);

@@ -7,6 +7,7 @@ export class UsageError extends Error {}
 export const commonOptions = {
   model: { type: 'string' },
   dtype: { type: 'string' },
+  decode: { type: 'string' },
   threads: { type: 'string' },
   variant: { type: 'string' },
   json: { type: 'boolean' },
@@ -18,6 +19,7 @@ export const commonUsage = `
   --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name in
                    models/index.json (default: the embedded kin-small)
   --dtype <d>      q8 (default) or f32, for a model folder that is not converted
+  --decode <d>     exact (default) or fast, which reads large JPEGs at a reduced size
   --threads <n>    threads for the engine (default: chosen by the engine)
   --variant <v>    simd, simd-threads, relaxed or relaxed-threads (default: the best that runs)
   --json           print JSON
@@ -62,6 +64,7 @@ export function readCommon(values) {
   if (values.threads !== undefined) options.threads = wholeNumber(values.threads, '--threads', 1);
   if (values.variant !== undefined) options.variant = oneOf(values.variant, '--variant', variants);
   if (values.dtype !== undefined) options.dtype = oneOf(values.dtype, '--dtype', ['q8', 'f32']);
+  if (values.decode !== undefined) options.decode = oneOf(values.decode, '--decode', ['exact', 'fast']);
   if (options.threads > 1 && options.variant && !options.variant.endsWith('-threads'))
     throw new UsageError(`--variant ${options.variant} has one thread: leave out --threads ` +
       `${options.threads}, or take --variant ${options.variant}-threads`);

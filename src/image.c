@@ -124,18 +124,26 @@ static int exif_orientation(const uint8_t *p, size_t n)
 
 /* ---- structure ----------------------------------------------------------------------------- */
 
-static kin_status check_size(uint32_t width, uint32_t height, kin_error *err)
+static kin_status check_size(uint32_t width, uint32_t height, uint32_t most, kin_error *err)
 {
     if (width == 0 || height == 0)
         return kin_fail(err, KIN_BAD_ARGUMENT, "A picture of %ux%u pixels has nothing to embed.",
                         width, height);
-    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE ||
-        (uint64_t)width * height > IMAGE_MAX_PIXELS)
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || (uint64_t)width * height > most)
         return kin_fail(err, KIN_TOO_LARGE,
-                        "The picture has %ux%u pixels; up to 24 megapixels can be read. Make it "
+                        "The picture has %ux%u pixels; up to %u megapixels can be read. Make it "
                         "smaller and try again.",
-                        width, height);
+                        width, height, most / 1000000 - 1);
     return KIN_OK;
+}
+
+static kin_status check_memory(uint64_t needed, const struct outline *o, const char *mend, kin_error *err)
+{
+    if (needed <= IMAGE_MAX_MEMORY)
+        return KIN_OK;
+    return kin_fail(err, KIN_TOO_LARGE,
+                    "The picture of %ux%u pixels takes %u MB to decode, more than a phone has; %s.", o->width,
+                    o->height, (uint32_t)(needed >> 20), mend);
 }
 
 static kin_status cut_short(const char *kind, kin_error *err)
@@ -169,9 +177,20 @@ static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct
     if (n != 6 + 3 * (size_t)components)
         return damaged("JPEG", "its frame header has a wrong length", err);
     o->n_components = components;
-    for (uint32_t i = 0; i < components; i++)
+    TRY(check_size(o->width, o->height, IMAGE_MAX_JPEG_PIXELS, err));
+    uint32_t across = 1, down = 1;
+    for (uint32_t i = 0; i < components; i++) {
+        uint32_t h = p[7 + 3 * i] >> 4, v = p[7 + 3 * i] & 15;
         o->components[i] = p[6 + 3 * i];
-    return check_size(o->width, o->height, err);
+        across = h > across ? h : across;
+        down = v > down ? v : down;
+    }
+    uint64_t units = (uint64_t)((o->width + 8 * across - 1) / (8 * across)) *
+                     ((o->height + 8 * down - 1) / (8 * down));
+    uint64_t needed = 0; /* a byte a sample, two a coefficient */
+    for (uint32_t i = 0; i < components; i++)
+        needed += units * 64 * (p[7 + 3 * i] >> 4) * (p[7 + 3 * i] & 15) * (marker == 0xC2 ? 2 : 1);
+    return check_memory(needed, o, "save it smaller, or as a JPEG that is not progressive", err);
 }
 
 /* Notes which components a scan begins: each needs a pass with its mean values, or parts of the
@@ -275,7 +294,9 @@ static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint6
     if (!o->width || !o->height || o->width > INT32_MAX || o->height > INT32_MAX)
         return damaged("PNG", "it gives no size", err);
     *raw = ((uint64_t)o->width * depth * samples[colour] + 7) / 8 * o->height;
-    return check_size(o->width, o->height, err);
+    TRY(check_size(o->width, o->height, IMAGE_MAX_PIXELS, err));
+    uint64_t shown = (uint64_t)o->width * o->height * (colour == 0 ? 1 : 4) * (depth == 16 ? 2 : 1);
+    return check_memory(*raw + shown, o, "save it with 8 bits a colour, or smaller", err);
 }
 
 static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o, kin_error *err)
@@ -396,7 +417,25 @@ static bool memory_for(size_t n)
     return probe != NULL;
 }
 
-kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err)
+/* The most that keeps width x height pixels in the box. */
+static int reduction_for(const struct outline *o, const double box[4], int width, int height)
+{
+    bool swap = o->orientation >= 5;
+    uint32_t size[2] = {swap ? o->height : o->width, swap ? o->width : o->height};
+    double kept[2];
+    for (int i = 0; i < 2; i++) {
+        double begin = box[i] > 0 ? box[i] : 0, end = box[i] + box[i + 2];
+        kept[i] = ((end < 1 ? end : 1) - begin) * size[i];
+    }
+    int reduction = 8;
+    while (reduction > 1 && !(kept[0] >= (double)width * reduction && kept[1] >= (double)height * reduction))
+        reduction /= 2;
+    return reduction;
+}
+
+/* box NULL: no reduction. */
+static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int width, int height,
+                         kin_picture *out, kin_error *err)
 {
     const char *format = image_format(bytes, n);
     struct outline o = {.png = !strcmp(format, "png")};
@@ -410,17 +449,20 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
         return refuse_format(format, err);
 
     struct stb_source source = {bytes, n, 0, false};
-    kin_picture p = {.orientation = o.orientation};
+    kin_picture p = {.orientation = o.orientation, .reduction = 1};
     bool whole;
     if (o.png) {
         p.rgb = stb_png(&source, &p.width, &p.height);
         whole = p.rgb != NULL;
     } else {
-        whole = stb_jpeg(&source, 1, &p.planes);
+        p.reduction = box ? reduction_for(&o, box, width, height) : 1;
+        whole = stb_jpeg(&source, p.reduction, &p.planes);
         p.width = p.planes.width;
         p.height = p.planes.height;
     }
-    if (!whole || source.starved || p.width != (int)o.width || p.height != (int)o.height) {
+    int d = p.reduction;
+    if (!whole || source.starved || p.width != ((int)o.width + d - 1) / d ||
+        p.height != ((int)o.height + d - 1) / d) {
         image_free(&p);
         if (source.starved)
             return cut_short(o.png ? "PNG" : "JPEG", err);
@@ -443,15 +485,26 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
     return KIN_OK;
 }
 
+kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err)
+{
+    return decode(bytes, n, NULL, 0, 0, out, err);
+}
+
+kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4], int width, int height,
+                             kin_picture *out, kin_error *err)
+{
+    return decode(bytes, n, box, width, height, out, err);
+}
+
 kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels,
                           kin_picture *out, kin_error *err)
 {
     if (width < 0 || height < 0 || (channels != 3 && channels != 4))
         return kin_fail(err, KIN_BAD_ARGUMENT,
                         "Raw pixels need a width, a height and 3 or 4 channels.");
-    TRY(check_size((uint32_t)width, (uint32_t)height, err));
+    TRY(check_size((uint32_t)width, (uint32_t)height, IMAGE_MAX_PIXELS, err));
     size_t n = (size_t)width * (size_t)height;
-    kin_picture p = {.rgb = malloc(n * 3), .width = width, .height = height};
+    kin_picture p = {.rgb = malloc(n * 3), .width = width, .height = height, .reduction = 1};
     if (!p.rgb)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %dx%d.", width,
                         height);

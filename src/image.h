@@ -13,6 +13,8 @@
 
 enum {
     IMAGE_MAX_PIXELS = 24 * 1000 * 1000 + 1000 * 1000, /* 24-megapixel cameras give a little more */
+    IMAGE_MAX_JPEG_PIXELS = 50 * 1000 * 1000 + 1000 * 1000,
+    IMAGE_MAX_MEMORY = 208 << 20, /* for decoding; with file and engine, 256 MB */
     IMAGE_MAX_SIDE = 65535,
     IMAGE_MAX_SCANS = 64,
 };
@@ -21,6 +23,7 @@ typedef struct kin_picture {
     uint8_t *rgb;      /* as stored, [height][width][3], malloc'ed, owned; or NULL and `planes` */
     int width, height; /* upright */
     int orientation;   /* EXIF 1 … 8, how rows are stored; 0: upright */
+    int reduction;     /* the file has that many times the width: 1, 2, 4 or 8 */
     struct planes planes; /* of a JPEG; n is 0 otherwise */
 } kin_picture;
 
@@ -41,6 +44,10 @@ const char *image_format(const uint8_t *bytes, size_t n);
 /* status: KIN_UNSUPPORTED_IMAGE (another format), KIN_TOO_LARGE, KIN_TRUNCATED_IMAGE,
  * KIN_BAD_IMAGE or KIN_OUT_OF_MEMORY; *out is untouched then. */
 kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_error *err);
+/* The same, but a JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size (sides rounded up)
+ * at which the box, in fractions of the upright picture, keeps `width` x `height` pixels. */
+kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4], int width, int height,
+                             kin_picture *out, kin_error *err);
 /* Tight rows of RGB (channels 3) or RGBA (4, over white). */
 kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels,
                           kin_picture *out, kin_error *err);

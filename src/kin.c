@@ -339,6 +339,23 @@ kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n)
     return hold(ctx, p);
 }
 
+kin_status kin_image_decode_fast(kin_ctx *ctx, const uint8_t *bytes, size_t n, double x, double y, double width,
+                                 double height)
+{
+    const resize_rule *rule = &ctx->preprocess.rule;
+    const double box[4] = {x, y, width, height};
+    kin_picture p = {0};
+    hold(ctx, p);
+    if (!ctx->has_preprocess || !rule->resize_on)
+        return kin_image_decode(ctx, bytes, n);
+    int w = rule->shortest_edge ? rule->shortest_edge : rule->fixed_w;
+    int h = rule->shortest_edge ? rule->shortest_edge : rule->fixed_h;
+    TRY(image_decode_fast(bytes, n, box, 2 * w, 2 * h, &p, &ctx->error));
+    return hold(ctx, p);
+}
+
+int kin_image_reduction(const kin_ctx *ctx) { return ctx->picture.reduction; }
+
 kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels)
 {
     kin_picture p = {0};

@@ -245,6 +245,23 @@ def good_pngs():
     put('png-many-texts.png', png(rgb, 8, 2, many), 'ok', rgb)
 
 
+def reducible():
+    """Smooth pictures large enough to be decoded at a reduced size; no golden pixels: tests compare
+    the reductions with the whole picture."""
+    y, x = np.mgrid[0:146, 0:203]
+    waves = [128 + 100 * np.sin(x / 23 + c) * np.cos(y / (17 + 6 * c)) for c in range(3)]
+    image = Image.fromarray(np.stack(waves, 2).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, data in (('420', jpeg(image, quality=90)), ('422', jpeg(image, quality=90, subsampling=1)),
+                       ('444', jpeg(image, quality=90, subsampling=0)),
+                       ('420-progressive', jpeg(image, quality=90, progressive=True)),
+                       ('gray', jpeg(image.convert('L'), quality=90)),
+                       ('turned', jpeg(image, quality=90, exif=exif))):
+        with open(os.path.join(FOLDER, f'reduce-{name}.jpg'), 'wb') as f:
+            f.write(data)
+
+
 # ---- pictures that are refused ------------------------------------------------------------------
 
 def bad_jpegs():
@@ -339,7 +356,7 @@ def other_formats():
 
 shutil.rmtree(FOLDER, ignore_errors=True)
 os.makedirs(FOLDER)
-for make in (good_jpegs, orientations, good_pngs, bad_jpegs, bad_pngs, other_formats):
+for make in (good_jpegs, orientations, good_pngs, reducible, bad_jpegs, bad_pngs, other_formats):
     make()
 with open(os.path.join(FOLDER, 'index.txt'), 'w') as f:
     f.writelines(index)

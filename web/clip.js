@@ -11,10 +11,9 @@ export async function load(platform, options = {}) {
   const { model, dtype = 'q8', decode = 'exact', threads, variant, resolve, worker, fetch, cache, decoders, signal,
     onProgress } = options;
   if (dtype !== 'q8' && dtype !== 'f32') fail('bad-argument', `dtype is 'q8' or 'f32', not '${dtype}'.`);
-  if (decode === 'fast') later("decode: 'fast'");
-  if (decode !== 'exact') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
+  if (decode !== 'exact' && decode !== 'fast') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
   const client = new Client(platform, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
-    { call: 'open', args: [{ model: platform.packModel(model), dtype, threads, variant, worker: platform.packFile(worker) }] });
+    { call: 'open', args: [{ model: platform.packModel(model), dtype, decode, threads, variant, worker: platform.packFile(worker) }] });
   await client.start(signal);
   return new Clip(client, worker);
 }

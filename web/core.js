@@ -88,13 +88,15 @@ export class Core {
 
   async #prepare(source, { box, fit = 'crop' }, watcher) {
     const { x, y, width, height } = box ?? { x: 0, y: 0, width: 1, height: 1 };
-    if (![x, y, width, height].every(Number.isFinite))
+    const part = [x, y, width, height];
+    if (!part.every(Number.isFinite))
       fail('bad-argument', 'box is { x, y, width, height } in fractions of the picture.');
     if (!Object.hasOwn(fits, fit)) fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
     const engine = this.#engine;
-    this.#decoder = await holdImage(engine, this.#ctx, source, this.io, { signal: watcher.signal });
+    const reduce = this.options.decode === 'fast' ? part : null;
+    this.#decoder = await holdImage(engine, this.#ctx, source, this.io, reduce, watcher.signal);
     checkAbort(watcher.signal);
-    engine.check(this.#ctx, engine.call('kin_image_prepare', this.#ctx, x, y, width, height, fits[fit]));
+    engine.check(this.#ctx, engine.call('kin_image_prepare', this.#ctx, ...part, fits[fit]));
   }
 
   async #encode(tower, signal) {

@@ -51,19 +51,21 @@ export function packImage(source) {
 
 const foreign = ['webp', 'gif', 'avif', 'bmp', 'tiff', 'heic', 'svg'];
 
-// In the worker: puts the picture into the engine's context; returns which decoder ran.
-export async function holdImage(engine, ctx, source, io, options) {
+// In the worker: puts the picture into the engine's context; returns which decoder ran. `box`: for
+// decode 'fast', the part of the picture to be prepared.
+export async function holdImage(engine, ctx, source, io, box, signal) {
   const raw = ({ data, width, height }) => engine.check(ctx, engine.with([data], (p) =>
     engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height))));
   if (isRaw(source)) {
     raw(source);
     return 'raw';
   }
-  const bytes = await readSource(source, 'The picture', io, { ...options, limit });
+  const bytes = await readSource(source, 'The picture', io, { signal, limit });
   const format = engine.with([bytes], (p, n) => engine.text(engine.pointer('kin_image_format', p, n)));
   if (!foreign.includes(format)) {
-    engine.check(ctx, engine.with([bytes], (p, n) => engine.call('kin_image_decode', ctx, p, n)));
-    return 'own';
+    const name = box ? 'kin_image_decode_fast' : 'kin_image_decode';
+    engine.check(ctx, engine.with([bytes], (p, n) => engine.call(name, ctx, p, n, ...box ?? [])));
+    return engine.call('kin_image_reduction', ctx) > 1 ? 'own-fast' : 'own';
   }
   const decoded = await io.decodeImage?.(bytes, format);
   if (!decoded)

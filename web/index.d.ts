@@ -81,8 +81,8 @@ export interface LoadOptions extends RunOptions {
   model?: string | URL | Record<string, string | URL>;
   /** Default `q8`; `f32` is exact and slow, and needs weights that were not converted. */
   dtype?: 'q8' | 'f32';
-  /** Default `exact`; `fast` comes in a later release. */
-  decode?: 'exact';
+  /** Default `exact`; `fast` decodes large JPEGs at 1/2, 1/4 or 1/8 of their size, twice what the model needs or more. */
+  decode?: 'exact' | 'fast';
   /** Default: half of the cores, at most 4, where the page is cross-origin isolated; else 1. */
   threads?: number;
   /** Default: the best that runs here. */
@@ -100,7 +100,7 @@ export interface ClipInfo {
   threads: number;
   /** Why it is that many. */
   threadsReason: string;
-  /** What decoded the last picture: `own`, `browser`, `raw`; null before. */
+  /** What decoded the last picture: `own`, `own-fast` (at a reduced size), `browser`, `raw`; null before. */
   decoder: string | null;
   numerics: number;
   exact: boolean;
