@@ -23,7 +23,7 @@ from model import DIM, END, image_features, new_model, text_features
 
 WEIGHTS = dict(clip=1, same=.5, bank=.7, say=.4, feature=3, relation=.5, classes=.5, sentence=1.5)
 PHOTOS = ('clothing', 'grocery', 'iconic', 'caltech')
-AVERAGE = .995      # the weights delivered are an average over the last few hundred steps
+AVERAGE = 20        # the weights delivered are an average over the last steps / AVERAGE or so
 
 
 def unit(x):
@@ -217,7 +217,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.all.parameters(), 1.)
         self.optimiser.step()
         self.model.logit_scale.data.clamp_(max=math.log(100))
-        keep = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        keep = min(1 - AVERAGE / o.steps, (1 + self.step) / (10 + self.step))
         for name, p in self.model.named_parameters():
             self.average[name].lerp_(p.detach(), 1 - keep)
         self.step += 1
@@ -250,10 +250,10 @@ def main():
     while trainer.step < o.steps:
         for k, v in trainer.update().items():
             total[k] = total.get(k, 0) + v
-        every = 20
+        every = 10
         if trainer.step % every == 0:
             speed = every * o.batch / (time.time() - since)
-            print(trainer.step, f'{speed:.0f} pictures/s', f'scale {float(trainer.model.logit_scale.exp()):.1f}',
+            print(trainer.step, f'{speed:.0f} pictures/s', f'scale {trainer.model.logit_scale.exp().item():.1f}',
                   *(f'{k} {v / every:.3f}' for k, v in total.items()), flush=True)
             total, since = {}, time.time()
         if time.time() - saved > 180 or trainer.step == o.steps:

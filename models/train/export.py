@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Step 3, export:  export.py OUT FOLDER  (the averaged weights as a Hugging Face CLIP folder, checked)."""
+import shutil
+import sys
+
+import torch
+from transformers import CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from model import SIZE, image_features, new_model, text_features
+
+
+def main():
+    out, folder = sys.argv[1:3]
+    saved, model = torch.load(f'{out}/checkpoint.pt', map_location='cpu'), new_model().eval()
+    for name, p in model.named_parameters():
+        p.data.copy_(saved['average'][name])
+    model.config.architectures = ['CLIPModel']
+    model.save_pretrained(folder)
+    for name in ('vocab.json', 'merges.txt', 'special_tokens_map.json', 'tokenizer_config.json'):
+        shutil.copy(f'{out}/tokenizer/{name}', folder)
+    CLIPImageProcessorPil(size={'shortest_edge': SIZE},
+                          crop_size={'height': SIZE, 'width': SIZE}).save_pretrained(folder)
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+    x = torch.randn(2, 3, SIZE, SIZE)
+    ids = CLIPTokenizer.from_pretrained(folder)(['a red shoe', 'three apples in a basket'], padding=True,
+                                                return_tensors='pt')
+    with torch.no_grad():
+        image = model.visual_projection(model.vision_model(pixel_values=x).pooler_output)
+        text = model.text_projection(model.text_model(**ids).pooler_output)
+        off = max((image - image_features(model, x)).abs().max().item(),
+                  (text - text_features(model, ids['input_ids'])).abs().max().item())
+    print(f'step {saved["step"]}; training\'s arithmetic is within {off:.1e} of CLIPModel')
+    assert off < 1e-3
+
+
+if __name__ == '__main__':
+    main()
