@@ -176,6 +176,22 @@ test-node: wasm dist node_modules ## Node tests
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
+# --- benchmarks -------------------------------------------------------------------------------
+build/bench-venv/done: bench/requirements.txt
+	$(PYTHON) -m venv build/bench-venv
+	build/bench-venv/bin/pip install -q -r bench/requirements.txt
+	@touch $@
+# Another PyTorch: apart. Where it cannot be installed, LiteRT.js is left out.
+build/bench-litert-venv/done: bench/requirements-litert.txt
+	$(PYTHON) -m venv build/bench-litert-venv
+	-build/bench-litert-venv/bin/pip install -q -r bench/requirements-litert.txt
+	@touch $@
+bench/node_modules/.package-lock.json: bench/package-lock.json
+	cd bench && npm ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+bench: wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=image,text,search,photo,start,kernels ROUNDS=5 PROFILE=phone
+	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),5) PROFILE=$(PROFILE) node bench/run.js
+
 # --- the rest ---------------------------------------------------------------------------------
 setup: ## list and install missing system packages
 	@sh tools/setup.sh
@@ -195,4 +211,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-node test-browser fuzz fuzz-replay \
-    setup golden pack format clean help node_modules
+    bench setup golden pack format clean help node_modules

@@ -1,0 +1,38 @@
+// `make bench`: runs the jobs and writes bench/RESULTS.md.
+//   ONLY=image,text,search,photo,start,kernels   the jobs (default: all)
+//   ROUNDS=5                                     turns of each contender
+//   PROFILE=phone                                the job `phone` alone: one slow core, little memory, a slow network
+import { existsSync } from 'node:fs';
+import { launch } from './browser.js';
+import { makeModels } from './models.js';
+import { machine, write } from './report.js';
+import { serve } from './serve.js';
+
+const jobs = {
+  image: async (bench) => (await import('./towers.js')).towers('image', bench),
+  text: async (bench) => (await import('./towers.js')).towers('text', bench),
+};
+const { ONLY, PROFILE, ROUNDS = '5' } = process.env;
+const asked = PROFILE ? [PROFILE] : ONLY ? ONLY.split(',') : Object.keys(jobs).filter((job) => job !== 'phone');
+const unknown = asked.filter((job) => !jobs[job]);
+if (unknown.length) {
+  console.error(`There is no job '${unknown[0]}': take some of ${Object.keys(jobs).join(', ')}.`);
+  process.exit(2);
+}
+if (!existsSync('web/wasm')) throw new Error('The engine is not built: make wasm.');
+makeModels();
+const rounds = Number(ROUNDS);
+const server = await serve('.');
+const browser = await launch();
+const version = browser.version();
+console.log(`${machine()}; Chromium ${version}, Node ${process.version}`);
+for (const job of asked) {
+  const start = performance.now();
+  const text = await jobs[job]({ browser, url: server.url, rounds });
+  const took = Math.round((performance.now() - start) / 1000);
+  console.log(`(${job}: ${took} s)\n`);
+  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job} ROUNDS=${rounds}`}\`, ` +
+    `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${took} s. ${machine()}; Chromium ${version}, Node ${process.version}.\n\n${text}`);
+}
+await browser.close();
+server.stop();

@@ -1,0 +1,45 @@
+// Serves the working tree to the bench pages: cross-origin isolated, any engine's scripts may run, and at
+// a slow network's pace where asked (the browser's own throttling leaves workers out).
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { extname, join } from 'node:path';
+import { Transform } from 'node:stream';
+
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm',
+  '.json': 'application/json', '.jpg': 'image/jpeg' };
+
+// One line for all answers: each waits until those before it have used up their time.
+function pace(line, bytesPerSecond) {
+  return new Transform({
+    async transform(chunk, _, done) {
+      line.free = Math.max(line.free, performance.now()) + chunk.length / bytesPerSecond * 1000;
+      await new Promise((resolve) => { setTimeout(resolve, line.free - performance.now()); });
+      done(null, chunk);
+    },
+  });
+}
+
+// -> { url, sent(): bytes sent so far, stop() }
+export async function serve(root, { bytesPerSecond = 0, latency = 0 } = {}) {
+  const line = { free: 0 };
+  let sent = 0;
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
+    const file = join(root, path);
+    for (const [name, value] of [['cross-origin-opener-policy', 'same-origin'], ['cross-origin-embedder-policy', 'require-corp'],
+      ['cross-origin-resource-policy', 'same-origin'], ['cache-control', 'max-age=3600'],
+      ['content-type', types[extname(path)] ?? 'application/octet-stream']]) response.setHeader(name, value);
+    const { size } = statSync(file, { throwIfNoEntry: false }) ?? {};
+    if (size === undefined || path.endsWith('/')) return response.writeHead(404).end();
+    response.setHeader('content-length', size);
+    sent += size;
+    setTimeout(() => {
+      const body = createReadStream(file, { highWaterMark: bytesPerSecond ? 8192 : 1 << 20 });
+      (bytesPerSecond ? body.pipe(pace(line, bytesPerSecond)) : body).pipe(response);
+    }, latency);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${server.address().port}`, sent: () => sent,
+    stop: () => { server.closeAllConnections(); server.close(); } };
+}

@@ -1,0 +1,71 @@
+// The jobs `image` and `text`: one tower of every engine, checked against PyTorch, then timed side by side.
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { contender } from './browser.js';
+import { folder, hasTflite, names, reference } from './models.js';
+import { native } from './native.js';
+import { race } from './race.js';
+import { number, ratio, table } from './report.js';
+
+// The least cosine to PyTorch at which an answer counts as the same.
+const least = { fp32: 0.9999, q8: 0.98, int8: 0.97, dyn8: 0.97 };
+
+export const threads = Math.min(4, availableParallelism());
+export const variants = () => readdirSync('web/wasm').map((file) => /^kin-(.*)\.wasm$/.exec(file)?.[1]).filter(Boolean).sort();
+
+export const kins = () => variants().map((variant) => (variant.endsWith('-threads') ? { variant, threads } : { variant, threads: 1 }))
+  .map((one) => ({ name: 'kin', dtype: 'q8', label: `Kin ${one.variant}`, ...one }));
+
+function entries(model, tower) {
+  const list = kins();
+  for (const n of [...new Set([1, threads])]) {
+    for (const dtype of ['fp32', 'int8']) list.push({ name: 'ort', label: 'ORT-web', dtype, threads: n });
+    if (hasTflite(model)) for (const dtype of ['fp32', 'dyn8']) list.push({ name: 'litert', label: 'LiteRT.js', dtype, threads: n });
+  }
+  for (const dtype of ['fp32', 'int8']) list.push({ open: 'ort', label: 'native ORT', dtype, threads: 1 });
+  list.push({ open: 'torch', label: 'native torch', dtype: 'fp32', threads: 1 });
+  return list.map((one) => ({ ...one, model, tower, folder: `${folder}/${model}` }));
+}
+
+async function one(model, tower, { browser, url, rounds, natives }) {
+  const opened = [], notes = [], rows = [];
+  for (const entry of entries(model, tower)) {
+    const label = `${entry.label} ${entry.dtype}, ${entry.threads} thread${entry.threads > 1 ? 's' : ''}`;
+    try {
+      const it = entry.open ? await natives.contender({ ...entry, label }) : await contender(browser, url, { ...entry, label });
+      const cosine = await it.check();
+      const fine = cosine >= least[entry.dtype];
+      console.log(`  ${fine ? 'agrees   ' : 'DISAGREES'} ${label}: cosine ${cosine.toFixed(5)}`);
+      if (fine) opened.push({ ...it, entry, cosine });
+      else notes.push(`${label} disagrees with PyTorch (cosine ${cosine.toFixed(4)}) and was not timed.`);
+    } catch (error) {
+      console.log(`  FAILED    ${label}: ${error.message}`);
+      notes.push(`${label} could not be run: ${error.message}`);
+    }
+  }
+  const times = await race(opened, { rounds });
+  for (const it of opened) await it.close();
+  const kin = (n) => Math.min(...opened.filter(({ entry }) => entry.name === 'kin' && entry.threads === n)
+    .map(({ label }) => times.get(label).median));
+  const macs = reference(model).macs[tower];
+  for (const { label, entry, cosine } of opened) {
+    const { median, best, runs } = times.get(label);
+    rows.push([label, cosine.toFixed(5), number(median), number(best), runs, number(macs / median / 1e6), ratio(median / kin(entry.threads))]);
+  }
+  return `### ${model}, ${tower}\n\n${table(['engine', 'cosine', 'median ms', 'best ms', 'runs', 'GMAC/s', '÷ Kin'], rows)}\n\n` +
+    `GMAC/s counts the whole tower's ${(macs / 1e9).toFixed(2)} G for everyone${tower === 'text' ? ' (all tokens of the context)' : ''}; ` +
+    `÷ Kin: the median over that of the fastest Kin with as many threads.\n${notes.map((note) => `\n${note}\n`).join('')}`;
+}
+
+export async function towers(tower, bench) {
+  const natives = native();
+  const parts = [];
+  for (const model of names) {
+    console.log(`${tower} tower of ${model}`);
+    const text = await one(model, tower, { ...bench, natives });
+    console.log(`\n${text}`);
+    parts.push(text);
+  }
+  natives.stop();
+  return parts.join('\n');
+}
