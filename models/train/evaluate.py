@@ -7,6 +7,7 @@ weights frozen, through a linear map learned from the training pictures; --first
 """
 import argparse
 import glob
+import hashlib
 import json
 import os
 import subprocess
@@ -237,7 +238,7 @@ def figures(sets, source, unseen, images, texts, project=lambda v: v, teacher_to
     return out
 
 
-def linear_probe(sets, images, raw, out):
+def linear_probe(out):
     """Kinds named by logistic regression on the frozen features, instead of by text."""
     with open(f'{out}/data.json', encoding='utf-8') as f:
         records = json.load(f)['records']
@@ -294,15 +295,36 @@ def main():
     held = [r for r in known['records'] if r['kind'] == 'caltech' and r['split'] == 'val']
     top = torch.from_numpy(np.load(f'{o.out}/classes.npy')[[r['first'] for r in held]].astype('f4')).topk(5).indices
     judge = lambda pair, **k: figures(sets, source, unseen, *pair, teacher_top=top, imagenet=imagenet, **k)
-    columns = {'f32': judge(f32(o.model))}
-    with tempfile.TemporaryDirectory() as work:
-        columns['q8'] = judge(q8(o.model, work))
-    if o.first:
-        columns['first cut, f32'] = judge(f32(o.first))
-    if not o.no_teacher:
+    path, columns = f'{o.out}/figures.json', {}
+    figured = {}
+    if os.path.exists(path):
+        with open(path, encoding='utf-8') as f:
+            figured = json.load(f)
+
+    def column(title, file, compute):
+        """Figures of weights judged before are kept, by the weights' hash."""
+        with open(file, 'rb') as f:
+            key = f'{title.split(", ")[-1]} {hashlib.sha256(f.read()).hexdigest()}'
+        if key not in figured:
+            figured[key] = compute()
+            with open(path, 'w', encoding='utf-8') as f:
+                json.dump(figured, f, ensure_ascii=False)
+        columns[title] = figured[key]
+        print(title, 'judged', flush=True)
+
+    def judge_q8():
+        with tempfile.TemporaryDirectory() as work:
+            return judge(q8(o.model, work))
+
+    def judge_teacher():
         images, texts, project = yardstick(o.raw, o.out)
-        columns['teacher + linear map'] = judge((images, texts), project=project)
-        columns['teacher + linear map'].update(linear_probe(sets, images, o.raw, o.out))
+        return judge((images, texts), project=project) | linear_probe(o.out)
+    column('f32', f'{o.model}/model.safetensors', lambda: judge(f32(o.model)))
+    column('q8', f'{o.model}/model.safetensors', judge_q8)
+    if o.first:
+        column('first cut, f32', f'{o.first}/model.safetensors', lambda: judge(f32(o.first)))
+    if not o.no_teacher:
+        column('teacher + linear map', f'{o.out}/features.npy', judge_teacher)
     text = table(columns)
     print(text)
     gap = max(abs(columns['f32'][k] - columns['q8'][k]) for k in columns['f32'])
