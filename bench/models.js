@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { python } from './native.js';
 
 export const folder = 'build/bench/models';
-export const names = ['vit-b32', 'tinyclip-8m', 'kin-small'];
+export const names = process.env.MODELS?.split(',') ?? ['vit-b32', 'tinyclip-8m', 'kin-small'];
 const litertPython = 'build/bench-litert-venv/bin/python';
 
 function run(command, ...args) {

@@ -1,6 +1,7 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
 //   ONLY=image,text,search,photo,start,kernels   the jobs (default: all)
 //   ROUNDS=5                                     turns of each contender
+//   MODELS=vit-b32,tinyclip-8m,kin-small         whose towers (default: all)
 //   PROFILE=phone                                the job `phone` alone: one slow core, little memory, a slow network
 import { existsSync } from 'node:fs';
 import { launch } from './browser.js';
@@ -11,6 +12,8 @@ import { serve } from './serve.js';
 const jobs = {
   image: async (bench) => (await import('./towers.js')).towers('image', bench),
   text: async (bench) => (await import('./towers.js')).towers('text', bench),
+  search: async (bench) => (await import('./search.js')).search(bench),
+  start: async (bench) => (await import('./start.js')).start(bench),
 };
 const { ONLY, PROFILE, ROUNDS = '5' } = process.env;
 const asked = PROFILE ? [PROFILE] : ONLY ? ONLY.split(',') : Object.keys(jobs).filter((job) => job !== 'phone');
@@ -28,7 +31,7 @@ const version = browser.version();
 console.log(`${machine()}; Chromium ${version}, Node ${process.version}`);
 for (const job of asked) {
   const start = performance.now();
-  const text = await jobs[job]({ browser, url: server.url, rounds });
+  const text = await jobs[job]({ browser, server, url: server.url, rounds });
   const took = Math.round((performance.now() - start) / 1000);
   console.log(`(${job}: ${took} s)\n`);
   write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job} ROUNDS=${rounds}`}\`, ` +

@@ -20,10 +20,10 @@ function pace(line, bytesPerSecond) {
   });
 }
 
-// -> { url, sent(): bytes sent so far, stop() }
+// -> { url, sent: [[path, bytes], ...] of what was asked for so far, stop() }
 export async function serve(root, { bytesPerSecond = 0, latency = 0 } = {}) {
   const line = { free: 0 };
-  let sent = 0;
+  const sent = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
     const file = join(root, path);
@@ -33,13 +33,13 @@ export async function serve(root, { bytesPerSecond = 0, latency = 0 } = {}) {
     const { size } = statSync(file, { throwIfNoEntry: false }) ?? {};
     if (size === undefined || path.endsWith('/')) return response.writeHead(404).end();
     response.setHeader('content-length', size);
-    sent += size;
+    sent.push([path, size]);
     setTimeout(() => {
       const body = createReadStream(file, { highWaterMark: bytesPerSecond ? 8192 : 1 << 20 });
       (bytesPerSecond ? body.pipe(pace(line, bytesPerSecond)) : body).pipe(response);
     }, latency);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}`, sent: () => sent,
+  return { url: `http://127.0.0.1:${server.address().port}`, sent,
     stop: () => { server.closeAllConnections(); server.close(); } };
 }

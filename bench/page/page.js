@@ -13,20 +13,33 @@ const cosine = (a, b) => {
   return a.length === b.length ? dot / Math.sqrt(aa * bb) : NaN;
 };
 
-async function open({ name, model, tower, ...options }) {
+async function fetchInputs({ model, tower }) {
   const folder = `/build/bench/models/${model}`;
   reference = await (await fetch(`${folder}/reference.json`)).json();
-  const { open: openEngine } = await import(`./${name}.js`);
-  engine = await openEngine({ ...options, tower, folder }, reference);
   const { size } = reference;
-  if (tower === 'image') {
-    const pixels = new Uint8Array(await (await fetch(`${folder}/pixels.bin`)).arrayBuffer());
-    inputs = reference.image.map((_, i) => pixels.slice(i * size * size * 3, (i + 1) * size * size * 3));
-  } else {
-    inputs = reference.texts.map((text, i) => ({ text, ids: reference.ids[i] }));
-  }
+  const pixels = new Uint8Array(await (await fetch(`${folder}/pixels.bin`)).arrayBuffer());
+  inputs = tower === 'image' ? reference.image.map((_, i) => pixels.slice(i * size * size * 3, (i + 1) * size * size * 3))
+    : reference.texts.map((text, i) => ({ text, ids: reference.ids[i] }));
+  return folder;
+}
+
+async function openEngine({ name, ...options }, folder) {
+  const { open: openIt } = await import(`./${name}.js`);
+  engine = await openIt({ ...options, folder }, reference);
   inputs = inputs.map((input) => engine.prepare(input));
-  return engine.info ?? null;
+}
+
+async function open(options) {
+  await openEngine(options, await fetchInputs(options));
+}
+
+// Milliseconds from the engine's import to its first answer.
+async function first(options) {
+  const folder = await fetchInputs(options);
+  const start = performance.now();
+  await openEngine(options, folder);
+  await engine.run(inputs[0]);
+  return performance.now() - start;
 }
 
 // The worst cosine to PyTorch over the reference's inputs.
@@ -49,4 +62,19 @@ async function time({ budget, least, warm = 0 }) {
   return times;
 }
 
-window.bench = { open, check, time };
+// Milliseconds a text for the reference's labels, `size` of them in one call, all padded to `tokens`.
+async function texts({ size, tokens, name, budget }) {
+  const { labels, labelIds } = reference;
+  const end = labelIds[0].at(-1);
+  const padded = labelIds.map((ids) => Array.from({ length: tokens || ids.length }, (_, i) => ids[i] ?? end));
+  const all = name === 'kin' ? labels : padded;
+  const times = [];
+  for (const until = performance.now() + budget; times.length < 2 || performance.now() < until;) {
+    const start = performance.now();
+    for (let i = 0; i < all.length; i += size) await engine.batch(all.slice(i, i + size));
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+window.bench = { open, check, time, first, texts };

@@ -1,0 +1,20 @@
+// LiteRT.js on the CPU: planes or padded ids in.
+import { loadAndCompile, loadLiteRt, Tensor } from '/bench/node_modules/@litertjs/core/dist/index.js';
+import { planes } from './planes.js';
+
+export async function open({ folder, tower, dtype, threads }, reference) {
+  await loadLiteRt('/bench/node_modules/@litertjs/core/wasm/', { threads: threads > 1 });
+  const model = await loadAndCompile(`${folder}/tflite/${tower}.${dtype}.tflite`,
+    { accelerator: 'wasm', cpuOptions: { numThreads: threads } });
+  const { size } = reference;
+  return {
+    prepare: (one) => (tower === 'image' ? new Tensor(planes(one, reference), [1, 3, size, size])
+      : new Tensor(Int32Array.from(one.ids), [1, one.ids.length])),
+    async run(input) {
+      const [output] = await model.run([input]);
+      const values = output.toTypedArray().slice();
+      output.delete();
+      return values;
+    },
+  };
+}
