@@ -90,6 +90,8 @@ static kin_status refuse_format(const char *format, kin_error *err)
     char name[8] = {0};
     for (size_t i = 0; format[i] && i + 1 < sizeof name; i++)
         name[i] = (char)(format[i] - 'a' + 'A');
+    if (!strcmp(name, "WEBP"))
+        memcpy(name, "WebP", 4);
     return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
                     "This picture is in the %s format, which cannot be read here; save it as JPEG "
                     "or PNG and try again.",

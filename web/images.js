@@ -1,5 +1,5 @@
-// Pictures of any kind -> encoded bytes or raw pixels. JPEG and PNG always go to the engine's own
-// decoder; only formats it lacks reach the platform's.
+// Pictures of any kind -> encoded bytes or raw pixels. Only formats that the engine lacks reach the
+// platform's decoder.
 import { fail } from './errors.js';
 import { readSource } from './source.js';
 
@@ -10,15 +10,15 @@ const isRaw = (value) => ArrayBuffer.isView(value?.data) && 'width' in value && 
 
 function checkRaw({ data, width, height }) {
   const channels = data.length / (width * height);
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray) || !(width > 0 && height > 0) ||
-      !Number.isInteger(width) || !Number.isInteger(height) || (channels !== 3 && channels !== 4))
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray) ||
+      ![width, height].every((side) => side > 0 && Number.isInteger(side)) || (channels !== 3 && channels !== 4))
     fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
 }
 
 function fromCanvas(canvas) {
   const { width, height } = canvas;
-  if (!width || !height) fail('bad-argument', 'The canvas or bitmap is empty.');
+  if (!width || !height) fail('bad-argument', 'The canvas is empty.');
   try {
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
     context.drawImage(canvas, 0, 0);
@@ -28,8 +28,7 @@ function fromCanvas(canvas) {
   }
 }
 
-// In the page: elements become what a worker can be sent. An <img> is read again from its address,
-// so that no canvas changes its pixels.
+// In the page: elements become what a worker can be sent. An <img> is read anew.
 export function packImage(source) {
   if (is(source, 'HTMLImageElement')) return packImage(source.currentSrc || source.src);
   if (is(source, 'URL')) return source.href;
@@ -45,14 +44,14 @@ export function packImage(source) {
     return fromCanvas(source);
   if (isRaw(source)) return checkRaw(source);
   if (is(source, 'Blob') || source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return source;
-  return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, encoded bytes or ' +
+  return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, bytes or ' +
     '{ data, width, height }.');
 }
 
-const foreign = ['webp', 'gif', 'avif', 'bmp', 'tiff', 'heic', 'svg'];
+const ours = ['jpeg', 'png', 'html', 'unknown'];
 
-// In the worker: puts the picture into the engine's context; returns which decoder ran. `box`: for
-// decode 'fast', the part of the picture to be prepared.
+// In the worker: puts the picture into the engine's context; returns which decoder ran. `box`: the
+// part to be prepared, for decode 'fast'.
 export async function holdImage(engine, ctx, source, io, box, signal) {
   const raw = ({ data, width, height }) => engine.check(ctx, engine.with([data], (p) =>
     engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height))));
@@ -62,16 +61,12 @@ export async function holdImage(engine, ctx, source, io, box, signal) {
   }
   const bytes = await readSource(source, 'The picture', io, { signal, limit });
   const format = engine.with([bytes], (p, n) => engine.text(engine.pointer('kin_image_format', p, n)));
-  if (!foreign.includes(format)) {
+  const decoded = !ours.includes(format) && await io.decodeImage?.(bytes, format);
+  if (!decoded) { // or refused by the engine
     const name = box ? 'kin_image_decode_fast' : 'kin_image_decode';
     engine.check(ctx, engine.with([bytes], (p, n) => engine.call(name, ctx, p, n, ...box ?? [])));
     return engine.call('kin_image_reduction', ctx) > 1 ? 'own-fast' : 'own';
   }
-  const decoded = await io.decodeImage?.(bytes, format);
-  if (!decoded)
-    fail('unsupported-image', format === 'heic'
-      ? 'This photo is in the HEIC format, which cannot be opened here: save it as JPEG, or take a screenshot of it.'
-      : `This picture is in the ${format === 'webp' ? 'WebP' : format.toUpperCase()} format, which cannot be opened here: save it as JPEG or PNG.`);
   raw(checkRaw(decoded));
   return decoded.decoder ?? 'browser';
 }
