@@ -246,16 +246,16 @@ def main():
         trainer.load(path)
         torch.manual_seed(trainer.step)
         trainer.data.rng = np.random.default_rng(trainer.step)
-    total, since, saved = {}, time.time(), time.time()
+    total, count, since, saved = {}, 0, time.time(), time.time()
     while trainer.step < o.steps:
         for k, v in trainer.update().items():
             total[k] = total.get(k, 0) + v
-        every = 10
-        if trainer.step % every == 0:
-            speed = every * o.batch / (time.time() - since)
+        count += 1
+        if trainer.step % 10 == 0:
+            speed = count * o.batch / (time.time() - since)
             print(trainer.step, f'{speed:.0f} pictures/s', f'scale {trainer.model.logit_scale.exp().item():.1f}',
-                  *(f'{k} {v / every:.3f}' for k, v in total.items()), flush=True)
-            total, since = {}, time.time()
+                  *(f'{k} {v / count:.3f}' for k, v in total.items()), flush=True)
+            total, count, since = {}, 0, time.time()
         if time.time() - saved > 180 or trainer.step == o.steps:
             trainer.save(path)
             saved = time.time()
