@@ -176,6 +176,22 @@ test-node: wasm dist node_modules ## Node tests
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
+# --- benchmarks -------------------------------------------------------------------------------
+build/bench-venv/done: bench/requirements.txt
+	$(PYTHON) -m venv build/bench-venv
+	build/bench-venv/bin/pip install -q -r bench/requirements.txt
+	@touch $@
+# Another PyTorch: apart. Where it cannot be installed, LiteRT.js is left out.
+build/bench-litert-venv/done: bench/requirements-litert.txt
+	$(PYTHON) -m venv build/bench-litert-venv
+	-build/bench-litert-venv/bin/pip install -q -r bench/requirements-litert.txt
+	@touch $@
+bench/node_modules/.package-lock.json: bench/package-lock.json
+	cd bench && npm ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+bench: wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=image,text,search,photo,start,kernels ROUNDS=5 PROFILE=phone
+	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),5) PROFILE=$(PROFILE) node bench/run.js
+
 # --- the rest ---------------------------------------------------------------------------------
 setup: ## list and install missing system packages
 	@sh tools/setup.sh
@@ -185,6 +201,19 @@ build/venv/done: tools/requirements.txt
 	@touch $@
 golden: build/venv/done ## make the golden files anew from the pinned reference (Python, several minutes)
 	@set -e; for script in tools/golden_*.py; do echo $$script; build/venv/bin/python $$script; done
+# Photo sets and packages of pictures lie outside the project; models/train/README.md says where from.
+DATA ?= ../shared/data
+TRAIN := build/train
+TRAIN_PYTHON ?= $(TRAIN)/venv/bin/python
+STEPS ?= 6000
+model-train: ## train the embedded model (hours on two cores): make model-train DATA=../shared/data STEPS=6000
+	PYTHON=$(TRAIN_PYTHON) sh models/train/fetch.sh $(TRAIN)/raw
+	test -f $(TRAIN)/set/data.json || $(TRAIN_PYTHON) models/train/prepare.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
+	$(TRAIN_PYTHON) models/train/train.py $(TRAIN)/set --steps $(STEPS) --resume
+	$(TRAIN_PYTHON) models/train/export.py $(TRAIN)/set $(TRAIN)/model
+model-eval: wasm ## judge the trained model on held-out data, write models/EVAL.md
+	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
+	    --first $(DATA)/first-cut --report models/EVAL.md
 pack: all ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: ## clang-format over the C files
@@ -195,4 +224,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-node test-browser fuzz fuzz-replay \
-    setup golden pack format clean help node_modules
+    bench setup golden model-train model-eval pack format clean help node_modules
