@@ -189,8 +189,8 @@ build/bench-litert-venv/done: bench/requirements-litert.txt
 bench/node_modules/.package-lock.json: bench/package-lock.json
 	cd bench && npm ci --ignore-scripts --no-fund --no-audit
 	@touch $@
-bench: wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=image,text,search,photo,start,kernels ROUNDS=5 PROFILE=phone
-	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),5) PROFILE=$(PROFILE) node bench/run.js
+bench: wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=image,text,labels,search,start ROUNDS=5
+	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),5) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------
 setup: ## list and install missing system packages

@@ -1,8 +1,7 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
-//   ONLY=image,text,search,photo,start,kernels   the jobs (default: all)
+//   ONLY=image,text,labels,search,start          the jobs (default: all)
 //   ROUNDS=5                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small         whose towers (default: all)
-//   PROFILE=phone                                the job `phone` alone: one slow core, little memory, a slow network
 import { existsSync } from 'node:fs';
 import { launch } from './browser.js';
 import { makeModels } from './models.js';
@@ -12,11 +11,12 @@ import { serve } from './serve.js';
 const jobs = {
   image: async (bench) => (await import('./towers.js')).towers('image', bench),
   text: async (bench) => (await import('./towers.js')).towers('text', bench),
+  labels: async (bench) => (await import('./labels.js')).labels(bench),
   search: async (bench) => (await import('./search.js')).search(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
 };
-const { ONLY, PROFILE, ROUNDS = '5' } = process.env;
-const asked = PROFILE ? [PROFILE] : ONLY ? ONLY.split(',') : Object.keys(jobs).filter((job) => job !== 'phone');
+const { ONLY, ROUNDS = '5' } = process.env;
+const asked = ONLY ? ONLY.split(',') : Object.keys(jobs);
 const unknown = asked.filter((job) => !jobs[job]);
 if (unknown.length) {
   console.error(`There is no job '${unknown[0]}': take some of ${Object.keys(jobs).join(', ')}.`);
@@ -34,7 +34,7 @@ for (const job of asked) {
   const text = await jobs[job]({ browser, server, url: server.url, rounds });
   const took = Math.round((performance.now() - start) / 1000);
   console.log(`(${job}: ${took} s)\n`);
-  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job} ROUNDS=${rounds}`}\`, ` +
+  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ONLY=${job} ROUNDS=${rounds}${process.env.MODELS ? ` MODELS=${process.env.MODELS}` : ''}\`, ` +
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${took} s. ${machine()}; Chromium ${version}, Node ${process.version}.\n\n${text}`);
 }
 await browser.close();
