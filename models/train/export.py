@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Step 3, export:  export.py OUT FOLDER  (the averaged weights as a Hugging Face CLIP folder, checked)."""
+"""Step 3, export:  export.py OUT FOLDER [START]
+
+The averaged weights as a Hugging Face CLIP folder, checked. With START, the folder that training began
+with, their mean with its weights: after a short run that keeps what was known and most of what is new.
+"""
 import shutil
 import sys
 
@@ -11,10 +15,14 @@ from model import SIZE, image_features, new_model, text_features
 
 
 def main():
-    out, folder = sys.argv[1:3]
+    out, folder, *start = sys.argv[1:]
     saved, model = torch.load(f'{out}/checkpoint.pt', map_location='cpu'), new_model().eval()
     for name, p in model.named_parameters():
         p.data.copy_(saved['average'][name])
+    for other in start:
+        before = CLIPModel.from_pretrained(other, dtype=torch.float32).state_dict()
+        for name, p in model.named_parameters():
+            p.data.lerp_(before[name], .5)
     model.config.architectures = ['CLIPModel']
     model.save_pretrained(folder)
     for name in ('vocab.json', 'merges.txt', 'special_tokens_map.json', 'tokenizer_config.json'):
