@@ -17,14 +17,16 @@ const commands = {
   classify: ['which of some labels fits a picture best', () => import('./classify.js')],
   tokens: ['token ids of a text', () => import('./tokens.js')],
   preprocess: ['the pixels the model sees, as .npy', () => import('./preprocess.js')],
-  convert: ['a Hugging Face CLIP folder in, a small model folder out', () => import('./convert.js')],
+  model: ['list the models that are known by name, or get one', () => import('./model.js')],
+  convert: ['a Hugging Face CLIP folder or hub id in, a small model folder out',
+    () => import('./convert.js')],
   inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
     () => import('./inspect.js')],
   verify: ['check every byte of a catalogue or a model', () => import('./verify.js')],
   serve: ['serve a folder on this machine', () => import('./serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./bench.js')],
 };
-const later = ['export', 'labels', 'alt', 'model', 'publish', 'report', 'doctor'];
+const later = ['export', 'labels', 'alt', 'publish', 'report', 'doctor'];
 
 const help = () => `Usage: kin <command> [options]
 

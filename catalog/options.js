@@ -1,6 +1,6 @@
 // Options that every command takes, and the error for a wrong use of any (exit 2).
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { modelFolder, readIndex, shortly } from './models.js';
 
 export class UsageError extends Error {}
 
@@ -16,8 +16,8 @@ export const commonOptions = {
 };
 
 export const commonUsage = `
-  --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name in
-                   models/index.json (default: the embedded kin-small)
+  --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name of
+                   'kin model list' (default: the embedded kin-small)
   --dtype <d>      q8 (default) or f32, for a model folder that is not converted
   --decode <d>     exact (default) or fast, which reads large JPEGs at a reduced size
   --threads <n>    threads for the engine (default: chosen by the engine)
@@ -27,7 +27,6 @@ export const commonUsage = `
 `;
 
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
-const models = new URL('../models/', import.meta.url);
 
 export function wholeNumber(text, name, least = 0) {
   const number = Number(text);
@@ -43,23 +42,24 @@ export function oneOf(text, name, choices) {
 }
 
 // A model as typed -> { path, embedded }. Paths and URLs are told from names by / \ or a dot.
-export function findModel(text) {
-  if (text === undefined)
-    return { path: fileURLToPath(new URL('kin-small', models)), embedded: true };
-  if (/[/\\.]/.test(text)) return { path: text, embedded: false };
-  const index = new URL('index.json', models);
-  const names = existsSync(index) ? JSON.parse(readFileSync(index, 'utf8')).models : {};
-  if (!Object.hasOwn(names, text)) {
-    const known = Object.keys(names).join(', ');
-    throw new UsageError(`there is no model named '${text}' (known: ${known}); ` +
-      `write ./${text} for a folder of that name`);
-  }
-  return { path: fileURLToPath(new URL(names[text].folder, models)), embedded: true };
+export function findModel(text, dtype) {
+  if (text !== undefined && /[/\\.]/.test(text)) return { path: text, embedded: false };
+  const index = readIndex();
+  const name = text ?? index.default;
+  if (!Object.hasOwn(index.models, name))
+    throw new UsageError(`there is no model named '${name}' (known: ${Object.keys(index.models).join(', ')}); ` +
+      `write ./${name} for a folder of that name`);
+  const entry = index.models[name];
+  const path = modelFolder(name, entry, dtype);
+  if (entry.hub && !existsSync(path))
+    throw new Error(`the model '${name}'${dtype === 'f32' ? ' in f32' : ''} is not on this machine yet: 'kin model get ` +
+      `${name}${dtype === 'f32' ? ' --dtype f32' : ''}' fetches it (${shortly(entry)})`);
+  return { path, embedded: entry.folder !== undefined };
 }
 
 // The part of load()'s options that the command line sets.
 export function readCommon(values) {
-  const { path, embedded } = findModel(values.model);
+  const { path, embedded } = findModel(values.model, values.dtype);
   const options = { model: path, embedded };
   if (values.threads !== undefined) options.threads = wholeNumber(values.threads, '--threads', 1);
   if (values.variant !== undefined) options.variant = oneOf(values.variant, '--variant', variants);

@@ -47,20 +47,22 @@ export function openTerminal() {
       process.stderr.write(`kin: ${text}\n`);
     },
     // Silent for the first second; then a line that is rewritten in place, or on a pipe a new
-    // line every ten seconds.
-    progress(what, total) {
+    // line every ten seconds. `unit` is what is counted: 1, or 1e6 with the name 'MB' for bytes.
+    progress(what, total, { unit = 1, name = '' } = {}) {
       const start = performance.now();
       let shown = start + 1000 - (tty ? 100 : 10000);
       let first = 0; // the rate counts from the first one on: before it a model may load
+      let from = 0;
+      const amount = (n) => (n / unit).toFixed(unit === 1 ? 0 : 1);
       return (done) => {
         const now = performance.now();
-        first ||= now;
+        if (!first) [first, from] = [now, done];
         if (io.quiet || done < 2 || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
         shown = now;
-        const rate = (done - 1) / ((now - first) / 1000);
-        const left = done > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
-        const digits = rate < 10 ? 1 : 0;
-        const text = `${what}: ${done} of ${total}, ${rate.toFixed(digits)} a second${left}`;
+        const rate = (done - from) / ((now - first) / 1000);
+        const left = rate > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
+        const perSecond = `${(rate / unit).toFixed(rate < 10 * unit ? 1 : 0)} ${name ? `${name}/s` : 'a second'}`;
+        const text = `${what}: ${amount(done)} of ${amount(total)}${name && ` ${name}`}, ${perSecond}${left}`;
         process.stderr.write(tty ? `\r\x1b[K${text}` : text + '\n');
         lineOpen = tty;
       };

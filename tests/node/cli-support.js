@@ -75,10 +75,14 @@ export function kin(args, { input, env, cwd, onStart } = {}) {
 
 /* ---- a tiny CLIP with random weights, as a Hugging Face folder ---- */
 
-const widths = { vision: 32, text: 32, out: 16, image: 32, patch: 8, context: 16 };
+const tiny = {
+  dim: 16, merges: [['t', 'h'], ['th', 'e</w>']],
+  image: { width: 32, layers: 2, heads: 2, mlp: 128, patch: 8, size: 32 },
+  text: { width: 32, layers: 2, heads: 2, mlp: 128, context: 16 },
+};
 
 // Byte-level units in CLIP's order, bare and at a word's end.
-function byteUnits() {
+export function byteUnits() {
   const direct = [];
   for (const [from, to] of [[33, 126], [161, 172], [174, 255]])
     for (let code = from; code <= to; code++) direct.push(code);
@@ -88,7 +92,7 @@ function byteUnits() {
   return [...units, ...units.map((unit) => unit + '</w>')];
 }
 
-function block(prefix, width, add) {
+function block(prefix, { width, mlp }, add) {
   for (const name of ['q', 'k', 'v', 'out']) {
     add(`${prefix}.self_attn.${name}_proj.weight`, [width, width], 0.3);
     add(`${prefix}.self_attn.${name}_proj.bias`, [width], 0.1);
@@ -97,44 +101,48 @@ function block(prefix, width, add) {
     add(`${prefix}.${norm}.weight`, [width], 0.2, 1);
     add(`${prefix}.${norm}.bias`, [width], 0.1);
   }
-  add(`${prefix}.mlp.fc1.weight`, [width * 4, width], 0.3);
-  add(`${prefix}.mlp.fc1.bias`, [width * 4], 0.1);
-  add(`${prefix}.mlp.fc2.weight`, [width, width * 4], 0.2);
+  add(`${prefix}.mlp.fc1.weight`, [mlp, width], 0.3);
+  add(`${prefix}.mlp.fc1.bias`, [mlp], 0.1);
+  add(`${prefix}.mlp.fc2.weight`, [width, mlp], 0.2);
   add(`${prefix}.mlp.fc2.bias`, [width], 0.1);
 }
 
+// Calls add(name, shape, spread, middle) for each tensor of a CLIPModel: { dim, image, text } as
+// models/index.json has it under `architecture`.
+export function eachTensor({ dim, image, text }, add) {
+  add('logit_scale', [], 0, 3);
+  add('visual_projection.weight', [dim, image.width], 0.3);
+  add('text_projection.weight', [dim, text.width], 0.3);
+  add('vision_model.embeddings.class_embedding', [image.width], 0.5);
+  add('vision_model.embeddings.patch_embedding.weight', [image.width, 3, image.patch, image.patch], 0.2);
+  add('vision_model.embeddings.position_embedding.weight',
+    [Math.floor(image.size / image.patch) ** 2 + 1, image.width], 0.3);
+  add('text_model.embeddings.token_embedding.weight', [text.vocabulary, text.width], 0.5);
+  add('text_model.embeddings.position_embedding.weight', [text.context, text.width], 0.3);
+  for (const [norm, width] of [['vision_model.pre_layrnorm', image.width],
+    ['vision_model.post_layernorm', image.width], ['text_model.final_layer_norm', text.width]]) {
+    add(`${norm}.weight`, [width], 0.2, 1);
+    add(`${norm}.bias`, [width], 0.1);
+  }
+  for (const [part, tower] of [['vision_model', image], ['text_model', text]])
+    for (let layer = 0; layer < tower.layers; layer++)
+      block(`${part}.encoder.layers.${layer}`, tower, add);
+}
+
 // Writes the folder; `seed` picks the weights.
-export function tinyModel(path, seed = 1) {
-  const { vision, text, out, image, patch, context } = widths;
-  const tokens = [...byteUnits(), 'th', 'the</w>', '<|startoftext|>', '<|endoftext|>'];
+export function tinyModel(path, seed = 1, { dim, image, text, merges } = tiny) {
+  const tokens = [...byteUnits(), ...merges.map((pair) => pair.join('')), '<|startoftext|>', '<|endoftext|>'];
   let state = seed;
   const random = () => {
     state = Math.imul(state, 1664525) + 1013904223 >>> 0;
     return state / 2 ** 31 - 1;
   };
   const tensors = [];
-  const add = (name, shape, spread, middle = 0) => {
+  eachTensor({ dim, image, text: { ...text, vocabulary: tokens.length } }, (name, shape, spread, middle = 0) => {
     const values = new Float32Array(shape.reduce((n, d) => n * d, 1));
     for (let i = 0; i < values.length; i++) values[i] = middle + spread * random();
     tensors.push({ name, shape, bytes: Buffer.from(values.buffer) });
-  };
-  add('logit_scale', [], 0, 3);
-  add('visual_projection.weight', [out, vision], 0.3);
-  add('text_projection.weight', [out, text], 0.3);
-  add('vision_model.embeddings.class_embedding', [vision], 0.5);
-  add('vision_model.embeddings.patch_embedding.weight', [vision, 3, patch, patch], 0.2);
-  add('vision_model.embeddings.position_embedding.weight', [(image / patch) ** 2 + 1, vision], 0.3);
-  add('text_model.embeddings.token_embedding.weight', [tokens.length, text], 0.5);
-  add('text_model.embeddings.position_embedding.weight', [context, text], 0.3);
-  for (const norm of ['vision_model.pre_layrnorm', 'vision_model.post_layernorm',
-    'text_model.final_layer_norm']) {
-    add(`${norm}.weight`, [32], 0.2, 1);
-    add(`${norm}.bias`, [32], 0.1);
-  }
-  for (let layer = 0; layer < 2; layer++) {
-    block(`vision_model.encoder.layers.${layer}`, vision, add);
-    block(`text_model.encoder.layers.${layer}`, text, add);
-  }
+  });
   const header = {};
   let end = 0;
   for (const { name, shape, bytes } of tensors)
@@ -142,22 +150,20 @@ export function tinyModel(path, seed = 1) {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  const layers = { num_hidden_layers: 2, num_attention_heads: 2, hidden_act: 'quick_gelu' };
+  const tower = ({ width, layers, heads, mlp }) => ({ hidden_size: width, num_hidden_layers: layers,
+    num_attention_heads: heads, intermediate_size: mlp, hidden_act: 'quick_gelu' });
   const files = {
     'model.safetensors': Buffer.concat([length, json, ...tensors.map((tensor) => tensor.bytes)]),
     'config.json': JSON.stringify({
-      model_type: 'clip', architectures: ['CLIPModel'], projection_dim: out,
-      vision_config: { ...layers, hidden_size: vision, intermediate_size: vision * 4,
-        image_size: image, patch_size: patch },
-      text_config: { ...layers, hidden_size: text, intermediate_size: text * 4,
-        vocab_size: tokens.length, max_position_embeddings: context,
+      model_type: 'clip', architectures: ['CLIPModel'], projection_dim: dim,
+      vision_config: { ...tower(image), image_size: image.size, patch_size: image.patch },
+      text_config: { ...tower(text), vocab_size: tokens.length, max_position_embeddings: text.context,
         bos_token_id: tokens.length - 2, eos_token_id: tokens.length - 1 },
     }),
-    'preprocessor_config.json': JSON.stringify({
-      size: { shortest_edge: image }, crop_size: { height: image, width: image }, resample: 3,
-    }),
+    'preprocessor_config.json': JSON.stringify({ size: { shortest_edge: image.size },
+      crop_size: { height: image.size, width: image.size }, resample: 3 }),
     'vocab.json': JSON.stringify(Object.fromEntries(tokens.map((token, i) => [token, i]))),
-    'merges.txt': '#version: 0.2\nt h\nth e</w>\n',
+    'merges.txt': `#version: 0.2\n${merges.map((pair) => pair.join(' ') + '\n').join('')}`,
   };
   mkdirSync(path, { recursive: true });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);

@@ -1,0 +1,108 @@
+// A model of the hub becomes a folder of its original files: which files it takes, where they are kept
+// until they are converted, and whether they are what models/index.json says they are.
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { convertFolder } from './convert.js';
+import { checkReplaceable, exists } from './files.js';
+import { fingerprintFiles } from './fingerprint.js';
+import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';
+import { cacheFolder, findEntry, modelFolder } from './models.js';
+
+const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+// What load() reads beside the weights, of the files that there are.
+function configFiles(id, files) {
+  const has = (name) => files.includes(name);
+  const needed = (names) => names.find(has) ?? fail(id, `no ${names.join(' or ')}`);
+  const names = [needed(['config.json']), needed(['preprocessor_config.json', 'processor_config.json'])];
+  if (has('vocab.json') && has('merges.txt')) names.push('vocab.json', 'merges.txt');
+  else names.push(needed(['tokenizer.json']));
+  return [...names, ...['tokenizer_config.json', 'special_tokens_map.json'].filter(has)];
+}
+
+function fail(id, what) {
+  throw new HubError('refused', `'${id}' has ${what}: it is no CLIP model that Kin can read`);
+}
+
+// The version of the model that holds safetensors: the usual one, the one that the index names, or the one
+// that the hub's bot proposes. Nothing else is read: pytorch_model.bin is a program, not a file of numbers.
+async function findWeights(main, entry, signal) {
+  const hasThem = (model) => weightFiles.some((name) => model.files.includes(name));
+  if (hasThem(main)) return main;
+  const revision = entry?.weights ?? await findConversion(main.id, signal);
+  const other = revision && await describeModel(main.id, revision, signal);
+  if (other && hasThem(other)) return other;
+  return fail(main.id, main.files.includes('pytorch_model.bin')
+    ? 'its weights as pytorch_model.bin only (save_pretrained of transformers 4.35 or newer writes safetensors)'
+    : 'no model.safetensors');
+}
+
+// Shards must be files of the same version; their index is fetched first.
+async function weightNames(model, folder, signal) {
+  if (model.files.includes(weightFiles[0])) return [weightFiles[0]];
+  const path = await fetchFile(await describeFile(model, weightFiles[1], signal), folder, { signal });
+  let names;
+  try {
+    names = [...new Set(Object.values(JSON.parse(await readFile(path, 'utf8')).weight_map))].sort();
+  } catch {
+    names = [];
+  }
+  if (!names.length || !names.every((name) => model.files.includes(name))) fail(model.id, 'an index that does not name its shards');
+  return names;
+}
+
+// Fetches a model's files, going on where an earlier try stopped. `say` gets one sentence on licence and size before
+// the first large byte. Resolves to { folder, hub, revision, licence }; the caller removes the folder once it is
+// converted. Errors: HubError, whose message says what to do.
+export async function fetchModel(id, { entry, io, say }) {
+  const { signal } = io;
+  const main = await describeModel(id, entry?.revision ?? 'main', signal);
+  const weights = await findWeights(main, entry, signal);
+  const versions = [...new Set([main.commit, weights.commit])].map((commit) => commit.slice(0, 12));
+  const folder = join(cacheFolder(), 'downloads', [id.replace('/', '--'), ...versions].join('--'));
+  const files = [];
+  const names = await weightNames(weights, folder, signal);
+  for (const name of configFiles(id, main.files)) files.push(await describeFile(main, name, signal));
+  for (const name of names) files.push(await describeFile(weights, name, signal));
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const licence = entry?.licence ?? main.licence;
+  say(`${id}: ${megabytes(total)} to fetch; licence: ${licence ?? 'not stated by its card, ask its makers'}`);
+  const progress = io.progress(`fetching ${id}`, total, { unit: 1e6, name: 'MB' });
+  let before = 0;
+  const paths = [];
+  for (const file of files) {
+    paths.push(await fetchFile(file, folder, { signal, onBytes: (n) => progress(before + n) }));
+    before += file.size;
+  }
+  if (entry?.fingerprint) {
+    const found = await fingerprintFiles(paths.slice(-names.length));
+    if (found !== entry.fingerprint)
+      throw new HubError('refused', `the weights of '${id}' have not the shapes that models/index.json lists (${found.slice(0, 12)} ` +
+        `instead of ${entry.fingerprint.slice(0, 12)}): if that is right, 'kin convert ${folder} -o FOLDER' takes them as they are`);
+  }
+  return { folder, hub: id, revision: weights.commit, licence, languages: entry?.languages };
+}
+
+// Before anything is fetched: whether the result can be written there.
+export async function checkNewFolder(path) {
+  await checkReplaceable(path, 'model');
+  if (!(await exists(dirname(resolve(path))))?.isDirectory()) throw new Error(`cannot write ${path}: its folder does not exist`);
+}
+
+// Fetches and converts. Resolves to the sizes and ids that convertFolder gives.
+export async function fetchAndConvert(id, output, { entry, io, dtype, modelOptions, say }) {
+  const { folder, ...about } = await fetchModel(id, { entry, io, say });
+  const done = await convertFolder(folder, output, { dtype, modelOptions, about, io });
+  await rm(folder, { recursive: true, force: true });
+  return done;
+}
+
+// A listed model, on this machine in the end: { name, entry, path, done }; done is null where it already was.
+export async function getModel(name, { output, dtype = 'q8', modelOptions = {}, io, say }) {
+  const [key, entry] = findEntry(name);
+  const path = output ?? modelFolder(key, entry, dtype);
+  if (entry.folder || (!output && await exists(join(path, 'manifest.json')))) return { name: key, entry, path, done: null };
+  const done = await fetchAndConvert(entry.hub, path, { entry, io, dtype, modelOptions, say });
+  return { name: key, entry, path, done };
+}

@@ -1,0 +1,46 @@
+// The models that models/index.json names, and where each lies on this machine: the embedded one in
+// the package, the others, once fetched, in the user's cache folder.
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = new URL('../models/', import.meta.url);
+
+// { default, models: { name: entry } }; models/README.md says what an entry holds.
+export function readIndex() {
+  return JSON.parse(readFileSync(new URL('index.json', here), 'utf8'));
+}
+
+// What is fetched lies under this folder: KIN_CACHE, else where the system wants caches.
+export function cacheFolder(env = process.env, platform = process.platform) {
+  if (env.KIN_CACHE) return env.KIN_CACHE;
+  if (platform === 'win32') return join(env.LOCALAPPDATA || join(homedir(), 'AppData', 'Local'), 'kin');
+  if (platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'kin');
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kin');
+}
+
+// The folder of a named model in a dtype, whether or not it is there yet.
+export function modelFolder(name, entry, dtype = 'q8') {
+  if (entry.folder) return fileURLToPath(new URL(entry.folder.replace(/\/$/, ''), here));
+  return join(cacheFolder(), 'models', dtype === 'f32' ? `${name}-f32` : name);
+}
+
+// [name, entry] of the model with this name or hub id (any case, as the hub has it); else undefined.
+export function findEntry(text) {
+  const { models } = readIndex();
+  if (Object.hasOwn(models, text)) return [text, models[text]];
+  return Object.entries(models).find(([, entry]) => entry.hub?.toLowerCase() === text.toLowerCase());
+}
+
+// Megabytes: { f32 (to fetch; null: nothing is), q8: { image, text } }. The embedded model's are those of its files.
+export function megabytesOf(name, entry) {
+  if (entry.megabytes) return entry.megabytes;
+  const { files } = JSON.parse(readFileSync(join(modelFolder(name, entry), 'manifest.json'), 'utf8'));
+  const sum = (tower) => files.filter((file) => file.name.startsWith(`${tower}.`) || file.name.startsWith(`${tower}-`))
+    .reduce((n, file) => n + file.bytes, 0);
+  return { f32: null, q8: { image: Math.round(sum('image') / 1e5) / 10, text: Math.round(sum('text') / 1e5) / 10 } };
+}
+
+// "605.2 MB to fetch, MIT".
+export const shortly = (entry) => `${entry.megabytes.f32} MB to fetch, ${entry.licence}`;
