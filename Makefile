@@ -24,6 +24,12 @@ CHROME ?= $(call first-of,chromium chromium-browser google-chrome)
 export CHROME
 # Debian's emscripten needs acorn, which lies where only Debian's own node programs look.
 EMCC ?= $(if $(wildcard /usr/share/nodejs/acorn),NODE_PATH=/usr/share/nodejs )emcc
+# Relaxed SIMD is known to Emscripten from 3.1.50 on; with an older one (Debian 12, Ubuntu 24.04) a
+# newer clang and wasm-ld build those variants against Emscripten's own library.
+EM_HOME := $(dir $(realpath $(shell command -v emcc 2>/dev/null)))
+EM_VERSION := $(subst ",,$(shell cat $(EM_HOME)emscripten-version.txt $(EM_HOME)../emscripten-version.txt 2>/dev/null | head -n 1))
+EM_KNOWS_RELAXED := $(filter 3.1.50,$(firstword $(shell printf '%s\n' 3.1.50 $(EM_VERSION) | sort -V)))
+WASM_CLANG_VERSION ?= $(firstword $(foreach n,19 22 21 20 18 17 16,$(if $(shell command -v clang-$n && command -v wasm-ld-$n),$n)))
 # `make V=1` shows whole commands.
 Q := $(if $(V),,@)
 show = @printf '  %-8s %s\n' '$(1)' '$(2)'
@@ -57,7 +63,7 @@ build/$(1)/src/%.o: src/%.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,CC $(1),$$<)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_ALL) $$(CFLAGS_$(1)) $$(CFLAGS) -c $$< -o $$@
-build/$(1)/tests/%.o: tests/%.c build/tests/list.h
+build/$(1)/tests/%.o: tests/%.c build/tests/list.h | $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,CC $(1),$$<)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_ALL) $$(CFLAGS_$(1)) \
@@ -121,18 +127,41 @@ EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | pas
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
     -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
 
-# $(1) name, $(2) compiler flags, $(3) linker flags
+# A variant: $(1) name, $(2) compiler flags, $(3) linker flags.
 define wasm-variant
 WASM += build/wasm/kin-$(strip $(1)).wasm
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,EMCC,$$<)
-	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
+	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $$(WASM_FILE_FLAGS) $(2) -c $$< -o $$@
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
 	$$(call show,LINK,$$@)
 	$$(Q)$$(EMCC) $$(WASM_LINK) $(2) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
 -include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
 endef
+
+# The same without emcc.
+EM_SYSROOT = $(shell em-config CACHE)/sysroot
+DIRECT_CC = clang-$(WASM_CLANG_VERSION) --target=wasm32-unknown-emscripten --sysroot=$(EM_SYSROOT)
+DIRECT_LINK = wasm-ld-$(WASM_CLANG_VERSION) --no-entry --gc-sections --strip-all -O2 --import-undefined -z stack-size=1048576 \
+    --initial-memory=16777216 --max-memory=4294967296 $(addprefix --export=,$(patsubst _%,%,$(subst $(comma), ,$(EXPORTS))))
+# The stand-alone library first: libc's own memcpy leaves large copies to JavaScript.
+DIRECT_LIBS = -L$(EM_SYSROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -ldlmalloc -lcompiler_rt
+define wasm-variant-direct
+WASM += build/wasm/kin-$(strip $(1)).wasm
+build/wasm/$(strip $(1))/%.o: %.c $$(STB)
+	@mkdir -p $$(@D)
+	$$(call show,CLANG,$$<)
+	$$(Q)$$(DIRECT_CC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $$(WASM_FILE_FLAGS) $(2) -c $$< -o $$@
+build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
+	$$(call show,LINK,$$@)
+	$$(Q)$$(DIRECT_LINK) $$(subst $$(comma), ,$$(subst -Wl$$(comma),,$(3))) $$(EM_SYSROOT)/lib/wasm32-emscripten/crt1_reactor.o $$(filter %.o,$$^) $$(DIRECT_LIBS) -o $$@
+-include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
+endef
+wasm-variant-relaxed = $(if $(EM_KNOWS_RELAXED),$(wasm-variant),$(wasm-variant-direct))
+
+# Left to itself the loop optimiser merges the pointers of a tile's rows, and the tile spills.
+%/src/kernels_relaxed.o: WASM_FILE_FLAGS := -mllvm -disable-lsr
 include wasm/variants.mk
 
 web/wasm/%.wasm: build/wasm/%.wasm

@@ -44,13 +44,13 @@ export async function run({ values, positionals, modelOptions }, io) {
     // Another text each time, so that no cache answers.
     const text = await measure((i) =>
       clip.embedText(`a photo of ${i} red shoes on a table`, { signal: io.signal }), io.signal);
-    const { model, dtype, variant, threads, dim } = clip.info;
+    const { model, dtype, variant, threads, kernels, gmacs, dim } = clip.info;
     if (values.json) {
-      await io.line({ model, dtype, variant, threads, dim, node: process.version, image, text });
+      await io.line({ model, dtype, variant, threads, kernels, gmacs, dim, node: process.version, image, text });
       return 0;
     }
-    await io.line(`${dtype}, ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, ` +
-      `Node ${process.version}`);
+    await io.line(`${dtype}, ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, Node ${process.version}; ` +
+      `kernels ${kernels}, ${gmacs} billion multiply-adds a second on one thread`);
     for (const [what, { median, fastest, runs }] of [['picture', image], ['text', text]])
       await io.line(`${what.padEnd(8)} ${median.toFixed(2).padStart(8)} ms median, ` +
         `${fastest.toFixed(2)} ms fastest of ${runs}`);

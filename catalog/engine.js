@@ -11,8 +11,15 @@ function folderDtype(model) {
   }
 }
 
+// Node 20 has relaxed SIMD behind a flag; newer ones have it.
+async function allowRelaxed() {
+  const { features } = await import('../web/variant.js');
+  if (!features(true).relaxed) (await import('node:v8')).setFlagsFromString('--experimental-wasm-relaxed-simd');
+}
+
 // `options`: readCommon's. The caller closes what it gets.
 export async function openModel(options, io) {
+  if (options.variant?.startsWith('relaxed')) await allowRelaxed();
   const { load } = await import('../web/index.node.js');
   const { model, embedded, ...rest } = options;
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(model)) {

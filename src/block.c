@@ -1,11 +1,40 @@
 /* block: layer norm, attention by heads, and the block itself. */
 #include "block.h"
-#include "quant.h"
 #include <stdlib.h>
 
 /* Keys and values as s8: 7 bits like the weights of short rows, for which kernels never add two
  * products in 16 bits. */
 enum { ATTENTION_LIMIT = 63 };
+
+/* ---- layer norm ------------------------------------------------------------------------------ */
+
+static float lanes_total(const float *x, int n, float shift, bool square)
+{
+    f32x4 sum[2] = {f32x4_splat(0), f32x4_splat(0)}, minus = f32x4_splat(shift);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        f32x4 a = f32x4_load(x + i) - minus, b = f32x4_load(x + i + 4) - minus;
+        sum[0] += square ? a * a : a;
+        sum[1] += square ? b * b : b;
+    }
+    for (; i < n; i += 4) {
+        f32x4 v = (i + 4 <= n ? f32x4_load(x + i) : f32x4_load_part(x + i, n - i, shift)) - minus;
+        sum[i / 4 % 2] += square ? v * v : v;
+    }
+    return lanes_sum(sum[0], sum[1]);
+}
+
+void norm_row(const struct norm *n, float eps, int channels, const float *x, float *y)
+{
+    int c = channels, i = 0;
+    float mean = lanes_total(x, c, 0, false) / (float)c;
+    float var = lanes_total(x, c, mean, true) / (float)c;
+    f32x4 inv = f32x4_splat(1.0f / sqrtf(var + eps)), m = f32x4_splat(mean);
+    for (; i + 4 <= c; i += 4)
+        f32x4_store(y + i, ((f32x4_load(x + i) - m) * inv) * f32x4_load(n->gain + i) + f32x4_load(n->shift + i));
+    for (; i < c; i++)
+        y[i] = ((x[i] - mean) * inv[0]) * n->gain[i] + n->shift[i];
+}
 
 struct norm_job {
     const struct norm *n;
@@ -13,69 +42,53 @@ struct norm_job {
     int channels;
     const float *x;
     float *y;
+    const struct kernels *k;
+    struct acts *acts; /* NULL: y is all that is wanted */
 };
-
-static float lanes_total(const float *x, int n, float shift, bool square)
-{
-    f32x4 sum[2] = {f32x4_splat(0), f32x4_splat(0)}, minus = f32x4_splat(shift);
-    for (int i = 0; i < n; i += 4) {
-        f32x4 v = (i + 4 <= n ? f32x4_load(x + i) : f32x4_load_part(x + i, n - i, shift)) - minus;
-        sum[i / 4 % 2] += square ? v * v : v;
-    }
-    return lanes_sum(sum[0], sum[1]);
-}
 
 static void norm_some(void *arg, int begin, int end, int thread)
 {
     const struct norm_job *job = arg;
-    int c = job->channels;
     (void)thread;
     for (int r = begin; r < end; r++) {
-        const float *x = job->x + (size_t)r * c;
-        float *y = job->y + (size_t)r * c;
-        float mean = lanes_total(x, c, 0, false) / (float)c;
-        float var = lanes_total(x, c, mean, true) / (float)c;
-        f32x4 inv = f32x4_splat(1.0f / sqrtf(var + job->eps)), m = f32x4_splat(mean);
-        int i = 0;
-        for (; i + 4 <= c; i += 4)
-            f32x4_store(y + i, ((f32x4_load(x + i) - m) * inv) * f32x4_load(job->n->gain + i) +
-                                   f32x4_load(job->n->shift + i));
-        for (; i < c; i++)
-            y[i] = ((x[i] - mean) * inv[0]) * job->n->gain[i] + job->n->shift[i];
+        float *y = job->y + (size_t)r * job->channels;
+        norm_row(job->n, job->eps, job->channels, job->x + (size_t)r * job->channels, y);
+        if (job->acts)
+            acts_set_row(job->acts, job->k, r, y);
     }
 }
 
-void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, const float *x, float *y,
-               int rows)
+void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, float *x, int rows)
 {
-    pool_run(pool, norm_some, &(struct norm_job){n, eps, channels, x, y}, rows);
+    pool_run(pool, norm_some, &(struct norm_job){n, eps, channels, x, x, NULL, NULL}, rows);
 }
+
+/* ---- scratch --------------------------------------------------------------------------------- */
 
 /* What one head keeps while it works. T tokens padded to Tp, D channels to Dp (multiples of 8). */
 struct head {
-    uint8_t *q8;       /* [T] rows of Dp activations, then reused for [T] rows of Tp weights */
-    int8_t *rows8;     /* [Tp][Dp] keys, then [Dp][Tp] values: row-major before packing */
+    uint8_t *acts;     /* [T] rows of Dp activations, then reused for [T] rows of Tp */
+    int8_t *rows;      /* [Tp][Dp] keys, then values, before packing */
     int8_t *panels;    /* the same, packed */
     float *panels_f32; /* f32: packed keys or values */
     float *scores;     /* [T][Tp] */
     int32_t *acc;      /* [T][max(Tp, Dp)] */
-    float *scale_q, *scale_k, *scale_v, *sum; /* [T] each; sum: softmax denominators */
-    int32_t *zero_q, *sum_k;
-    float *row;        /* [max(T, D)] */
+    float *scale_q, *scale_k, *scale_v, *sum; /* [Tp] each; sum: softmax denominators */
+    int32_t *zero_q, *sum_k, *sum_v;          /* [Tp], [Tp], [Dp] */
 };
 
 /* Lays the arrays out from `base`; returns the bytes needed. Called once with NULL to measure. */
-static size_t head_layout(struct head *h, uint8_t *base, int tokens, int depth)
+static size_t head_layout(struct head *h, uint8_t *base, const struct block_shape *shape)
 {
-    size_t tp = align_up((size_t)tokens, 8), dp = align_up((size_t)depth, 8), wide = tp > dp ? tp : dp;
-    size_t at = 0;
+    size_t tp = align_up((size_t)shape->tokens_max, 8), dp = align_up((size_t)(shape->channels / shape->heads), 8);
+    size_t wide = tp > dp ? tp : dp, at = 0;
 #define TAKE(field, count) \
     h->field = base ? (void *)(base + at) : NULL; \
     at = align_up(at + (count) * sizeof *h->field, 64)
-    TAKE(q8, tp * wide * 2);
-    TAKE(rows8, tp * dp);
+    TAKE(acts, tp * wide * 2);
+    TAKE(rows, tp * dp);
     TAKE(panels, tp * dp);
-    TAKE(panels_f32, tp * dp);
+    TAKE(panels_f32, shape->q8 ? 0 : tp * dp);
     TAKE(scores, tp * tp);
     TAKE(acc, tp * wide);
     TAKE(scale_q, tp);
@@ -84,7 +97,7 @@ static size_t head_layout(struct head *h, uint8_t *base, int tokens, int depth)
     TAKE(sum, tp);
     TAKE(zero_q, tp);
     TAKE(sum_k, tp);
-    TAKE(row, wide);
+    TAKE(sum_v, dp);
 #undef TAKE
     return at;
 }
@@ -92,148 +105,179 @@ static size_t head_layout(struct head *h, uint8_t *base, int tokens, int depth)
 void block_scratch_free(struct block_scratch *s)
 {
     free(s->h), free(s->q), free(s->k), free(s->v), free(s->f), free(s->head);
-    free(s->acts.q), free(s->acts.scale), free(s->acts.zero);
+    acts_free(&s->acts);
     *s = (struct block_scratch){0};
 }
 
 bool block_scratch_alloc(struct block_scratch *s, const struct block_shape *shape, int threads)
 {
     struct head h;
-    size_t t = (size_t)shape->tokens_max, c = (size_t)shape->channels, f = (size_t)shape->hidden;
-    size_t wide = align_up(c > f ? c : f, 8);
+    size_t rows = (size_t)shape->rows_max, c = (size_t)shape->channels, f = (size_t)shape->hidden;
     block_scratch_free(s);
     s->threads = threads;
-    s->head_bytes = head_layout(&h, NULL, shape->tokens_max, shape->channels / shape->heads);
-    s->h = malloc(t * c * sizeof *s->h);
-    s->q = malloc(t * c * sizeof *s->q);
-    s->k = malloc(t * c * sizeof *s->k);
-    s->v = malloc(t * c * sizeof *s->v);
-    s->f = malloc(t * f * sizeof *s->f);
+    s->head_bytes = head_layout(&h, NULL, shape);
+    s->h = malloc(rows * c * sizeof *s->h);
+    s->q = malloc(rows * c * sizeof *s->q);
+    s->k = malloc(rows * c * sizeof *s->k);
+    s->v = malloc(rows * c * sizeof *s->v);
+    s->f = malloc(rows * f * sizeof *s->f);
     s->head = malloc(s->head_bytes * (size_t)threads);
-    s->acts.q = malloc(t * wide * 2);
-    s->acts.scale = malloc(t * sizeof *s->acts.scale);
-    s->acts.zero = malloc(t * sizeof *s->acts.zero);
-    if (s->h && s->q && s->k && s->v && s->f && s->head && s->acts.q && s->acts.scale && s->acts.zero)
+    if (acts_alloc(&s->acts, shape->rows_max, (int)(c > f ? c : f)) && s->h && s->q && s->k && s->v && s->f &&
+        s->head)
         return true;
     block_scratch_free(s);
     return false;
 }
 
+/* ---- attention ------------------------------------------------------------------------------- */
+
 struct attention_job {
     const struct block_shape *shape;
     struct block_scratch *s;
     const struct kernels *kernels;
-    int tokens;       /* keys and values */
-    int first, n_q;   /* queries: tokens first … first + n_q - 1, in rows 0 … n_q - 1 of s->q */
+    const struct span *spans;
+    bool last;
 };
 
-/* scores[i][j] -> e_ij = exp(s_ij - max_i), their sum into *sum; j < n. */
+/* One head of one span: queries in rows first_q … first_q + n_q - 1 of s->q, the first of them being
+ * token number `position`; keys and values of `tokens` tokens. */
+struct attention {
+    const struct attention_job *job;
+    const struct span *span;
+    int first_q, n_q, position, tokens;
+    int channel, depth;
+};
+
+/* Where token j's channels of this head lie in `of` (s->k or s->v). */
+static const float *token_row(const struct attention *a, const float *of, int j)
+{
+    int row = j < a->span->shared ? j : a->span->first + j - a->span->shared;
+    return of + (size_t)row * a->job->shape->channels + a->channel;
+}
+static float *query_row(const struct attention *a, float *of, int i)
+{
+    return of + (size_t)(a->first_q + i) * a->job->shape->channels + a->channel;
+}
+static int visible(const struct attention *a, int i)
+{
+    return a->job->shape->causal ? a->position + i + 1 : a->tokens;
+}
+
+/* scores s_j -> e_j = exp(s_j - max), j < n; returns their sum. */
 static float softmax_row(float *scores, int n)
 {
     f32x4 top4 = f32x4_splat(scores[0]);
     int i = 0;
     for (; i < n; i += 4)
-        top4 = f32x4_max(top4, i + 4 <= n ? f32x4_load(scores + i)
-                                          : f32x4_load_part(scores + i, n - i, scores[0]));
-    float a = top4[0] > top4[1] ? top4[0] : top4[1], b = top4[2] > top4[3] ? top4[2] : top4[3];
-    f32x4 top = f32x4_splat(a > b ? a : b), sum[2] = {f32x4_splat(0), f32x4_splat(0)};
-    for (i = 0; i < n; i += 4) {
-        int left = n - i;
-        f32x4 e = f32x4_exp((left < 4 ? f32x4_load_part(scores + i, left, 0) : f32x4_load(scores + i)) - top);
-        if (left < 4) {
-            f32x4_store_part(scores + i, e, left);
-            e = f32x4_load_part(scores + i, left, 0);
-        } else {
-            f32x4_store(scores + i, e);
-        }
-        sum[i / 4 % 2] += e;
+        top4 = f32x4_max(top4, i + 4 <= n ? f32x4_load(scores + i) : f32x4_load_part(scores + i, n - i, scores[0]));
+    f32x4 top = f32x4_splat(f32x4_top(top4)), sum[2] = {f32x4_splat(0), f32x4_splat(0)};
+    for (i = 0; i + 8 <= n; i += 8) {
+        f32x4 a = f32x4_exp(f32x4_load(scores + i) - top), b = f32x4_exp(f32x4_load(scores + i + 4) - top);
+        f32x4_store(scores + i, a);
+        f32x4_store(scores + i + 4, b);
+        sum[0] += a;
+        sum[1] += b;
+    }
+    for (; i < n; i += 4) {
+        int left = n - i < 4 ? n - i : 4;
+        f32x4 e = f32x4_exp(f32x4_load_part(scores + i, left, 0) - top);
+        f32x4_store_part(scores + i, e, left);
+        sum[i / 4 % 2] += f32x4_load_part(scores + i, left, 0);
     }
     return lanes_sum(sum[0], sum[1]);
 }
 
-static int visible(const struct attention_job *job, int i)
+/* Keys quantised and packed; scale_k takes 1/sqrt(D) along. */
+static void keys_q8(const struct attention *a, struct head *h, int tp, int dp)
 {
-    return job->shape->causal ? job->first + i + 1 : job->tokens;
-}
-
-static void pack_panels(const struct kernels *k, const int8_t *rows, int n, int width, int8_t *panels)
-{
-    for (int p = 0; p < n; p += PANEL)
-        k->pack(rows + (size_t)p * width, (size_t)width, width, panels + (size_t)p * width);
-}
-
-static void head_q8(const struct attention_job *job, struct head *h, int channel, int depth)
-{
-    const struct kernels *k = job->kernels;
-    int c = job->shape->channels, t = job->tokens, tp = (int)align_up((size_t)t, 8);
-    int dp = (int)align_up((size_t)depth, 8);
-    size_t q_stride = (size_t)dp * (size_t)k->act_bytes, p_stride = (size_t)tp * (size_t)k->act_bytes;
-    float root = 1.0f / sqrtf((float)depth);
-
-    for (int i = 0; i < job->n_q; i++)
-        quant_act_row(job->s->q + (size_t)i * c + channel, depth, dp, k->act_bytes, h->q8 + i * q_stride,
-                      &h->scale_q[i], &h->zero_q[i]);
-    memset(h->rows8, 0, (size_t)tp * dp);
-    for (int j = 0; j < t; j++) {
-        int8_t *key = h->rows8 + (size_t)j * dp;
-        quant_signed_row(job->s->k + (size_t)j * c + channel, depth, ATTENTION_LIMIT, key, &h->scale_k[j]);
-        h->sum_k[j] = 0;
-        for (int d = 0; d < depth; d++)
-            h->sum_k[j] += key[d];
+    const struct kernels *k = a->job->kernels;
+    float root = 1.0f / sqrtf((float)a->depth);
+    memset(h->rows, 0, (size_t)tp * dp);
+    for (int j = 0; j < a->tokens; j++) {
+        h->sum_k[j] = quant_signed_row(token_row(a, a->job->s->k, j), a->depth, ATTENTION_LIMIT,
+                                       h->rows + (size_t)j * dp, &h->scale_k[j]);
         h->scale_k[j] = h->scale_k[j] * root;
     }
-    pack_panels(k, h->rows8, tp, dp, h->panels);
-    tile_product(k, h->q8, q_stride, job->n_q, h->panels, tp / PANEL, dp, h->acc);
-    for (int i = 0; i < job->n_q; i++)
-        for (int j = 0; j < visible(job, i); j++)
-            h->scores[(size_t)i * tp + j] = (float)(h->acc[(size_t)i * tp + j] - h->zero_q[i] * h->sum_k[j]) *
-                                            (h->scale_q[i] * h->scale_k[j]);
+    for (int j = a->tokens; j < tp; j++)
+        h->sum_k[j] = 0, h->scale_k[j] = 0;
+    for (int p = 0; p < tp; p += PANEL)
+        k->pack(h->rows + (size_t)p * dp, (size_t)dp, dp, h->panels + (size_t)p * dp);
+}
 
-    memset(h->rows8, 0, (size_t)tp * dp);
-    for (int j = 0; j < t; j++) { /* value j quantised, then laid down as column j */
-        int8_t *value = (int8_t *)h->row;
-        quant_signed_row(job->s->v + (size_t)j * c + channel, depth, ATTENTION_LIMIT, value, &h->scale_v[j]);
-        for (int d = 0; d < depth; d++)
-            h->rows8[(size_t)d * tp + j] = value[d];
+/* Values quantised and packed, a channel being a row of the product over tokens. */
+static void values_q8(const struct attention *a, struct head *h, int tp, int dp)
+{
+    const struct kernels *k = a->job->kernels;
+    memset(h->rows, 0, (size_t)tp * dp);
+    memset(h->sum_v, 0, (size_t)dp * sizeof *h->sum_v);
+    for (int j = 0; j < a->tokens; j++) {
+        int8_t *value = h->rows + (size_t)j * dp;
+        quant_signed_row(token_row(a, a->job->s->v, j), a->depth, ATTENTION_LIMIT, value, &h->scale_v[j]);
+        for (int d = 0; act_shift(k->form) && d < a->depth; d++)
+            h->sum_v[d] += value[d];
     }
-    pack_panels(k, h->rows8, dp, tp, h->panels);
-    for (int i = 0; i < job->n_q; i++) {
+    for (int p = 0; p < dp; p += PANEL)
+        k->pack_columns(h->rows + p, (size_t)dp, tp, h->panels + (size_t)p * tp);
+}
+
+static void head_q8(const struct attention *a, struct head *h)
+{
+    const struct kernels *k = a->job->kernels;
+    int tp = (int)align_up((size_t)a->tokens, 8), dp = (int)align_up((size_t)a->depth, 8);
+    size_t q_stride = (size_t)dp * act_bytes(k->form), e_stride = (size_t)tp * act_bytes(k->form);
+
+    for (int i = 0; i < a->n_q; i++)
+        quant_act_row(query_row(a, a->job->s->q, i), a->depth, dp, k->form, h->acts + i * q_stride, &h->scale_q[i],
+                      &h->zero_q[i]);
+    keys_q8(a, h, tp, dp);
+    tile_product(k, h->acts, q_stride, a->n_q, h->panels, tp / PANEL, dp, h->acc);
+    values_q8(a, h, tp, dp);
+    for (int i = 0; i < a->n_q; i++) {
+        const int32_t *acc = h->acc + (size_t)i * tp, zero = h->zero_q[i];
         float *e = h->scores + (size_t)i * tp;
-        int n = visible(job, i);
+        f32x4 scale = f32x4_splat(h->scale_q[i]);
+        int n = visible(a, i), j = 0;
+        for (; j < tp; j += 4)
+            f32x4_store(e + j, f32x4_from_i32(i32x4_load(acc + j) - zero * i32x4_load(h->sum_k + j)) *
+                                   (scale * f32x4_load(h->scale_k + j)));
         h->sum[i] = softmax_row(e, n);
-        for (int j = 0; j < n; j++)
+        for (j = 0; j < n; j++)
             e[j] = e[j] * h->scale_v[j];
-        int32_t zero;
-        quant_act_row(e, n, tp, k->act_bytes, h->q8 + i * p_stride, &h->scale_q[i], &zero);
+        quant_act_row(e, n, tp, k->form, h->acts + i * e_stride, &h->scale_q[i], &h->zero_q[i]);
     }
-    tile_product(k, h->q8, p_stride, job->n_q, h->panels, dp / PANEL, tp, h->acc);
-    for (int i = 0; i < job->n_q; i++) {
-        float scale = h->scale_q[i] / h->sum[i];
-        for (int d = 0; d < depth; d++)
-            job->s->h[(size_t)i * c + channel + d] = (float)h->acc[(size_t)i * dp + d] * scale;
+    tile_product(k, h->acts, e_stride, a->n_q, h->panels, dp / PANEL, tp, h->acc);
+    for (int i = 0; i < a->n_q; i++) {
+        float *out = query_row(a, a->job->s->h, i), scale = h->scale_q[i] / h->sum[i];
+        const int32_t *acc = h->acc + (size_t)i * dp;
+        for (int d = 0; d < a->depth; d++)
+            out[d] = (float)(acc[d] - h->zero_q[i] * h->sum_v[d]) * scale;
     }
 }
 
-/* rows [n][width] of floats, `stride` apart -> panels [n/8][width][8]; `transposed` reads columns. */
-static void pack_panels_f32(const float *x, int stride, int n, int width, bool transposed, float *panels)
+/* Rows of keys -> panels [n/8][depth][8]; `transposed`: of values -> [depth/8][n][8]. */
+static void pack_panels_f32(const struct attention *a, const float *of, bool transposed, size_t width, float *panels)
 {
-    for (int r = 0; r < n; r++)
-        for (int i = 0; i < width; i++)
-            panels[((size_t)(r / PANEL) * (size_t)align_up((size_t)width, 8) + (size_t)i) * PANEL + r % PANEL] =
-                transposed ? x[(size_t)i * stride + r] : x[(size_t)r * stride + i];
+    for (int j = 0; j < a->tokens; j++) {
+        const float *row = token_row(a, of, j);
+        for (int d = 0; d < a->depth; d++) {
+            size_t r = (size_t)(transposed ? d : j), i = (size_t)(transposed ? j : d);
+            panels[(r / PANEL * width + i) * PANEL + r % PANEL] = row[d];
+        }
+    }
 }
 
-static void head_f32(const struct attention_job *job, struct head *h, int channel, int depth)
+static void head_f32(const struct attention *a, struct head *h)
 {
-    int c = job->shape->channels, t = job->tokens, tp = (int)align_up((size_t)t, 8);
-    int dp = (int)align_up((size_t)depth, 8);
-    float root = 1.0f / sqrtf((float)depth), *out = (float *)h->acc;
+    struct block_scratch *s = a->job->s;
+    int c = a->job->shape->channels, t = a->tokens, tp = (int)align_up((size_t)t, 8);
+    int dp = (int)align_up((size_t)a->depth, 8);
+    float root = 1.0f / sqrtf((float)a->depth), *out = (float *)h->acc;
     memset(h->panels_f32, 0, (size_t)tp * dp * sizeof *h->panels_f32);
-    pack_panels_f32(job->s->k + channel, c, t, depth, false, h->panels_f32);
-    tile_product_f32(job->s->q + channel, c, job->n_q, h->panels_f32, tp / PANEL, depth, dp, h->scores);
-    for (int i = 0; i < job->n_q; i++) {
+    pack_panels_f32(a, s->k, false, (size_t)dp, h->panels_f32);
+    tile_product_f32(query_row(a, s->q, 0), c, a->n_q, h->panels_f32, tp / PANEL, a->depth, dp, h->scores);
+    for (int i = 0; i < a->n_q; i++) {
         float *e = h->scores + (size_t)i * tp;
-        int n = visible(job, i);
+        int n = visible(a, i);
         for (int j = 0; j < n; j++)
             e[j] = e[j] * root;
         h->sum[i] = softmax_row(e, n);
@@ -241,50 +285,84 @@ static void head_f32(const struct attention_job *job, struct head *h, int channe
             e[j] = 0;
     }
     memset(h->panels_f32, 0, (size_t)tp * dp * sizeof *h->panels_f32);
-    pack_panels_f32(job->s->v + channel, c, depth, t, true, h->panels_f32);
-    tile_product_f32(h->scores, tp, job->n_q, h->panels_f32, dp / PANEL, t, tp, out);
-    for (int i = 0; i < job->n_q; i++)
-        for (int d = 0; d < depth; d++)
-            job->s->h[(size_t)i * c + channel + d] = out[(size_t)i * dp + d] / h->sum[i];
+    pack_panels_f32(a, s->v, true, (size_t)tp, h->panels_f32);
+    tile_product_f32(h->scores, tp, a->n_q, h->panels_f32, dp / PANEL, t, tp, out);
+    for (int i = 0; i < a->n_q; i++)
+        for (int d = 0; d < a->depth; d++)
+            query_row(a, s->h, i)[d] = out[(size_t)i * dp + d] / h->sum[i];
 }
 
-static void attend_heads(void *arg, int begin, int end, int thread)
+/* Items are heads, those of the first span first. */
+static void attend_some(void *arg, int begin, int end, int thread)
 {
     const struct attention_job *job = arg;
+    const struct block_shape *shape = job->shape;
     struct head h;
-    int depth = job->shape->channels / job->shape->heads;
-    head_layout(&h, job->s->head + job->s->head_bytes * (size_t)thread, job->shape->tokens_max, depth);
-    for (int head = begin; head < end; head++)
-        (job->shape->q8 ? head_q8 : head_f32)(job, &h, head * depth, depth);
+    head_layout(&h, job->s->head + job->s->head_bytes * (size_t)thread, shape);
+    for (int item = begin; item < end; item++) {
+        int number = item / shape->heads, depth = shape->channels / shape->heads;
+        const struct span *span = &job->spans[number];
+        struct attention a = {job, span, span->first, span->tokens, span->shared, span->shared + span->tokens,
+                         item % shape->heads * depth, depth};
+        if (job->last) {
+            if (span->pooled < 0)
+                continue;
+            a.first_q = number - (job->spans[0].pooled < 0);
+            a.n_q = 1;
+            a.position += span->pooled;
+        }
+        (shape->q8 ? head_q8 : head_f32)(&a, &h);
+    }
 }
 
-void block_run(const struct block *b, const struct block_shape *shape, struct block_scratch *s,
-               kin_pool *pool, const struct kernels *k, float *x, int tokens, int only)
+/* ---- the block ------------------------------------------------------------------------------- */
+
+/* Moves the pooled rows of x, h and the activations to the front; returns their number. */
+static int keep_pooled(const struct block_shape *shape, struct block_scratch *s, float *x,
+                       const struct span *spans, int n_spans)
 {
-    int c = shape->channels, rows = only < 0 ? tokens : 1;
+    size_t c = (size_t)shape->channels;
+    int rows = 0;
+    for (int i = 0; i < n_spans; i++) {
+        if (spans[i].pooled < 0)
+            continue;
+        int from = spans[i].first + spans[i].pooled, to = rows++;
+        if (from == to)
+            continue;
+        memcpy(x + to * c, x + from * c, c * sizeof *x);
+        if (shape->q8)
+            acts_move_row(&s->acts, from, to);
+        else
+            memcpy(s->h + to * c, s->h + from * c, c * sizeof *x);
+    }
+    s->acts.m = rows;
+    return rows;
+}
+
+void block_run(const struct block *b, const struct block_shape *shape, struct block_scratch *s, kin_pool *pool,
+               const struct kernels *k, float *x, const struct span *spans, int n_spans, bool last)
+{
+    int c = shape->channels, f = shape->hidden, rows = spans[n_spans - 1].first + spans[n_spans - 1].tokens;
     bool q8 = shape->q8;
     struct acts *a = &s->acts;
+    struct norm_job norm1 = {&b->norm1, shape->eps, c, x, s->h, k, q8 ? a : NULL};
+    struct norm_job norm2 = {&b->norm2, shape->eps, c, x, s->h, k, q8 ? a : NULL};
 
-    norm_rows(&b->norm1, shape->eps, c, pool, x, s->h, tokens);
-    acts_from_rows(a, pool, k, q8, s->h, tokens, c);
-    linear_apply(&b->k, pool, k, a, s->k, c, LINEAR_STORE, shape->act);
-    linear_apply(&b->v, pool, k, a, s->v, c, LINEAR_STORE, shape->act);
-    if (only > 0) { /* from here on the one row stands first */
-        memcpy(x, x + (size_t)only * c, (size_t)c * sizeof *x);
-        memcpy(s->h, s->h + (size_t)only * c, (size_t)c * sizeof *x);
+    acts_begin(a, k, s->h, rows, c);
+    pool_run(pool, norm_some, &norm1, rows);
+    struct product kvq[3] = {{&b->k, s->k}, {&b->v, s->v}, {&b->q, s->q}};
+    linear_apply(kvq, last ? 2 : 3, pool, k, a, c, LINEAR_STORE, shape->act);
+    if (last) {
+        rows = keep_pooled(shape, s, x, spans, n_spans);
+        linear_apply(kvq + 2, 1, pool, k, a, c, LINEAR_STORE, shape->act);
     }
-    if (only > 0 || rows != tokens)
-        acts_from_rows(a, pool, k, q8, s->h, rows, c);
-    linear_apply(&b->q, pool, k, a, s->q, c, LINEAR_STORE, shape->act);
-
-    struct attention_job job = {shape, s, k, tokens, only < 0 ? 0 : only, rows};
-    pool_run(pool, attend_heads, &job, shape->heads);
+    pool_run(pool, attend_some, &(struct attention_job){shape, s, k, spans, last}, n_spans * shape->heads);
 
     acts_from_rows(a, pool, k, q8, s->h, rows, c);
-    linear_apply(&b->out, pool, k, a, x, c, LINEAR_ADD, shape->act);
-    norm_rows(&b->norm2, shape->eps, c, pool, x, s->h, rows);
-    acts_from_rows(a, pool, k, q8, s->h, rows, c);
-    linear_apply(&b->fc1, pool, k, a, s->f, shape->hidden, LINEAR_ACTIVATE, shape->act);
-    acts_from_rows(a, pool, k, q8, s->f, rows, shape->hidden);
-    linear_apply(&b->fc2, pool, k, a, x, c, LINEAR_ADD, shape->act);
+    linear_apply(&(struct product){&b->out, x}, 1, pool, k, a, c, LINEAR_ADD, shape->act);
+    acts_begin(a, k, s->h, rows, c);
+    pool_run(pool, norm_some, &norm2, rows);
+    linear_apply(&(struct product){&b->fc1, s->f}, 1, pool, k, a, f, LINEAR_ACTIVATE, shape->act);
+    acts_from_rows(a, pool, k, q8, s->f, rows, f);
+    linear_apply(&(struct product){&b->fc2, x}, 1, pool, k, a, c, LINEAR_ADD, shape->act);
 }

@@ -10,8 +10,10 @@
  * as u8 with one scale a row; values s8 a token and head. No number of token i depends on a later
  * token where attention is causal.
  *
- * `only` >= 0 computes the block's output for that one token (keys and values still for all):
- * the last block of a tower needs no other row. It lands in row 0 of x. */
+ * Rows of x belong to spans: one image, or texts side by side, so that a call reads each weight
+ * once for all of them. Texts that begin alike share those first rows: a span sees them as its own.
+ * `last` computes only each span's pooled row (keys and values still for all): the last block of a
+ * tower needs no other. Pooled rows then stand first in x, in the order of their spans. */
 #ifndef KIN_BLOCK_H
 #define KIN_BLOCK_H
 #include "linear.h"
@@ -25,17 +27,24 @@ struct block {
     struct linear q, k, v, out, fc1, fc2;
 };
 
+struct span {
+    int first, tokens; /* rows [first, first + tokens) of x are its own */
+    int shared;        /* and rows [0, shared) come before them */
+    int pooled;        /* which of its own rows the tower wants, or -1: none */
+};
+
 struct block_shape {
-    int tokens_max, channels, heads, hidden; /* T, C, H, F */
+    int tokens_max, rows_max; /* of one span, shared rows included; of all spans */
+    int channels, heads, hidden; /* C, H, F */
     float eps;
     activation act;
     bool causal, q8;
 };
 
-/* Scratch for blocks of one shape; one owner, reused by every block and call. */
+/* Scratch for blocks of one shape; one owner, reused by every block and call. R = rows_max. */
 struct block_scratch {
-    float *h, *q, *k, *v, *f; /* [T,C] normed input, then attention's output · [T,C] x3 · [T,F] */
-    struct acts acts;         /* room for [T, max(C,F)] */
+    float *h, *q, *k, *v, *f; /* [R,C] normed input, then attention's output; [R,C] x3; [R,F] */
+    struct acts acts;         /* room for [R, max(C,F)] */
     uint8_t *head;            /* per thread: what one head needs, head_bytes each */
     size_t head_bytes;
     int threads;
@@ -43,8 +52,9 @@ struct block_scratch {
 bool block_scratch_alloc(struct block_scratch *s, const struct block_shape *shape, int threads);
 void block_scratch_free(struct block_scratch *s);
 
-void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, const float *x, float *y,
-               int rows);
-void block_run(const struct block *b, const struct block_shape *shape, struct block_scratch *s,
-               kin_pool *pool, const struct kernels *k, float *x, int tokens, int only);
+/* y [n->gain's C] = LN(x [C]); y may be x. */
+void norm_row(const struct norm *n, float eps, int channels, const float *x, float *y);
+void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, float *x, int rows);
+void block_run(const struct block *b, const struct block_shape *shape, struct block_scratch *s, kin_pool *pool,
+               const struct kernels *k, float *x, const struct span *spans, int n_spans, bool last);
 #endif

@@ -65,14 +65,44 @@ void kin_close(kin_ctx *ctx)
 }
 
 const char *kin_error_text(const kin_ctx *ctx) { return ctx->error.text; }
-const char *kin_kernel_name(const kin_ctx *ctx) { return ctx->kernels->name; }
-int kin_self_test(void)
+
+static const struct kernels *table(int i)
 {
-    for (const struct kernels *const *k = kernels_all; *k; k++)
-        if (!kernels_agree(*k))
-            return 0;
-    return 1;
+    for (int at = 0; i >= 0 && kernels_all[at]; at++)
+        if (at == i)
+            return kernels_all[at];
+    return NULL;
 }
+
+int kin_kernels_exact(int i) { return table(i) ? kernels_agree(table(i)) : -1; }
+const char *kin_kernels_name(int i) { return table(i) ? table(i)->name : ""; }
+
+double kin_kernels_exercise(int i, int times)
+{
+    void *work = malloc(KERNEL_WORK_BYTES);
+    double done = table(i) && work ? kernels_exercise(table(i), times, work) : 0;
+    free(work);
+    return done;
+}
+
+int kin_kernels(const kin_ctx *ctx)
+{
+    int i = 0;
+    while (kernels_all[i] != ctx->kernels)
+        i++;
+    return i;
+}
+
+kin_status kin_use_kernels(kin_ctx *ctx, int i)
+{
+    if (ctx->sides[0].loaded || ctx->sides[1].loaded || ctx->loading >= 0)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Kernels are chosen before the first tower is loaded.");
+    if (kin_kernels_exact(i) != 1)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Kernels %d are not there or not exact on this machine.", i);
+    ctx->kernels = table(i);
+    return KIN_OK;
+}
+
 void *kin_malloc(size_t n) { return malloc(n); }
 void kin_free(void *p) { free(p); }
 void kin_use_pool(kin_ctx *ctx, kin_pool *pool) { ctx->pool = pool; }
@@ -428,13 +458,21 @@ kin_status kin_image_begin(kin_ctx *ctx)
     return KIN_OK;
 }
 
+kin_status kin_text_add(kin_ctx *ctx)
+{
+    struct side *s = &ctx->sides[KIN_TEXT];
+    if (!s->loaded || !ctx->n_ids)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower and tokenize a text before embedding it.");
+    return tower_add_text(&s->tower, ctx->ids, ctx->n_ids, &ctx->error);
+}
+
 kin_status kin_text_begin(kin_ctx *ctx)
 {
     struct side *s = &ctx->sides[KIN_TEXT];
     ctx->running = ctx->embedded = -1;
-    if (!s->loaded || !ctx->n_ids)
-        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower and tokenize a text before embedding it.");
-    TRY(tower_begin_text(&s->tower, ctx->pool, ctx->ids, ctx->n_ids, &ctx->error));
+    if (!s->loaded)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower before embedding a text.");
+    TRY(tower_begin_texts(&s->tower, ctx->pool, &ctx->error));
     ctx->running = KIN_TEXT;
     return KIN_OK;
 }
@@ -444,7 +482,7 @@ kin_status kin_step(kin_ctx *ctx)
     if (ctx->running < 0)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Nothing is being embedded.");
     kin_status status = tower_step(&ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared,
-                                   ctx->ids, &ctx->error);
+                                   &ctx->error);
     if (status != KIN_MORE) {
         ctx->embedded = status == KIN_OK ? ctx->running : -1;
         ctx->running = -1;
@@ -454,5 +492,5 @@ kin_status kin_step(kin_ctx *ctx)
 
 const float *kin_embedding(const kin_ctx *ctx)
 {
-    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower.embedding;
+    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower.embeddings;
 }

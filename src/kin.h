@@ -31,8 +31,15 @@ kin_ctx *kin_open(void);                            /* NULL when memory is short
 void kin_close(kin_ctx *ctx);                       /* NULL allowed */
 const char *kin_error_text(const kin_ctx *ctx);     /* the last error's sentence */
 
-const char *kin_kernel_name(const kin_ctx *ctx);    /* the integer kernels in use, "simd128" … */
-int kin_self_test(void);                            /* 1 if every kernel of this build is exact here */
+/* The integer kernels of this build are tables 0, 1, …; kin_open takes the first that is exact here.
+ * All exact ones give the same bits, so one may be taken for its speed instead. */
+int kin_kernels_exact(int i);                       /* 1, 0; -1: there is no table i */
+const char *kin_kernels_name(int i);                /* "simd128" … */
+double kin_kernels_exercise(int i, int times);      /* runs a tile; returns its multiply-adds (0: no memory) */
+int kin_kernels(const kin_ctx *ctx);                /* the table in use */
+/* Before any tower is loaded (weights are packed for their kernels); KIN_BAD_ARGUMENT otherwise, and
+ * for a table that is not exact here. */
+kin_status kin_use_kernels(kin_ctx *ctx, int i);
 
 /* Buffers for the caller's bytes (JavaScript has no other way to bring them in). */
 void *kin_malloc(size_t n);
@@ -88,11 +95,14 @@ kin_status kin_tokenize(kin_ctx *ctx, const char *utf8, size_t n);
 int kin_token_count(const kin_ctx *ctx);
 const int32_t *kin_tokens(const kin_ctx *ctx);
 
-/* Encoding what kin_image_prepare or kin_tokenize left in the context. */
+/* Encoding what kin_image_prepare or kin_tokenize left in the context. Texts are run together, which
+ * is faster and gives the same bits: kin_tokenize and kin_text_add for each, until kin_text_add says
+ * KIN_MORE: this text does not fit; begin, step, and add it to the next run. */
 kin_status kin_image_begin(kin_ctx *ctx);
+kin_status kin_text_add(kin_ctx *ctx);
 kin_status kin_text_begin(kin_ctx *ctx);
 kin_status kin_step(kin_ctx *ctx);                  /* KIN_MORE, KIN_OK (done) or an error */
-const float *kin_embedding(const kin_ctx *ctx);     /* [dim], unit length */
+const float *kin_embedding(const kin_ctx *ctx);     /* [dim], unit length; of texts [n added][dim] */
 int kin_dim(const kin_ctx *ctx, int tower);         /* 0 if that tower is not loaded */
 
 /* Helper threads (wasm: other instances on the same memory; native: pthreads of the caller).

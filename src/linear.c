@@ -1,12 +1,12 @@
 /* linear: panels, the f32 tile and the shared epilogue. */
 #include "linear.h"
-#include "quant.h"
 #include <stdlib.h>
 
 bool linear_alloc(struct linear *l, int n_out, int n_in, bool q8)
 {
     size_t np = align_up((size_t)n_out, PANEL), kp = align_up((size_t)n_in, 8);
     *l = (struct linear){.n_out = n_out, .n_in = n_in, .np = (int)np, .kp = (int)kp};
+    l->ruled = n_in >= QUANT_RULE_INPUTS;
     l->bias = calloc(np, sizeof *l->bias);
     if (q8) {
         l->panels = calloc(np, kp);
@@ -71,32 +71,79 @@ void linear_row_f32(const struct linear *l, int n, float *row)
         row[i] = panel[(size_t)i * PANEL + n % PANEL];
 }
 
+bool acts_alloc(struct acts *a, int rows, int n_in)
+{
+    size_t n = (size_t)rows;
+    a->q = malloc(n * align_up((size_t)n_in, 8) * 2);
+    a->scale = malloc(n * sizeof *a->scale);
+    a->zero = malloc(n * sizeof *a->zero);
+    return a->q && a->scale && a->zero;
+}
+
+void acts_free(struct acts *a)
+{
+    free(a->q), free(a->scale), free(a->zero);
+    *a = (struct acts){0};
+}
+
+void acts_begin(struct acts *a, const struct kernels *k, const float *x, int m, int n_in)
+{
+    a->m = m;
+    a->k = n_in;
+    a->kp = (int)align_up((size_t)n_in, 8);
+    a->stride = (size_t)a->kp * act_bytes(k->form);
+    a->rows_f32 = x;
+}
+
+void acts_set_row(struct acts *a, const struct kernels *k, int m, const float *x)
+{
+    quant_act_row(x, a->k, a->kp, k->form, acts_row(a, m), &a->scale[m], &a->zero[m]);
+}
+
+void acts_move_row(struct acts *a, int from, int to)
+{
+    memcpy(acts_row(a, to), acts_row(a, from), a->stride);
+    a->scale[to] = a->scale[from];
+    a->zero[to] = a->zero[from];
+}
+
+void acts_set_bytes(struct acts *a, const struct kernels *k, int m, const uint8_t *u, int at, int n)
+{
+    int32_t shift = act_shift(k->form);
+    if (n == 0) {
+        memset(acts_row(a, m), (uint8_t)-shift, a->stride);
+        a->scale[m] = 1;
+        a->zero[m] = -shift;
+    } else if (k->form == ACT_I16) {
+        int16_t *to = (int16_t *)acts_row(a, m) + at;
+        for (int i = 0; i < n; i++)
+            to[i] = u[i];
+    } else {
+        uint8_t *to = (uint8_t *)acts_row(a, m) + at;
+        for (int i = 0; i < n; i++)
+            to[i] = (uint8_t)(u[i] - shift);
+    }
+}
+
 struct quantise_job {
     struct acts *a;
     const struct kernels *k;
-    const float *x;
 };
 
 static void quantise_rows(void *arg, int begin, int end, int thread)
 {
     struct quantise_job *job = arg;
-    struct acts *a = job->a;
     (void)thread;
     for (int m = begin; m < end; m++)
-        quant_act_row(job->x + (size_t)m * a->k, a->k, a->kp, job->k->act_bytes,
-                      (uint8_t *)a->q + (size_t)m * a->stride, &a->scale[m], &a->zero[m]);
+        acts_set_row(job->a, job->k, m, job->a->rows_f32 + (size_t)m * job->a->k);
 }
 
 void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m,
                     int n_in)
 {
-    a->m = m;
-    a->k = n_in;
-    a->kp = (int)align_up((size_t)n_in, 8);
-    a->stride = (size_t)a->kp * (size_t)k->act_bytes;
-    a->rows_f32 = x;
+    acts_begin(a, k, x, m, n_in);
     if (q8)
-        pool_run(pool, quantise_rows, &(struct quantise_job){a, k, x}, m);
+        pool_run(pool, quantise_rows, &(struct quantise_job){a, k}, m);
 }
 
 /* Up to 4 rows by one panel: each output is summed over k in order. */
@@ -136,16 +183,11 @@ static void tile_f32(const float *a, int lda, int n_rows, const float *panel, in
 void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels,
                   int n_panels, int kp, int32_t *acc)
 {
-    int32_t tile[TILE_ROWS_MAX * PANEL];
+    size_t ld = (size_t)n_panels * PANEL;
     for (int p = 0; p < n_panels; p++)
-        for (int r = 0; r < m; r += k->rows) {
-            int n_rows = m - r < k->rows ? m - r : k->rows;
-            k->tile((const uint8_t *)a + (size_t)r * stride, stride, n_rows,
-                    panels + (size_t)p * PANEL * kp, kp, tile);
-            for (int i = 0; i < n_rows; i++)
-                memcpy(acc + ((size_t)(r + i) * n_panels + p) * PANEL, tile + i * PANEL,
-                       PANEL * sizeof *acc);
-        }
+        for (int r = 0; r < m; r += k->rows)
+            k->tile((const uint8_t *)a + (size_t)r * stride, stride, m - r < k->rows ? m - r : k->rows,
+                    panels + (size_t)p * PANEL * kp, kp, acc + (size_t)r * ld + (size_t)p * PANEL, ld);
 }
 
 void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp,
@@ -163,81 +205,110 @@ void tile_product_f32(const float *a, int lda, int m, const float *panels, int n
 }
 
 struct apply_job {
-    const struct linear *l;
+    const struct product *products;
+    int n;
     const struct kernels *k;
     const struct acts *a;
-    float *y;
     int ldy;
     enum linear_out how;
     activation act;
 };
 
-/* Four outputs of one row: store, add or activate; the last panel may reach beyond n_out. */
-static void finish(const struct apply_job *job, int m, int n, f32x4 y)
+/* Four outputs of one row: stored, added or activated. */
+static inline void finish(float *out, f32x4 y, enum linear_out how, activation act)
 {
-    float *out = job->y + (size_t)m * job->ldy + n;
-    int left = job->l->n_out - n;
-    if (left <= 0)
-        return;
-    if (job->how == LINEAR_ACTIVATE)
-        y = f32x4_activate(y, job->act);
-    if (left < 4) {
-        if (job->how == LINEAR_ADD)
-            y = f32x4_load_part(out, left, 0) + y;
-        f32x4_store_part(out, y, left);
-        return;
-    }
-    f32x4_store(out, job->how == LINEAR_ADD ? f32x4_load(out) + y : y);
+    if (how == LINEAR_ADD)
+        y = f32x4_load(out) + y;
+    else if (how == LINEAR_ACTIVATE)
+        y = f32x4_activate(y, act);
+    f32x4_store(out, y);
 }
 
-static f32x4 to_float(const int32_t *acc, int32_t zero, const int32_t *colsum)
+/* One row of a panel: 8 outputs, of which `left` are there. */
+static inline void finish_row(float *out, int left, f32x4 lo, f32x4 hi, enum linear_out how, activation act)
 {
-    i32x4 v, c;
-    memcpy(&v, acc, sizeof v);
-    memcpy(&c, colsum, sizeof c);
-    return __builtin_convertvector(v - zero * c, f32x4);
+    if (left >= PANEL) {
+        finish(out, lo, how, act);
+        finish(out + 4, hi, how, act);
+        return;
+    }
+    float row[PANEL] = {0};
+    memcpy(row, out, (size_t)left * sizeof *row);
+    finish(row, lo, how, act);
+    finish(row + 4, hi, how, act);
+    memcpy(out, row, (size_t)left * sizeof *row);
+}
+
+/* acc -> (acc - z colsum) (s scale) + bias, for the rows of a tile. */
+static inline void finish_q8(const struct linear *l, const struct acts *a, const int32_t *acc, int m, int n_rows,
+                             int n, float *y, int ldy, enum linear_out how, activation act)
+{
+    i32x4 sum_lo = i32x4_load(l->colsum + n), sum_hi = i32x4_load(l->colsum + n + 4);
+    f32x4 scale_lo = f32x4_load(l->scale + n), scale_hi = f32x4_load(l->scale + n + 4);
+    f32x4 bias_lo = f32x4_load(l->bias + n), bias_hi = f32x4_load(l->bias + n + 4);
+    for (int r = 0; r < n_rows; r++, acc += PANEL) {
+        f32x4 s = f32x4_splat(a->scale[m + r]);
+        int32_t z = a->zero[m + r];
+        f32x4 lo = f32x4_from_i32(i32x4_load(acc) - z * sum_lo) * (s * scale_lo) + bias_lo;
+        f32x4 hi = f32x4_from_i32(i32x4_load(acc + 4) - z * sum_hi) * (s * scale_hi) + bias_hi;
+        finish_row(y + (size_t)(m + r) * ldy + n, l->n_out - n, lo, hi, how, act);
+    }
+}
+
+static void panel_q8(const struct apply_job *job, const struct product *product, int n)
+{
+    const struct linear *l = product->l;
+    const struct kernels *k = job->k;
+    const struct acts *a = job->a;
+    kernel_tile *tile = l->ruled ? k->tile_ruled : k->tile;
+    int32_t acc[TILE_ROWS_MAX * PANEL];
+    for (int m = 0; m < a->m; m += k->rows) {
+        int n_rows = a->m - m < k->rows ? a->m - m : k->rows;
+        tile(acts_row(a, m), a->stride, n_rows, l->panels + (size_t)n * l->kp, l->kp, acc, PANEL);
+        if (job->how == LINEAR_ACTIVATE) /* the same code three times: each loop keeps its own branch-free body */
+            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_ACTIVATE, job->act);
+        else if (job->how == LINEAR_ADD)
+            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_ADD, job->act);
+        else
+            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_STORE, job->act);
+    }
+}
+
+static void panel_f32(const struct apply_job *job, const struct product *product, int n)
+{
+    const struct linear *l = product->l;
+    const struct acts *a = job->a;
+    f32x4 bias_lo = f32x4_load(l->bias + n), bias_hi = f32x4_load(l->bias + n + 4);
+    for (int m = 0; m < a->m; m += 4) {
+        int n_rows = a->m - m < 4 ? a->m - m : 4;
+        float acc[4 * PANEL];
+        tile_f32(a->rows_f32 + (size_t)m * a->k, a->k, n_rows, l->panels_f32 + (size_t)n * l->kp, l->n_in, acc);
+        for (int r = 0; r < n_rows; r++)
+            finish_row(product->y + (size_t)(m + r) * job->ldy + n, l->n_out - n,
+                       f32x4_load(acc + r * PANEL) + bias_lo, f32x4_load(acc + r * PANEL + 4) + bias_hi, job->how,
+                       job->act);
+    }
 }
 
 static void apply_panels(void *arg, int begin, int end, int thread)
 {
     const struct apply_job *job = arg;
-    const struct linear *l = job->l;
-    const struct acts *a = job->a;
     (void)thread;
-    int rows = l->panels ? job->k->rows : 4;
-    for (int p = begin; p < end; p++) {
-        int n = p * PANEL;
-        f32x4 b0 = f32x4_load(l->bias + n), b1 = f32x4_load(l->bias + n + 4);
-        for (int m = 0; m < a->m; m += rows) {
-            int n_rows = a->m - m < rows ? a->m - m : rows;
-            if (l->panels) {
-                int32_t acc[TILE_ROWS_MAX * PANEL];
-                job->k->tile((const uint8_t *)a->q + (size_t)m * a->stride, a->stride, n_rows,
-                             l->panels + (size_t)n * l->kp, l->kp, acc);
-                f32x4 s0 = f32x4_load(l->scale + n), s1 = f32x4_load(l->scale + n + 4);
-                for (int r = 0; r < n_rows; r++) {
-                    f32x4 s = f32x4_splat(a->scale[m + r]);
-                    int32_t z = a->zero[m + r];
-                    finish(job, m + r, n, to_float(acc + r * PANEL, z, l->colsum + n) * (s * s0) + b0);
-                    finish(job, m + r, n + 4,
-                           to_float(acc + r * PANEL + 4, z, l->colsum + n + 4) * (s * s1) + b1);
-                }
-            } else {
-                float acc[4 * PANEL];
-                tile_f32(a->rows_f32 + (size_t)m * a->k, a->k, n_rows, l->panels_f32 + (size_t)n * l->kp,
-                         l->n_in, acc);
-                for (int r = 0; r < n_rows; r++) {
-                    finish(job, m + r, n, f32x4_load(acc + r * PANEL) + b0);
-                    finish(job, m + r, n + 4, f32x4_load(acc + r * PANEL + 4) + b1);
-                }
-            }
-        }
+    for (int i = 0, first = 0; i < job->n; i++) {
+        const struct product *product = &job->products[i];
+        int panels = product->l->np / PANEL;
+        for (int p = begin > first ? begin - first : 0; p < panels && first + p < end; p++)
+            (product->l->panels ? panel_q8 : panel_f32)(job, product, p * PANEL);
+        first += panels;
     }
 }
 
-void linear_apply(const struct linear *l, kin_pool *pool, const struct kernels *k, const struct acts *a,
-                  float *y, int ldy, enum linear_out how, activation act)
+void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k,
+                  const struct acts *a, int ldy, enum linear_out how, activation act)
 {
-    struct apply_job job = {l, k, a, y, ldy, how, act};
-    pool_run(pool, apply_panels, &job, l->np / PANEL);
+    struct apply_job job = {products, n, k, a, ldy, how, act};
+    int panels = 0;
+    for (int i = 0; i < n; i++)
+        panels += products[i].l->np / PANEL;
+    pool_run(pool, apply_panels, &job, panels);
 }

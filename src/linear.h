@@ -18,13 +18,14 @@ struct linear {
     float *scale;    /* q8: [np] */
     int32_t *colsum; /* q8: [np], sum of a row's weights */
     float *bias;     /* [np], zeros where there is none */
+    bool ruled;      /* its rows keep the group rule of quant.h */
 };
 
 /* Rows of activations ready for a product. f32: rows point into the caller's floats. */
 struct acts {
     int m, k, kp;
     const float *rows_f32; /* [m][k], when the weights are f32 */
-    void *q;               /* [m] rows of kp activations, `stride` bytes apart */
+    void *q;               /* [m] rows of kp activations, `stride` bytes apart; owned */
     size_t stride;
     float *scale;          /* [m] */
     int32_t *zero;         /* [m] */
@@ -42,13 +43,33 @@ void linear_set_f32(struct linear *l, int n, int n_rows, const float *rows);
 void linear_row_q8(const struct linear *l, const struct kernels *k, int n, int8_t *row);
 void linear_row_f32(const struct linear *l, int n, float *row);
 
-/* x [m][k] -> acts. `a` has room for m rows (see acts_bytes); f32 only keeps the pointer. */
+/* Room for the activations of `rows` rows of up to n_in inputs, in any form; acts_free takes it back. */
+bool acts_alloc(struct acts *a, int rows, int n_in);
+void acts_free(struct acts *a);
+/* Says what a holds from now on: m rows of n_in inputs, read from x where the weights are f32. */
+void acts_begin(struct acts *a, const struct kernels *k, const float *x, int m, int n_in);
+static inline void *acts_row(const struct acts *a, int m) { return (uint8_t *)a->q + (size_t)m * a->stride; }
+/* Copies row `from` over row `to`. */
+void acts_move_row(struct acts *a, int from, int to);
+/* q8: x [n_in] quantised into row m. */
+void acts_set_row(struct acts *a, const struct kernels *k, int m, const float *x);
+/* q8: n bytes u of row m from input `at` on, for a scale of 1 and a zero point of 0; n = 0 begins the
+ * row with nothing but zeros. */
+void acts_set_bytes(struct acts *a, const struct kernels *k, int m, const uint8_t *u, int at, int n);
+/* All rows of x [m][n_in], over the threads; f32 keeps only the pointer. */
 void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m,
                     int n_in);
-/* y [m][ldy]: store, add to what is there, or store activate(y). */
-void linear_apply(const struct linear *l, kin_pool *pool, const struct kernels *k, const struct acts *a,
-                  float *y, int ldy, enum linear_out how, activation act);
-/* acc int32 [m][np] of a q8 product without the epilogue, for one thread (attention, patches). */
+
+/* Products of one matrix of activations: y [m][ldy] of each, stored, added to what is there, or
+ * stored after the activation. Their panels are split among the threads as one row of work. */
+struct product {
+    const struct linear *l;
+    float *y;
+};
+void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k,
+                  const struct acts *a, int ldy, enum linear_out how, activation act);
+
+/* acc int32 [m][8 n_panels] of a q8 product without the epilogue, for one thread (attention). */
 void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels,
                   int n_panels, int kp, int32_t *acc);
 void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp,

@@ -9,8 +9,7 @@ static float max_abs(const float *x, int k)
         f32x4 v = i + 4 <= k ? f32x4_load(x + i) : f32x4_load_part(x + i, k - i, 0);
         top = f32x4_max(top, f32x4_max(v, -v));
     }
-    float a = top[0] > top[1] ? top[0] : top[1], b = top[2] > top[3] ? top[2] : top[3];
-    return a > b ? a : b;
+    return f32x4_top(top);
 }
 
 static float clamp(float x, float lo, float hi) { return x < lo ? lo : x > hi ? hi : x; }
@@ -98,12 +97,34 @@ bool quant_weight_row_valid(const int8_t *q, int k)
 
 #define TINY 0x1p-100f
 
-void quant_signed_row(const float *x, int k, int limit, int8_t *q, float *scale)
+int32_t quant_signed_row(const float *x, int k, int limit, int8_t *q, float *scale)
 {
-    float top = max_abs(x, k), inv = (float)limit / top;
-    *scale = top < TINY ? 1.0f : top / (float)limit;
-    for (int i = 0; i < k; i++)
-        q[i] = top < TINY ? 0 : (int8_t)clamp(round_f32(x[i] * inv), (float)-limit, (float)limit);
+    float top = max_abs(x, k);
+    if (top < TINY) {
+        memset(q, 0, (size_t)k);
+        *scale = 1;
+        return 0;
+    }
+    *scale = top / (float)limit;
+    f32x4 inv = f32x4_splat((float)limit / top), most = f32x4_splat((float)limit);
+    i32x4 sum = {0};
+    int i = 0;
+    for (; i + 16 <= k; i += 16) {
+        i32x4 v[4];
+        for (int j = 0; j < 4; j++) {
+            f32x4 r = f32x4_round(f32x4_load(x + i + 4 * j) * inv);
+            v[j] = f32x4_round_i32(f32x4_min(f32x4_max(r, -most), most));
+            sum += v[j];
+        }
+        u8x16 bytes = u8x16_low(i16x8_low(v[0], v[1]), i16x8_low(v[2], v[3]));
+        memcpy(q + i, &bytes, sizeof bytes);
+    }
+    int32_t total = sum[0] + sum[1] + sum[2] + sum[3];
+    for (; i < k; i++) {
+        q[i] = (int8_t)clamp(round_f32(x[i] * inv[0]), -most[0], most[0]);
+        total += q[i];
+    }
+    return total;
 }
 
 void quant_embedding_row(const float *w, int k, int8_t *q, float *scale)
@@ -111,43 +132,65 @@ void quant_embedding_row(const float *w, int k, int8_t *q, float *scale)
     quant_signed_row(w, k, 127, q, scale);
 }
 
-void quant_act_row(const float *x, int k, int kp, int act_bytes, void *out, float *scale, int32_t *zero)
+static void range_of(const float *x, int k, float *lo, float *hi)
 {
     f32x4 lo4 = f32x4_splat(0), hi4 = lo4;
-    for (int i = 0; i < k; i += 4) {
-        f32x4 v = i + 4 <= k ? f32x4_load(x + i) : f32x4_load_part(x + i, k - i, 0);
+    int i = 0;
+    for (; i + 4 <= k; i += 4) {
+        f32x4 v = f32x4_load(x + i);
         lo4 = f32x4_min(lo4, v);
         hi4 = f32x4_max(hi4, v);
     }
-    float lo = 0, hi = 0;
-    for (int i = 0; i < 4; i++) {
-        lo = lo4[i] < lo ? lo4[i] : lo;
-        hi = hi4[i] > hi ? hi4[i] : hi;
+    *lo = -f32x4_top(-lo4), *hi = f32x4_top(hi4);
+    for (; i < k; i++) {
+        *lo = x[i] < *lo ? x[i] : *lo;
+        *hi = x[i] > *hi ? x[i] : *hi;
     }
+}
+
+static void fill_acts(void *out, int from, int to, enum act_form form, int32_t value)
+{
+    for (int i = from; i < to; i++)
+        if (form == ACT_I16)
+            ((int16_t *)out)[i] = (int16_t)value;
+        else
+            ((uint8_t *)out)[i] = (uint8_t)value;
+}
+
+void quant_act_row(const float *x, int k, int kp, enum act_form form, void *out, float *scale, int32_t *zero)
+{
+    float lo, hi, shift = (float)act_shift(form);
+    range_of(x, k, &lo, &hi);
     float range = hi - lo;
     if (!(range >= TINY)) {
-        memset(out, 0, (size_t)kp * (size_t)act_bytes);
+        fill_acts(out, 0, kp, form, -act_shift(form));
         *scale = 1;
-        *zero = 0;
+        *zero = -act_shift(form);
         return;
     }
-    float inv = 255.0f / range, z = round_f32(-lo * inv);
+    float inv = 255.0f / range, z = round_f32(-lo * inv) - shift;
     *scale = range / 255.0f;
     *zero = (int32_t)z;
-    f32x4 inv4 = f32x4_splat(inv), z4 = f32x4_splat(z), top4 = f32x4_splat(255), zero4 = f32x4_splat(0);
-    for (int i = 0; i < kp; i += 4) {
-        int n = k - i < 4 ? k - i : 4;
-        f32x4 v = n == 4 ? f32x4_load(x + i) : f32x4_load_part(x + i, n > 0 ? n : 0, 0);
-        v = f32x4_min(f32x4_max(f32x4_round(v * inv4) + z4, zero4), top4);
-        i32x4 u = f32x4_round_i32(v);
+    f32x4 inv4 = f32x4_splat(inv), z4 = f32x4_splat(z), most = f32x4_splat(255 - shift), least = f32x4_splat(-shift);
+    int i = 0;
+    for (; i + 16 <= k; i += 16) {
+        i32x4 v[4];
         for (int j = 0; j < 4; j++) {
-            int32_t value = j < n ? u[j] : 0;
-            if (act_bytes == 2)
-                ((int16_t *)out)[i + j] = (int16_t)value;
-            else
-                ((uint8_t *)out)[i + j] = (uint8_t)value;
+            f32x4 u = f32x4_round(f32x4_load(x + i + 4 * j) * inv4) + z4;
+            v[j] = f32x4_round_i32(f32x4_min(f32x4_max(u, least), most));
+        }
+        i16x8 a = i16x8_low(v[0], v[1]), b = i16x8_low(v[2], v[3]);
+        if (form == ACT_I16) {
+            memcpy((int16_t *)out + i, &a, sizeof a);
+            memcpy((int16_t *)out + i + 8, &b, sizeof b);
+        } else {
+            u8x16 bytes = u8x16_low(a, b);
+            memcpy((uint8_t *)out + i, &bytes, sizeof bytes);
         }
     }
+    for (; i < k; i++)
+        fill_acts(out, i, i + 1, form, (int32_t)clamp(round_f32(x[i] * inv) + z, least[0], most[0]));
+    fill_acts(out, k, kp, form, -act_shift(form));
 }
 
 float f16_to_float(uint16_t h)

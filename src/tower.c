@@ -1,7 +1,9 @@
 /* tower: configuration, the list of tensors, and the run of steps. */
 #include "tower.h"
-#include "quant.h"
 #include <stdlib.h>
+
+/* Rows of texts that are run at once: enough that reading the weights costs little of the time. */
+enum { TEXT_ROWS = 192 };
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
@@ -78,7 +80,7 @@ static kin_status read_config(struct tower *t, json config, kin_error *err)
         int side = t->image_size / t->patch;
         if (side < 1 || side > 64)
             return kin_fail(err, KIN_UNSUPPORTED, "config.json: %d patches a side; this engine takes 1 to 64.", side);
-        s->tokens_max = side * side + 1;
+        s->tokens_max = s->rows_max = side * side + 1;
     } else {
         TRY(whole(own, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
         TRY(tower_text_context(config, &t->context, err));
@@ -90,6 +92,7 @@ static kin_status read_config(struct tower *t, json config, kin_error *err)
             return kin_fail(err, KIN_NOT_A_MODEL, "config.json: eos_token_id is not a whole number.");
         t->eos_id = id > INT32_MAX ? -1 : (int)id;
         s->tokens_max = t->context;
+        s->rows_max = t->context > TEXT_ROWS ? t->context : TEXT_ROWS;
         s->causal = true;
     }
     return KIN_OK;
@@ -168,10 +171,13 @@ static bool alloc_weights(struct tower *t)
         if (!t->class_token || !alloc_norm(&t->pre, s->channels) ||
             !linear_alloc(&t->patch_hi, s->channels, inputs, s->q8))
             return false;
+        t->patch_hi.ruled = false; /* halves of 14-bit weights, which know no group rule */
         if (!s->q8)
             return true;
         t->patch_f16 = calloc(c * (size_t)inputs, sizeof *t->patch_f16);
-        return t->patch_f16 && linear_alloc(&t->patch_lo, s->channels, inputs, true);
+        bool fine = t->patch_f16 && linear_alloc(&t->patch_lo, s->channels, inputs, true);
+        t->patch_lo.ruled = false;
+        return fine;
     }
     if (!s->q8)
         return (t->token_f32 = calloc(rows * c, sizeof *t->token_f32)) != NULL;
@@ -246,8 +252,8 @@ void tower_close(struct tower *t)
     free_norm(&t->pre), free_norm(&t->post);
     free(t->blocks), free(t->slots), free(t->position), free(t->projection), free(t->class_token);
     free(t->patch_f16), free(t->token_q8), free(t->token_scale), free(t->token_f32);
-    free(t->patches.q), free(t->patches.scale), free(t->patches.zero);
-    free(t->x), free(t->embedding);
+    acts_free(&t->patches);
+    free(t->patches_f32), free(t->x), free(t->spans), free(t->embeddings), free(t->ids), free(t->starts);
     block_scratch_free(&t->scratch);
     *t = (struct tower){0};
 }
@@ -434,15 +440,20 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
         if (t->slots[i].rows_done != slot_rows(&t->slots[i]))
             return kin_fail(err, KIN_NOT_A_MODEL, "The model's files lack %s; fetch or convert the model again.",
                             t->slots[i].name);
-    t->x = malloc((size_t)t->shape.tokens_max * (size_t)t->shape.channels * sizeof *t->x);
-    t->embedding = malloc((size_t)t->dim * sizeof *t->embedding);
-    bool fine = t->x && t->embedding;
-    if (t->kind == TOWER_IMAGE) {
-        size_t n = (size_t)t->shape.tokens_max;
-        t->patches.q = malloc(n * (size_t)t->patch_hi.kp * (t->shape.q8 ? 2 : sizeof(float)));
-        t->patches.scale = malloc(n * sizeof *t->patches.scale);
-        t->patches.zero = malloc(n * sizeof *t->patches.zero);
-        fine = fine && t->patches.q && t->patches.scale && t->patches.zero;
+    size_t rows = (size_t)t->shape.rows_max;
+    t->x = malloc(rows * (size_t)t->shape.channels * sizeof *t->x);
+    t->spans = malloc((rows + 1) * sizeof *t->spans);
+    t->embeddings = malloc((t->kind == TOWER_TEXT ? rows : 1) * (size_t)t->dim * sizeof *t->embeddings);
+    bool fine = t->x && t->spans && t->embeddings;
+    if (t->kind == TOWER_TEXT) { /* a text has at least one row of its own */
+        t->ids = malloc(rows * (size_t)t->context * sizeof *t->ids);
+        t->starts = calloc(rows + 1, sizeof *t->starts);
+        fine = fine && t->ids && t->starts;
+    } else if (t->shape.q8) {
+        fine = fine && acts_alloc(&t->patches, t->shape.rows_max, t->patch_hi.n_in);
+    } else {
+        t->patches_f32 = malloc(rows * (size_t)t->patch_hi.n_in * sizeof *t->patches_f32);
+        fine = fine && t->patches_f32;
     }
     if (fine && t->kind == TOWER_IMAGE && t->shape.q8) {
         size_t inputs = 3 * (size_t)t->patch * (size_t)t->patch;
@@ -458,25 +469,35 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
 
 /* ---- a run --------------------------------------------------------------------------------- */
 
-static kin_status begin(struct tower *t, kin_pool *pool, int tokens, int pooled, kin_error *err)
+static kin_status begin(struct tower *t, kin_pool *pool, kin_error *err)
 {
     if (t->scratch.threads != pool_threads(pool) &&
         !block_scratch_alloc(&t->scratch, &t->shape, pool_threads(pool)))
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to run the model.");
     t->step = 0;
-    t->tokens = tokens;
-    t->pooled = pooled;
     return KIN_OK;
 }
 
 kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err)
 {
-    return begin(t, pool, t->shape.tokens_max, 0, err);
+    t->spans[0] = (struct span){.tokens = t->shape.tokens_max};
+    t->n_spans = t->n_out = 1;
+    return begin(t, pool, err);
 }
 
-kin_status tower_begin_text(struct tower *t, kin_pool *pool, const int32_t *ids, int n, kin_error *err)
+/* The token whose row is the text's. transformers: eos_token_id 2 (a default of old configs, wrong)
+ * means the largest id; either way the first such token. */
+static int pooled_token(const struct tower *t, const int32_t *ids, int n)
 {
     int pooled = 0;
+    for (int i = n - 1; i >= 0; i--)
+        if (t->eos_id == 2 ? ids[i] >= ids[pooled] : ids[i] == t->eos_id)
+            pooled = i;
+    return pooled;
+}
+
+kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err)
+{
     if (n < 1 || n > t->context)
         return kin_fail(err, KIN_BAD_ARGUMENT, "A text has %d tokens; this model takes 1 to %d.", n, t->context);
     for (int i = 0; i < n; i++)
@@ -484,11 +505,38 @@ kin_status tower_begin_text(struct tower *t, kin_pool *pool, const int32_t *ids,
             return kin_fail(err, KIN_NOT_A_MODEL,
                             "The vocabulary has token %d but the model only %d; they do not belong together.",
                             ids[i], t->vocab);
-    /* transformers: eos_token_id 2 (a default of old configs, wrong) means the largest id. */
-    for (int i = n - 1; i >= 0; i--)
-        if (t->eos_id == 2 ? ids[i] >= ids[pooled] : ids[i] == t->eos_id)
-            pooled = i;
-    return begin(t, pool, pooled + 1, pooled, err);
+    int length = pooled_token(t, ids, n) + 1, start = t->starts[t->n_texts], shared = 0;
+    if (t->n_texts) { /* a text keeps at least its pooled token to itself */
+        int most = t->shared < length - 1 ? t->shared : length - 1;
+        while (shared < most && ids[shared] == t->ids[shared])
+            shared++;
+        if (start + length - t->n_texts * shared > t->shape.rows_max)
+            return KIN_MORE;
+    } else {
+        shared = length - 1;
+    }
+    memcpy(t->ids + start, ids, (size_t)length * sizeof *ids);
+    t->shared = shared;
+    t->starts[++t->n_texts] = start + length;
+    return KIN_OK;
+}
+
+kin_status tower_begin_texts(struct tower *t, kin_pool *pool, kin_error *err)
+{
+    int n = t->n_texts, shared = n > 1 ? t->shared : 0, row = shared;
+    t->n_spans = 0;
+    t->n_out = n;
+    t->n_texts = 0;
+    if (n < 1)
+        return kin_fail(err, KIN_BAD_ARGUMENT, "There is no text to embed.");
+    if (shared)
+        t->spans[t->n_spans++] = (struct span){.tokens = shared, .pooled = -1};
+    for (int i = 0; i < n; i++) {
+        int own = t->starts[i + 1] - t->starts[i] - shared;
+        t->spans[t->n_spans++] = (struct span){row, own, shared, own - 1};
+        row += own;
+    }
+    return begin(t, pool, err);
 }
 
 /* Gathers patch p as one row of activations, P segments of 3P bytes: pixels are u8 already, so the
@@ -497,90 +545,92 @@ static void gather_patches(struct tower *t, const struct kernels *k, const uint8
 {
     int side = t->image_size / t->patch, segment = 3 * t->patch;
     struct acts *a = &t->patches;
-    a->m = side * side;
-    a->k = 3 * t->patch * t->patch;
-    a->kp = t->patch_hi.kp;
-    a->stride = (size_t)a->kp * (size_t)k->act_bytes;
-    a->rows_f32 = a->q;
+    acts_begin(a, k, t->patches_f32, side * side, t->patch_hi.n_in);
     for (int p = 0; p < a->m; p++) {
-        uint8_t *row = (uint8_t *)a->q + (size_t)p * a->stride;
-        float *row_f32 = (float *)a->q + (size_t)p * a->k;
-        a->scale[p] = 1;
-        a->zero[p] = 0;
+        if (t->shape.q8)
+            acts_set_bytes(a, k, p, NULL, 0, 0);
         for (int y = 0; y < t->patch; y++) {
             const uint8_t *from = pixels + ((size_t)(p / side * t->patch + y) * t->image_size +
                                             (size_t)(p % side) * t->patch) * 3;
-            for (int i = 0; i < segment; i++) {
-                int at = y * segment + i;
-                if (!t->shape.q8)
-                    row_f32[at] = ((float)from[i] * t->rescale - t->mean[i % 3]) / t->std[i % 3];
-                else if (k->act_bytes == 2)
-                    ((int16_t *)row)[at] = from[i];
-                else
-                    row[at] = from[i];
+            if (t->shape.q8) {
+                acts_set_bytes(a, k, p, from, y * segment, segment);
+                continue;
             }
+            float *to = t->patches_f32 + (size_t)p * a->k + (size_t)y * segment;
+            for (int i = 0; i < segment; i++)
+                to[i] = ((float)from[i] * t->rescale - t->mean[i % 3]) / t->std[i % 3];
         }
-        if (t->shape.q8)
-            memset(row + (size_t)a->k * k->act_bytes, 0, (size_t)(a->kp - a->k) * k->act_bytes);
     }
 }
 
 static void embed_image(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels)
 {
-    int c = t->shape.channels;
+    int c = t->shape.channels, tokens = t->shape.tokens_max;
     gather_patches(t, k, pixels);
-    memcpy(t->x, t->position, (size_t)t->tokens * c * sizeof *t->x);
+    memcpy(t->x, t->position, (size_t)tokens * c * sizeof *t->x);
     for (int i = 0; i < c; i++)
         t->x[i] = t->x[i] + t->class_token[i];
-    linear_apply(&t->patch_hi, pool, k, &t->patches, t->x + c, c, LINEAR_ADD, t->shape.act);
+    linear_apply(&(struct product){&t->patch_hi, t->x + c}, 1, pool, k, &t->patches, c, LINEAR_ADD, t->shape.act);
     if (t->shape.q8)
-        linear_apply(&t->patch_lo, pool, k, &t->patches, t->x + c, c, LINEAR_ADD, t->shape.act);
-    norm_rows(&t->pre, t->shape.eps, c, pool, t->x, t->x, t->tokens);
+        linear_apply(&(struct product){&t->patch_lo, t->x + c}, 1, pool, k, &t->patches, c, LINEAR_ADD,
+                     t->shape.act);
+    norm_rows(&t->pre, t->shape.eps, c, pool, t->x, tokens);
 }
 
-static void embed_text(struct tower *t, const int32_t *ids)
+static void embed_tokens(struct tower *t, float *x, const int32_t *ids, int position, int n)
 {
     int c = t->shape.channels;
-    for (int i = 0; i < t->tokens; i++) {
-        float *x = t->x + (size_t)i * c;
-        const float *position = t->position + (size_t)i * c;
+    for (int i = 0; i < n; i++, x += c) {
+        const float *place = t->position + (size_t)(position + i) * c;
         size_t row = (size_t)ids[i] * (size_t)c;
         for (int j = 0; j < c; j++)
             x[j] = (t->shape.q8 ? (float)t->token_q8[row + j] * t->token_scale[ids[i]] : t->token_f32[row + j]) +
-                   position[j];
+                   place[j];
     }
 }
 
-/* norm of the pooled row (row 0 after the last block), projection, unit length. */
-static kin_status project(struct tower *t, kin_error *err)
+static void embed_texts(struct tower *t)
+{
+    int texts_from = t->n_spans - t->n_out;
+    for (int i = 0; i < t->n_spans; i++) {
+        const struct span *s = &t->spans[i];
+        const int32_t *text = t->ids + t->starts[i < texts_from ? 0 : i - texts_from];
+        embed_tokens(t, t->x + (size_t)s->first * t->shape.channels, text + s->shared, s->shared, s->tokens);
+    }
+}
+
+/* norm of a pooled row, projection, unit length. */
+static kin_status project(struct tower *t, float *x, float *out, kin_error *err)
 {
     int c = t->shape.channels;
-    norm_rows(&t->post, t->shape.eps, c, NULL, t->x, t->x, 1);
+    norm_row(&t->post, t->shape.eps, c, x, x);
     for (int i = 0; i < t->dim; i++)
-        t->embedding[i] = vec_dot(t->projection + (size_t)i * c, t->x, c);
-    float length = sqrtf(vec_dot(t->embedding, t->embedding, t->dim));
+        out[i] = vec_dot(t->projection + (size_t)i * c, x, c);
+    float length = sqrtf(vec_dot(out, out, t->dim));
     if (!(length > 0) || !(length - length == 0))
         return kin_fail(err, KIN_NOT_A_MODEL, "The model gave no finite embedding; its weights are damaged.");
     for (int i = 0; i < t->dim; i++)
-        t->embedding[i] = t->embedding[i] / length;
+        out[i] = out[i] / length;
     return KIN_OK;
 }
 
 kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels,
-                      const int32_t *ids, kin_error *err)
+                      kin_error *err)
 {
     int block = t->step++ - 1;
     if (block < 0) {
         if (t->kind == TOWER_IMAGE)
             embed_image(t, pool, k, pixels);
         else
-            embed_text(t, ids);
+            embed_texts(t);
         return KIN_MORE;
     }
     if (block < t->layers) {
-        int only = block == t->layers - 1 ? t->pooled : -1;
-        block_run(&t->blocks[block], &t->shape, &t->scratch, pool, k, t->x, t->tokens, only);
+        block_run(&t->blocks[block], &t->shape, &t->scratch, pool, k, t->x, t->spans, t->n_spans,
+                  block == t->layers - 1);
         return KIN_MORE;
     }
-    return project(t, err);
+    for (int i = 0; i < t->n_out; i++)
+        TRY(project(t, t->x + (size_t)i * t->shape.channels, t->embeddings + (size_t)i * t->dim, err));
+    return KIN_OK;
 }

@@ -3,7 +3,8 @@
  * image: pixels u8 [S, S, 3] -> patches [N, 3 P P] -> x [N+1, C] = class token, patches, + position
  *        -> pre-norm -> blocks -> post-norm of the class token -> projection [E] -> unit length
  * text:  ids [T] -> x [T, C] = token + position -> causal blocks -> final norm of the end token
- *        -> projection [E] -> unit length. Only tokens up to the pooled one are computed.
+ *        -> projection [E] -> unit length. Only tokens up to the pooled one are computed, and the
+ *        tokens that all texts of a run begin with only once.
  * A step is the embedding, one block, or the projection, so that a caller can stop in between. */
 #ifndef KIN_TOWER_H
 #define KIN_TOWER_H
@@ -48,6 +49,7 @@ struct tower {
     struct linear patch_hi, patch_lo; /* q8: w = 128 hi + lo; f32: patch_hi alone, in floats */
     float mean[3], std[3], rescale;   /* from the preprocessing */
     struct acts patches;              /* a run's pixels as activations [N][3 P P] */
+    float *patches_f32;               /* f32: the same, normalised */
     /* text */
     int vocab, context, eos_id;
     int8_t *token_q8;  /* q8: [V, C] with token_scale [V] */
@@ -58,9 +60,15 @@ struct tower {
     int n_slots;
     /* a run */
     struct block_scratch scratch;
-    float *x;         /* [tokens_max, C] */
-    float *embedding; /* [E] */
-    int step, tokens, pooled; /* next step; tokens in x; which of them is pooled */
+    float *x;          /* [rows_max, C] */
+    struct span *spans; /* [rows_max + 1] */
+    int n_spans, n_out; /* spans of the run; those wanted: one image, or the texts */
+    float *embeddings;  /* [n_out, E]; room for one image or rows_max texts */
+    int step;           /* the next one */
+    /* texts of a run, each up to its pooled token; all begin with the first text's `shared` ones */
+    int32_t *ids; /* one text after the other */
+    int *starts;  /* [rows_max + 1]: text i is ids[starts[i]] … ids[starts[i + 1] - 1] */
+    int n_texts, shared;
 };
 
 /* Reads a CLIPModel config.json (missing keys: transformers' defaults) and lists the slots.
@@ -86,10 +94,14 @@ uint64_t slot_rows(const struct slot *s);
 uint64_t slot_row_values(const struct slot *s);
 void slot_row(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, void *out);
 
-/* Starts a run; pixels stay in use until the first step is done. ids: start … end, in vocab. */
+/* Starts an image's run; pixels u8 [S, S, 3] stay in use until the first step is done. */
 kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err);
-kin_status tower_begin_text(struct tower *t, kin_pool *pool, const int32_t *ids, int n, kin_error *err);
-/* KIN_MORE, or KIN_OK once t->embedding holds the unit vector. */
+/* Adds a text (ids: start … end) to the next run of texts; KIN_MORE: there is no room for it before
+ * those there are have been run. tower_begin_texts starts the run; the next text added then is the
+ * first of another. */
+kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err);
+kin_status tower_begin_texts(struct tower *t, kin_pool *pool, kin_error *err);
+/* KIN_MORE, or KIN_OK once t->embeddings holds the unit vectors. */
 kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels,
-                      const int32_t *ids, kin_error *err);
+                      kin_error *err);
 #endif

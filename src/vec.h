@@ -12,6 +12,8 @@
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
+typedef int16_t i16x8 __attribute__((vector_size(16)));
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
 
 static inline f32x4 f32x4_load(const float *p)
 {
@@ -54,6 +56,30 @@ static inline float round_f32(float x) { return (x + VEC_ROUND_MAGIC) - VEC_ROUN
 static inline i32x4 f32x4_round_i32(f32x4 x)
 {
     return (i32x4)(x + f32x4_splat(VEC_ROUND_MAGIC)) - (i32x4)f32x4_splat(VEC_ROUND_MAGIC);
+}
+
+static inline i32x4 i32x4_load(const int32_t *p)
+{
+    i32x4 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline f32x4 f32x4_from_i32(i32x4 v) { return __builtin_convertvector(v, f32x4); }
+
+/* The low 16 bits of 8 lanes, the low 8 bits of 16. */
+static inline i16x8 i16x8_low(i32x4 a, i32x4 b)
+{
+    return __builtin_shufflevector((i16x8)a, (i16x8)b, 0, 2, 4, 6, 8, 10, 12, 14);
+}
+static inline u8x16 u8x16_low(i16x8 a, i16x8 b)
+{
+    return __builtin_shufflevector((u8x16)a, (u8x16)b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+
+static inline float f32x4_top(f32x4 v) /* the largest lane */
+{
+    float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
 }
 
 static inline float lanes_sum(f32x4 lo, f32x4 hi)

@@ -82,24 +82,50 @@ if ! has_browser; then
     fi
 fi
 
-as_root=
+install() { # packages, as root or by sudo
+    have apt-get || stop "Install what these Debian packages hold with your system's package manager: $*"
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        have sudo || stop "Run as root: apt-get update && apt-get install -y --no-install-recommends $*"
+        as_root=sudo
+    fi
+    [ -n "${updated:-}" ] || $as_root apt-get update -qq
+    updated=1
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $*
+}
+
 if [ -n "$missing" ]; then
     echo "Missing packages:$missing"
-    have apt-get || stop "Install what these Debian packages hold with your system's package manager."
-    if [ "$(id -u)" != 0 ]; then
-        have sudo || stop "Run as root: apt-get update && apt-get install -y --no-install-recommends$missing"
-        as_root="sudo"
-    fi
-    $as_root apt-get update -qq
-    # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing
+    install "$missing"
     # A clang that came just now, or with emscripten, has a run-time library of its own number.
     clang=$(find_clang)
     if [ -n "${late_rt:-}" ] && ! clang_sanitizes; then
-        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            "libclang-rt-$("$clang" -dumpversion | cut -d. -f1)-dev"
+        install "libclang-rt-$("$clang" -dumpversion | cut -d. -f1)-dev"
     fi
+fi
+
+# An emcc older than 3.1.50 knows no relaxed SIMD: the Makefile then wants a newer clang for it.
+emcc_knows_relaxed() {
+    home=$(dirname "$(readlink -f "$(command -v emcc)")")
+    version=$(cat "$home/emscripten-version.txt" "$home/../emscripten-version.txt" 2>/dev/null | head -n 1 | tr -d '"')
+    [ "$(printf '%s\n' 3.1.50 "${version:-0}" | sort -V | head -n 1)" = 3.1.50 ]
+}
+has_relaxed_clang() {
+    for n in 19 22 21 20 18 17 16; do
+        have clang-$n && have wasm-ld-$n && return 0
+    done
+    return 1
+}
+if ! emcc_knows_relaxed && ! has_relaxed_clang; then
+    [ -n "${updated:-}" ] || install ca-certificates
+    for n in 19 22 21 20 18 17 16; do
+        apt-cache show clang-$n lld-$n >/dev/null 2>&1 || continue
+        echo "Missing packages: clang-$n lld-$n"
+        install clang-$n lld-$n
+        break
+    done
+    has_relaxed_clang || stop "There is no clang from 16 on with its lld: install one, or Emscripten from 3.1.50 on."
 fi
 if [ -n "${playwright:-}" ]; then
     echo "There is no Chromium: fetching Playwright's."

@@ -1,6 +1,6 @@
 // A loaded model as callers see it; the work is in core.js.
 import { Client } from './client.js';
-import { checkAbort, fail, KinError, late, later } from './errors.js';
+import { checkAbort, fail, KinError, late, later, unpackError } from './errors.js';
 import { packImage } from './images.js';
 
 export const version = '0.1.0';
@@ -20,8 +20,13 @@ export async function load(platform, options = {}) {
 
 export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
 
-const checkText = (text) => (typeof text === 'string' ? text
-  : fail('bad-argument', `A text is a string, not ${text === null ? 'null' : typeof text}.`));
+const isText = (text) => typeof text === 'string';
+const noText = (value) => new KinError('bad-argument', `A text is a string, not ${value === null ? 'null' : typeof value}.`);
+const checkText = (text) => {
+  if (!isText(text)) throw noText(text);
+  return text;
+};
+const textsAtOnce = 128; // a long list leaves turns to other calls
 
 // One call for one, or for each of a list: there an error stands in its element's place.
 async function each(input, work, signal) {
@@ -62,7 +67,19 @@ class Clip {
   }
 
   async embedText(text, { signal } = {}) {
-    return each(text, async (one) => this[internal].call('embedText', [checkText(one)], signal), signal);
+    const embed = async (texts) => (await this[internal].call('embedTexts', [texts], signal))
+      .map((one) => (one instanceof Float32Array ? one : unpackError(one)));
+    if (!Array.isArray(text)) {
+      const [one] = await embed([checkText(text)]);
+      if (one instanceof Error) throw one;
+      return one;
+    }
+    const good = text.filter(isText);
+    const parts = Array.from({ length: Math.ceil(good.length / textsAtOnce) },
+      (_, i) => good.slice(i * textsAtOnce, (i + 1) * textsAtOnce));
+    const done = (await each(parts, embed, signal))
+      .flatMap((part, i) => (part instanceof Error ? parts[i].map(() => part) : part));
+    return text.map((one) => (isText(one) ? done.shift() : noText(one)));
   }
 
   async tokenize(text, { signal } = {}) {

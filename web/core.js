@@ -1,8 +1,9 @@
 // One model in one engine: what runs behind `load`. Calls come one at a time (serve.js); the event loop
 // gets a turn between two steps, so that an abort is heard. After a trap the next call starts anew.
-import { checkAbort, fail } from './errors.js';
+import { checkAbort, fail, KinError, packError, unpackError } from './errors.js';
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
+import { chooseKernels } from './kernels.js';
 import { loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from './model.js';
 import { startHelpers } from './threads.js';
 import { chooseVariant } from './variant.js';
@@ -14,6 +15,7 @@ export class Core {
   #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
   #about = { ids: {} };
   #decoder = null;
+  #known = new Map(); // text -> vector, of classify's prompts
 
   constructor(platform, options) {
     this.platform = platform;
@@ -35,12 +37,10 @@ export class Core {
     this.stop();
     const module = await this.platform.module(variant, this.io, signal);
     const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
-    this.selfTest = engine.call('kin_self_test') === 1;
-    if (!this.selfTest) fail('unsupported', 'This browser computes wrongly: the self-test failed.');
     this.#ctx = engine.pointer('kin_open');
     if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
+    this.kernels = chooseKernels(engine, this.#ctx);
     this.#engine = engine;
-    this.kernels = engine.text(engine.pointer('kin_kernel_name', this.#ctx));
     this.#have.clear();
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
   }
@@ -74,7 +74,7 @@ export class Core {
     return {
       model: this.files.where, dim: config.projection_dim ?? 512, imageSize: config.vision_config?.image_size ?? 224,
       dtype: options.dtype, ...choice, decoder: this.#decoder, numerics: 1, exact: true,
-      selfTest: this.selfTest, kernels: this.kernels,
+      selfTest: true, kernels: this.kernels.name, gmacs: this.kernels.gmacs,
       peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
       languages: manifest?.languages ?? null, preprocess: this.#about.preprocess ?? null,
       ids: { ...this.#about.ids },
@@ -99,7 +99,8 @@ export class Core {
     engine.check(this.#ctx, engine.call('kin_image_prepare', this.#ctx, ...part, fits[fit]));
   }
 
-  async #encode(tower, signal) {
+  // The vector of an image, or those of `n` texts.
+  async #encode(tower, signal, n = 1) {
     const engine = this.#engine;
     const ctx = this.#ctx;
     engine.check(ctx, engine.call(`kin_${tower}_begin`, ctx));
@@ -108,13 +109,14 @@ export class Core {
       checkAbort(signal);
     } while (engine.check(ctx, engine.call('kin_step', ctx)));
     const dim = engine.call('kin_dim', ctx, towers[tower]);
-    return engine.floats(engine.pointer('kin_embedding', ctx), dim);
+    const vectors = engine.pointer('kin_embedding', ctx);
+    return Array.from({ length: n }, (_, i) => engine.floats(vectors + 4 * dim * i, dim));
   }
 
   async embedImage(source, options, watcher) {
     await this.#need('image', watcher);
     await this.#prepare(source, options, watcher);
-    return this.#encode('image', watcher.signal);
+    return (await this.#encode('image', watcher.signal))[0];
   }
 
   async preprocess(source, options, watcher) {
@@ -133,24 +135,59 @@ export class Core {
     return new Int32Array(engine.bytes(engine.pointer('kin_tokens', ctx), n * 4).buffer);
   }
 
-  async embedText(text, watcher) {
+  // As many together as the engine has room for. A text that fails leaves its packed error in its place.
+  async embedTexts(texts, watcher) {
     await this.#need('text', watcher);
-    await this.tokenize(text, watcher);
-    return this.#encode('text', watcher.signal);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const results = [];
+    let added = [];
+    const run = async () => {
+      const vectors = added.length ? await this.#encode('text', watcher.signal, added.length) : [];
+      for (const [i, at] of added.entries()) results[at] = vectors[i];
+      added = [];
+    };
+    const add = async (text) => {
+      await this.tokenize(text, watcher);
+      return engine.check(ctx, engine.call('kin_text_add', ctx));
+    };
+    for (const [at, text] of texts.entries())
+      try {
+        if (await add(text)) { // there was no room
+          await run();
+          await add(text);
+        }
+        added.push(at);
+      } catch (error) {
+        if (!(error instanceof KinError) || engine.spent) throw error;
+        results[at] = packError(error);
+      }
+    await run();
+    return results;
+  }
+
+  // Vectors of texts, kept: picture after picture is held against the same labels.
+  async #prompts(texts, watcher) {
+    if (this.#known.size > 10_000) this.#known.clear();
+    const unknown = [...new Set(texts)].filter((text) => !this.#known.has(text));
+    const vectors = unknown.length ? await this.embedTexts(unknown, watcher) : [];
+    for (const [i, vector] of vectors.entries()) {
+      if (!(vector instanceof Float32Array)) throw unpackError(vector);
+      this.#known.set(unknown[i], vector);
+    }
+    return texts.map((text) => this.#known.get(text));
   }
 
   async classify(source, labels, { templates, box, fit }, watcher) {
     const image = await this.embedImage(source, { box, fit }, watcher);
-    const cosines = [];
-    for (const label of labels) {
+    const vectors = await this.#prompts(labels.flatMap((label) =>
+      templates.map((template) => template.replaceAll('{}', () => label))), watcher);
+    const cosines = labels.map((_, label) => {
       const mean = new Float64Array(image.length);
-      for (const template of templates) {
-        const vector = await this.embedText(template.replaceAll('{}', () => label), watcher);
+      for (const vector of vectors.slice(label * templates.length, (label + 1) * templates.length))
         vector.forEach((value, i) => { mean[i] += value; });
-      }
       const length = Math.hypot(...mean) || 1;
-      cosines.push(image.reduce((sum, value, i) => sum + value * mean[i], 0) / length);
-    }
+      return image.reduce((sum, value, i) => sum + value * mean[i], 0) / length;
+    });
     const scale = Math.exp(this.#about.logitScale);
     const best = Math.max(...cosines);
     const parts = cosines.map((cosine) => Math.exp(scale * (cosine - best)));

@@ -5,12 +5,17 @@ import { features as probe } from './variant.js';
 
 export const features = () => probe();
 
-const wasm = (variant) => (variant === 'simd' ? new URL('./wasm/kin-simd.wasm', import.meta.url)
-  : new URL('./wasm/kin-simd-threads.wasm', import.meta.url));
+// Spelled out, so that bundlers find them.
+const wasm = {
+  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
+  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
+  relaxed: () => new URL('./wasm/kin-relaxed.wasm', import.meta.url),
+  'relaxed-threads': () => new URL('./wasm/kin-relaxed-threads.wasm', import.meta.url),
+};
 
 export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
-  const { href } = wasm(variant);
+  const { href } = wasm[variant]();
   const url = await io.resolve?.(name, href) ?? href;
   const bytes = await readSource(String(url), name, io, { signal, limit: 2 ** 24 });
   if (!WebAssembly.validate(bytes)) fail('http', `${name}: the server sent something else from ${url}.`);

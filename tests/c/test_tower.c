@@ -60,7 +60,8 @@ static const void *expected(const struct fixture *f, const char *name)
 }
 
 /* Loads a tower from the fixture in chunks of `chunk` bytes. */
-static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, size_t chunk)
+static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, size_t chunk,
+                       const struct kernels *k)
 {
     static const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
     static const float std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -69,14 +70,14 @@ static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, si
     memcpy(t->mean, mean, sizeof mean);
     memcpy(t->std, std, sizeof std);
     t->rescale = (float)(1.0 / 255);
-    loader_begin(&l, t, &kernels_ref);
+    loader_begin(&l, t, k);
     kin_status status = KIN_OK;
     for (size_t at = 0; at < f->model_n && status == KIN_OK; at += chunk)
         status = loader_feed(&l, f->model_bytes + at, f->model_n - at < chunk ? f->model_n - at : chunk, &f->err);
     if (status == KIN_OK)
         status = loader_file_end(&l, &f->err);
     loader_end(&l);
-    return status == KIN_OK ? tower_finish(t, &kernels_ref, &f->err) : status;
+    return status == KIN_OK ? tower_finish(t, k, &f->err) : status;
 }
 
 static double cosine(const float *a, const float *b, int n)
@@ -95,29 +96,37 @@ static float worst_difference(const float *a, const float *b, int n)
     return worst;
 }
 
-static kin_status begin_case(struct fixture *f, struct tower *t, int i, const uint8_t **pixels, const int32_t **ids)
+static kin_status add_case(struct fixture *f, struct tower *t, int i)
+{
+    const int32_t *ids = (const int32_t *)expected(f, "ids") + i * t->context;
+    return tower_add_text(t, ids, ((const int32_t *)expected(f, "lengths"))[i], &f->err);
+}
+
+static kin_status begin_case(struct fixture *f, struct tower *t, int i, const uint8_t **pixels)
 {
     *pixels = NULL;
-    *ids = NULL;
     if (t->kind == TOWER_IMAGE) {
         *pixels = (const uint8_t *)expected(f, "pixels") + (size_t)i * t->image_size * t->image_size * 3;
         return tower_begin_image(t, NULL, &f->err);
     }
-    *ids = (const int32_t *)expected(f, "ids") + i * t->context;
-    return tower_begin_text(t, NULL, *ids, ((const int32_t *)expected(f, "lengths"))[i], &f->err);
+    TRY(add_case(f, t, i));
+    return tower_begin_texts(t, NULL, &f->err);
+}
+
+static kin_status run(struct fixture *f, struct tower *t, const struct kernels *k, const uint8_t *pixels)
+{
+    kin_status status;
+    while ((status = tower_step(t, NULL, k, pixels, &f->err)) == KIN_MORE)
+        ;
+    return status;
 }
 
 /* Runs one case to its end. */
-static kin_status embed(struct fixture *f, struct tower *t, int i)
+static kin_status embed(struct fixture *f, struct tower *t, int i, const struct kernels *k)
 {
     const uint8_t *pixels;
-    const int32_t *ids;
-    kin_status status = begin_case(f, t, i, &pixels, &ids);
-    if (status != KIN_OK)
-        return status;
-    while ((status = tower_step(t, NULL, &kernels_ref, pixels, ids, &f->err)) == KIN_MORE)
-        ;
-    return status;
+    TRY(begin_case(f, t, i, &pixels));
+    return run(f, t, k, pixels);
 }
 
 void test_tower_f32_stages(void)
@@ -127,58 +136,109 @@ void test_tower_f32_stages(void)
             struct fixture f = {0};
             struct tower t;
             CHECK(fixture_open(&f, models[m]));
-            CHECK_EQ(load(&f, &t, kind, false, 1000), KIN_OK);
+            CHECK_EQ(load(&f, &t, kind, false, 1000, &kernels_ref), KIN_OK);
             for (int i = 0; i < CASES; i++) {
                 const uint8_t *pixels;
-                const int32_t *ids;
                 const char *part = kind == TOWER_IMAGE ? "image" : "text";
                 char name[64];
-                CHECK_EQ(begin_case(&f, &t, i, &pixels, &ids), KIN_OK);
+                CHECK_EQ(begin_case(&f, &t, i, &pixels), KIN_OK);
                 for (int stage = 0; stage < t.layers; stage++) { /* the last block has one row only */
-                    CHECK_EQ(tower_step(&t, NULL, &kernels_ref, pixels, ids, &f.err), KIN_MORE);
+                    CHECK_EQ(tower_step(&t, NULL, &kernels_ref, pixels, &f.err), KIN_MORE);
                     snprintf(name, sizeof name, "%s.hidden.%d", part, stage);
                     const float *want = expected(&f, name);
                     CHECK(want != NULL);
                     want += (size_t)i * t.shape.tokens_max * t.shape.channels;
                     /* f32 sums in another order than PyTorch's: a few units in the last place */
-                    CHECK(worst_difference(t.x, want, t.tokens * t.shape.channels) < 1e-4f);
+                    CHECK(worst_difference(t.x, want, t.spans[0].tokens * t.shape.channels) < 1e-4f);
                 }
-                while (tower_step(&t, NULL, &kernels_ref, pixels, ids, &f.err) == KIN_MORE)
-                    ;
+                CHECK_EQ(run(&f, &t, &kernels_ref, pixels), KIN_OK);
                 snprintf(name, sizeof name, "%s.embedding", part);
-                CHECK(cosine(t.embedding, (const float *)expected(&f, name) + i * t.dim, t.dim) > 0.999999);
+                CHECK(cosine(t.embeddings, (const float *)expected(&f, name) + i * t.dim, t.dim) > 0.999999);
             }
             tower_close(&t);
             fixture_close(&f);
         }
 }
 
-void test_tower_q8_close_and_same_bits(void)
+static void check_q8_bits(const struct kernels *k, FILE *golden, bool write)
 {
-    FILE *golden = fopen("tests/golden/tower/q8.bin", getenv("KIN_GOLDEN") ? "wb" : "rb");
-    CHECK(golden != NULL);
     for (int m = 0; m < N_MODELS; m++)
         for (int kind = 0; kind < 2; kind++) {
             struct fixture f = {0};
             struct tower t;
             CHECK(fixture_open(&f, models[m]));
-            CHECK_EQ(load(&f, &t, kind, true, 777), KIN_OK);
+            CHECK_EQ(load(&f, &t, kind, true, 777, k), KIN_OK);
             for (int i = 0; i < CASES; i++) {
                 float want[64];
-                CHECK_EQ(embed(&f, &t, i), KIN_OK);
+                CHECK_EQ(embed(&f, &t, i, k), KIN_OK);
                 const float *reference = expected(&f, kind == TOWER_IMAGE ? "image.embedding" : "text.embedding");
-                CHECK(cosine(t.embedding, reference + i * t.dim, t.dim) > 0.995);
-                if (getenv("KIN_GOLDEN")) {
-                    CHECK_EQ(fwrite(t.embedding, 4, (size_t)t.dim, golden), t.dim);
+                CHECK(cosine(t.embeddings, reference + i * t.dim, t.dim) > 0.995);
+                if (write) {
+                    CHECK_EQ(fwrite(t.embeddings, 4, (size_t)t.dim, golden), t.dim);
                 } else {
                     CHECK_EQ(fread(want, 4, (size_t)t.dim, golden), t.dim);
-                    CHECK(!memcmp(want, t.embedding, (size_t)t.dim * 4));
+                    CHECK(!memcmp(want, t.embeddings, (size_t)t.dim * 4));
                 }
             }
             tower_close(&t);
             fixture_close(&f);
         }
+}
+
+/* The stored bits come out of every table of kernels that this processor can run. */
+void test_tower_q8_close_and_same_bits(void)
+{
+    bool write = getenv("KIN_GOLDEN") != NULL;
+    FILE *golden = fopen("tests/golden/tower/q8.bin", write ? "wb" : "rb");
+    CHECK(golden != NULL);
+    if (write)
+        check_q8_bits(&kernels_ref, golden, true);
+    for (const struct kernels *const *k = kernels_all; *k && !write; k++) {
+        if ((*k)->usable && !(*k)->usable())
+            continue;
+        rewind(golden);
+        check_q8_bits(*k, golden, false);
+    }
     fclose(golden);
+}
+
+/* Texts run together, sharing what they begin with, give the bits that each gives alone. */
+void test_tower_texts_together(void)
+{
+    for (int m = 0; m < N_MODELS; m++)
+        for (int q8 = 0; q8 < 2; q8++) {
+            struct fixture f = {0};
+            struct tower t;
+            CHECK(fixture_open(&f, models[m]));
+            CHECK_EQ(load(&f, &t, TOWER_TEXT, q8, 4096, &kernels_ref), KIN_OK);
+            float alone[CASES][64];
+            for (int i = 0; i < CASES; i++) {
+                CHECK_EQ(embed(&f, &t, i, &kernels_ref), KIN_OK);
+                memcpy(alone[i], t.embeddings, (size_t)t.dim * sizeof(float));
+            }
+            int added[200], n = 0, runs = 0;
+            for (int i = 0; i < 200 || n; i++) { /* case 0 often, so that some runs share much */
+                int which = i % 16 < 12 ? 0 : i % CASES;
+                kin_status status = i < 200 ? add_case(&f, &t, which) : KIN_MORE;
+                if (status == KIN_MORE) {
+                    CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_OK);
+                    CHECK_EQ(t.n_out, n);
+                    CHECK_EQ(run(&f, &t, &kernels_ref, NULL), KIN_OK);
+                    for (int j = 0; j < n; j++)
+                        CHECK(!memcmp(t.embeddings + j * t.dim, alone[added[j]], (size_t)t.dim * sizeof(float)));
+                    runs++;
+                    n = 0;
+                    if (i < 200)
+                        CHECK_EQ(add_case(&f, &t, which), KIN_OK);
+                }
+                if (i < 200)
+                    added[n++] = which;
+            }
+            CHECK(runs > 1);
+            CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_BAD_ARGUMENT); /* nothing was added */
+            tower_close(&t);
+            fixture_close(&f);
+        }
 }
 
 /* A text's numbers must not depend on what follows its end token, nor a prefix's on its suffix. */
@@ -189,11 +249,12 @@ void test_tower_text_is_causal(void)
     int32_t ids[12] = {94, 5, 6, 7, 8, 9, 95};
     float x[4 * 64];
     CHECK(fixture_open(&f, models[0]));
-    CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096), KIN_OK);
+    CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096, &kernels_ref), KIN_OK);
     for (int round = 0; round < 2; round++) {
-        CHECK_EQ(tower_begin_text(&t, NULL, ids, 7, &f.err), KIN_OK);
+        CHECK_EQ(tower_add_text(&t, ids, 7, &f.err), KIN_OK);
+        CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_OK);
         for (int step = 0; step < t.layers; step++)
-            CHECK_EQ(tower_step(&t, NULL, &kernels_ref, NULL, ids, &f.err), KIN_MORE);
+            CHECK_EQ(tower_step(&t, NULL, &kernels_ref, NULL, &f.err), KIN_MORE);
         if (round == 0)
             memcpy(x, t.x, sizeof(float) * 4 * t.shape.channels);
         else
@@ -211,7 +272,7 @@ void test_tower_export_round_trip(void)
     struct tower t;
     char id[65], again[65];
     CHECK(fixture_open(&f, models[3]));
-    CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096), KIN_OK);
+    CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096, &kernels_ref), KIN_OK);
     CHECK_EQ(model_id(&t, &kernels_ref, "{}", 2, id, &f.err), KIN_OK);
 
     tensor *list = calloc((size_t)t.n_slots, sizeof *list);
@@ -242,11 +303,11 @@ void test_tower_export_round_trip(void)
     free(f.model_bytes);
     f.model_bytes = file;
     f.model_n = head + (size_t)total;
-    CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 100), KIN_OK);
+    CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 100, &kernels_ref), KIN_OK);
     CHECK_EQ(model_id(&t, &kernels_ref, "{}", 2, again, &f.err), KIN_OK);
     CHECK_STR(again, id);
     tower_close(&t);
-    CHECK_EQ(load(&f, &t, TOWER_IMAGE, false, 100), KIN_UNSUPPORTED); /* q8 cannot become f32 */
+    CHECK_EQ(load(&f, &t, TOWER_IMAGE, false, 100, &kernels_ref), KIN_UNSUPPORTED); /* q8 cannot become f32 */
     tower_close(&t);
     free(list);
     fixture_close(&f);
@@ -260,7 +321,7 @@ void test_tower_refuses(void)
     size_t whole = f.model_n;
     for (size_t cut = 1; cut < 40; cut++) { /* truncated anywhere: one sentence, no crash, no leak */
         f.model_n = whole * cut / 40;
-        CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 333), KIN_NOT_A_MODEL);
+        CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 333, &kernels_ref), KIN_NOT_A_MODEL);
         CHECK(f.err.text[0] != 0);
         tower_close(&t);
     }
@@ -268,23 +329,23 @@ void test_tower_refuses(void)
     f.model_bytes[whole - 1] = 0xFF, f.model_bytes[whole - 2] = 0xFF; /* F32 NaN at the end */
     int refused = 0;
     for (int kind = 0; kind < 2; kind++) { /* the damaged tensor belongs to one of them */
-        refused += load(&f, &t, kind, false, 4096) != KIN_OK;
+        refused += load(&f, &t, kind, false, 4096, &kernels_ref) != KIN_OK;
         tower_close(&t);
     }
     CHECK(refused > 0);
     fixture_close(&f);
 }
 
-void test_tower_patch_ids_and_batches(void)
+void test_tower_refuses_texts(void)
 {
     struct fixture f = {0};
     struct tower t;
     int32_t ids[13] = {94, 200, 95};
     CHECK(fixture_open(&f, models[0]));
-    CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096), KIN_OK);
-    CHECK_EQ(tower_begin_text(&t, NULL, ids, 3, &f.err), KIN_NOT_A_MODEL); /* id beyond the vocabulary */
-    CHECK_EQ(tower_begin_text(&t, NULL, ids, 13, &f.err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(tower_begin_text(&t, NULL, ids, 0, &f.err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096, &kernels_ref), KIN_OK);
+    CHECK_EQ(tower_add_text(&t, ids, 3, &f.err), KIN_NOT_A_MODEL); /* id beyond the vocabulary */
+    CHECK_EQ(tower_add_text(&t, ids, 13, &f.err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(tower_add_text(&t, ids, 0, &f.err), KIN_BAD_ARGUMENT);
     tower_close(&t);
     fixture_close(&f);
 }
@@ -326,8 +387,16 @@ void test_quant_half_floats(void)
     CHECK_EQ(float_to_f16(1.00146484375f), 0x3C02);
 }
 
+/* Every table that this processor can run; the plain one and one more at least where SIMD is common. */
 void test_kernels_agree(void)
 {
-    CHECK(kernels_agree(&kernels_ref));
-    CHECK(kernels_choose() != NULL);
+    int n = 0;
+    for (const struct kernels *const *k = kernels_all; *k; k++) {
+        if ((*k)->usable && !(*k)->usable())
+            continue;
+        CHECK(kernels_agree(*k));
+        n++;
+    }
+    CHECK(n >= 1);
+    CHECK(kernels_agree(kernels_choose()));
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { load } from '../../web/index.node.js';
+import './relaxed.js';
 
 const golden = 'tests/golden/tower';
 const models = ['quick-gelu-f16', 'gelu-bf16', 'tanh-f32', 'wide-f16'];
@@ -33,7 +34,8 @@ function fixture(name) {
   return { size, pixels, dim: header['image.embedding'].shape[1] };
 }
 
-for (const options of [{ variant: 'simd' }, { variant: 'simd-threads', threads: 1 }, { variant: 'simd-threads', threads: 2 }])
+for (const options of ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind },
+  { variant: `${kind}-threads`, threads: 1 }, { variant: `${kind}-threads`, threads: 2 }]))
   test(`native bits from ${options.variant}, ${options.threads ?? 1} threads`, async () => {
     const stored = readFileSync(join(golden, 'q8.bin'));
     let at = 0;

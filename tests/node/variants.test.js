@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { chooseVariant, features } from '../../web/variant.js';
 import { load } from '../../web/index.node.js';
+import './relaxed.js';
 import { folder, tinyModel } from './cli-support.js';
 
 const page = { simd: true, shared: true, isolated: true, cores: 8 };
@@ -24,6 +25,10 @@ test('the choice follows from what is there and what was asked', () => {
   assert.deepEqual(choose({}, { threads: 99 }), ['simd-threads', 16]);
   assert.deepEqual(choose({}, { variant: 'simd-threads', threads: 1 }), ['simd-threads', 1]);
   assert.deepEqual(choose({}, { variant: 'simd' }), ['simd', 1]);
+  assert.deepEqual(choose({ relaxed: true }), ['relaxed-threads', 4]);
+  assert.deepEqual(choose({ relaxed: true, shared: false }), ['relaxed', 1]);
+  assert.deepEqual(choose({ relaxed: true }, { variant: 'simd-threads' }), ['simd-threads', 4]);
+  assert.deepEqual(choose({ relaxed: true }, { variant: 'relaxed' }), ['relaxed', 1]);
 });
 
 test('what cannot run is refused with a sentence', () => {
@@ -31,8 +36,10 @@ test('what cannot run is refused with a sentence', () => {
     (error) => error.code === code && sentence.test(error.message));
   refuses({ simd: false }, {}, 'unsupported', /SIMD/);
   refuses({ isolated: false }, { variant: 'simd-threads' }, 'unsupported', /cross-origin isolated/);
-  refuses({}, { variant: 'relaxed' }, 'unsupported', /later release/);
-  refuses({}, { variant: 'relaxed-threads' }, 'unsupported', /later release/);
+  refuses({}, { variant: 'relaxed' }, 'unsupported', /relaxed SIMD/);
+  refuses({}, { variant: 'relaxed-threads' }, 'unsupported', /relaxed SIMD/);
+  refuses({ relaxed: true, isolated: false }, { variant: 'relaxed-threads' }, 'unsupported', /cross-origin isolated/);
+  refuses({ relaxed: true }, { variant: 'relaxed', threads: 2 }, 'bad-argument', /one thread/);
   refuses({}, { variant: 'x86' }, 'bad-argument', /x86/);
   refuses({}, { variant: 'simd', threads: 2 }, 'bad-argument', /one thread/);
   for (const threads of [0, -1, 1.5, NaN, '2']) refuses({}, { threads }, 'bad-argument', /threads/);
@@ -52,10 +59,14 @@ test('the same bits from every build, thread count and kind of worker', async (t
   const seen = new Map();
   for (const dtype of ['q8', 'f32'])
     for (const options of [{ variant: 'simd' }, { variant: 'simd', worker: false },
-      { variant: 'simd-threads', threads: 1 }, { threads: 2 }, { threads: 3 }, { threads: 2, worker: false }]) {
+      { variant: 'simd-threads', threads: 1 }, { variant: 'simd-threads', threads: 2 }, { variant: 'relaxed' },
+      { threads: 2 }, { threads: 3 }, { threads: 2, worker: false }]) {
       const clip = await load({ model, dtype, ...options });
       assert.equal(clip.info.threads, options.threads ?? 1);
       assert.equal(clip.info.selfTest, true);
+      assert.ok(clip.info.variant.startsWith(options.variant ?? 'relaxed'), clip.info.variant);
+      assert.match(clip.info.kernels, /^(simd128|relaxed)/);
+      assert.ok(clip.info.gmacs > 0);
       const bits = [];
       for (let round = 0; round < 3; round++) { // helpers arrive while it runs
         const image = await clip.embedImage({ data, width: 90, height: 70 });
