@@ -133,7 +133,7 @@ WASM += build/wasm/kin-$(strip $(1)).wasm
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,EMCC,$$<)
-	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $$(WASM_FILE_FLAGS) $(2) -c $$< -o $$@
+	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
 	$$(call show,LINK,$$@)
 	$$(Q)$$(EMCC) $$(WASM_LINK) $(2) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
@@ -160,7 +160,7 @@ build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o)
 endef
 wasm-variant-relaxed = $(if $(EM_KNOWS_RELAXED),$(wasm-variant),$(wasm-variant-direct))
 
-# Left to itself the loop optimiser merges the pointers of a tile's rows, and the tile spills.
+# Left to itself the loop optimiser merges the pointers of a tile's rows, and the tile spills. emcc always says so.
 %/src/kernels_relaxed.o: WASM_FILE_FLAGS := -mllvm -disable-lsr
 include wasm/variants.mk
 
