@@ -184,9 +184,10 @@ dist/cli.js: catalog/cli.js $(wildcard catalog/*.js web/*.js) node_modules/.pack
 dist: dist/cli.js ## dist/cli.js, the bundled command
 
 # --- the demo ---------------------------------------------------------------------------------
-site: wasm node_modules ## the demo shop as static files in build/site/
-	node tools/build-demo.js
-demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1:$PORT
+# Only a MODEL of the command line counts, none that happens to be in the environment.
+site: wasm node_modules ## the demo shop as static files in build/site/; MODEL=tinyclip-8m takes another model
+	node tools/build-demo.js $(if $(filter command%,$(origin MODEL)),$(MODEL))
+demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1:$PORT; MODEL=tinyclip-8m
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory -j$(JOBS) site
 	node catalog/cli.js serve build/site --port $(PORT)
@@ -228,6 +229,8 @@ build/venv/done: tools/requirements.txt
 	$(PYTHON) -m venv build/venv
 	build/venv/bin/pip install -r tools/requirements.txt
 	@touch $@
+verify-models: build/venv/done wasm node_modules ## every listed model's true architecture against transformers (MODELS="laion-b32", minutes)
+	build/venv/bin/python tools/verify_models.py $(MODELS)
 golden: build/venv/done ## make the golden files anew from the pinned reference (Python, several minutes)
 	@set -e; for script in tools/golden_*.py; do echo $$script; build/venv/bin/python $$script; done
 # Photo sets and packages of pictures lie outside the project; models/train/README.md says where from.
@@ -253,4 +256,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-node test-browser fuzz fuzz-replay \
-    bench setup golden model-train model-eval pack format clean help node_modules
+    bench setup golden verify-models model-train model-eval pack format clean help node_modules

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { openModel } from './engine.js';
 import { typeFields } from './fields.js';
 import { exists, writeFileSafely } from './files.js';
+import { recommended } from './models.js';
 import { commonUsage, oneOf, UsageError } from './options.js';
 import { readListed, toSource } from './pictures.js';
 import { readMap, readProducts } from './products.js';
@@ -89,8 +90,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     io.note(`not published: ${products.withheld.join(', ')} (looks private; ` +
       'name it in --fields to publish it)');
   if (modelOptions.embedded)
-    io.note('using the embedded model, which knows emoji, clothes, groceries and little else: ' +
-      'for products of your own name a larger CLIP with --model');
+    io.note('using the embedded model, which knows emoji, clothes, groceries and little else: for a shop of your own ' +
+      `'kin model get ${recommended()}' fetches a larger one, and --model ${recommended()} takes it`);
 
   const failed = [];
   const report = (row, error, picture = null) => {

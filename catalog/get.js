@@ -1,9 +1,9 @@
 // A model of the hub becomes a folder of its original files: which files it takes, where they are kept
 // until they are converted, and whether they are what models/index.json says they are.
-import { readFile, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { convertFolder } from './convert.js';
-import { checkReplaceable, exists } from './files.js';
+import { checkReplaceable, exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
 import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';
 import { cacheFolder, findEntry, modelFolder } from './models.js';
@@ -98,11 +98,28 @@ export async function fetchAndConvert(id, output, { entry, io, dtype, modelOptio
   return done;
 }
 
-// A listed model, on this machine in the end: { name, entry, path, done }; done is null where it already was.
+async function copyModel(from, to) {
+  const { kind, format, files, ...about } = JSON.parse(await readFile(join(from, 'manifest.json'), 'utf8'));
+  const copies = [];
+  for (const { name } of files) copies.push({ name, bytes: await readFile(join(from, basename(name))) });
+  const listed = await writeFolderSafely(to, kind, copies, about);
+  return { ids: about.ids, bytes: listed.reduce((n, file) => n + file.bytes, 0), files: listed };
+}
+
+// A listed model, on this machine in the end: { name, entry, path, done }; done is null where it already was. `say`
+// gets its licence, size and terms before anything large is fetched.
 export async function getModel(name, { output, dtype = 'q8', modelOptions = {}, io, say }) {
   const [key, entry] = findEntry(name);
-  const path = output ?? modelFolder(key, entry, dtype);
-  if (entry.folder || (!output && await exists(join(path, 'manifest.json')))) return { name: key, entry, path, done: null };
-  const done = await fetchAndConvert(entry.hub, path, { entry, io, dtype, modelOptions, say });
+  const kept = modelFolder(key, entry, dtype);
+  const path = output ?? kept;
+  if (entry.folder) return { name: key, entry, path, done: null };
+  if (await exists(join(kept, 'manifest.json')))
+    return { name: key, entry, path, done: output ? await copyModel(kept, output) : null };
+  if (!output) await mkdir(dirname(path), { recursive: true });
+  const tell = (text) => {
+    say(`${text} (${entry.source})`);
+    say(`commercial use: ${entry.commercial}: ${entry.reason}`);
+  };
+  const done = await fetchAndConvert(entry.hub, path, { entry, io, dtype, modelOptions, say: tell });
   return { name: key, entry, path, done };
 }

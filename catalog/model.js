@@ -1,11 +1,10 @@
 // kin model: the models that are known by name. `list` says what each is, may be used for and weighs; `get`
 // fetches one, converts it and keeps it where --model finds it by its name.
-import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { checkNewFolder, getModel } from './get.js';
 import { hubId } from './hub.js';
-import { findEntry, megabytesOf, modelFolder, readIndex } from './models.js';
+import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from './models.js';
 import { commonUsage, UsageError } from './options.js';
 
 export const usage = `Usage: kin model list [name]
@@ -60,9 +59,9 @@ async function list(names, values, io) {
   }
   if (chosen) return describe(...chosen, io);
   await io.line(table(all));
-  const [best, { recommended }] = all.find(([, entry]) => entry.recommended);
+  const best = recommended();
   return io.line(`
-* for real shops: ${wrapped(`${best}. ${recommended}`, 2)}
+* for real shops: ${wrapped(`${best}. ${readIndex().models[best].recommended}`, 2)}
   MB f32: what 'get' fetches. MB q8: what a page loads, the image tower first. ImageNet: kinds named
   right with no example. COCO: the right photo among the first five found by a caption. –: no published
   figure found. 'kin model list NAME' tells more, with sources; 'kin model get NAME' fetches one.`);
@@ -100,12 +99,8 @@ async function get(names, values, modelOptions, io) {
   const output = values.output && resolve(values.output);
   if (output && entry.folder) throw new UsageError(`'${name}' is embedded: it lies at ${modelFolder(name, entry)}`);
   if (output) await checkNewFolder(output);
-  else if (!entry.folder) await mkdir(dirname(modelFolder(name, entry, dtype)), { recursive: true });
-  const { path, done } = await getModel(name, { output, dtype, modelOptions, io, say(text) {
-    io.note(`${text} (${entry.source})`);
-    io.note(`commercial use: ${entry.commercial}: ${entry.reason}`);
-  } });
-  if (values.json) await io.line({ name, path, dtype, fetched: done !== null, ids: done?.ids ?? null, bytes: done?.bytes ?? null });
+  const { path, done } = await getModel(name, { output, dtype, modelOptions, io, say: (text) => io.note(text) });
+  if (values.json) await io.line({ name, path, dtype, ids: done?.ids ?? null, bytes: done?.bytes ?? null });
   else if (!done) io.note(`'${name}' is already here: ${path}`);
   else io.note(`${path}: ${dtype}, ${done.files.length} files, ${(done.bytes / 1e6).toFixed(2)} MB` +
     (output || dtype === 'f32' ? '' : `; use it with --model ${name}`));

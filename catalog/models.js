@@ -42,5 +42,8 @@ export function megabytesOf(name, entry) {
   return { f32: null, q8: { image: Math.round(sum('image') / 1e5) / 10, text: Math.round(sum('text') / 1e5) / 10 } };
 }
 
+// The name of the one for real shops.
+export const recommended = () => Object.entries(readIndex().models).find(([, entry]) => entry.recommended)[0];
+
 // "605.2 MB to fetch, MIT".
 export const shortly = (entry) => `${entry.megabytes.f32} MB to fetch, ${entry.licence}`;

@@ -1,16 +1,22 @@
 // Builds the demo shop as static files: build/site/. Run by `make site`.
 //
+//   node tools/build-demo.js [model]     a name of `kin model list`, fetched if need be, or the folder of a
+//                                        converted model; default: the embedded one
+//
 //   kin/     what a customer of the package has: web/*.js and web/wasm
-//   model/   the embedded model
+//   model/   the model
 //   images/  the products' pictures, catalog.safetensors made from them by `kin build`
 //   samples/ six sample photos and where their objects are
 //   the page itself, with the first sample's hits already in it
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
+import { getModel } from '../catalog/get.js';
+import { findEntry, readIndex } from '../catalog/models.js';
+import { openTerminal } from '../catalog/terminal.js';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
 
@@ -50,10 +56,10 @@ function products() {
   return [...rows.values()];
 }
 
-function buildCatalogue(rows) {
+function buildCatalogue(rows, model) {
   const stamp = join(site, 'built-from.txt');
   const hash = createHash('sha256').update(JSON.stringify(rows.map((r) => r.row)));
-  for (const file of ['models/kin-small/manifest.json', 'web/wasm/kin-simd.wasm']) hash.update(readFileSync(join(root, file)));
+  for (const file of [join(model, 'manifest.json'), join(root, 'web/wasm/kin-simd.wasm')]) hash.update(readFileSync(file));
   const digest = hash.digest('hex');
   if (existsSync(join(site, 'catalog.safetensors')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   mkdirSync(join(site, 'images'), { recursive: true });
@@ -61,10 +67,36 @@ function buildCatalogue(rows) {
   const list = join(site, 'products.jsonl');
   writeFileSync(list, rows.map((r) => JSON.stringify(r.row)).join('\n') + '\n');
   const done = spawnSync(process.execPath, [join(root, 'catalog/cli.js'), 'build', list, '-o',
-    join(site, 'catalog.safetensors'), '--fields', 'group,price,tags', '--fit', 'pad'], { stdio: 'inherit' });
+    join(site, 'catalog.safetensors'), '--fields', 'group,price,tags', '--fit', 'pad',
+    ...(model.startsWith(join(root, 'models')) ? [] : ['--model', resolve(model)])], { stdio: 'inherit' });
   if (done.status !== 0) throw new Error(`kin build ended with ${done.status}`);
   rmSync(list);
   writeFileSync(stamp, digest);
+}
+
+// What was asked for -> { path, about }. Without a network the demo goes on with the embedded model.
+async function chooseModel(asked) {
+  const embedded = readIndex().default;
+  if (asked && /[/\\.]/.test(asked)) {
+    if (!existsSync(join(asked, 'manifest.json')))
+      throw new Error(`${asked} is no converted model: 'node catalog/cli.js convert ${asked} -o FOLDER' makes one`);
+    return { path: asked, about: 'The model is one of your own.' };
+  }
+  if (asked && !findEntry(asked))
+    throw new Error(`there is no model named '${asked}' (known: ${Object.keys(readIndex().models).join(', ')})`);
+  const io = openTerminal();
+  const say = (text) => console.error(text);
+  try {
+    const { path, entry } = await getModel(asked || embedded, { io, say }).catch((error) => {
+      if (error.code !== 'offline' && error.code !== 'passing') throw error;
+      console.error(`The demo goes on with the embedded model: ${error.message}`);
+      return getModel(embedded, { io, say });
+    });
+    return { path, about: entry.folder ? 'The small model here knows clothes, groceries, everyday things and emoji, and little else.'
+      : `The model is ${entry.title} (${entry.licence}).` };
+  } finally {
+    await io.close();
+  }
 }
 
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -79,7 +111,7 @@ function card(hit) {
     `<meter value="${Math.max(0, hit.score)}" aria-hidden="true"></meter></a></li>`;
 }
 
-async function makeSamples() {
+async function makeSamples(model) {
   mkdirSync(join(site, 'samples'), { recursive: true });
   const list = samples.map((sample, i) => {
     const { png, box } = makeSample(sample, i, root);
@@ -87,7 +119,7 @@ async function makeSamples() {
     writeFileSync(join(site, src), png);
     return { name: sample.name, src, box };
   });
-  const clip = await load({ model: join(root, 'models/kin-small') });
+  const clip = await load({ model });
   const catalog = await openCatalog(join(site, 'catalog.safetensors'), { clip });
   const { hits } = await catalog.search({ image: join(site, list[0].src), box: list[0].box, fit: 'pad' }, { limit: 24 });
   for (const [i, sample] of samples.entries()) { // a sample that finds nothing sensible convinces nobody
@@ -113,7 +145,7 @@ function place(from, to) {
   else cpSync(from, to, { recursive: true });
 }
 
-function copyPage({ list, hits }, rows) {
+function copyPage({ list, hits }, rows, { path, about }) {
   const { box, src } = list[0];
   const percent = (x) => `${(x * 100).toFixed(2)}%`;
   const sampleButtons = list.map((s, i) => {
@@ -124,7 +156,7 @@ function copyPage({ list, hits }, rows) {
   const groups = [...new Set(rows.map(({ row }) => row.group))].sort();
   const parts = { 'first hits': hits.map(card).join('\n'), samples: sampleButtons.join(''),
     'first photo': `<img id="photo" src="${src}" alt="Your photo" width="480" height="360" draggable="false">`,
-    groups: groups.map((group) => `<option>${escapeHtml(group)}</option>`).join(''), count: rows.length.toLocaleString('en') };
+    groups: groups.map((group) => `<option>${escapeHtml(group)}</option>`).join(''), count: rows.length.toLocaleString('en'), model: escapeHtml(about) };
   const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
   writeFileSync(join(site, 'index.html'), page);
   writeFileSync(join(site, 'first.css'), `#box { left: ${percent(box.x)}; top: ${percent(box.y)}; ` +
@@ -135,13 +167,17 @@ function copyPage({ list, hits }, rows) {
   for (const name of readdirSync(join(root, 'web')).filter((f) => /\.js$/.test(f) && !f.includes('.node.')))
     place(join(root, 'web', name), join(site, 'kin', name));
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
-  cpSync(join(root, 'models/kin-small'), join(site, 'model'), { recursive: true });
+  cpSync(path, join(site, 'model'), { recursive: true });
 }
 
 mkdirSync(site, { recursive: true });
 const rows = products();
 if (rows.length < 1500) throw new Error(`only ${rows.length} products were found`);
-buildCatalogue(rows);
+const model = await chooseModel(process.argv[2]).catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
+buildCatalogue(rows, model.path);
 clearPage();
-copyPage(await makeSamples(), rows);
+copyPage(await makeSamples(model.path), rows, model);
 console.log(`build/site: ${rows.length} products`);

@@ -1,23 +1,24 @@
 // kin model and kin convert with a hub: a real server that redirects, breaks, lies and sends pages.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { fingerprintShapes } from '../../catalog/fingerprint.js';
 import { cacheFolder, readIndex } from '../../catalog/models.js';
 import { readHeader, tensorFiles } from '../../catalog/tensors.js';
-import { byteUnits, eachTensor, folder, kin, tinyModel } from './cli-support.js';
+import { byteUnits, drawing, eachTensor, folder, kin, tinyModel } from './cli-support.js';
 import { filesOf, startHub } from './hub-support.js';
 
 const { models, default: embedded } = readIndex();
 const listed = Object.entries(models).filter(([, entry]) => entry.hub);
 
 // A tiny model, and what `kin convert` makes of its folder.
-const tiny = {};
-before(async (t) => {
-  tiny.root = folder({ after });
+const tiny = { root: folder({ after }) };
+before(async () => {
   tiny.files = filesOf(tinyModel(join(tiny.root, 'hf')));
   const { code, err } = await kin(['convert', join(tiny.root, 'hf'), '-o', join(tiny.root, 'out')]);
   assert.equal(code, 0, err);
@@ -158,9 +159,12 @@ test('model get: TinyCLIP in its true shape, with a connection that breaks half 
   const again = await run(['model', 'get', 'tinyclip-8m']);
   assert.equal(again.code, 0);
   assert.match(again.err, /is already here/);
+  const copied = await run(['model', 'get', 'tinyclip-8m', '-o', me.out]);
+  assert.equal(copied.code, 0, copied.err);
+  assert.deepEqual(readdirSync(me.out).sort(), readdirSync(path).sort());
+  assert.ok(readdirSync(path).every((name) => readFileSync(join(me.out, name)).equals(readFileSync(join(path, name)))));
   assert.equal(hub.asked.length, before, 'nothing is asked of the hub for a model that is here');
   assert.equal((await run(['model', 'list', 'tinyclip-8m', '--json'])).lines()[0].path, path);
-  assert.ok(me.root);
 });
 
 test('convert <hub id> gives what converting the folder gives', async (t) => {
@@ -381,6 +385,33 @@ test('the revision that the index names holds the weights; another architecture 
   assert.match(err, /commercial use: ask: /);
   assert.ok(hub.asked.some((line) => /^GET \/blobs/.test(line)), 'they were fetched from the named revision');
   assert.ok(!existsSync(join(me.cache, 'models', 'clip-b32')));
+});
+
+test('kin build says so when the embedded model is used, and only then', async (t) => {
+  const root = folder(t);
+  writeFileSync(join(root, 'a.png'), drawing(1));
+  writeFileSync(join(root, 'products.csv'), 'id,image\np1,a.png\n');
+  const build = (...more) => kin(['build', join(root, 'products.csv'), '-o', join(root, 'shop.kin'), ...more]);
+  const best = Object.keys(models).find((name) => models[name].recommended);
+  const said = await build();
+  assert.equal(said.code, 0, said.err);
+  assert.match(said.err, new RegExp(`using the embedded model, [^\n]+ 'kin model get ${best}' fetches a larger one`));
+  const named = await build('--model', embedded);
+  assert.match(named.err, /using the embedded model/);
+  const other = await build('--model', join(tiny.root, 'out'));
+  assert.equal(other.code, 0, other.err);
+  assert.doesNotMatch(other.err, /embedded/);
+});
+
+test('the demo takes a model by name or a converted folder, and says what it does not know', (t) => {
+  const root = folder(t);
+  for (const [model, sentence] of [['nosuch', /^there is no model named 'nosuch' \(known: .*tinyclip-8m.*\)\n$/],
+    [`${root}/`, /^[^\n]+ is no converted model: [^\n]+convert[^\n]+\n$/]]) {
+    const { status, stderr } = spawnSync(process.execPath, ['tools/build-demo.js', model],
+      { cwd: fileURLToPath(new URL('../../', import.meta.url)), encoding: 'utf8' });
+    assert.equal(status, 1, model);
+    assert.match(stderr, sentence);
+  }
 });
 
 test('where fetched models are kept', () => {
