@@ -82,7 +82,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (info && !info.isDirectory()) throw new Error(`${from} is a file: name the folder that holds config.json`);
   const [name, entry] = (info ? undefined : findEntry(from)) ?? [];
   const hub = info ? null : entry?.hub ?? (hubId.test(from) ? from : null);
-  if (!info && !hub) throw new Error(entry ? `'${name}' is converted already, and embedded` : `there is no model folder ${from}`);
+  if (!info && !hub)
+    throw new Error(entry ? `'${name}' is converted already, and embedded` : `there is no model folder ${from}`);
   if (info && resolve(values.output) === await realpath(from))
     throw new UsageError('-o is the folder to convert: name another');
   await checkReplaceable(values.output, 'model');

@@ -48,13 +48,14 @@ async function weightNames(model, folder, signal) {
   } catch {
     names = [];
   }
-  if (!names.length || !names.every((name) => model.files.includes(name))) fail(model.id, 'an index that does not name its shards');
+  if (!names.length || !names.every((name) => model.files.includes(name)))
+    fail(model.id, 'an index that does not name its shards');
   return names;
 }
 
-// Fetches a model's files, going on where an earlier try stopped. `say` gets one sentence on licence and size before
-// the first large byte. Resolves to { folder, hub, revision, licence }; the caller removes the folder once it is
-// converted. Errors: HubError, whose message says what to do.
+// Fetches a model's files, going on where an earlier try stopped. `say` gets one sentence on licence and size
+// before the first large byte. Resolves to { folder, hub, revision, licence, languages }; the caller removes
+// the folder once it is converted. Errors: HubError, whose message says what to do.
 export async function fetchModel(id, { entry, io, say }) {
   const { signal } = io;
   const main = await describeModel(id, entry?.revision ?? 'main', signal);
@@ -78,8 +79,9 @@ export async function fetchModel(id, { entry, io, say }) {
   if (entry?.fingerprint) {
     const found = await fingerprintFiles(paths.slice(-names.length));
     if (found !== entry.fingerprint)
-      throw new HubError('refused', `the weights of '${id}' have not the shapes that models/index.json lists (${found.slice(0, 12)} ` +
-        `instead of ${entry.fingerprint.slice(0, 12)}): if that is right, 'kin convert ${folder} -o FOLDER' takes them as they are`);
+      throw new HubError('refused', `the weights of '${id}' have not the shapes that models/index.json lists ` +
+        `(${found.slice(0, 12)} instead of ${entry.fingerprint.slice(0, 12)}): if that is right, ` +
+        `'kin convert ${folder} -o FOLDER' takes them as they are`);
   }
   return { folder, hub: id, revision: weights.commit, licence, languages: entry?.languages };
 }
@@ -87,7 +89,8 @@ export async function fetchModel(id, { entry, io, say }) {
 // Before anything is fetched: whether the result can be written there.
 export async function checkNewFolder(path) {
   await checkReplaceable(path, 'model');
-  if (!(await exists(dirname(resolve(path))))?.isDirectory()) throw new Error(`cannot write ${path}: its folder does not exist`);
+  if (!(await exists(dirname(resolve(path))))?.isDirectory())
+    throw new Error(`cannot write ${path}: its folder does not exist`);
 }
 
 // Fetches and converts. Resolves to the sizes and ids that convertFolder gives.
@@ -106,8 +109,8 @@ async function copyModel(from, to) {
   return { ids: about.ids, bytes: listed.reduce((n, file) => n + file.bytes, 0), files: listed };
 }
 
-// A listed model, on this machine in the end: { name, entry, path, done }; done is null where it already was. `say`
-// gets its licence, size and terms before anything large is fetched.
+// A listed model, on this machine in the end: { name, entry, path, done }; done is null where it already was.
+// `say` gets its licence, size and terms before anything large is fetched.
 export async function getModel(name, { output, dtype = 'q8', modelOptions = {}, io, say }) {
   const [key, entry] = findEntry(name);
   const kept = modelFolder(key, entry, dtype);

@@ -159,7 +159,8 @@ export async function describeFile({ id, commit }, name, signal) {
     if (!redirects.has(response.status)) refuseStatus(response, `${name} of '${id}'`);
     if (/text\/html/.test(response.headers.get('content-type')) && response.status === 200) throw sentPage(name);
     const header = (key) => seen.map((headers) => headers.get(key)).find((value) => value !== null);
-    const size = Number(header('x-linked-size') ?? (response.status === 200 ? response.headers.get('content-length') : NaN));
+    const own = response.status === 200 ? response.headers.get('content-length') : NaN;
+    const size = Number(header('x-linked-size') ?? own);
     const hash = (header('x-linked-etag') ?? response.headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase();
     if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) || !Number.isSafeInteger(size) || size <= 0)
       throw new HubError('refused', `${host()} states no size and hash for ${name}, so it could not be checked: download ` +

@@ -35,13 +35,14 @@ function wrapped(text, indent, width = 92) {
 }
 
 function table(models) {
-  const rows = [['', 'name', 'commercial', 'licence', 'MB f32', 'MB q8', 'numbers', 'pixels', 'ImageNet', 'COCO', 'languages', 'here']];
+  const rows = [['', 'name', 'commercial', 'licence', 'MB f32', 'MB q8', 'numbers', 'pixels', 'ImageNet', 'COCO',
+    'languages', 'here']];
   for (const [name, entry] of models) {
     const { figures = {} } = entry;
     const megabytes = megabytesOf(name, entry);
-    rows.push([entry.recommended ? '*' : '', name, entry.commercial, entry.licence, String(megabytes.f32 ?? '–'), q8(megabytes),
-      String(entry.dim), String(entry.imageSize), percent(figures.imagenet), percent(figures.coco), entry.languages.join(' '),
-      entry.folder ? 'embedded' : here(name, entry) ? 'yes' : 'no']);
+    rows.push([entry.recommended ? '*' : '', name, entry.commercial, entry.licence, String(megabytes.f32 ?? '–'),
+      q8(megabytes), String(entry.dim), String(entry.imageSize), percent(figures.imagenet), percent(figures.coco),
+      entry.languages.join(' '), entry.folder ? 'embedded' : here(name, entry) ? 'yes' : 'no']);
   }
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const right = new Set([4, 5, 6, 7, 8, 9]);
@@ -100,9 +101,10 @@ async function get(names, values, modelOptions, io) {
   if (output && entry.folder) throw new UsageError(`'${name}' is embedded: it lies at ${modelFolder(name, entry)}`);
   if (output) await checkNewFolder(output);
   const { path, done } = await getModel(name, { output, dtype, modelOptions, io, say: (text) => io.note(text) });
-  if (values.json) await io.line({ name, path, dtype, ids: done?.ids ?? null, bytes: done?.bytes ?? null });
+  const { ids = null, bytes = null } = done ?? {};
+  if (values.json) await io.line({ name, path, dtype, ids, bytes });
   else if (!done) io.note(`'${name}' is already here: ${path}`);
-  else io.note(`${path}: ${dtype}, ${done.files.length} files, ${(done.bytes / 1e6).toFixed(2)} MB` +
+  else io.note(`${path}: ${dtype}, ${done.files.length} files, ${(bytes / 1e6).toFixed(2)} MB` +
     (output || dtype === 'f32' ? '' : `; use it with --model ${name}`));
   return 0;
 }

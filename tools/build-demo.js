@@ -92,8 +92,8 @@ async function chooseModel(asked) {
       console.error(`The demo goes on with the embedded model: ${error.message}`);
       return getModel(embedded, { io, say });
     });
-    return { path, about: entry.folder ? 'The small model here knows clothes, groceries, everyday things and emoji, and little else.'
-      : `The model is ${entry.title} (${entry.licence}).` };
+    const small = 'The small model here knows clothes, groceries, everyday things and emoji, and little else.';
+    return { path, about: entry.folder ? small : `The model is ${entry.title} (${entry.licence}).` };
   } finally {
     await io.close();
   }
