@@ -28,8 +28,14 @@ export class Core {
     const { model, variant, threads } = this.options;
     this.choice = chooseVariant(this.platform.features(), { variant, threads });
     this.files = new ModelFiles(model, this.io);
-    Object.assign(this, await this.files.describe({ signal, onProgress }));
-    await this.#start(signal);
+    const both = [this.files.describe({ signal, onProgress }), this.#start(signal)]; // side by side
+    try {
+      Object.assign(this, (await Promise.all(both))[0]);
+    } catch (error) {
+      await Promise.allSettled(both);
+      this.stop();
+      throw error;
+    }
   }
 
   async #start(signal) {

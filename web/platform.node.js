@@ -1,5 +1,6 @@
 // Node's side of what differs from a page.
-import { open, readFile, rename, rm, stat, writeFile as write } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, readFile, rename, rm, stat, writeFile as write } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,26 +18,22 @@ export async function module(variant, io) {
 
 export const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 
-async function* chunksOf(handle) {
-  try {
-    for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20, autoClose: false })) yield chunk;
-  } finally {
-    await handle.close();
-  }
+// Opened when the first chunk is asked for, so that what is never read holds no file open.
+async function* chunksOf(path) {
+  yield* createReadStream(path, { highWaterMark: 2 ** 20 });
 }
 
 // A path or file: URL -> { total, chunks }, null where there is none, undefined for other URLs.
 export async function openFile(url, name) {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1].toLowerCase();
   if (scheme !== undefined && scheme !== 'file') return undefined;
-  let handle;
   try {
-    handle = await open(scheme ? fileURLToPath(url) : url);
-    const stat = await handle.stat();
-    if (!stat.isFile()) fail('unreadable', `${name}: ${url} is not a file.`);
-    return { total: stat.size, chunks: chunksOf(handle) };
+    const path = scheme ? fileURLToPath(url) : url;
+    const found = await stat(path);
+    if (!found.isFile()) fail('unreadable', `${name}: ${url} is not a file.`);
+    await access(path, constants.R_OK);
+    return { total: found.size, chunks: chunksOf(path) };
   } catch (error) {
-    await handle?.close();
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     return error.code === 'unreadable' ? Promise.reject(error)
       : fail('unreadable', `${name}: ${url} cannot be read (${error.code}).`, error);
