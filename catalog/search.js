@@ -4,11 +4,12 @@ import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from './options.
 import { openTyped } from './pictures.js';
 
 export const usage = `Usage: kin search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
-       [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S]
+       [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S] [--exact]
 
 Prints score, id and title of the nearest products, best first. --like and --unlike may be given
 several times and need no model.
 
+  --exact          look at every row of a catalogue of more than 200,000 pictures too
   --box x,y,w,h    a part of the picture, in fractions
   --fit crop|pad   centre crop (default: as the catalogue was built), or padded to a square
 ${commonUsage}`;
@@ -17,6 +18,7 @@ export const options = {
   text: { type: 'string' }, like: { type: 'string', multiple: true },
   unlike: { type: 'string', multiple: true }, limit: { type: 'string' },
   offset: { type: 'string' }, filter: { type: 'string' }, 'min-score': { type: 'string' },
+  exact: { type: 'boolean' },
   box: { type: 'string' }, fit: { type: 'string' },
 };
 
@@ -46,7 +48,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     const catalog = await openCatalog(path, { clip, signal: io.signal });
     try {
       const result = await catalog.search(query, {
-        limit, offset, signal: io.signal, ...(values.filter && { filter: values.filter }),
+        limit, offset, exact: values.exact === true, signal: io.signal, ...(values.filter && { filter: values.filter }),
         ...(minScore !== undefined && { minScore }),
       });
       if (values.json) await io.line(result);

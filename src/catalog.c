@@ -172,6 +172,8 @@ kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err)
         kin_catalog_close(c);
         return NULL;
     }
+    if (c->rows > CODES_LEAST_ROWS && c->dim >= CODES_LEAST_DIM)
+        codes_make(&c->codes, c->vectors, c->rows, c->dim); /* without them every search is exact */
     return c;
 }
 
@@ -181,6 +183,7 @@ void kin_catalog_close(kin_catalog *catalog)
         return;
     tensor_file_close(&catalog->file);
     json_out_free(&catalog->info);
+    codes_free(&catalog->codes);
     free(catalog);
 }
 

@@ -11,6 +11,7 @@
  * Other tensors are left alone. Nobody else knows where a byte lies. */
 #ifndef KIN_CATALOG_H
 #define KIN_CATALOG_H
+#include "codes.h"
 #include "tensors.h"
 
 typedef struct kin_catalog {
@@ -20,6 +21,7 @@ typedef struct kin_catalog {
     const float *scale;
     const uint32_t *row_item;
     const int8_t *vectors;
+    codes codes; /* of a catalogue of more than CODES_LEAST_ROWS rows, if there was memory for them */
     struct json_out info;
 } kin_catalog;
 #endif

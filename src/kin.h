@@ -120,12 +120,14 @@ kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err); /
 void kin_catalog_close(kin_catalog *catalog);
 /* JSON: { products, pictures, dim, metadata: {…}, tensors: { name: [begin, end] } } */
 const char *kin_catalog_info(kin_catalog *catalog);
-/* Exact int8 scan. query: f32 [dim], unit length. mask: u8 [products], 0 = left out, or NULL.
+/* Int8 scan. query: f32 [dim], unit length. mask: u8 [products], 0 = left out, or NULL.
  * Writes at most `cap` hits, best first (score descending, then row ascending), one per product
  * (its best picture): rows[] picture row, scores[] cosine. Returns their number; *total = products
- * that passed the mask and min_score. */
+ * that passed the mask and min_score. In a catalogue of more than 200,000 rows of at least 128
+ * numbers only the rows nearest by sign bits are scored (codes.h), unless `exact`, min_score > -2 or
+ * cap > codes_depth / 100: hits then have the same scores, but one may be missing. */
 int kin_catalog_search(const kin_catalog *catalog, const float *query, const uint8_t *mask, float min_score,
-                       uint32_t *rows, float *scores, int cap, uint32_t *total);
+                       int exact, uint32_t *rows, float *scores, int cap, uint32_t *total);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
 /* One row for a catalogue being built: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a

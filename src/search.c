@@ -1,39 +1,44 @@
-/* search: the exact scan over a catalogue's rows. [level 4]
+/* search: the scan over a catalogue's rows. [level 4]
  *
  *   score(row) = (q14 . row) * (max|q| / 8191) * scale[row],   q14 = round(q * 8191 / max|q|)
  *
- * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into halves
+ * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into parts
  * summed in int64. The best rows are kept in a heap laid over the caller's arrays; a product enters
  * with its best picture, which is known once its last row (rows of a product are adjacent) is seen.
- */
+ *
+ * A large catalogue has sign bits (codes.h), and a product is then scored only if one of its rows is
+ * among the nearest by them. What is scored has the very score of the exact scan. */
 #include "catalog.h"
 #include "kin.h"
 #include "vec.h"
 #include <stdlib.h>
+#include <string.h>
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-enum { DOT_MAX = 2048, QUERY_MAX = 8191 };
+enum { DOT_MAX = 2048, QUERY_MAX = 8191, BLOCK = 1024 };
 
-static int32_t dot_i16_i8(const int16_t *q, const int8_t *row, uint32_t n)
+struct query {
+    int16_t q14[4096];
+    float unit; /* max|q| / 8191 */
+};
+
+/* q14 . row over n <= DOT_MAX numbers from `at`. */
+static int32_t dot(const struct query *query, uint32_t at, const int8_t *row, uint32_t n)
 {
+    const int16_t *q = query->q14 + at;
     int32_t sum = 0;
     uint32_t i = 0;
 #if defined(__wasm_simd128__)
     v128_t a = wasm_i32x4_const(0, 0, 0, 0), b = a;
     for (; i + 16 <= n; i += 16) {
-        v128_t r = wasm_v128_load(row + i);
-        a = wasm_i32x4_add(
-            a, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_low_i8x16(r), wasm_v128_load(q + i)));
-        b = wasm_i32x4_add(
-            b, wasm_i32x4_dot_i16x8(wasm_i16x8_extend_high_i8x16(r), wasm_v128_load(q + i + 8)));
+        a = wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(row + i), wasm_v128_load(q + i)));
+        b = wasm_i32x4_add(b, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(row + i + 8), wasm_v128_load(q + i + 8)));
     }
     a = wasm_i32x4_add(a, b);
-    sum = wasm_i32x4_extract_lane(a, 0) + wasm_i32x4_extract_lane(a, 1) +
-          wasm_i32x4_extract_lane(a, 2) + wasm_i32x4_extract_lane(a, 3);
 #elif defined(__SSE2__)
     __m128i a = _mm_setzero_si128(), b = a;
     for (; i + 16 <= n; i += 16) { /* each byte doubled and shifted down again: its sign extended */
@@ -44,13 +49,43 @@ static int32_t dot_i16_i8(const int16_t *q, const int8_t *row, uint32_t n)
         b = _mm_add_epi32(b, _mm_madd_epi16(high, _mm_loadu_si128((const __m128i *)(q + i + 8))));
     }
     a = _mm_add_epi32(a, b);
-    int32_t lanes[4];
-    _mm_storeu_si128((__m128i *)lanes, a);
-    sum = lanes[0] + lanes[1] + lanes[2] + lanes[3];
+#endif
+#if defined(__wasm_simd128__) || defined(__SSE2__)
+    uint32_t lanes[4];
+    memcpy(lanes, &a, sizeof lanes);
+    sum = (int32_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
 #endif
     for (; i < n; i++)
         sum += q[i] * row[i];
     return sum;
+}
+
+/* False for a query that points nowhere: zero, not finite, or so small that its scale overflows. */
+static bool read_query(const float *vector, uint32_t dim, struct query *out)
+{
+    float top = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        float size = vector[i] < 0 ? -vector[i] : vector[i];
+        if (!(size - size == 0))
+            return false;
+        top = size > top ? size : top;
+    }
+    float inv = (float)QUERY_MAX / top;
+    if (!(top > 0) || !(inv - inv == 0))
+        return false;
+    out->unit = top / (float)QUERY_MAX;
+    for (uint32_t i = 0; i < dim; i++)
+        out->q14[i] = (int16_t)round_f32(vector[i] * inv);
+    return true;
+}
+
+static float score(const kin_catalog *c, const struct query *query, uint32_t r)
+{
+    const int8_t *row = c->vectors + (size_t)r * c->dim;
+    int64_t acc = 0;
+    for (uint32_t at = 0; at < c->dim; at += DOT_MAX)
+        acc += dot(query, at, row + at, c->dim - at < DOT_MAX ? c->dim - at : DOT_MAX);
+    return (float)acc * query->unit * c->scale[r];
 }
 
 struct heap {
@@ -115,48 +150,81 @@ static void sort_hits(struct heap *h)
     }
 }
 
-int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *mask,
-                       float min_score, uint32_t *rows, float *scores, int cap, uint32_t *total)
-{
-    int16_t q[4096];
-    float top = 0;
-    struct heap heap = {rows, scores, 0, cap > 0 ? cap : 0};
-    *total = 0;
-    for (uint32_t i = 0; i < c->dim; i++) {
-        float size = query[i] < 0 ? -query[i] : query[i];
-        if (!(size - size == 0))
-            return 0;
-        top = size > top ? size : top;
-    }
-    float inv = (float)QUERY_MAX / top, unit = top / (float)QUERY_MAX;
-    if (!(top > 0) || !(inv - inv == 0)) /* zero, or so small that its scale overflows */
-        return 0;
-    for (uint32_t i = 0; i < c->dim; i++)
-        q[i] = (int16_t)round_f32(query[i] * inv);
+struct scan {
+    const kin_catalog *catalog;
+    const uint8_t *mask;
+    const uint16_t *distance; /* NULL: score every row */
+    uint32_t limit;           /* the largest distance that counts as near */
+    float min_score;
+    uint32_t total;
+    struct heap heap;
+    struct query query;
+};
 
-    uint32_t half = c->dim > DOT_MAX ? DOT_MAX : c->dim;
-    for (uint32_t r = 0; r < c->rows;) {
-        uint32_t item = c->row_item[r], best_row = r;
+static bool worth(const struct scan *s, uint32_t begin, uint32_t end)
+{
+    if (s->mask && !s->mask[s->catalog->row_item[begin]])
+        return false;
+    bool near = !s->distance;
+    for (uint32_t r = begin; r < end && !near; r++)
+        near = s->distance[r] <= s->limit;
+    return near;
+}
+
+/* The products whose first row lies in [r, end); returns the row after their last. */
+static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
+{
+    const kin_catalog *c = s->catalog;
+    while (r < end) {
+        uint32_t first = r, item = c->row_item[r];
+        while (r < c->rows && c->row_item[r] == item)
+            r++;
+        if (!worth(s, first, r))
+            continue;
+        uint32_t best_row = first;
         float best = 0;
-        bool wanted = !mask || mask[item];
-        for (bool first = true; r < c->rows && c->row_item[r] == item; r++, first = false) {
-            if (!wanted)
-                continue;
-            const int8_t *row = c->vectors + (size_t)r * c->dim;
-            int64_t acc = dot_i16_i8(q, row, half);
-            if (half < c->dim)
-                acc += dot_i16_i8(q + half, row + half, c->dim - half);
-            float score = (float)acc * unit * c->scale[r];
-            if (first || score > best)
-                best = score, best_row = r;
+        for (uint32_t row = first; row < r; row++) {
+            float is = score(c, &s->query, row);
+            if (row == first || is > best)
+                best = is, best_row = row;
         }
-        if (wanted && best >= min_score) {
-            ++*total;
-            offer(&heap, best, best_row);
+        if (best >= s->min_score) {
+            s->total++;
+            offer(&s->heap, best, best_row);
         }
     }
-    sort_hits(&heap);
-    return heap.n;
+    return r;
+}
+
+/* A block a call, by a pointer: as measure_block in codes.c. */
+static uint32_t (*volatile const scan_block)(struct scan *, uint32_t, uint32_t) = scan_products;
+
+static uint32_t count_wanted(const kin_catalog *c, const uint8_t *mask)
+{
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < c->products; p++)
+        n += !mask || mask[p];
+    return n;
+}
+
+int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *mask, float min_score, int exact,
+                       uint32_t *rows, float *scores, int cap, uint32_t *total)
+{
+    struct scan s = {.catalog = c, .mask = mask, .min_score = min_score, .heap = {rows, scores, 0, cap > 0 ? cap : 0}};
+    *total = 0;
+    if (!read_query(query, c->dim, &s.query))
+        return 0;
+    /* Every score is above -2, so that without a min_score the total is known beforehand. */
+    uint32_t depth = codes_depth(c->rows);
+    if (!exact && c->codes.bits && min_score <= -2 && (uint32_t)s.heap.cap <= depth / 100) {
+        s.distance = c->codes.distance;
+        s.limit = codes_nearest(&c->codes, s.query.q14, mask, c->row_item, depth);
+    }
+    for (uint32_t r = 0; r < c->rows;)
+        r = scan_block(&s, r, c->rows - r < BLOCK ? c->rows : r + BLOCK);
+    *total = s.distance ? count_wanted(c, mask) : s.total;
+    sort_hits(&s.heap);
+    return s.heap.n;
 }
 
 void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)

@@ -123,7 +123,7 @@ class Catalog {
     };
     const one = async (part, weight = 1) => {
       for (const tower of ['image', 'text'])
-        if (part[tower] !== undefined) return { weight, vector: await this.#embed(tower, part, signal) };
+        if (part[tower] !== undefined) return { weight, vector: await this.#embed(tower, part, signal), text: tower === 'text' };
       if (part.vector !== undefined) return { weight, vector: this.#checkVector(part.vector) };
       if (part.id !== undefined) return byId(part.id, weight);
       return fail('bad-argument', 'A query is one of { image }, { text }, { vector }, { like, unlike }, { mix }.');
@@ -145,7 +145,7 @@ class Catalog {
       ...unlike.map((id) => byId(id, -0.5 / unlike.length))], used };
   }
 
-  async search(query, { limit = 24, offset = 0, filter, minScore = -Infinity, signal, ...rest } = {}) {
+  async search(query, { limit = 24, offset = 0, filter, minScore = -Infinity, exact = false, signal, ...rest } = {}) {
     for (const name of refused) if (rest[name] !== undefined) later(`The search option '${name}'`);
     if (![limit, offset].every((n) => Number.isInteger(n) && n >= 0))
       fail('bad-argument', 'limit and offset are whole numbers of at least 0.');
@@ -165,7 +165,7 @@ class Catalog {
     const filtered = performance.now();
     const count = Math.min(products, offset + limit);
     const { rows, scores, total, contributions } =
-      await this.#client.call('search', [{ parts, mask, minScore, count }], signal);
+      await this.#client.call('search', [{ parts, mask, minScore, exact: exact || parts.some(({ text }) => text), count }], signal);
     const hits = [];
     for (let i = offset; i < rows.length; i++)
       hits.push(this.#hit(rows[i], scores[i], i, contributions?.[i] ?? [scores[i]]));

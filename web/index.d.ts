@@ -175,6 +175,8 @@ export interface SearchOptions {
   filter?: Filter;
   /** The least cosine; default: none. */
   minScore?: number;
+  /** Above 200,000 pictures: look at every one, not only at the nearest by sign bits. Default false. */
+  exact?: boolean;
   signal?: AbortSignal;
 }
 

@@ -281,7 +281,7 @@ void test_catalog_widest(void)
         uint32_t row, total;
         for (int i = 0; i < 4096; i++)
             query[i] = 1 / 64.0f;
-        CHECK_EQ(kin_catalog_search(c, query, NULL, -2, &row, &score, 1, &total), 1);
+        CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 1);
         CHECK(fabsf(score + 1) < 1e-6f); /* the largest sum there is, not wrapped */
         kin_catalog_close(c);
         free(query), free(bytes);
@@ -327,7 +327,7 @@ void test_catalog_empty(void)
     uint8_t *bytes = assemble(&f, &n);
     kin_catalog *c = kin_catalog_open(bytes, n, &err);
     CHECK(c);
-    CHECK_EQ(kin_catalog_search(c, query, NULL, -2, &row, &score, 1, &total), 0);
+    CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 0);
     CHECK_EQ(total, 0);
     kin_catalog_close(c);
     free(bytes);
@@ -432,7 +432,7 @@ void test_search_equals_plain_loop(void)
             uint32_t rows[1001], total, n = search_plainly(&c, query, m, min_score, want);
             float scores[1001];
             rows[cap] = 12345; /* must stay */
-            int got = kin_catalog_search(&c, query, m, min_score, rows, scores, cap, &total);
+            int got = kin_catalog_search(&c, query, m, min_score, 0, rows, scores, cap, &total);
             CHECK_EQ(total, n);
             CHECK_EQ(got, n < (uint32_t)cap ? n : (uint32_t)cap);
             CHECK_EQ(rows[cap], 12345);
@@ -454,15 +454,15 @@ void test_search_scores_are_cosines(void)
     float query[512], scores[40], row[512];
     uint32_t rows[40], total;
     kin_catalog_vector(&c, 17, query);
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, rows, scores, 40, &total), 40);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 40, &total), 40);
     CHECK(fabsf(scores[0] - 1) < 1e-4f);
     uint32_t as_good = 6; /* a score equal to min_score passes */
     while (as_good < 40 && scores[as_good] == scores[5])
         as_good++;
     float least = scores[5];
-    kin_catalog_search(&c, query, NULL, least, rows, scores, 40, &total);
+    kin_catalog_search(&c, query, NULL, least, 0, rows, scores, 40, &total);
     CHECK_EQ(total, as_good);
-    kin_catalog_search(&c, query, NULL, -2, rows, scores, 40, &total);
+    kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 40, &total);
     for (int h = 0; h < 40; h++) {
         double cosine = 0;
         kin_catalog_vector(&c, rows[h], row);
@@ -485,12 +485,12 @@ void test_search_useless_queries(void)
             memset(query, 0, sizeof query);
             query[at] = useless[k];
             total = 9;
-            CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, rows, scores, 5, &total), 0);
+            CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 5, &total), 0);
             CHECK_EQ(total, 0);
         }
     query[0] = 1;
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, NAN, rows, scores, 5, &total), 0);
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, rows, scores, -1, &total), 0);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, NAN, 0, rows, scores, 5, &total), 0);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, -1, &total), 0);
     CHECK_EQ(total, 5);
     free((void *)c.vectors), free((void *)c.scale), free((void *)c.row_item);
 }
