@@ -33,7 +33,8 @@ const host = () => {
   try {
     return new URL(endpoint()).host;
   } catch {
-    throw new HubError('refused', `HF_ENDPOINT must be an address such as https://huggingface.co, not '${endpoint()}'`);
+    throw new HubError('refused',
+      `HF_ENDPOINT must be an address such as https://huggingface.co, not '${endpoint()}'`);
   }
 };
 
@@ -76,7 +77,8 @@ async function request(url, { method = 'GET', headers = {}, near = false, dog })
     const next = new URL(location, url);
     if (near && next.host !== new URL(url).host) return { response, seen, url };
     if (next.protocol !== 'https:' && !(next.protocol === 'http:' && new URL(url).protocol === 'http:'))
-      throw new HubError('refused', `${new URL(url).host} sends us on to ${next.protocol}//${next.host}, which is not safe`);
+      throw new HubError('refused',
+        `${new URL(url).host} sends us on to ${next.protocol}//${next.host}, which is not safe`);
     await response.body?.cancel();
     url = next.href;
   }
@@ -94,13 +96,17 @@ function refuseStatus(response, what) {
   if (status !== 200 && status !== 206) throw new HubError('refused', `${host()} answered ${status} for ${what}`);
 }
 
-const sentPage = (what) => new HubError('refused', `a web page came in place of ${what}: a proxy or a sign-in page stands ` +
-  `between, or ${endpoint()} is no model hub`);
+const sentPage = (what) => new HubError('refused', `a web page came in place of ${what}: a proxy or a sign-in page ` +
+  `stands between, or ${endpoint()} is no model hub`);
+
+// Gives up what has not been read of an answer; one that was read to its end does not mind.
+const leave = (response) => response?.body?.cancel().catch(() => {});
 
 async function readJson(path, what, signal) {
   const dog = watchdog(signal);
+  let response;
   try {
-    const { response } = await request(endpoint() + path, { dog });
+    ({ response } = await request(endpoint() + path, { dog }));
     refuseStatus(response, what);
     const parts = [];
     let n = 0;
@@ -118,9 +124,11 @@ async function readJson(path, what, signal) {
     }
   } catch (error) {
     if (signal.aborted || error instanceof HubError) throw error;
-    throw dog.signal.aborted ? dog.signal.reason : new HubError('passing', `${host()}: the connection broke`, { cause: error });
+    throw dog.signal.aborted ? dog.signal.reason
+      : new HubError('passing', `${host()}: the connection broke`, { cause: error });
   } finally {
     dog.stop();
+    leave(response);
   }
 }
 
@@ -163,8 +171,8 @@ export async function describeFile({ id, commit }, name, signal) {
     const size = Number(header('x-linked-size') ?? own);
     const hash = (header('x-linked-etag') ?? response.headers.get('etag') ?? '').replace(/^W\/|"/g, '').toLowerCase();
     if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) || !Number.isSafeInteger(size) || size <= 0)
-      throw new HubError('refused', `${host()} states no size and hash for ${name}, so it could not be checked: download ` +
-        'the model by other means and convert the folder');
+      throw new HubError('refused', `${host()} states no size and hash for ${name}, so it could not be checked: ` +
+        'download the model by other means and convert the folder');
     return { url, name, size, hash };
   } finally {
     dog.stop();
@@ -185,10 +193,12 @@ const sizeOf = (path) => stat(path).then((info) => info.size, () => 0);
 async function append(file, part, have, { signal, onBytes }) {
   const dog = watchdog(signal);
   let handle = null;
+  let response;
   try {
     const headers = have ? { range: `bytes=${have}-` } : {};
-    const { response, url } = await request(file.url, { headers, dog });
-    const from = new URL(url).host;
+    const answer = await request(file.url, { headers, dog });
+    response = answer.response;
+    const from = new URL(answer.url).host;
     if (response.status === 416) { // not the file that the part began
       await rm(part, { force: true });
       throw new HubError('passing', `${from} does not have the rest of ${file.name}`);
@@ -223,6 +233,7 @@ async function append(file, part, have, { signal, onBytes }) {
     throw new HubError('passing', `the connection broke in the middle of ${file.name}`, { cause: error });
   } finally {
     dog.stop();
+    leave(response);
     await handle?.close();
   }
 }
