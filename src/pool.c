@@ -1,4 +1,8 @@
-/* pool: the leader publishes a job by raising `generation`; helpers count themselves in `done`.
+/* pool: the leader publishes a job by raising `generation`. A job has a share for each thread; whoever
+ * moves claimed[i] from the last job's number to this one's runs share i and, a helper, counts it in
+ * `done`. The leader, when its own share is done, claims those of helpers that have not begun: one
+ * that sleeps, or waits for a core, then costs nothing. A late helper finds its share claimed, and what
+ * it read of the job cannot change while a share that it claimed is not done.
  * `broken` is the pool's first word: whoever runs a helper writes 1 there when the helper trapped,
  * since its share is then lost and the leader would wait for ever. The leader traps too. */
 #include "pool.h"
@@ -35,6 +39,7 @@ struct kin_pool {
     _Alignas(64) atomic_uint done;
     atomic_uint joined; /* helpers that have entered; fewer than n-1 means: work alone */
     _Alignas(64) atomic_uint stop;
+    _Alignas(64) atomic_uint claimed[POOL_MAX_THREADS]; /* the last job whose share i somebody took */
     int n_threads;
     pool_fn fn;
     void *arg;
@@ -53,19 +58,25 @@ kin_pool *kin_pool_open(int n_threads)
 
 int pool_threads(const kin_pool *pool) { return pool ? pool->n_threads : 1; }
 
-static void run_share(kin_pool *pool, int thread)
+/* Runs share i of this job unless somebody else has taken it. */
+static bool run_share(kin_pool *pool, int i, unsigned job)
 {
-    int begin = (int)((int64_t)pool->n * thread / pool->n_threads);
-    int end = (int)((int64_t)pool->n * (thread + 1) / pool->n_threads);
+    unsigned last = job - 1;
+    if (!atomic_compare_exchange_strong(&pool->claimed[i], &last, job))
+        return false;
+    int begin = (int)((int64_t)pool->n * i / pool->n_threads);
+    int end = (int)((int64_t)pool->n * (i + 1) / pool->n_threads);
     if (begin < end)
-        pool->fn(pool->arg, begin, end, thread);
+        pool->fn(pool->arg, begin, end, i);
+    return true;
 }
 
-static void publish(kin_pool *pool)
+static unsigned publish(kin_pool *pool)
 {
-    atomic_fetch_add(&pool->generation, 1);
+    unsigned job = atomic_fetch_add(&pool->generation, 1) + 1;
     if (atomic_load(&pool->sleepers))
         wake_all(&pool->generation);
+    return job;
 }
 
 static void check_helpers(kin_pool *pool)
@@ -87,9 +98,10 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
     pool->arg = arg;
     pool->n = n;
     atomic_store(&pool->done, 0);
-    publish(pool);
-    run_share(pool, 0);
-    while (atomic_load(&pool->done) + 1 < (unsigned)pool->n_threads)
+    unsigned job = publish(pool), own = 0;
+    for (int i = 0; i < pool->n_threads; i++)
+        own += run_share(pool, i, job);
+    while (atomic_load(&pool->done) + own < (unsigned)pool->n_threads)
         check_helpers(pool);
 }
 
@@ -105,11 +117,11 @@ void kin_pool_help(kin_pool *pool, int i)
                 sleep_while(&pool->generation, seen);
                 atomic_fetch_sub(&pool->sleepers, 1);
             }
-        seen++;
+        seen = atomic_load(&pool->generation); /* jobs may have passed without this helper */
         if (atomic_load(&pool->stop))
             return;
-        run_share(pool, i);
-        atomic_fetch_add(&pool->done, 1);
+        if (run_share(pool, i, seen))
+            atomic_fetch_add(&pool->done, 1);
     }
 }
 

@@ -1,8 +1,10 @@
 /* pool: runs a range of independent items on one or more threads. [level 1]
  *
- * One leader calls pool_run; n-1 helpers sit in kin_pool_help. Items are split into contiguous
- * ranges by thread number, never stolen, and no value is reduced across threads, so results do not
- * depend on the number of threads. Helpers spin on one word while work keeps coming and sleep on
+ * One leader calls pool_run; n-1 helpers sit in kin_pool_help. Items are split into n contiguous
+ * ranges, and no value is reduced across them, so results do not depend on the number of threads.
+ * Range i belongs to thread i; the leader takes those that no helper has begun when its own is done,
+ * so that a helper without a core holds nobody up (fn's `thread` is the range's number, and so says
+ * whose scratch memory to use). Helpers spin on one word while work keeps coming and sleep on
  * it (memory.atomic.wait32 in wasm) after about a tenth of a millisecond without any, because a
  * wake-up costs tens of microseconds in browsers and a block needs several hand-overs. */
 #ifndef KIN_POOL_H

@@ -2,6 +2,9 @@
 #include "../../src/pool.h"
 #include "test.h"
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { ITEMS = 1000 };
@@ -64,6 +67,91 @@ void test_pool_same_results(void)
         CHECK_EQ(wrong, 0);
         free(pool); /* kin_pool_close leaves it to helpers on their way out; here they are joined */
     }
+}
+
+/* Before all helpers have joined, the leader works alone as thread 0. */
+static void wait_for_all(kin_pool *pool, int threads)
+{
+    static struct job job;
+    do
+        pool_run(pool, work, &job, ITEMS);
+    while (job.thread[ITEMS - 1] != threads - 1);
+}
+
+static atomic_int frozen;
+
+static void freeze(int signal_number)
+{
+    (void)signal_number;
+    atomic_store(&frozen, 2);
+    while (atomic_load(&frozen) == 2)
+        sched_yield();
+}
+
+/* The leader does the work of a helper that has no core, and the helper comes back in good order. */
+void test_pool_absent_helper(void)
+{
+    enum { THREADS = 3, ROUNDS = 200 };
+    kin_pool *pool = kin_pool_open(THREADS);
+    pthread_t ids[THREADS];
+    struct helper helpers[THREADS];
+    struct sigaction action = {.sa_handler = freeze};
+    struct job job;
+    int wrong = 0, of_helper = 0;
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    for (int i = 1; i < THREADS; i++) {
+        helpers[i] = (struct helper){pool, i};
+        CHECK_EQ(pthread_create(&ids[i], NULL, help, &helpers[i]), 0);
+    }
+    wait_for_all(pool, THREADS);
+    for (int round = 0; round < 3 * ROUNDS; round++) {
+        if (round == ROUNDS) { /* between two jobs, so it holds no range */
+            atomic_store(&frozen, 1);
+            CHECK_EQ(pthread_kill(ids[1], SIGUSR1), 0);
+            while (atomic_load(&frozen) == 1)
+                sched_yield();
+        } else if (round == 2 * ROUNDS) {
+            atomic_store(&frozen, 0);
+        }
+        memset(&job, 0, sizeof job);
+        pool_run(pool, work, &job, ITEMS);
+        for (int i = 0; i < ITEMS; i++)
+            wrong += job.times[i] != 1;
+        of_helper += job.thread[ITEMS / 2] == 1;
+    }
+    kin_pool_close(pool);
+    for (int i = 1; i < THREADS; i++)
+        CHECK_EQ(pthread_join(ids[i], NULL), 0);
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(of_helper, 3 * ROUNDS);
+    free(pool);
+}
+
+/* Many more threads than cores, and jobs of no length: each item once all the same. */
+void test_pool_crowded(void)
+{
+    enum { THREADS = 8, ROUNDS = 20000, FEW = 24 };
+    kin_pool *pool = kin_pool_open(THREADS);
+    pthread_t ids[THREADS];
+    struct helper helpers[THREADS];
+    struct job job;
+    int wrong = 0;
+    for (int i = 1; i < THREADS; i++) {
+        helpers[i] = (struct helper){pool, i};
+        CHECK_EQ(pthread_create(&ids[i], NULL, help, &helpers[i]), 0);
+    }
+    wait_for_all(pool, THREADS);
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(job.times, 0, FEW);
+        pool_run(pool, work, &job, FEW);
+        for (int i = 0; i < FEW; i++)
+            wrong += job.times[i] != 1;
+    }
+    kin_pool_close(pool);
+    for (int i = 1; i < THREADS; i++)
+        CHECK_EQ(pthread_join(ids[i], NULL), 0);
+    CHECK_EQ(wrong, 0);
+    free(pool);
 }
 
 void test_pool_bad_sizes(void)
