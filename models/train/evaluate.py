@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from prepare import SEEN, read_photo, sentences, teacher
+from prepare import SEEN, read_photo, sentences, teacher, whole
 from sources import CLOTHES, Sources, drawing_held_out, with_article
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -54,7 +54,7 @@ class Sets:
                                    self.labels.__setitem__(name, [x for _, x in pairs]))
         renders = source.emoji_pictures('fluent')
         add('renders', [(white(f), c) for c, f in renders.items()])
-        for style in ('google', 'twitter'):
+        for style in ('google', 'twitter', 'openmoji'):
             add(style, [(white(f), c) for c, f in source.emoji_pictures(style).items()
                         if c in renders and c in E and drawing_held_out(c)])
         for set_ in ('clothing', 'grocery', 'caltech101'):
@@ -144,7 +144,7 @@ def yardstick(raw, out):
         records = json.load(f)['records']
     feature, sentence = np.load(f'{out}/features.npy').astype('f4'), np.load(f'{out}/sentences.npy')
     train = [r for r in records if r['split'] == 'train']
-    x = F.normalize(torch.from_numpy(feature[[r['first'] for r in train]]), dim=1)
+    x = F.normalize(torch.from_numpy(feature[[r['picture'] for r in train]]), dim=1)
     y = torch.from_numpy(sentence[[r['captions'][1] for r in train]].astype('f4'))
     x1 = torch.cat([x, torch.ones(len(x), 1)], 1)
     # One weight a set, so that 8,000 drawings do not drown the photos.
@@ -155,8 +155,8 @@ def yardstick(raw, out):
     def images(pictures):
         parts = []
         for i in range(0, len(pictures), 32):
-            batch = [np.asarray(ImageOps.fit(p, (SEEN, SEEN), Image.BICUBIC)) for p in pictures[i:i + 32]]
-            parts.append(torch.from_numpy(run(np.stack(batch))[0].astype('f4')))
+            maps = run(np.stack([whole(p)[0](SEEN) for p in pictures[i:i + 32]]))[0]
+            parts.append(torch.from_numpy(maps.mean((1, 2))))
         return F.normalize(torch.cat(parts), dim=1)
 
     def texts(words):
@@ -177,7 +177,7 @@ def figures(sets, source, unseen, images, texts, project=lambda v: v, teacher_to
     V['joined'] = V['caltech101'][joined]
     equal = lambda a, b: torch.tensor([[x == y for y in b] for x in a])
     out, photo_of = {}, lambda n: f'a photo of {with_article(n)}'
-    for style, name in (('google', 'Noto'), ('twitter', 'Twemoji')):
+    for style, name in (('google', 'Noto'), ('twitter', 'Twemoji'), ('openmoji', 'OpenMoji')):
         right, s = equal(L[style], L['renders']), V[style] @ V['renders'].T
         for k in (1, 10):
             out[f'{name} drawing → its render, R@{k}'] = at(s, right, k)
@@ -251,7 +251,7 @@ def linear_probe(out):
         train = [r for r in records if r['kind'] in kinds and r['split'] == 'train']
         names = sorted({key(r) for r in train})
         number = {n: i for i, n in enumerate(names)}
-        x = torch.from_numpy(feature[[r['first'] for r in train]])
+        x = torch.from_numpy(feature[[r['picture'] for r in train]])
         y = torch.tensor([number[key(r)] for r in train])
         mean, std = x.mean(0), x.std(0) + 1e-2
         probe = torch.nn.Linear(x.shape[1], len(names))
@@ -261,7 +261,7 @@ def linear_probe(out):
             F.cross_entropy(probe((x - mean) / std), y).backward()
             optimiser.step()
         held = [r for r in records if r['kind'] in kinds and r['split'] == 'val']
-        v = torch.from_numpy(feature[[r['first'] for r in held]])
+        v = torch.from_numpy(feature[[r['picture'] for r in held]])
         guess = probe((v - mean) / std).argmax(1)
         result[line] = 100 * (guess == torch.tensor([number[key(r)] for r in held])).float().mean().item()
     return result
@@ -293,7 +293,7 @@ def main():
     unseen = source.unseen_names(set(known['texts']))
     imagenet = [known['texts'][i] for i in known['imagenet'][0]]
     held = [r for r in known['records'] if r['kind'] == 'caltech' and r['split'] == 'val']
-    top = torch.from_numpy(np.load(f'{o.out}/classes.npy')[[r['first'] for r in held]].astype('f4')).topk(5).indices
+    top = torch.from_numpy(np.load(f'{o.out}/classes.npy')[[r['picture'] for r in held]].astype('f4')).topk(5).indices
     judge = lambda pair, **k: figures(sets, source, unseen, *pair, teacher_top=top, imagenet=imagenet, **k)
     path, columns = f'{o.out}/figures.json', {}
     figured = {}

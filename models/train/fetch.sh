@@ -3,11 +3,13 @@
 # Packages come from npm, Debian and PyPI through their own clients; what is there already stays.
 set -eu
 raw=${1:-build/train/raw}
+here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$raw/packages"
 cd "$raw/packages"
 
 npm install --silent --no-save --ignore-scripts --prefix . @lobehub/fluent-emoji-3d emojibase-data \
-    emoji-datasource-google emoji-datasource-twitter openmoji
+    emoji-datasource-google emoji-datasource-twitter openmoji @iconify-json/fluent-emoji-flat \
+    @iconify-json/emojione @iconify-json/noto-v1 @iconify-json/fxemoji
 for package in openclipart-png wordnet-base tuxpaint-stamps-default; do
     ls "$package"_*.deb >/dev/null 2>&1 || apt-get download "$package"
     dpkg-deb -x "$package"_*.deb debian
@@ -26,3 +28,4 @@ link packages/node_modules/openmoji openmoji-package
 link packages/debian/usr/share/openclipart/png openclipart
 link packages/debian/usr/share/wordnet wordnet
 link packages/debian/usr/share/tuxpaint/stamps stamps
+${PYTHON:-python3} "$here/icons.py" .

@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPConfig, CLIPModel
 
-SIZE, PATCH, DIM, VOCABULARY, TOKENS = 96, 16, 256, 8192, 32
+SIZE, PATCH, WIDTH, DIM, VOCABULARY, TOKENS = 96, 16, 192, 256, 8192, 32
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
 END = VOCABULARY - 1
 
 
 def new_model():
-    tower = dict(hidden_size=192, intermediate_size=768, num_attention_heads=3, projection_dim=DIM,
+    tower = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_attention_heads=3, projection_dim=DIM,
                  hidden_act='quick_gelu')
     return CLIPModel._from_config(CLIPConfig(
         projection_dim=DIM,
@@ -47,19 +47,26 @@ def block(layer, x, mask=None, pick=None):
     return x + layer.mlp.fc2(h * torch.sigmoid(1.702 * h))
 
 
-def image_features(model, pixels):
-    """[n, 3, 96, 96] normalised -> [n, 256], not yet of unit length."""
+def image_features(model, pixels, kept=None, places=False):
+    """[n, 3, 96, 96] normalised -> [n, 256], not yet of unit length; with places also what the last block
+    but one says of each patch, [n, patches, 192]. kept: [n, k], the patches to look at, the others not."""
     v, e = model.vision_model, model.vision_model.embeddings
     n, side = len(pixels), SIZE // PATCH
     # A convolution whose stride is its size is one matrix product over cut-out patches.
     x = pixels.view(n, 3, side, PATCH, side, PATCH).permute(0, 2, 4, 1, 3, 5).reshape(n, side * side, -1)
-    x = F.linear(x, e.patch_embedding.weight.flatten(1))
-    x = torch.cat([e.class_embedding.expand(n, 1, -1), x], 1) + e.position_embedding.weight
+    where = e.position_embedding.weight
+    if kept is None:
+        x = F.linear(x, e.patch_embedding.weight.flatten(1)) + where[1:]
+    else:
+        x = x.gather(1, kept[..., None].expand(-1, -1, x.shape[2]))
+        x = F.linear(x, e.patch_embedding.weight.flatten(1)) + where[1:][kept]
+    x = torch.cat([(e.class_embedding + where[0]).expand(n, 1, -1), x], 1)
     x = v.pre_layrnorm(x)
     for layer in v.encoder.layers[:-1]:
         x = block(layer, x)
-    x = block(v.encoder.layers[-1], x, pick=torch.zeros(n, dtype=torch.long, device=x.device))
-    return model.visual_projection(v.post_layernorm(x[:, 0]))
+    last = block(v.encoder.layers[-1], x, pick=torch.zeros(n, dtype=torch.long, device=x.device))
+    out = model.visual_projection(v.post_layernorm(last[:, 0]))
+    return (out, x[:, 1:]) if places else out
 
 
 def text_features(model, ids):

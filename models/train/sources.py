@@ -16,6 +16,8 @@ from words import GROUPS, THINGS, WordNet, held_out
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PHOTO_SETS = ('clothing', 'grocery', 'caltech101')
+# Sets of emoji to train on. Fluent's renders come first: they are the catalogue that is searched.
+STYLES = ('fluent', 'google', 'twitter', 'flat', 'emojione', 'noto1', 'firefox')
 # What people call the clothing set's labels.
 CLOTHES = {'Body': 'bodysuit', 'Longsleeve': 'long sleeve shirt', 'Outwear': 'jacket',
            'Polo': 'polo shirt'}
@@ -29,7 +31,7 @@ def code_point(text):
 
 
 def drawing_held_out(code):
-    """One code point in ten: its Noto and Twemoji drawings are for judging only."""
+    """One code point in ten: its drawings, in every style but the renders, are not trained on."""
     return int(hashlib.sha256(code.encode()).hexdigest(), 16) % 10 == 0
 
 
@@ -55,7 +57,7 @@ class Sources:
                 self.same[row['set'], row['kind']] = [by_name[n] for n in row['emoji'].split(';')]
 
     def emoji_pictures(self, style):
-        """code point -> file; style is fluent, google, twitter or openmoji. No skin tones."""
+        """code point -> file; style is one of STYLES, or openmoji. No skin tones."""
         out = {}
         for path in sorted(glob.glob(f'{self.raw}/{style}/*.*')):
             if not SKIN.search(stem(path).lower()):
@@ -96,7 +98,7 @@ class Sources:
                        thing=thing, joined=joined)
 
     def records(self):
-        for style in ('fluent', 'google', 'twitter'):
+        for style in STYLES:
             for code, path in self.emoji_pictures(style).items():
                 entry = self.emoji.get(code)
                 if entry is None and style != 'fluent':
@@ -127,7 +129,8 @@ class Sources:
             out += [(f'{a} on a hanger', .5), (f'{a} lying on the floor', .5)]
             out += [(f"child's {name}", 1)] if r['kids'] else []
         style = dict(fluent='a 3d render of', google='an emoji of', twitter='a flat icon of',
-                     clip='a drawing of').get(kind)
+                     flat='a flat icon of', emojione='an emoji of', noto1='an emoji of',
+                     firefox='an icon of', clip='a drawing of').get(kind)
         if style:
             tags = r['tags'][:12]
             out += [(f'{style} {a}', 1)] + [(t, 2 / len(tags)) for t in tags]
@@ -145,7 +148,7 @@ class Sources:
 
     def meanings(self, r):
         """The words to look up in WordNet for a record, and the files they may be found in."""
-        if r['kind'] in ('fluent', 'google', 'twitter'):
+        if r['kind'] in STYLES:
             files = GROUPS.get(r['group'])
             return ([r['name']] if files else []), files
         joined = [self.emoji[c]['label'] for c in r['joined'] if c in self.emoji]
