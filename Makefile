@@ -24,11 +24,12 @@ CHROME ?= $(call first-of,chromium chromium-browser google-chrome)
 export CHROME
 # Debian's emscripten needs acorn, which lies where only Debian's own node programs look.
 EMCC ?= $(if $(wildcard /usr/share/nodejs/acorn),NODE_PATH=/usr/share/nodejs )emcc
-# Relaxed SIMD is known to Emscripten from 3.1.50 on; with an older one (Debian 12, Ubuntu 24.04) a
-# newer clang and wasm-ld build those variants against Emscripten's own library.
+# Emscripten knows relaxed SIMD from 3.1.50 on. With an older one (Debian 12, Ubuntu 24.04) a newer clang
+# and wasm-ld build against its library; clang 14, which comes with it, also made the SIMD128 kernel
+# slower (24 billion multiply-adds a second on a Zen 4, by clang 19 41).
 EM_HOME := $(dir $(realpath $(shell command -v emcc 2>/dev/null)))
 EM_VERSION := $(subst ",,$(shell cat $(EM_HOME)emscripten-version.txt $(EM_HOME)../emscripten-version.txt 2>/dev/null | head -n 1))
-EM_KNOWS_RELAXED := $(filter 3.1.50,$(firstword $(shell printf '%s\n' 3.1.50 $(EM_VERSION) | sort -V)))
+EM_IS_NEW := $(filter 3.1.50,$(firstword $(shell printf '%s\n' 3.1.50 $(EM_VERSION) | sort -V)))
 WASM_CLANG_VERSION ?= $(firstword $(foreach n,19 22 21 20 18 17 16,$(if $(shell command -v clang-$n && command -v wasm-ld-$n),$n)))
 # `make V=1` shows whole commands.
 Q := $(if $(V),,@)
@@ -127,9 +128,9 @@ EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | pas
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
     -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
 
-# A variant: $(1) name, $(2) compiler flags, $(3) linker flags.
-define wasm-variant
-WASM += build/wasm/kin-$(strip $(1)).wasm
+# A variant: $(1) name, $(2) compiler flags, $(3) linker flags; built by the one or the other of:
+# emcc …
+define wasm-by-emcc
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,EMCC,$$<)
@@ -137,31 +138,29 @@ build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
 	$$(call show,LINK,$$@)
 	$$(Q)$$(EMCC) $$(WASM_LINK) $(2) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
--include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
 endef
-
-# The same without emcc.
+# … clang and wasm-ld. -disable-lsr, as emcc has it: left to itself the loop optimiser merges the pointers
+# of a tile's rows, and the tile spills. The stand-alone library comes first, since libc's own memcpy
+# leaves large copies to JavaScript.
 EM_SYSROOT = $(shell em-config CACHE)/sysroot
-DIRECT_CC = clang-$(WASM_CLANG_VERSION) --target=wasm32-unknown-emscripten --sysroot=$(EM_SYSROOT)
-DIRECT_LINK = wasm-ld-$(WASM_CLANG_VERSION) --no-entry --gc-sections --strip-all -O2 --import-undefined -z stack-size=1048576 \
+CLANG_LINK = wasm-ld-$(WASM_CLANG_VERSION) --no-entry --gc-sections --strip-all -O2 --import-undefined -z stack-size=1048576 \
     --initial-memory=16777216 --max-memory=4294967296 $(addprefix --export=,$(patsubst _%,%,$(subst $(comma), ,$(EXPORTS))))
-# The stand-alone library first: libc's own memcpy leaves large copies to JavaScript.
-DIRECT_LIBS = -L$(EM_SYSROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -ldlmalloc -lcompiler_rt
-define wasm-variant-direct
-WASM += build/wasm/kin-$(strip $(1)).wasm
+define wasm-by-clang
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,CLANG,$$<)
-	$$(Q)$$(DIRECT_CC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $$(WASM_FILE_FLAGS) $(2) -c $$< -o $$@
+	$$(Q)clang-$$(WASM_CLANG_VERSION) --target=wasm32-unknown-emscripten --sysroot=$$(EM_SYSROOT) -mllvm -disable-lsr \
+	    $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
 	$$(call show,LINK,$$@)
-	$$(Q)$$(DIRECT_LINK) $$(subst $$(comma), ,$$(subst -Wl$$(comma),,$(3))) $$(EM_SYSROOT)/lib/wasm32-emscripten/crt1_reactor.o $$(filter %.o,$$^) $$(DIRECT_LIBS) -o $$@
+	$$(Q)$$(CLANG_LINK) $$(subst $$(comma), ,$$(subst -Wl$$(comma),,$(3))) $$(EM_SYSROOT)/lib/wasm32-emscripten/crt1_reactor.o \
+	    $$(filter %.o,$$^) -L$$(EM_SYSROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -ldlmalloc -lcompiler_rt -o $$@
+endef
+define wasm-variant
+WASM += build/wasm/kin-$(strip $(1)).wasm
+$(if $(EM_IS_NEW),$(wasm-by-emcc),$(wasm-by-clang))
 -include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
 endef
-wasm-variant-relaxed = $(if $(EM_KNOWS_RELAXED),$(wasm-variant),$(wasm-variant-direct))
-
-# Left to itself the loop optimiser merges the pointers of a tile's rows, and the tile spills. emcc always says so.
-%/src/kernels_relaxed.o: WASM_FILE_FLAGS := -mllvm -disable-lsr
 include wasm/variants.mk
 
 web/wasm/%.wasm: build/wasm/%.wasm

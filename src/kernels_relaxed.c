@@ -25,18 +25,17 @@ ALWAYS_INLINE void depth_rows(const char *a, size_t stride, const int rows, cons
                               int kp, int32_t *acc, size_t ld)
 {
     v128_t lo[DEPTH_ROWS], hi[DEPTH_ROWS], ones = wasm_i16x8_splat(one);
-    const char *row[DEPTH_ROWS];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows; r++)
         lo[r] = hi[r] = wasm_i32x4_const(0, 0, 0, 0);
-        row[r] = a + (size_t)r * stride;
-    }
-    for (int k = 0; k < kp; k += 8, panel += 64) {
+#pragma clang loop unroll(disable)
+    for (const int8_t *end = panel + (size_t)kp * PANEL; panel < end; panel += 64, a += 8) {
         v128_t w0 = wasm_v128_load(panel), w1 = wasm_v128_load(panel + 16);
         v128_t w2 = wasm_v128_load(panel + 32), w3 = wasm_v128_load(panel + 48);
+        const char *row = a;
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++, row[r - 1] += 8) {
-            v128_t p = wasm_v128_load32_splat(row[r]), q = wasm_v128_load32_splat(row[r] + 4);
+        for (int r = 0; r < rows; r++, row += stride) {
+            v128_t p = wasm_v128_load32_splat(row), q = wasm_v128_load32_splat(row + 4);
             v128_t l0 = wasm_i16x8_relaxed_dot_i8x16_i7x16(w0, p), l1 = wasm_i16x8_relaxed_dot_i8x16_i7x16(w2, q);
             v128_t h0 = wasm_i16x8_relaxed_dot_i8x16_i7x16(w1, p), h1 = wasm_i16x8_relaxed_dot_i8x16_i7x16(w3, q);
             if (depth == 2) {
@@ -76,17 +75,16 @@ ALWAYS_INLINE void fused_rows(const char *a, size_t stride, const int rows, cons
                               const int8_t *panel, int kp, int32_t *acc, size_t ld)
 {
     v128_t lo[FUSED_ROWS], hi[FUSED_ROWS];
-    const char *row[FUSED_ROWS];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < rows; r++)
         lo[r] = hi[r] = wasm_i32x4_const(0, 0, 0, 0);
-        row[r] = a + (size_t)r * stride;
-    }
-    for (int k = 0; k < kp; k += 4, panel += 32) {
+#pragma clang loop unroll(disable)
+    for (const int8_t *end = panel + (size_t)kp * PANEL; panel < end; panel += 32, a += 4) {
         v128_t w0 = wasm_v128_load(panel), w1 = wasm_v128_load(panel + 16);
+        const char *row = a;
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++, row[r - 1] += 4) {
-            v128_t p = wasm_v128_load32_splat(row[r]);
+        for (int r = 0; r < rows; r++, row += stride) {
+            v128_t p = wasm_v128_load32_splat(row);
             if (weights_first) {
                 lo[r] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(w0, p, lo[r]);
                 hi[r] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(w1, p, hi[r]);

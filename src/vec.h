@@ -9,6 +9,9 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#endif
 
 typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t i32x4 __attribute__((vector_size(16)));
@@ -41,9 +44,15 @@ static inline f32x4 f32x4_select(i32x4 mask, f32x4 yes, f32x4 no)
 {
     return (f32x4)((mask & (i32x4)yes) | (~mask & (i32x4)no));
 }
-/* a > b ? a : b for each lane: x86's and wasm's pmax rule, spelled out. */
+/* a > b ? a : b for each lane (and a < b ? a : b): one instruction on x86 and in wasm, where pmax(b, a)
+ * is b < a ? a : b. */
+#if defined(__wasm_simd128__)
+static inline f32x4 f32x4_max(f32x4 a, f32x4 b) { return (f32x4)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return (f32x4)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+#else
 static inline f32x4 f32x4_max(f32x4 a, f32x4 b) { return f32x4_select(a > b, a, b); }
 static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return f32x4_select(a < b, a, b); }
+#endif
 
 /* Round half to even for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction bits. */
 #define VEC_ROUND_MAGIC 12582912.0f

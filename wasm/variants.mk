@@ -9,9 +9,9 @@ $(eval $(call wasm-variant,simd-threads,\
     -msimd128 -matomics -mbulk-memory -mmutable-globals,\
     -Wl$(comma)--shared-memory$(comma)--import-memory$(comma)--export=__stack_pointer$(comma)--max-memory=4294967296$(comma)--no-check-features))
 # The same two with relaxed SIMD.
-$(eval $(call wasm-variant-relaxed,relaxed,\
+$(eval $(call wasm-variant,relaxed,\
     -msimd128 -mrelaxed-simd,\
     ))
-$(eval $(call wasm-variant-relaxed,relaxed-threads,\
+$(eval $(call wasm-variant,relaxed-threads,\
     -msimd128 -mrelaxed-simd -matomics -mbulk-memory -mmutable-globals,\
     -Wl$(comma)--shared-memory$(comma)--import-memory$(comma)--export=__stack_pointer$(comma)--max-memory=4294967296$(comma)--no-check-features))
