@@ -45,7 +45,7 @@ export class Core {
     const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
     this.#ctx = engine.pointer('kin_open');
     if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
-    this.kernels = chooseKernels(engine, this.#ctx);
+    this.kernels = await chooseKernels(engine, this.#ctx, this.platform.turn);
     this.#engine = engine;
     this.#have.clear();
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
