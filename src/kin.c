@@ -345,9 +345,9 @@ kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out)
     if (!s)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no such tensor to export.");
     const struct tower *t = &ctx->sides[tower].tower;
-    size_t row = (size_t)(slot_bytes(t, s) / slot_rows(s));
-    for (uint64_t r = 0; r < slot_rows(s); r++)
-        slot_row(t, s, ctx->kernels, r, out + r * row);
+    uint64_t rows = slot_rows(s), row = slot_bytes(t, s) / rows;
+    for (uint64_t r = 0; r < rows; r += PANEL)
+        slot_get(t, s, ctx->kernels, r, rows - r < PANEL ? rows - r : PANEL, out + r * row);
     return KIN_OK;
 }
 

@@ -9,7 +9,7 @@ bool linear_alloc(struct linear *l, int n_out, int n_in, bool q8)
     l->ruled = n_in >= QUANT_RULE_INPUTS;
     l->bias = calloc(np, sizeof *l->bias);
     if (q8) {
-        l->panels = calloc(np, kp);
+        l->panels = malloc(np * kp); /* linear_set_q8 writes all of it, padding too */
         l->scale = calloc(np, sizeof *l->scale);
         l->colsum = calloc(np, sizeof *l->colsum);
         return l->bias && l->panels && l->scale && l->colsum;
@@ -35,24 +35,23 @@ void linear_set_q8(struct linear *l, const struct kernels *k, int n, int n_rows,
     }
     int8_t *panel = l->panels + (size_t)n * l->kp;
     for (int i = 0; i < l->kp; i += 64) {
-        int width = l->kp - i < 64 ? l->kp - i : 64;
+        int width = l->kp - i < 64 ? l->kp - i : 64, some = l->n_in - i < 64 ? l->n_in - i : 64;
         memset(block, 0, sizeof block);
         for (int c = 0; c < n_rows; c++)
-            for (int j = 0; j < width && i + j < l->n_in; j++)
-                block[c * 64 + j] = rows[(size_t)c * l->n_in + i + j];
+            memcpy(block + c * 64, rows + (size_t)c * l->n_in + i, (size_t)some);
         k->pack(block, 64, width, panel + (size_t)i * PANEL);
     }
 }
 
-void linear_row_q8(const struct linear *l, const struct kernels *k, int n, int8_t *row)
+void linear_get_q8(const struct linear *l, const struct kernels *k, int n, int n_rows, int8_t *rows)
 {
     int8_t block[PANEL * 64];
-    const int8_t *panel = l->panels + (size_t)(n / PANEL * PANEL) * l->kp;
+    const int8_t *panel = l->panels + (size_t)n * l->kp;
     for (int i = 0; i < l->kp; i += 64) {
-        int width = l->kp - i < 64 ? l->kp - i : 64;
+        int width = l->kp - i < 64 ? l->kp - i : 64, some = l->n_in - i < 64 ? l->n_in - i : 64;
         k->unpack(panel + (size_t)i * PANEL, width, block, 64);
-        for (int j = 0; j < width && i + j < l->n_in; j++)
-            row[i + j] = block[n % PANEL * 64 + j];
+        for (int c = 0; c < n_rows; c++)
+            memcpy(rows + (size_t)c * l->n_in + i, block + c * 64, (size_t)some);
     }
 }
 
@@ -64,11 +63,12 @@ void linear_set_f32(struct linear *l, int n, int n_rows, const float *rows)
             panel[(size_t)i * PANEL + c] = rows[(size_t)c * l->n_in + i];
 }
 
-void linear_row_f32(const struct linear *l, int n, float *row)
+void linear_get_f32(const struct linear *l, int n, int n_rows, float *rows)
 {
-    const float *panel = l->panels_f32 + (size_t)(n / PANEL * PANEL) * l->kp;
-    for (int i = 0; i < l->n_in; i++)
-        row[i] = panel[(size_t)i * PANEL + n % PANEL];
+    const float *panel = l->panels_f32 + (size_t)n * l->kp;
+    for (int c = 0; c < n_rows; c++)
+        for (int i = 0; i < l->n_in; i++)
+            rows[(size_t)c * l->n_in + i] = panel[(size_t)i * PANEL + c];
 }
 
 bool acts_alloc(struct acts *a, int rows, int n_in)

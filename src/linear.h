@@ -39,9 +39,9 @@ void linear_free(struct linear *l);
 /* Puts up to 8 rows (the panel that starts at row n) in place; missing rows become zeros. */
 void linear_set_q8(struct linear *l, const struct kernels *k, int n, int n_rows, const int8_t *rows);
 void linear_set_f32(struct linear *l, int n, int n_rows, const float *rows);
-/* And takes row n out again: the very numbers that went in. */
-void linear_row_q8(const struct linear *l, const struct kernels *k, int n, int8_t *row);
-void linear_row_f32(const struct linear *l, int n, float *row);
+/* And takes them out again: the very numbers that went in. */
+void linear_get_q8(const struct linear *l, const struct kernels *k, int n, int n_rows, int8_t *rows);
+void linear_get_f32(const struct linear *l, int n, int n_rows, float *rows);
 
 /* Room for the activations of `rows` rows of up to n_in inputs, in any form; acts_free takes it back. */
 bool acts_alloc(struct acts *a, int rows, int n_in);

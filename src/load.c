@@ -237,9 +237,9 @@ kin_status model_id(const struct tower *t, const struct kernels *k, const char *
     for (int i = 0; i < t->n_slots; i++)
         if (slot_row_values(&t->slots[i]) > widest)
             widest = (size_t)slot_row_values(&t->slots[i]);
-    uint8_t *row = malloc(widest * sizeof(float));
-    if (!order || !row) {
-        free(order), free(row);
+    uint8_t *some = malloc(PANEL * widest * sizeof(float));
+    if (!order || !some) {
+        free(order), free(some);
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
     }
     struct sha256 h;
@@ -261,9 +261,10 @@ kin_status model_id(const struct tower *t, const struct kernels *k, const char *
             hash_number(&h, s->shape[d]);
         }
         sha256_update(&h, "\n", 1);
-        for (uint64_t r = 0; r < slot_rows(s); r++) {
-            slot_row(t, s, k, r, row);
-            sha256_update(&h, row, (size_t)slot_row_values(s) * size);
+        for (uint64_t r = 0, n; r < slot_rows(s); r += n) {
+            n = slot_rows(s) - r < PANEL ? slot_rows(s) - r : PANEL;
+            slot_get(t, s, k, r, n, some);
+            sha256_update(&h, some, (size_t)(n * slot_row_values(s)) * size);
         }
     }
     sha256_update(&h, json, n);
@@ -274,6 +275,6 @@ kin_status model_id(const struct tower *t, const struct kernels *k, const char *
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }
     hex[64] = 0;
-    free(order), free(row);
+    free(order), free(some);
     return KIN_OK;
 }

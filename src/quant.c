@@ -81,17 +81,27 @@ void quant_weight_row(const float *w, int k, int8_t *q, float *scale)
     *scale = best_scale;
 }
 
+/* Eight weights as the bytes of one word. In [-64, 63] the two top bits of a byte are the same; the
+ * sizes are at most 64, so that sums of two fit a byte and those of four its half word. */
+static bool block_valid(uint64_t q, bool ruled)
+{
+    const uint64_t ones = 0x0101010101010101, even = 0x00FF00FF00FF00FF;
+    if (((q ^ q << 1) & 0x80 * ones) != 0)
+        return false;
+    uint64_t signs = q >> 7 & ones, sizes = (q ^ signs * 255) + signs;
+    uint64_t pairs = (sizes & even) + (sizes >> 8 & even); /* positions 01, 23, 45, 67 */
+    uint64_t groups = pairs + (pairs >> 32);
+    return !ruled || ((groups & 0xFFFF) <= QUANT_GROUP_MAX && (groups >> 16 & 0xFFFF) <= QUANT_GROUP_MAX);
+}
+
 bool quant_weight_row_valid(const int8_t *q, int k)
 {
-    for (int i = 0; i < k; i++)
-        if (q[i] < -64 || q[i] > 63)
+    for (int i = 0; i < k; i += 8) {
+        uint64_t block = 0;
+        memcpy(&block, q + i, k - i < 8 ? (size_t)(k - i) : 8); /* little-endian, as all targets are */
+        if (!block_valid(block, k >= QUANT_RULE_INPUTS))
             return false;
-    if (k >= QUANT_RULE_INPUTS)
-        for (int i = 0; i < k; i += 8) {
-            int n = k - i < 8 ? k - i : 8;
-            if (group_sum(q + i, n, true) > QUANT_GROUP_MAX || group_sum(q + i, n, false) > QUANT_GROUP_MAX)
-                return false;
-        }
+    }
     return true;
 }
 

@@ -371,29 +371,31 @@ kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k
     return KIN_OK;
 }
 
-void slot_row(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, void *out)
+void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n,
+              void *out)
 {
-    size_t width = (size_t)slot_row_values(s);
+    size_t width = (size_t)slot_row_values(s), at = i * width, count = n * width;
     bool q8 = t->shape.q8;
     if (s->role == SLOT_LINEAR && q8) {
-        linear_row_q8(s->target, k, (int)i, out);
+        linear_get_q8(s->target, k, (int)i, (int)n, out);
     } else if (s->role == SLOT_LINEAR) {
-        linear_row_f32(s->target, (int)i, out);
+        linear_get_f32(s->target, (int)i, (int)n, out);
     } else if (s->role == SLOT_TOKEN) {
-        memcpy(out, q8 ? (const void *)(t->token_q8 + i * width) : (const void *)(t->token_f32 + i * width),
-               width * (q8 ? 1 : sizeof(float)));
+        memcpy(out, q8 ? (const void *)(t->token_q8 + at) : (const void *)(t->token_f32 + at),
+               count * (q8 ? 1 : sizeof(float)));
     } else if (s->role == SLOT_PATCH && q8) {
-        memcpy(out, t->patch_f16 + i * width, width * sizeof *t->patch_f16);
+        memcpy(out, t->patch_f16 + at, count * sizeof *t->patch_f16);
     } else if (s->role == SLOT_PATCH) {
         size_t area = (size_t)t->patch * (size_t)t->patch;
-        const float *panel = t->patch_hi.panels_f32 + i / PANEL * PANEL * (size_t)t->patch_hi.kp;
-        for (size_t j = 0; j < width; j++)
-            ((float *)out)[j] = panel[(j % area * 3 + j / area) * PANEL + i % PANEL];
+        const float *panel = t->patch_hi.panels_f32 + i * (size_t)t->patch_hi.kp;
+        for (size_t c = 0; c < n; c++)
+            for (size_t j = 0; j < width; j++)
+                ((float *)out)[c * width + j] = panel[(j % area * 3 + j / area) * PANEL + c];
     } else if (s->role == SLOT_PROJECTION && q8) {
-        for (size_t j = 0; j < width; j++)
-            ((uint16_t *)out)[j] = float_to_f16(((const float *)s->target)[i * width + j]);
+        for (size_t j = 0; j < count; j++)
+            ((uint16_t *)out)[j] = float_to_f16(((const float *)s->target)[at + j]);
     } else {
-        memcpy(out, (const float *)s->target + i * width, width * sizeof(float));
+        memcpy(out, (const float *)s->target + at, count * sizeof(float));
     }
 }
 

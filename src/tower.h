@@ -88,11 +88,13 @@ kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k
 /* After the last slot: folds the preprocessing into the patch planes, makes room for runs. */
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err);
 
-/* The canonical file form of a slot: dtype name, bytes a row, and row i as those bytes. */
+/* The canonical file form of a slot: dtype name, rows, values a row, and rows [i, i + n) as its bytes;
+ * i a multiple of 8, n at most 8. */
 const char *slot_dtype(const struct tower *t, const struct slot *s);
 uint64_t slot_rows(const struct slot *s);
 uint64_t slot_row_values(const struct slot *s);
-void slot_row(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, void *out);
+void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n,
+              void *out);
 
 /* Starts an image's run; pixels u8 [S, S, 3] stay in use until the first step is done. */
 kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err);
