@@ -255,7 +255,8 @@ static inline void finish_q8(const struct linear *l, const struct acts *a, const
     }
 }
 
-static void panel_q8(const struct apply_job *job, const struct product *product, int n)
+/* `count` panels from output n on. A tile's activations stay in the nearest cache over all of them. */
+static void panels_q8(const struct apply_job *job, const struct product *product, int n, int count)
 {
     const struct linear *l = product->l;
     const struct kernels *k = job->k;
@@ -264,13 +265,15 @@ static void panel_q8(const struct apply_job *job, const struct product *product,
     int32_t acc[TILE_ROWS_MAX * PANEL];
     for (int m = 0; m < a->m; m += k->rows) {
         int n_rows = a->m - m < k->rows ? a->m - m : k->rows;
-        tile(acts_row(a, m), a->stride, n_rows, l->panels + (size_t)n * l->kp, l->kp, acc, PANEL);
-        if (job->how == LINEAR_ACTIVATE) /* the same code three times: each loop keeps its own branch-free body */
-            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_ACTIVATE, job->act);
-        else if (job->how == LINEAR_ADD)
-            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_ADD, job->act);
-        else
-            finish_q8(l, a, acc, m, n_rows, n, product->y, job->ldy, LINEAR_STORE, job->act);
+        for (int at = n; at < n + count * PANEL; at += PANEL) {
+            tile(acts_row(a, m), a->stride, n_rows, l->panels + (size_t)at * l->kp, l->kp, acc, PANEL);
+            if (job->how == LINEAR_ACTIVATE) /* thrice the same: each keeps a body without branches */
+                finish_q8(l, a, acc, m, n_rows, at, product->y, job->ldy, LINEAR_ACTIVATE, job->act);
+            else if (job->how == LINEAR_ADD)
+                finish_q8(l, a, acc, m, n_rows, at, product->y, job->ldy, LINEAR_ADD, job->act);
+            else
+                finish_q8(l, a, acc, m, n_rows, at, product->y, job->ldy, LINEAR_STORE, job->act);
+        }
     }
 }
 
@@ -290,15 +293,24 @@ static void panel_f32(const struct apply_job *job, const struct product *product
     }
 }
 
+enum { PANELS_BYTES = 24 * 1024 }; /* of weights at once: most of a 32 KB cache */
+
 static void apply_panels(void *arg, int begin, int end, int thread)
 {
     const struct apply_job *job = arg;
     (void)thread;
     for (int i = 0, first = 0; i < job->n; i++) {
         const struct product *product = &job->products[i];
-        int panels = product->l->np / PANEL;
-        for (int p = begin > first ? begin - first : 0; p < panels && first + p < end; p++)
-            (product->l->panels ? panel_q8 : panel_f32)(job, product, p * PANEL);
+        const struct linear *l = product->l;
+        int panels = l->np / PANEL, some = PANELS_BYTES / (PANEL * l->kp);
+        int p = begin > first ? begin - first : 0, last = end - first < panels ? end - first : panels;
+        for (int count; p < last; p += count) {
+            count = !l->panels || some < 1 ? 1 : last - p < some ? last - p : some;
+            if (l->panels)
+                panels_q8(job, product, p * PANEL, count);
+            else
+                panel_f32(job, product, p * PANEL);
+        }
         first += panels;
     }
 }
