@@ -63,7 +63,9 @@ for (const isolated of [false, true]) {
       const wantText = Array.from(await clip.embedText('a red fruit'));
       await clip.close();
       const page = await open(browser, server.url);
-      for (const options of isolated ? [{ threads: 1 }, { threads: 2 }, { threads: 2, worker: '/worker.js' }, { variant: 'simd' }] : [{ variant: 'simd' }, {}]) {
+      const single = [{}, { variant: 'simd' }, { variant: 'relaxed' }];
+      const shared = ['simd-threads', 'relaxed-threads'].flatMap((variant) => [{ variant, threads: 1 }, { variant, threads: 2 }]);
+      for (const options of isolated ? [...single, ...shared, { threads: 2, worker: '/worker.js' }] : single) {
         const got = await page.evaluate(async ({ options, box }) => {
           const { load } = await import('/kin/index.js');
           const clip = await load({ model: '/model/', ...options });
@@ -75,7 +77,8 @@ for (const isolated of [false, true]) {
         }, { options, box });
         assert.deepEqual(got.vector, want, JSON.stringify(options));
         assert.deepEqual(got.text, wantText, JSON.stringify(options));
-        if (options.threads === 2) assert.equal(got.threads, 2);
+        assert.ok(got.variant.startsWith(options.variant ?? 'relaxed'), got.variant);
+        if (options.threads) assert.equal(got.threads, options.threads);
         if (!isolated) assert.ok(got.threads === 1 && got.threadsReason, 'says why it has one thread');
       }
       await page.context().close();
