@@ -218,8 +218,15 @@ build/bench-litert-venv/done: bench/requirements-litert.txt
 bench/node_modules/.package-lock.json: bench/package-lock.json
 	cd bench && npm ci --ignore-scripts --no-fund --no-audit
 	@touch $@
-bench: wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=image,text,labels,search,start ROUNDS=5
-	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),5) node bench/run.js
+# Loops that only compute, for the job `kernels`: not by emcc, whose optimiser would take them apart.
+build/bench/peak-simd.wasm: PEAK := -msimd128
+build/bench/peak-relaxed.wasm: PEAK := -msimd128 -mrelaxed-simd
+build/bench/peak-%.wasm: bench/peak.c
+	@mkdir -p $(@D)
+	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
+	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
+bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,start ROUNDS=3, or PROFILE=phone
+	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------
 setup: ## list and install missing system packages

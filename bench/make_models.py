@@ -11,6 +11,8 @@ Writes <folder>/<name>/ with what is not there yet:
   pixels.bin          4 pictures, u8 [4, S, S, 3]
   reference.json      { size, mean, std, image: [4 embeddings], texts, ids: [4][context], text: [4 embeddings],
                         labels: [100 texts], labelIds: [100][tokens], macs: {image, text} } by PyTorch in f32
+  photo.json          { dim, photo: the embedding of <folder>/photo.jpg, read by Pillow }
+and <folder>/photo.jpg, 4000 x 3000, as a phone writes it: quality 87, 4:2:0, grain.
 """
 import gzip
 import json
@@ -19,6 +21,7 @@ import sys
 import warnings
 
 import numpy as np
+import PIL.Image
 import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPTokenizerFast, CLIPVisionConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -92,6 +95,28 @@ def pictures(size):
             scene = np.where(inside, rng.uniform(0, 255, 3) + 25 * np.sin(f * (x + y * rng.uniform(-1, 1)))[..., None], scene)
         scenes.append(np.clip(scene + rng.normal(0, 4, scene.shape), 0, 255))
     return np.round(scenes).astype(np.uint8)
+
+
+def draw_photo(path):
+    """Shapes, textures and grain, 12 megapixels."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[0:3000, 0:4000].astype(np.float32) / 3000
+    scene = np.zeros((3000, 4000, 3), np.float32) + rng.uniform(60, 200, 3).astype(np.float32)
+    for _ in range(14):
+        cx, cy, r, f = rng.uniform(0, 1.33), rng.uniform(0, 1), rng.uniform(0.05, 0.4), rng.uniform(20, 300)
+        inside = (x - cx) ** 2 + (y - cy) ** 2 < r * r
+        scene[inside] = rng.uniform(0, 255, 3) + 25 * np.sin(f * (x + y * rng.uniform(-1, 1)))[inside][:, None]
+    scene += rng.normal(0, 4, (3000, 4000, 1))
+    PIL.Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8)).save(path, quality=87, subsampling='4:2:0')
+
+
+def embed_photo(folder, path):
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+    pixels = CLIPImageProcessorPil.from_pretrained(folder)(PIL.Image.open(path), return_tensors='pt')['pixel_values']
+    with torch.no_grad():
+        vector = Image(model).eval()(pixels)[0]
+    with open(f'{folder}/photo.json', 'w') as f:
+        json.dump({'dim': len(vector), 'photo': vector.tolist()}, f)
 
 
 def macs(width, layers, mlp, tokens):
@@ -168,6 +193,12 @@ def main():
         if name in (names or MODELS) and not os.path.exists(f'{folder}/{name}/reference.json'):
             make(f'{folder}/{name}', seed, *MODELS[name])
             print('made', name, flush=True)
+    photo = f'{folder}/photo.jpg'
+    if not os.path.exists(photo):
+        draw_photo(photo)
+    for name in names or MODELS:
+        if not os.path.exists(f'{folder}/{name}/photo.json'):
+            embed_photo(f'{folder}/{name}', photo)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ function run(command, ...args) {
 }
 
 export function makeModels() {
-  if (!names.every((name) => existsSync(`${folder}/${name}/reference.json`)) && !run(python, 'bench/make_models.py', folder))
+  if (!names.every((name) => ['reference.json', 'photo.json'].every((file) => existsSync(`${folder}/${name}/${file}`))) && !run(python, 'bench/make_models.py', folder))
     throw new Error('bench/make_models.py failed.');
   for (const name of names) {
     const model = `${folder}/${name}`;
@@ -26,4 +26,4 @@ export function makeModels() {
 }
 
 export const hasTflite = (name) => existsSync(`${folder}/${name}/tflite/done`);
-export const reference = (name) => JSON.parse(readFileSync(`${folder}/${name}/reference.json`, 'utf8'));
+export const reference = (name, file = 'reference.json') => JSON.parse(readFileSync(`${folder}/${name}/${file}`, 'utf8'));

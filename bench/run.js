@@ -1,5 +1,5 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
-//   ONLY=image,text,labels,search,start          the jobs (default: all)
+//   ONLY=kernels,image,text,labels,photo,search,start          the jobs (default: all)
 //   ROUNDS=5                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small         whose towers (default: all)
 import { existsSync } from 'node:fs';
@@ -9,9 +9,11 @@ import { machine, write } from './report.js';
 import { serve } from './serve.js';
 
 const jobs = {
+  kernels: async (bench) => (await import('./kernels.js')).kernels(bench),
   image: async (bench) => (await import('./towers.js')).towers('image', bench),
   text: async (bench) => (await import('./towers.js')).towers('text', bench),
   labels: async (bench) => (await import('./labels.js')).labels(bench),
+  photo: async (bench) => (await import('./photo.js')).photo(bench),
   search: async (bench) => (await import('./search.js')).search(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
 };

@@ -1,0 +1,52 @@
+// Catalogues of unit vectors for `search` and `photo`, made once into build/bench/vectors/<n>x<dim>.kin, and
+// queries in <n>x<dim>.json. The vectors are a mixture as CLIP's are: a large common part, 2,000 kinds of
+// uneven number, within a kind 8 of 256 directions that all kinds share, and noise.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { catalogFile } from './page/catalog-file.js';
+
+const folder = 'build/bench/vectors';
+const [kinds, directions, mixed] = [2000, 256, 8];
+
+function generator(state) {
+  return () => {
+    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;
+    return (state >>> 8) / 2 ** 23 - 1; // -1 to 1
+  };
+}
+
+// -> draw(): another vector, the same array each time
+function mixture(dim, random) {
+  const vectors = (n, size) => Array.from({ length: n }, () => {
+    const vector = Float32Array.from({ length: dim }, random);
+    const length = Math.hypot(...vector) / size;
+    return vector.map((value) => value / length);
+  });
+  const [common] = vectors(1, 1);
+  const [centres, shared] = [vectors(kinds, 1), vectors(directions, 1)];
+  const vector = new Float32Array(dim);
+  return () => {
+    const centre = centres[Math.floor(kinds * ((random() + 1) / 2) ** 2) % kinds];
+    for (let i = 0; i < dim; i++) vector[i] = common[i] + centre[i] + 0.01 * random();
+    for (let k = 0; k < mixed; k++) {
+      const direction = shared[Math.floor((random() + 1) / 2 * directions) % directions];
+      const weight = 0.36 * random();
+      for (let i = 0; i < dim; i++) vector[i] += weight * direction[i];
+    }
+    return vector;
+  };
+}
+
+// -> { url, path, queries: [[numbers]] }: new draws, not rows of the catalogue.
+export function vectors(n, dim) {
+  const path = `${folder}/${n}x${dim}.kin`;
+  const random = generator(n ^ dim);
+  const draw = mixture(dim, random);
+  const queries = Array.from({ length: 30 }, () => Array.from(draw()));
+  if (!existsSync(path)) {
+    mkdirSync(folder, { recursive: true });
+    const file = catalogFile(n, dim);
+    for (let i = 0; i < n; i++) file.add(draw());
+    writeFileSync(path, file.done());
+  }
+  return { path, url: `/${path}`, queries };
+}
