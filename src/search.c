@@ -2,7 +2,7 @@
  *
  *   score(row) = (q14 . row) * (max|q| / 8191) * scale[row],   q14 = round(q * 8191 / max|q|)
  *
- * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into parts
+ * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into halves
  * summed in int64. The best rows are kept in a heap laid over the caller's arrays; a product enters
  * with its best picture, which is known once its last row (rows of a product are adjacent) is seen.
  *
@@ -19,10 +19,10 @@
 #include <emmintrin.h>
 #endif
 
-enum { DOT_MAX = 2048, QUERY_MAX = 8191, BLOCK = 1024 };
+enum { DOT_MAX = 2048, QUERY_MAX = 8191, BLOCK = 1024, RUN = 128 };
 
 struct query {
-    int16_t q14[4096];
+    _Alignas(64) int16_t q14[4096]; /* no load of 16 bytes straddles two cache lines */
     float unit; /* max|q| / 8191 */
 };
 
@@ -51,9 +51,10 @@ static int32_t dot(const struct query *query, uint32_t at, const int8_t *row, ui
     a = _mm_add_epi32(a, b);
 #endif
 #if defined(__wasm_simd128__) || defined(__SSE2__)
-    uint32_t lanes[4];
-    memcpy(lanes, &a, sizeof lanes);
-    sum = (int32_t)(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    i32x4 lanes = (i32x4)a;
+    lanes += __builtin_shufflevector(lanes, lanes, 2, 3, 0, 1);
+    lanes += __builtin_shufflevector(lanes, lanes, 1, 0, 3, 2);
+    sum = lanes[0];
 #endif
     for (; i < n; i++)
         sum += q[i] * row[i];
@@ -79,13 +80,17 @@ static bool read_query(const float *vector, uint32_t dim, struct query *out)
     return true;
 }
 
-static float score(const kin_catalog *c, const struct query *query, uint32_t r)
+/* Scores of the rows [begin, end). */
+static void score(const kin_catalog *c, const struct query *query, uint32_t begin, uint32_t end, float *out)
 {
-    const int8_t *row = c->vectors + (size_t)r * c->dim;
-    int64_t acc = 0;
-    for (uint32_t at = 0; at < c->dim; at += DOT_MAX)
-        acc += dot(query, at, row + at, c->dim - at < DOT_MAX ? c->dim - at : DOT_MAX);
-    return (float)acc * query->unit * c->scale[r];
+    const uint32_t dim = c->dim, part = dim < DOT_MAX ? dim : DOT_MAX;
+    const int8_t *row = c->vectors + (size_t)begin * dim;
+    for (uint32_t r = begin; r < end; r++, row += dim) {
+        int64_t acc = dot(query, 0, row, part);
+        if (part < dim)
+            acc += dot(query, part, row + part, dim - part);
+        *out++ = (float)acc * query->unit * c->scale[r];
+    }
 }
 
 struct heap {
@@ -159,6 +164,7 @@ struct scan {
     uint32_t total;
     struct heap heap;
     struct query query;
+    float scores[RUN];
 };
 
 static bool worth(const struct scan *s, uint32_t begin, uint32_t end)
@@ -175,24 +181,33 @@ static bool worth(const struct scan *s, uint32_t begin, uint32_t end)
 static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
 {
     const kin_catalog *c = s->catalog;
+    const uint32_t *row_item = c->row_item, rows = c->rows;
+    const bool all = !s->mask && !s->distance;
+    uint32_t from = 0, to = 0, total = 0; /* s->scores are of the rows [from, to) */
     while (r < end) {
-        uint32_t first = r, item = c->row_item[r];
-        while (r < c->rows && c->row_item[r] == item)
-            r++;
-        if (!worth(s, first, r))
+        uint32_t first = r, item = row_item[r];
+        while (++r < rows && row_item[r] == item)
+            ;
+        if (!all && !worth(s, first, r))
             continue;
         uint32_t best_row = first;
         float best = 0;
         for (uint32_t row = first; row < r; row++) {
-            float is = score(c, &s->query, row);
+            if (row >= to) { /* where every row is wanted, those of the next products too */
+                uint32_t last = all ? rows : r;
+                from = row, to = last - row < RUN ? last : row + RUN;
+                score(c, &s->query, from, to, s->scores);
+            }
+            float is = s->scores[row - from];
             if (row == first || is > best)
                 best = is, best_row = row;
         }
         if (best >= s->min_score) {
-            s->total++;
+            total++;
             offer(&s->heap, best, best_row);
         }
     }
+    s->total += total;
     return r;
 }
 
