@@ -1,11 +1,10 @@
 // The job `start`: from nothing in the page to the first embedding, and the runtime bytes that came for it.
 // Weights come from the same server; each measurement has a page, and so a process, of its own.
 import { blank } from './browser.js';
-import { names } from './models.js';
+import { hasTflite, names } from './models.js';
 import { summary } from './race.js';
 import { number, ratio, table } from './report.js';
 import { kins } from './towers.js';
-
 
 async function once({ browser, server }, { label, ...options }) {
   const page = await blank(browser, server.url);
@@ -21,7 +20,8 @@ export async function start({ rounds, ...bench }) {
   const parts = [];
   for (const model of names) {
     const list = [...kins().filter(({ threads }) => threads === 1),
-      ...['fp32', 'int8'].map((dtype) => ({ name: 'ort', label: `ORT-web ${dtype}`, dtype, threads: 1 }))];
+      ...['fp32', 'int8'].map((dtype) => ({ name: 'ort', label: `ORT-web ${dtype}`, dtype, threads: 1 })),
+      ...(hasTflite(model) ? ['fp32', 'dyn8'] : []).map((dtype) => ({ name: 'litert', label: `LiteRT.js ${dtype}`, dtype, threads: 1 }))];
     const results = new Map(list.map((one) => [one.label, { times: [], runtime: 0 }]));
     for (let round = 0; round < rounds; round++)
       for (const one of round % 2 ? list.toReversed() : list) {
