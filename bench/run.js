@@ -1,6 +1,7 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
 //   ONLY=kernels,image,text,labels,photo,search,start          the jobs (default: all)
-//   ROUNDS=5                                     turns of each contender
+//   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
+//   ROUNDS=3                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small         whose towers (default: all)
 import { existsSync } from 'node:fs';
 import { launch } from './browser.js';
@@ -17,8 +18,13 @@ const jobs = {
   search: async (bench) => (await import('./search.js')).search(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
 };
-const { ONLY, ROUNDS = '5' } = process.env;
-const asked = ONLY ? ONLY.split(',') : Object.keys(jobs);
+const { ONLY, PROFILE, ROUNDS = '3' } = process.env;
+if (PROFILE && PROFILE !== 'phone') {
+  console.error(`There is no profile '${PROFILE}': leave it out or take phone.`);
+  process.exit(2);
+}
+if (PROFILE) jobs.phone = async (bench) => (await import('./phone.js')).phone(bench);
+const asked = PROFILE ? ['phone'] : ONLY ? ONLY.split(',') : Object.keys(jobs);
 const unknown = asked.filter((job) => !jobs[job]);
 if (unknown.length) {
   console.error(`There is no job '${unknown[0]}': take some of ${Object.keys(jobs).join(', ')}.`);
@@ -36,7 +42,7 @@ for (const job of asked) {
   const text = await jobs[job]({ browser, server, url: server.url, rounds });
   const took = Math.round((performance.now() - start) / 1000);
   console.log(`(${job}: ${took} s)\n`);
-  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ONLY=${job} ROUNDS=${rounds}${process.env.MODELS ? ` MODELS=${process.env.MODELS}` : ''}\`, ` +
+  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job}`} ROUNDS=${rounds}${process.env.MODELS ? ` MODELS=${process.env.MODELS}` : ''}\`, ` +
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${took} s. ${machine()}; Chromium ${version}, Node ${process.version}.\n\n${text}`);
 }
 await browser.close();

@@ -1,10 +1,11 @@
 // Serves the working tree to the bench pages: cross-origin isolated, any engine's scripts may run, and at
-// a slow network's pace where asked (the browser's own throttling leaves workers out).
-import { createReadStream, statSync } from 'node:fs';
+// a slow network's pace and gzipped where asked (the browser's own throttling leaves workers out).
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
-import { Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm',
   '.json': 'application/json', '.jpg': 'image/jpeg' };
@@ -21,7 +22,7 @@ function pace(line, bytesPerSecond) {
 }
 
 // -> { url, sent: [[path, bytes], ...] of what was asked for so far, stop() }
-export async function serve(root, { bytesPerSecond = 0, latency = 0 } = {}) {
+export async function serve(root, { bytesPerSecond = 0, latency = 0, compress = false } = {}) {
   const line = { free: 0 };
   const sent = [];
   const server = createServer((request, response) => {
@@ -32,10 +33,13 @@ export async function serve(root, { bytesPerSecond = 0, latency = 0 } = {}) {
       ['content-type', types[extname(path)] ?? 'application/octet-stream']]) response.setHeader(name, value);
     const { size } = statSync(file, { throwIfNoEntry: false }) ?? {};
     if (size === undefined || path.endsWith('/')) return response.writeHead(404).end();
-    response.setHeader('content-length', size);
-    sent.push([path, size]);
+    const packed = compress && /\.(html|js|json|txt|wasm)$/.test(path) ? gzipSync(readFileSync(file)) : null;
+    if (packed) response.setHeader('content-encoding', 'gzip');
+    response.setHeader('content-length', packed?.length ?? size);
+    sent.push([path, packed?.length ?? size]);
     setTimeout(() => {
-      const body = createReadStream(file, { highWaterMark: bytesPerSecond ? 8192 : 1 << 20 });
+      const body = packed ? Readable.from((function* () { for (let at = 0; at < packed.length; at += 8192) yield packed.subarray(at, at + 8192); })())
+        : createReadStream(file, { highWaterMark: bytesPerSecond ? 8192 : 1 << 20 });
       (bytesPerSecond ? body.pipe(pace(line, bytesPerSecond)) : body).pipe(response);
     }, latency);
   }).listen(0, '127.0.0.1');
