@@ -1,5 +1,5 @@
 // Serves the working tree to the bench pages: cross-origin isolated, any engine's scripts may run, and at
-// a slow network's pace and gzipped where asked (the browser's own throttling leaves workers out).
+// a slow network's pace and gzipped where asked.
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
