@@ -463,6 +463,8 @@ kin_status kin_text_add(kin_ctx *ctx)
     struct side *s = &ctx->sides[KIN_TEXT];
     if (!s->loaded || !ctx->n_ids)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower and tokenize a text before embedding it.");
+    if (ctx->running == KIN_TEXT) /* a run that was left in the middle is given up */
+        ctx->running = -1;
     return tower_add_text(&s->tower, ctx->ids, ctx->n_ids, &ctx->error);
 }
 

@@ -97,7 +97,8 @@ const int32_t *kin_tokens(const kin_ctx *ctx);
 
 /* Encoding what kin_image_prepare or kin_tokenize left in the context. Texts are run together, which
  * is faster and gives the same bits: kin_tokenize and kin_text_add for each, until kin_text_add says
- * KIN_MORE: this text does not fit; begin, step, and add it to the next run. */
+ * KIN_MORE: this text does not fit; begin, step, and add it to the next run. Adding gives up a run of texts
+ * that is not done. */
 kin_status kin_image_begin(kin_ctx *ctx);
 kin_status kin_text_add(kin_ctx *ctx);
 kin_status kin_text_begin(kin_ctx *ctx);

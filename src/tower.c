@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 /* Rows of texts that are run at once: enough that reading the weights costs little of the time. */
-enum { TEXT_ROWS = 192 };
+enum { TEXT_ROWS = 192, TEXT_TOKENS = 8 * TEXT_ROWS }; /* tokens: shared ones counted in every text */
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
@@ -448,7 +448,7 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
     t->embeddings = malloc((t->kind == TOWER_TEXT ? rows : 1) * (size_t)t->dim * sizeof *t->embeddings);
     bool fine = t->x && t->spans && t->embeddings;
     if (t->kind == TOWER_TEXT) { /* a text has at least one row of its own */
-        t->ids = malloc(rows * (size_t)t->context * sizeof *t->ids);
+        t->ids = malloc((TEXT_TOKENS + (size_t)t->context) * sizeof *t->ids);
         t->starts = calloc(rows + 1, sizeof *t->starts);
         fine = fine && t->ids && t->starts;
     } else if (t->shape.q8) {
@@ -512,7 +512,7 @@ kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error 
         int most = t->shared < length - 1 ? t->shared : length - 1;
         while (shared < most && ids[shared] == t->ids[shared])
             shared++;
-        if (start + length - t->n_texts * shared > t->shape.rows_max)
+        if (start + length - t->n_texts * shared > t->shape.rows_max || start > TEXT_TOKENS)
             return KIN_MORE;
     } else {
         shared = length - 1;

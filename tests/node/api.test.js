@@ -232,3 +232,18 @@ test('texts embedded as a list have the bits that each has alone', async () => {
   for (const i of [0, 1, 2, 5, 127, 128, 255, 299])
     assert.deepEqual(list[i], await clip.embedText(texts[i]), texts[i]);
 });
+
+test('texts after an aborted list have their own bits', async () => {
+  const mine = await load({ model, worker: false });
+  const wanted = await mine.embedText('the');
+  const { turn } = await import('../../web/platform.node.js');
+  for (let turns = 0; turns < 6; turns++) { // aborted in ever later steps
+    const controller = new AbortController();
+    const call = mine.embedText(['x', 'the x', 'thing'], { signal: controller.signal });
+    for (let i = 0; i < turns; i++) await turn();
+    controller.abort();
+    await call.catch((error) => assert.equal(error.name, 'AbortError'));
+    assert.deepEqual(await mine.embedText('the'), wanted);
+  }
+  await mine.close();
+});
