@@ -27,9 +27,7 @@ EMCC ?= $(if $(wildcard /usr/share/nodejs/acorn),NODE_PATH=/usr/share/nodejs )em
 # Emscripten knows relaxed SIMD from 3.1.50 on. With an older one (Debian 12, Ubuntu 24.04) a newer clang
 # and wasm-ld build against its library; clang 14, which comes with it, also made the SIMD128 kernel
 # slower (24 billion multiply-adds a second on a Zen 4, by clang 19 41).
-EM_HOME := $(dir $(realpath $(shell command -v emcc 2>/dev/null)))
-EM_VERSION := $(subst ",,$(shell cat $(EM_HOME)emscripten-version.txt $(EM_HOME)../emscripten-version.txt 2>/dev/null | head -n 1))
-EM_IS_NEW := $(filter 3.1.50,$(firstword $(shell printf '%s\n' 3.1.50 $(EM_VERSION) | sort -V)))
+EM_IS_NEW := $(shell [ $$(sh tools/em-version.sh) -ge 3001050 ] && echo yes)
 WASM_CLANG_VERSION ?= $(firstword $(foreach n,19 22 21 20 18 17 16,$(if $(shell command -v clang-$n && command -v wasm-ld-$n),$n)))
 # `make V=1` shows whole commands.
 Q := $(if $(V),,@)

@@ -106,18 +106,13 @@ if [ -n "$missing" ]; then
 fi
 
 # An emcc older than 3.1.50 knows no relaxed SIMD: the Makefile then wants a newer clang for it.
-emcc_knows_relaxed() {
-    home=$(dirname "$(readlink -f "$(command -v emcc)")")
-    version=$(cat "$home/emscripten-version.txt" "$home/../emscripten-version.txt" 2>/dev/null | head -n 1 | tr -d '"')
-    [ "$(printf '%s\n' 3.1.50 "${version:-0}" | sort -V | head -n 1)" = 3.1.50 ]
-}
 has_relaxed_clang() {
     for n in 19 22 21 20 18 17 16; do
         have clang-$n && have wasm-ld-$n && return 0
     done
     return 1
 }
-if ! emcc_knows_relaxed && ! has_relaxed_clang; then
+if [ "$(sh tools/em-version.sh)" -lt 3001050 ] && ! has_relaxed_clang; then
     [ -n "${updated:-}" ] || install ca-certificates
     for n in 19 22 21 20 18 17 16; do
         apt-cache show clang-$n lld-$n >/dev/null 2>&1 || continue
