@@ -24,11 +24,11 @@ export const checkAbort = (signal) => {
 export const late = (part) => part.catch((error) =>
   fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
 
-// Errors cross to and from a worker as plain objects.
-export const packError = (error) => ({ name: error?.name, code: error?.code,
-  message: String(error?.message ?? error) });
-export const unpackError = ({ name, code, message }) => (name === 'AbortError' ? abortError()
-  : new KinError(typeof code === 'string' ? code : 'failed', message));
+// Errors cross to and from a worker as plain objects, their cause as its text.
+export const packError = (error) => ({ name: error?.name, code: error?.code, message: String(error?.message ?? error),
+  ...(error?.cause !== undefined && { cause: String(error.cause) }) });
+export const unpackError = ({ name, code, message, cause }) => (name === 'AbortError' ? abortError()
+  : new KinError(typeof code === 'string' ? code : 'failed', message, cause && { cause }));
 
 // Whatever was thrown, as what callers are promised.
 export const asKinError = (error) => (error instanceof KinError || error?.name === 'AbortError' ? error

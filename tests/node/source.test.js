@@ -108,6 +108,7 @@ test('what can go wrong has a code and one sentence', async (t) => {
   for (const [code, server, sentence] of cases)
     await assert.rejects(text(server?.url ?? server), (error) => error.name === 'KinError' && error.code === code &&
       sentence.test(error.message) && !error.message.includes('\n'), `${code} ${sentence}`);
+  await assert.rejects(text('http://127.0.0.1:1/'), ({ cause }) => /fetch failed/.test(cause)); // crosses the worker as text
 });
 
 test('shards by their index', async (t) => {
