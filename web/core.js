@@ -3,7 +3,7 @@
 import { checkAbort, fail, KinError, packError, unpackError } from './errors.js';
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
-import { chooseKernels } from './kernels.js';
+import { checkKernels, chooseKernels } from './kernels.js';
 import { loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from './model.js';
 import { startHelpers } from './threads.js';
 import { chooseVariant } from './variant.js';
@@ -15,6 +15,7 @@ export class Core {
   #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
   #about = { ids: {} };
   #decoder = null;
+  #refused = new Set(); // kernels that turned out to be wrong here
   #known = new Map(); // text -> vector, of classify's prompts
 
   constructor(platform, options) {
@@ -45,7 +46,7 @@ export class Core {
     const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
     this.#ctx = engine.pointer('kin_open');
     if (!this.#ctx) fail('out-of-memory', 'The engine has no memory to start.');
-    this.kernels = await chooseKernels(engine, this.#ctx, this.platform.turn);
+    this.kernels = await chooseKernels(engine, this.#ctx, this.platform.turn, this.#refused);
     this.#engine = engine;
     this.#have.clear();
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
@@ -114,6 +115,7 @@ export class Core {
       await this.platform.turn();
       checkAbort(signal);
     } while (engine.check(ctx, engine.call('kin_step', ctx)));
+    checkKernels(engine, this.kernels, this.#refused);
     const dim = engine.call('kin_dim', ctx, towers[tower]);
     const vectors = engine.pointer('kin_embedding', ctx);
     return Array.from({ length: n }, (_, i) => engine.floats(vectors + 4 * dim * i, dim));

@@ -247,3 +247,18 @@ test('texts after an aborted list have their own bits', async () => {
   }
   await mine.close();
 });
+
+test('kernels that turn out to be wrong are not used again', async (t) => {
+  const mine = await load({ model, worker: false });
+  const wanted = await mine.embedText('the');
+  const first = mine.info.kernels;
+  const call = Engine.prototype.call;
+  let lies = 1;
+  t.mock.method(Engine.prototype, 'call', function (name, ...args) {
+    return name === 'kin_kernels_exact' && lies-- > 0 ? 0 : call.call(this, name, ...args);
+  });
+  await assert.rejects(mine.embedText('the'), { code: 'crashed', message: /compute wrongly/ });
+  assert.deepEqual(await mine.embedText('the'), wanted);
+  assert.notEqual(mine.info.kernels, first);
+  await mine.close();
+});

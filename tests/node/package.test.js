@@ -84,14 +84,14 @@ function closure(start, later) {
   return [...seen].sort();
 }
 
-test('the page\'s own JavaScript is at most 60 KB minified, 66 KB as written', () => {
+test('the page\'s own JavaScript is at most 60 KB minified, 70 KB as written', () => {
   const first = closure('web/index.js', false);
   const all = closure('web/index.js', true);
   assert.ok(first.includes('web/worker.js') && first.length < all.length, 'the closure has been followed');
   assert.deepEqual(all.filter((path) => !path.startsWith('web/')), []);
   const sizes = first.map((path) => [path, statSync(new URL(path, root)).size]);
   const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-  assert.ok(total <= 66_000, `${total} bytes as written: ${sizes.map((pair) => pair.join(' ')).join(', ')}`);
+  assert.ok(total <= 70_000, `${total} bytes as written: ${sizes.map((pair) => pair.join(' ')).join(', ')}`);
   // As a shop ships it: every file, those for later too, minified.
   const minified = all.reduce((sum, path) => sum
     + Buffer.byteLength(transformSync(read(path).toString(), { minify: true, format: 'esm' }).code), 0);
