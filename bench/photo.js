@@ -36,9 +36,9 @@ async function one(model, { browser, url, rounds }) {
       notes.push(`${entry.label} could not be run: ${error.message.split('\n')[0]} ${page.noise.join(' ')}`);
     }
   }
-  const timed = (what) => race(opened.map(({ label, page }) => ({ label, time: (how) => page.evaluate(([what, how]) =>
-    window.photo.time(what, how), [what, how]) })), { rounds, budget: 600, least: 2 });
-  const [whole, alone] = [await timed('hits'), await timed('prepare')];
+  const timed = (what, budget) => race(opened.map(({ label, page }) => ({ label, time: (how) => page.evaluate(([what, how]) =>
+    window.photo.time(what, how), [what, how]) })), { rounds, budget, least: 2 });
+  const [whole, alone] = [await timed('hits', 500), await timed('prepare', 200)];
   for (const { page } of opened) await page.context().close();
   const peer = (times, n) => times.get(opened.find(({ entry }) => entry.name === 'transformers' && entry.threads === n)?.label)?.median;
   const rows = opened.map(({ label, entry, cosine }) => [label, cosine.toFixed(5), number(alone.get(label).median), number(whole.get(label).median),

@@ -22,7 +22,7 @@ export async function race(contenders, { rounds, budget = 400, least = 3 }) {
   const times = new Map(contenders.map(({ label }) => [label, []]));
   for (let round = 0; round < rounds; round++)
     for (const { label, time } of shuffle(contenders)) {
-      times.get(label).push(...await time({ budget, least, warm: round ? 50 : 500 }));
+      times.get(label).push(...await time({ budget, least, warm: round ? 50 : 400 }));
       await pause(100); // until the thread pools of the last one have gone to sleep
     }
   return new Map([...times].map(([label, all]) => [label, summary(all)]));

@@ -44,7 +44,7 @@ async function one(model, tower, { browser, url, rounds, natives }) {
       notes.push(`${label} could not be run: ${error.message}`);
     }
   }
-  const times = await race(opened, { rounds, budget: 300 });
+  const times = await race(opened, { rounds, budget: tower === 'text' ? 150 : 300 });
   for (const it of opened) await it.close();
   const kin = (n) => Math.min(...opened.filter(({ entry }) => entry.name === 'kin' && entry.threads === n)
     .map(({ label }) => times.get(label).median));
