@@ -19,16 +19,18 @@ function usearch(path, queries) {
 }
 
 export async function search({ browser, url, rounds }) {
-  const parts = [];
+  const parts = [], notes = [];
   for (const n of sizes) {
     const catalog = vectors(n, dim);
     const page = await blank(browser, url);
-    const { rows, truth, read, about } = await page.evaluate(async (options) => (await import('/bench/page/search.js')).run(options), { catalog: catalog.url,
+    const { rows, truth, read, about, failed } = await page.evaluate(async (options) => (await import('/bench/page/search.js')).run(options), { catalog: catalog.url,
       queries: catalog.queries, rounds, hnsw: n <= hnswMost, peak: existsSync('build/bench/peak-simd.wasm') });
     await page.context().close();
     const recall = (found) => found.reduce((sum, ids, i) => sum + ids.filter((id) => truth[i].includes(id)).length, 0) / (10 * truth.length);
     const native = usearch(catalog.path, catalog.queries);
     if (native) rows.push({ label: 'usearch, native, HNSW of int8', ...native });
+    else notes.push(`usearch could not be run for ${n} vectors.\n`);
+    if (failed) notes.push(`hnswlib-wasm could not be run for ${n} vectors: ${failed}\n`);
     const exact = rows.find(({ label }) => label.startsWith('Kin, exact')).ms;
     if (recall(rows.find(({ label }) => label.startsWith('Kin, exact')).found) < 0.99) throw new Error('Kin\'s exact search differs from the plain loop.');
     parts.push(`### ${n} × ${dim}\n\n${table(['search', 'median ms', 'best ms', 'recall@10', 'open or build s', '÷ Kin exact', '÷ reading'], [
@@ -41,5 +43,5 @@ export async function search({ browser, url, rounds }) {
   }
   const more = Math.max(...sizes) > hnswMost ? [`hnswlib-wasm was left out above ${hnswMost} vectors: it builds its graph in the page on one thread ` +
     `(HNSW=100000 runs it). usearch: connectivity 16, built once beside the vectors, not in the page.\n`] : [];
-  return [...parts, ...more].join('\n');
+  return [...parts, ...notes, ...more].join('\n');
 }

@@ -23,6 +23,7 @@ function entries(model, tower) {
     for (const dtype of ['fp32', 'int8']) list.push({ name: 'ort', label: 'ORT-web', dtype, threads: n });
     if (hasTflite(model)) for (const dtype of ['fp32', 'dyn8']) list.push({ name: 'litert', label: 'LiteRT.js', dtype, threads: n });
   }
+  if (hasTflite(model)) list.push({ name: 'litert', label: 'LiteRT.js without relaxed SIMD', dtype: 'dyn8', threads: 1, compat: true });
   for (const dtype of ['fp32', 'int8']) list.push({ open: 'ort', label: 'native ORT', dtype, threads: 1 });
   list.push({ open: 'torch', label: 'native torch', dtype: 'fp32', threads: 1 });
   return list.map((one) => ({ ...one, model, tower, folder: `${folder}/${model}` }));
@@ -56,6 +57,10 @@ async function one(model, tower, { browser, url, rounds, natives }) {
     rows.push([label, cosine.toFixed(5), number(median), number(best), runs, number(macs / median / 1e6), ratio(median / kin(entry.threads)),
       entry.threads > 1 && alone ? ratio(times.get(alone.label).median / median) : '']);
   }
+  const fastest = (pick) => Math.min(...opened.filter(({ entry }) => entry.threads === 1 && pick(entry)).map(({ label }) => times.get(label).median));
+  const plain = fastest(({ name, dtype, compat }) => compat || (name === 'ort' && dtype === 'int8')) / fastest(({ variant }) => variant === 'simd');
+  if (Number.isFinite(plain)) notes.push(`Without relaxed SIMD, 1 thread: the faster of ORT-web int8 (it uses none) and LiteRT.js dyn8 took ${ratio(plain)} the time of Kin simd.`);
+  if (!hasTflite(model)) notes.push('LiteRT.js was left out: its towers could not be converted here (`bench/requirements-litert.txt`).');
   return `### ${model}, ${tower}\n\n${table(['engine', 'cosine', 'median ms', 'best ms', 'runs', 'GMAC/s', '÷ Kin', '1 thread ÷ this'], rows)}\n\n` +
     `${tower === 'text' ? `One label, '${reference(model).texts[0]}': 7 tokens for Kin, padded to the context of ${reference(model).ids[0].length} for the others, ` +
     'as CLIP\'s processor does. ' : ''}GMAC/s counts the whole tower\'s ${(macs / 1e9).toFixed(2)} G for everyone${tower === 'text' ? ' (all tokens of the context)' : ''}; ` +

@@ -2,8 +2,9 @@
 import { loadAndCompile, loadLiteRt, Tensor } from '/bench/node_modules/@litertjs/core/dist/index.js';
 import { planes } from './planes.js';
 
-export async function open({ folder, tower, dtype, threads }, reference) {
-  await loadLiteRt('/bench/node_modules/@litertjs/core/wasm/', { threads: threads > 1 });
+// `compat`: its build without relaxed SIMD, what Safari gets.
+export async function open({ folder, tower, dtype, threads, compat }, reference) {
+  await loadLiteRt(`/bench/node_modules/@litertjs/core/wasm/${compat ? 'litert_wasm_compat_internal.js' : ''}`, { threads: threads > 1 });
   const model = await loadAndCompile(`${folder}/tflite/${tower}.${dtype}.tflite`,
     { accelerator: 'wasm', cpuOptions: { numThreads: threads } });
   const { size } = reference;

@@ -50,7 +50,7 @@ async function hnsw(rows, dim, queries, rounds) {
   return { label: 'hnswlib-wasm, M 16, ef 64', build, ...await timed(queries, rounds, (query) => index.searchKnn(query, 10, undefined).neighbors) };
 }
 
-// -> { rows: [{ label, ms, best, build, found }], truth: the plain loop's answers, read: { ms, best }, about }
+// -> { rows: [{ label, ms, best, build, found }], truth: the plain loop's answers, read: { ms, best }, about, failed }
 export async function run({ catalog: url, queries: given, rounds, hnsw: withHnsw, peak }) {
   const queries = given.map((query) => {
     const length = Math.hypot(...query);
@@ -73,12 +73,13 @@ export async function run({ catalog: url, queries: given, rounds, hnsw: withHnsw
   await catalog.close();
   const plain = await timed(queries, n > 200000 ? 1 : rounds, (query) => best(rows, dim, query, 10));
   list.push({ label: 'plain JS loop, f32', build: 0, ...plain });
+  let failed = null;
   if (withHnsw) {
     try {
       list.push(await hnsw(rows, dim, queries, rounds));
     } catch (error) {
-      console.error(`hnswlib-wasm: ${error.message}`);
+      failed = error.message;
     }
   }
-  return { rows: list, truth: plain.found, read: peak ? { ms: median(reading), best: Math.min(...reading) } : null, about: memory };
+  return { rows: list, truth: plain.found, read: peak ? { ms: median(reading), best: Math.min(...reading) } : null, about: memory, failed };
 }
