@@ -63,6 +63,7 @@ fi
 have npm || need npm
 have patch || need patch
 have curl || need curl
+have openssl || need openssl # a certificate for the tests' https server
 [ -d /etc/ssl/certs ] || need ca-certificates
 if ! clang_sanitizes; then
     case $clang in
