@@ -1,8 +1,8 @@
-/* pool: the leader publishes a job by raising `generation`. A job has a share for each thread; whoever
- * moves claimed[i] from the last job's number to this one's runs share i and, a helper, counts it in
- * `done`. The leader, when its own share is done, claims those of helpers that have not begun: one
- * that sleeps, or waits for a core, then costs nothing. A late helper finds its share claimed, and what
- * it read of the job cannot change while a share that it claimed is not done.
+/* pool: the leader publishes a job by raising `generation`. Whoever moves claimed[i] from the last job's
+ * number to this one's runs range i and, a helper, counts it in `done`. A thread takes its own ranges,
+ * then those that nobody has begun: a helper that sleeps, waits for a core or has a slow one holds up
+ * little. A late helper finds all claimed, and what it read of the job cannot change while a range that
+ * it claimed is not done.
  * `broken` is the pool's first word: whoever runs a helper writes 1 there when the helper trapped,
  * since its share is then lost and the leader would wait for ever. The leader traps too. */
 #include "pool.h"
@@ -30,7 +30,8 @@ static void sleep_while(atomic_uint *word, unsigned seen)
 static void wake_all(atomic_uint *word) { (void)word; }
 #endif
 
-enum { SPINS = 1 << 16 }; /* about 0.1 ms of atomic loads */
+enum { SPINS = 1 << 16, /* about 0.1 ms of atomic loads */
+       RANGES = 2 };    /* of a thread */
 
 struct kin_pool {
     _Alignas(64) atomic_uint broken;
@@ -39,7 +40,7 @@ struct kin_pool {
     _Alignas(64) atomic_uint done;
     atomic_uint joined; /* helpers that have entered; fewer than n-1 means: work alone */
     _Alignas(64) atomic_uint stop;
-    _Alignas(64) atomic_uint claimed[POOL_MAX_THREADS]; /* the last job whose share i somebody took */
+    _Alignas(64) atomic_uint claimed[POOL_MAX_THREADS * RANGES]; /* the last job whose range i somebody took */
     int n_threads;
     pool_fn fn;
     void *arg;
@@ -56,19 +57,25 @@ kin_pool *kin_pool_open(int n_threads)
     return pool;
 }
 
-int pool_threads(const kin_pool *pool) { return pool ? pool->n_threads : 1; }
+int pool_ranges(const kin_pool *pool) { return pool && pool->n_threads > 1 ? pool->n_threads * RANGES : 1; }
 
-/* Runs share i of this job unless somebody else has taken it. */
-static bool run_share(kin_pool *pool, int i, unsigned job)
+/* Runs what is left of this job, thread `first`'s own ranges first; returns how many ranges that were. */
+static unsigned run_ranges(kin_pool *pool, int first, unsigned job)
 {
-    unsigned last = job - 1;
-    if (!atomic_compare_exchange_strong(&pool->claimed[i], &last, job))
-        return false;
-    int begin = (int)((int64_t)pool->n * i / pool->n_threads);
-    int end = (int)((int64_t)pool->n * (i + 1) / pool->n_threads);
-    if (begin < end)
-        pool->fn(pool->arg, begin, end, i);
-    return true;
+    int ranges = pool_ranges(pool);
+    unsigned ran = 0;
+    for (int k = 0; k < ranges; k++) {
+        int i = (first * RANGES + k) % ranges;
+        unsigned last = job - 1;
+        if (atomic_load(&pool->claimed[i]) != last || !atomic_compare_exchange_strong(&pool->claimed[i], &last, job))
+            continue;
+        int begin = (int)((int64_t)pool->n * i / ranges);
+        int end = (int)((int64_t)pool->n * (i + 1) / ranges);
+        if (begin < end)
+            pool->fn(pool->arg, begin, end, i);
+        ran++;
+    }
+    return ran;
 }
 
 static unsigned publish(kin_pool *pool)
@@ -98,10 +105,8 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
     pool->arg = arg;
     pool->n = n;
     atomic_store(&pool->done, 0);
-    unsigned job = publish(pool), own = 0;
-    for (int i = 0; i < pool->n_threads; i++)
-        own += run_share(pool, i, job);
-    while (atomic_load(&pool->done) + own < (unsigned)pool->n_threads)
+    unsigned own = run_ranges(pool, 0, publish(pool));
+    while (atomic_load(&pool->done) + own < (unsigned)pool_ranges(pool))
         check_helpers(pool);
 }
 
@@ -120,8 +125,9 @@ void kin_pool_help(kin_pool *pool, int i)
         seen = atomic_load(&pool->generation); /* jobs may have passed without this helper */
         if (atomic_load(&pool->stop))
             return;
-        if (run_share(pool, i, seen))
-            atomic_fetch_add(&pool->done, 1);
+        unsigned ran = run_ranges(pool, i, seen);
+        if (ran)
+            atomic_fetch_add(&pool->done, ran);
     }
 }
 

@@ -1,10 +1,9 @@
 /* pool: runs a range of independent items on one or more threads. [level 1]
  *
- * One leader calls pool_run; n-1 helpers sit in kin_pool_help. Items are split into n contiguous
- * ranges, and no value is reduced across them, so results do not depend on the number of threads.
- * Range i belongs to thread i; the leader takes those that no helper has begun when its own is done,
- * so that a helper without a core holds nobody up (fn's `thread` is the range's number, and so says
- * whose scratch memory to use). Helpers spin on one word while work keeps coming and sleep on
+ * One leader calls pool_run; n-1 helpers sit in kin_pool_help. Items are split into contiguous ranges,
+ * two for each thread, and no value is reduced across them, so results do not depend on the number of
+ * threads. A thread does its own ranges, then others that nobody has begun, since a thread may be
+ * without a core or have a slower one. Helpers spin on one word while work keeps coming and sleep on
  * it (memory.atomic.wait32 in wasm) after about a tenth of a millisecond without any, because a
  * wake-up costs tens of microseconds in browsers and a block needs several hand-overs. */
 #ifndef KIN_POOL_H
@@ -13,12 +12,12 @@
 
 enum { POOL_MAX_THREADS = 16 };
 typedef struct kin_pool kin_pool;
-typedef void (*pool_fn)(void *arg, int begin, int end, int thread);
+typedef void (*pool_fn)(void *arg, int begin, int end, int range);
 
-/* Calls fn(arg, begin, end, thread) so that [0, n) is covered once; returns when all is done.
- * pool may be NULL: one thread, number 0. */
+/* Calls fn(arg, begin, end, range) so that [0, n) is covered once; returns when all is done. No two calls
+ * at a time have the same range, 0 to pool_ranges - 1: it may number scratch memory. pool may be NULL. */
 void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n);
-int pool_threads(const kin_pool *pool); /* 1 for NULL */
+int pool_ranges(const kin_pool *pool); /* 1 for NULL and for one thread */
 
 kin_pool *kin_pool_open(int n_threads);
 void kin_pool_help(kin_pool *pool, int i);
