@@ -11,6 +11,8 @@ const dim = 512;
 const sizes = (process.env.SIZES ?? '10000,100000,1000000').split(',').map(Number);
 // hnswlib-wasm builds its graph in the page, on one thread: beyond this it takes minutes.
 const hnswMost = Number(process.env.HNSW ?? 10000);
+// usearch's graph of a million takes minutes too, but it is kept.
+const usearchMost = Number(process.env.USEARCH ?? 100000);
 
 function usearch(path, queries) {
   const { stdout, status } = spawnSync(python, ['bench/usearch_index.py', path], { input: JSON.stringify(queries), stdio: ['pipe', 'pipe', 'inherit'],
@@ -27,8 +29,10 @@ export async function search({ browser, url, rounds }) {
       queries: catalog.queries, rounds, hnsw: n <= hnswMost, peak: existsSync('build/bench/peak-simd.wasm') });
     await page.context().close();
     const recall = (found) => found.reduce((sum, ids, i) => sum + ids.filter((id) => truth[i].includes(id)).length, 0) / (10 * truth.length);
-    const native = usearch(catalog.path, catalog.queries);
-    if (native) rows.push({ label: 'usearch, native, HNSW of int8', ...native });
+    const wanted = n <= usearchMost || existsSync(catalog.path.replace('.kin', '.usearch.json'));
+    const native = wanted && usearch(catalog.path, catalog.queries);
+    if (!wanted) notes.push(`usearch was left out for ${n} vectors, since building its graph takes minutes (USEARCH=${n} builds and keeps it).\n`);
+    else if (native) rows.push({ label: 'usearch, native, HNSW of int8', ...native });
     else notes.push(`usearch could not be run for ${n} vectors.\n`);
     if (failed) notes.push(`hnswlib-wasm could not be run for ${n} vectors: ${failed}\n`);
     const exact = rows.find(({ label }) => label.startsWith('Kin, exact')).ms;
