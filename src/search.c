@@ -167,28 +167,26 @@ struct scan {
     float scores[RUN];
 };
 
-static bool worth(const struct scan *s, uint32_t begin, uint32_t end)
-{
-    if (s->mask && !s->mask[s->catalog->row_item[begin]])
-        return false;
-    bool near = !s->distance;
-    for (uint32_t r = begin; r < end && !near; r++)
-        near = s->distance[r] <= s->limit;
-    return near;
-}
-
-/* The products whose first row lies in [r, end); returns the row after their last. */
+/* The products whose first row, or first near row, lies in [r, end); returns where to go on, at least end. */
 static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
 {
     const kin_catalog *c = s->catalog;
     const uint32_t *row_item = c->row_item, rows = c->rows;
-    const bool all = !s->mask && !s->distance;
+    const uint16_t *distance = s->distance;
+    const uint32_t limit = s->limit;
+    const bool all = !s->mask && !distance;
     uint32_t from = 0, to = 0, total = 0; /* s->scores are of the rows [from, to) */
-    while (r < end) {
+    for (;;) {
+        while (distance && r < end && distance[r] > limit)
+            r++;
+        if (r >= end)
+            break;
         uint32_t first = r, item = row_item[r];
+        while (first > 0 && row_item[first - 1] == item) /* far rows of a near one's product count too */
+            first--;
         while (++r < rows && row_item[r] == item)
             ;
-        if (!all && !worth(s, first, r))
+        if (s->mask && !s->mask[item])
             continue;
         uint32_t best_row = first;
         float best = 0;
