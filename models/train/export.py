@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Step 3, export:  export.py OUT FOLDER [START]
+"""Step 3, export:  export.py OUT FOLDER [START [SHARE]]
 
 The averaged weights as a Hugging Face CLIP folder, checked. With START, the folder that training began
-with, their mean with its weights: after a short run that keeps what was known and most of what is new.
+with, a mixture with its weights, SHARE (0.6) of it new: after a short run that keeps what was known and
+most of what is new.
 """
 import shutil
 import sys
@@ -19,10 +20,11 @@ def main():
     saved, model = torch.load(f'{out}/checkpoint.pt', map_location='cpu'), new_model().eval()
     for name, p in model.named_parameters():
         p.data.copy_(saved['average'][name])
-    for other in start:
-        before = CLIPModel.from_pretrained(other, dtype=torch.float32).state_dict()
+    if start:
+        share = float(start[1]) if len(start) > 1 else .6
+        before = CLIPModel.from_pretrained(start[0], dtype=torch.float32).state_dict()
         for name, p in model.named_parameters():
-            p.data.lerp_(before[name], .5)
+            p.data.lerp_(before[name], 1 - share)
     model.config.architectures = ['CLIPModel']
     model.save_pretrained(folder)
     for name in ('vocab.json', 'merges.txt', 'special_tokens_map.json', 'tokenizer_config.json'):

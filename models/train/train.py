@@ -25,7 +25,7 @@ from model import DIM, END, WIDTH, image_features, new_model, text_features
 WEIGHTS = dict(clip=1, same=.5, bank=.7, say=.4, kinds=1, feature=3, places=3, relation=.5, classes=.5,
                sentence=1.5)
 PHOTOS = ('clothing', 'grocery', 'iconic', 'caltech')
-HIDING = .75        # of the training
+HIDING = .8        # of the training
 AVERAGE = 20        # the weights delivered are an average over the last steps / AVERAGE or so
 
 
@@ -166,12 +166,13 @@ class Trainer:
     def refresh_bank(self):
         """All renders as the catalogue shows them, embedded with the weights of now."""
         d, out = self.data, []
-        for i in range(0, len(d.renders), 128):
-            stored = np.stack([d.pictures[d.records[j]['picture']] for j in d.renders[i:i + 128]])
-            out.append(unit(image_features(self.model, clean(stored).to(self.device))))
-        self.bank = torch.cat(out).float()
-        self.kinds = {g: unit(text_features(self.model, d.tokens[ids].to(self.device))).float()
-                      for g, ids in d.names.items()}
+        with torch.autocast(self.device, torch.bfloat16):
+            for i in range(0, len(d.renders), 128):
+                stored = np.stack([d.pictures[d.records[j]['picture']] for j in d.renders[i:i + 128]])
+                out.append(unit(image_features(self.model, clean(stored).to(self.device)).float()))
+            self.kinds = {g: unit(text_features(self.model, d.tokens[ids].to(self.device)).float())
+                          for g, ids in d.names.items()}
+        self.bank = torch.cat(out)
 
     def losses(self):
         d, n_extra, to = self.data, self.options.texts, lambda x: x.to(self.device)
@@ -194,7 +195,9 @@ class Trainer:
         ids = torch.cat([caption, d.imagenet[torch.randint(2, (n_extra,)), named],
                          torch.randint(len(d.tokens), (n_extra,))])
         with torch.autocast(self.device, torch.bfloat16):
-            said, (seen, places) = self.texts(ids), self.image(self.model, to(pixels), kept)
+            # Compiled for the hidden patches only: the rest of the training would not earn another compilation.
+            look = self.image if kept is not None else partial(image_features, places=True)
+            said, (seen, places) = self.texts(ids), look(self.model, to(pixels), kept)
             places = self.heads['places'](places)
         said, seen = said.float(), seen.float()
         text, image, scale = unit(said), unit(seen), self.model.logit_scale.exp()
@@ -255,7 +258,7 @@ class Trainer:
 
     def update(self):
         o = self.options
-        if self.bank is None or self.step % 50 == 0:
+        if self.bank is None or self.step % 100 == 0:
             self.refresh_bank()
         rate = o.rate * min(1, (self.step + 1) / o.warm_up) * (.5 + .5 * math.cos(math.pi * min(1, self.done)))
         for group in self.optimiser.param_groups:
