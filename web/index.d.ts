@@ -86,7 +86,7 @@ export interface LoadOptions extends RunOptions {
   /** Default: half of the cores, at most 4, where the page is cross-origin isolated; else 1. */
   threads?: number;
   /** Default: the best that runs here. */
-  variant?: 'simd' | 'simd-threads';
+  variant?: 'simd' | 'simd-threads' | 'relaxed' | 'relaxed-threads';
   /** Decodes picture formats that the engine does not; default: the browser, in Node nothing. */
   decoders?: (bytes: Uint8Array, format: string) => RawImage | null | Promise<RawImage | null>;
 }
@@ -106,6 +106,8 @@ export interface ClipInfo {
   exact: boolean;
   selfTest: boolean;
   kernels: string;
+  /** Billions of multiply-adds a second that the kernels did on one thread when they were chosen. */
+  gmacs: number;
   peakBytes: number;
   licence: string | null;
   languages: string[] | null;
