@@ -57,22 +57,22 @@ kin_pool *kin_pool_open(int n_threads)
     return pool;
 }
 
-int pool_ranges(const kin_pool *pool) { return pool && pool->n_threads > 1 ? pool->n_threads * RANGES : 1; }
+int pool_threads(const kin_pool *pool) { return pool ? pool->n_threads : 1; }
 
-/* Runs what is left of this job, thread `first`'s own ranges first; returns how many ranges that were. */
-static unsigned run_ranges(kin_pool *pool, int first, unsigned job)
+/* Runs what is left of this job, the thread's own ranges first; returns how many ranges that were. */
+static unsigned run_ranges(kin_pool *pool, int thread, unsigned job)
 {
-    int ranges = pool_ranges(pool);
+    int ranges = pool->n_threads * RANGES;
     unsigned ran = 0;
     for (int k = 0; k < ranges; k++) {
-        int i = (first * RANGES + k) % ranges;
+        int i = (thread * RANGES + k) % ranges;
         unsigned last = job - 1;
         if (atomic_load(&pool->claimed[i]) != last || !atomic_compare_exchange_strong(&pool->claimed[i], &last, job))
             continue;
         int begin = (int)((int64_t)pool->n * i / ranges);
         int end = (int)((int64_t)pool->n * (i + 1) / ranges);
         if (begin < end)
-            pool->fn(pool->arg, begin, end, i);
+            pool->fn(pool->arg, begin, end, thread);
         ran++;
     }
     return ran;
@@ -106,7 +106,7 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
     pool->n = n;
     atomic_store(&pool->done, 0);
     unsigned own = run_ranges(pool, 0, publish(pool));
-    while (atomic_load(&pool->done) + own < (unsigned)pool_ranges(pool))
+    while (atomic_load(&pool->done) + own < (unsigned)(pool->n_threads * RANGES))
         check_helpers(pool);
 }
 

@@ -12,12 +12,12 @@
 
 enum { POOL_MAX_THREADS = 16 };
 typedef struct kin_pool kin_pool;
-typedef void (*pool_fn)(void *arg, int begin, int end, int range);
+typedef void (*pool_fn)(void *arg, int begin, int end, int thread);
 
-/* Calls fn(arg, begin, end, range) so that [0, n) is covered once; returns when all is done. No two calls
- * at a time have the same range, 0 to pool_ranges - 1: it may number scratch memory. pool may be NULL. */
+/* Calls fn(arg, begin, end, thread) so that [0, n) is covered once; returns when all is done. `thread`, 0 to
+ * pool_threads - 1, is who runs the call, so it may number scratch memory. pool may be NULL: thread 0. */
 void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n);
-int pool_ranges(const kin_pool *pool); /* 1 for NULL and for one thread */
+int pool_threads(const kin_pool *pool); /* 1 for NULL */
 
 kin_pool *kin_pool_open(int n_threads);
 void kin_pool_help(kin_pool *pool, int i);

@@ -473,8 +473,8 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
 
 static kin_status begin(struct tower *t, kin_pool *pool, kin_error *err)
 {
-    if (t->scratch.threads != pool_ranges(pool) &&
-        !block_scratch_alloc(&t->scratch, &t->shape, pool_ranges(pool)))
+    if (t->scratch.threads != pool_threads(pool) &&
+        !block_scratch_alloc(&t->scratch, &t->shape, pool_threads(pool)))
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to run the model.");
     t->step = 0;
     return KIN_OK;

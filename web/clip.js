@@ -26,7 +26,6 @@ const checkText = (text) => {
   if (!isText(text)) throw noText(text);
   return text;
 };
-const textsAtOnce = 128; // a long list leaves turns to other calls
 
 // One call for one, or for each of a list: there an error stands in its element's place.
 async function each(input, work, signal) {
@@ -75,10 +74,8 @@ class Clip {
       return one;
     }
     const good = text.filter(isText);
-    const parts = Array.from({ length: Math.ceil(good.length / textsAtOnce) },
-      (_, i) => good.slice(i * textsAtOnce, (i + 1) * textsAtOnce));
-    const done = (await each(parts, embed, signal))
-      .flatMap((part, i) => (part instanceof Error ? parts[i].map(() => part) : part));
+    const [all] = await each([good], embed, signal);
+    const done = all instanceof Error ? good.map(() => all) : all;
     return text.map((one) => (isText(one) ? done.shift() : noText(one)));
   }
 
