@@ -39,8 +39,7 @@ async function modelFaults(path, manifest, modelOptions, io) {
   if (faults.length) return faults;
   await withModel({ ...modelOptions, model: path, embedded: false }, io, async (clip) => {
     for (const tower of ['image', 'text']) {
-      await clip.preload(tower);
-      const id = clip.info.ids[tower];
+      const id = await clip.identify(tower);
       if (manifest?.ids && manifest.ids[tower] !== id)
         faults.push(`the ${tower} tower's id is ${id} instead of ${manifest.ids[tower]}`);
     }
@@ -92,8 +91,7 @@ async function catalogueFaults(path, values, modelOptions, io) {
   const faults = contentFaults(catalogue);
   if (values.model !== undefined)
     await withModel(modelOptions, io, async (clip) => {
-      await clip.preload('image');
-      if (clip.info.ids.image !== catalogue.metadata['kin.image_id'])
+      if (await clip.identify('image') !== catalogue.metadata['kin.image_id'])
         faults.push('it was built with another model, or with this one in another dtype');
     });
   return faults;

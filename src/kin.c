@@ -188,8 +188,13 @@ kin_status kin_tower_file_end(kin_ctx *ctx)
     return stop_loading(ctx, loader_file_end(&ctx->loader, &ctx->error));
 }
 
-static kin_status identify(kin_ctx *ctx, struct side *s)
+kin_status kin_identify(kin_ctx *ctx, int tower)
 {
+    if (tower < 0 || tower > 1 || !ctx->sides[tower].loaded)
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Only a loaded tower has an id.");
+    struct side *s = &ctx->sides[tower];
+    if (s->id[0])
+        return KIN_OK;
     if (s->tower.kind == TOWER_IMAGE)
         return model_id(&s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical),
                         s->id, &ctx->error);
@@ -217,8 +222,7 @@ static kin_status finish(kin_ctx *ctx, struct side *s)
                             "preprocessor_config.json makes pictures of %dx%d, but config.json wants %dx%d.", w, h,
                             t->image_size, t->image_size);
     }
-    TRY(tower_finish(t, ctx->kernels, &ctx->error));
-    return identify(ctx, s);
+    return tower_finish(t, ctx->kernels, &ctx->error);
 }
 
 kin_status kin_tower_end(kin_ctx *ctx)

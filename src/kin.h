@@ -60,7 +60,10 @@ kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n);
 kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n);
 kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n); /* any split of the file */
 kin_status kin_tower_file_end(kin_ctx *ctx);
-kin_status kin_tower_end(kin_ctx *ctx);             /* all tensors there? computes the model id */
+kin_status kin_tower_end(kin_ctx *ctx);             /* all tensors there? */
+/* Computes a loaded tower's id, once; kin_info tells it from then on. It reads every weight (0.4 s for 88
+ * MB), which only a catalogue asks for. */
+kin_status kin_identify(kin_ctx *ctx, int tower);
 /* JSON: { numerics, image: null | { dim, imageSize, patch, layers, width, heads, dtype, id, bytes,
  *   preprocess (canonical JSON) }, text: null | { dim, context, vocab, …, id }, logitScale } */
 const char *kin_info(kin_ctx *ctx);

@@ -87,11 +87,11 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
 
   async function textId(signal) {
     try {
-      await clip.preload('text', { signal });
+      return await clip.identify('text', { signal });
     } catch (error) {
       if (error.code !== 'not-a-model') throw error; // a model for pictures only
+      return '';
     }
-    return clip.info.ids.text ?? '';
   }
 
   // -> the file's bytes, also written to `to`: a WritableStream, or what the platform can write to.
@@ -100,9 +100,9 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
   async function save({ to, decoders: others = [], model = '', signal } = {}) {
     const all = [...products].filter(([, product]) => product);
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
-    await clip.preload('image', { signal });
+    const image = await clip.identify('image', { signal });
     const text = await textId(signal);
-    const { preprocess, ids: modelIds, numerics, dim } = clip.info;
+    const { preprocess, numerics, dim } = clip.info;
     const keys = all.map(([id]) => encoder.encode(id));
     const ids = join(keys);
     const items = join(all.map(([, { item }]) => encoder.encode(`${JSON.stringify(item)}\n`)));
@@ -111,7 +111,7 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
     rows.forEach(({ row }, r) => vectors.set(row, r * dim));
     const metadata = {
       'kin.format': '1', 'kin.kind': 'catalog', 'kin.numerics': String(numerics), 'kin.preprocess': preprocess,
-      'kin.fit': fit, 'kin.image_id': modelIds.image, 'kin.text_id': text,
+      'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
       'kin.decoders': [...new Set([...decoders, ...others])].sort().join(','), 'kin.model': model,
     };
     const bytes = safetensors(metadata, [

@@ -99,7 +99,7 @@ class Catalog {
     const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
       : await this.#clip.embedText(text, { signal });
     const want = this.info.metadata[`kin.${tower}_id`];
-    if (vector.length !== this.info.dim || want && this.#clip.info.ids[tower] !== want)
+    if (vector.length !== this.info.dim || want && await this.#clip.identify(tower, { signal }) !== want)
       fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
         `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
     return vector;

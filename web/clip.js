@@ -60,6 +60,10 @@ class Clip {
     return this[internal].call('preload', [tower], signal);
   }
 
+  identify(tower, { signal } = {}) {
+    return this[internal].call('identify', [tower], signal);
+  }
+
   async embedImage(source, { box, fit, signal } = {}) {
     return each(source, async (one) =>
       this[internal].call('embedImage', [packImage(one), { box, fit }], signal), signal);

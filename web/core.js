@@ -13,7 +13,7 @@ export class Core {
   #ctx = 0;
   #helpers = null;
   #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
-  #about = { ids: {} };
+  #about = {};
   #decoder = null;
   #refused = new Set(); // kernels that turned out to be wrong here
   #known = new Map(); // text -> vector, of classify's prompts
@@ -66,10 +66,16 @@ export class Core {
     if (part === 'preprocessing') await loadPreprocessing(...loads, watcher);
     else if (part === 'vocabulary') await loadVocabulary(...loads, this.config, watcher);
     else {
-      await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
-      await loadTower(...loads, this.config, part, this.options.dtype, watcher);
+      const weights = this.files.weights(part, watcher.signal); // on their way while the small files come
+      weights.catch(() => {}); // heard below
+      try {
+        await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
+        await loadTower(...loads, await weights, this.config, part, this.options.dtype, watcher);
+      } catch (error) {
+        for (const { file } of await weights.catch(() => [])) await file?.cancel();
+        throw error;
+      }
       const about = this.#engine.json('kin_info', this.#ctx)[part];
-      this.#about.ids[part] = about.id;
       this.#about.logitScale ??= about.logitScale;
       this.#about.preprocess ??= about.preprocess;
     }
@@ -84,8 +90,15 @@ export class Core {
       selfTest: true, kernels: this.kernels.name, gmacs: this.kernels.gmacs,
       peakBytes: this.#engine?.memory.buffer.byteLength ?? 0, licence: manifest?.licence ?? null,
       languages: manifest?.languages ?? null, preprocess: this.#about.preprocess ?? null,
-      ids: { ...this.#about.ids },
     };
+  }
+
+  // What catalogues know the tower by: SHA-256 over its weights and its preprocessing or vocabulary.
+  async identify(tower, watcher) {
+    await this.preload(tower, watcher);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    engine.check(ctx, engine.call('kin_identify', ctx, towers[tower]));
+    return engine.json('kin_info', ctx)[tower].id;
   }
 
   async preload(tower, watcher) {
@@ -207,7 +220,7 @@ export class Core {
   async exportTower(tower, watcher) {
     await this.preload(tower, watcher);
     const tensors = this.platform.exportTensors(this.#engine, this.#ctx, towers[tower]);
-    return { id: this.#about.ids[tower], tensors };
+    return { id: await this.identify(tower, watcher), tensors };
   }
 
   // Rows of a catalogue being built: [{ row: Int8Array, scale }].

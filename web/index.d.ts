@@ -111,8 +111,7 @@ export interface ClipInfo {
   peakBytes: number;
   licence: string | null;
   languages: string[] | null;
-  /** Of the towers loaded so far. */
-  ids: { image?: string; text?: string };
+  /** Of the image tower once it is loaded: its preprocessing as canonical JSON. */
   preprocess: string | null;
   version: string;
 }
@@ -122,6 +121,8 @@ export interface Clip {
   readonly closed: boolean;
   /** Loads a tower now; otherwise its first use does. */
   preload(tower: 'image' | 'text', options?: { signal?: AbortSignal }): Promise<void>;
+  /** SHA-256 over a tower's weights and its preprocessing or vocabulary, by which catalogues know it. */
+  identify(tower: 'image' | 'text', options?: { signal?: AbortSignal }): Promise<string>;
   /** A unit vector. A list resolves to vectors, or KinErrors in their places. */
   embedImage(source: ImageSource, options?: ImageOptions): Promise<Float32Array>;
   embedImage(sources: ImageSource[], options?: ImageOptions): Promise<(Float32Array | KinError)[]>;

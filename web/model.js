@@ -58,11 +58,10 @@ export class ModelFiles {
   // What can be known before any weights: { config, manifest }. A manifest says which files there
   // are, so that nothing is asked for in vain.
   async describe(watcher) {
-    const manifest = await this.json('manifest.json', watcher);
+    const [manifest, config] = await Promise.all(['manifest.json', 'config.json'].map((name) => this.json(name, watcher)));
+    if (!config) this.missing('config.json');
     if (!this.#listed && manifest?.kind === 'model' && Array.isArray(manifest.files))
       this.#listed = new Set(manifest.files.map((file) => file.name));
-    const config = await this.json('config.json', watcher);
-    if (!config) this.missing('config.json');
     return { config, manifest };
   }
 
@@ -112,11 +111,10 @@ export async function loadVocabulary(engine, ctx, files, config, watcher) {
     (p, n) => engine.call('kin_text_context', ctx, p, n)));
 }
 
-// Streams the weights of `tower` into the engine: nothing holds a whole file.
-export async function loadTower(engine, ctx, files, config, tower, dtype, watcher) {
+// Streams the `weights` of `tower`, as ModelFiles opened them, into the engine: nothing holds a whole file.
+export async function loadTower(engine, ctx, files, weights, config, tower, dtype, watcher) {
   engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) =>
     engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype], p, n)));
-  const weights = await files.weights(tower, watcher.signal);
   const piece = engine.allocate(pieceSize);
   try {
     for (const { name, file } of weights) {

@@ -1,6 +1,6 @@
 // The page's side of what differs from Node.
-import { fail } from './errors.js';
-import { readSource } from './source.js';
+import { checkAbort, fail } from './errors.js';
+import { request } from './source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => probe();
@@ -16,10 +16,16 @@ const wasm = {
 export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
   const { href } = wasm[variant]();
-  const url = await io.resolve?.(name, href) ?? href;
-  const bytes = await readSource(String(url), name, io, { signal, limit: 2 ** 24 });
-  if (!WebAssembly.validate(bytes)) fail('http', `${name}: the server sent something else from ${url}.`);
-  return WebAssembly.compile(bytes);
+  const url = String(await io.resolve?.(name, href) ?? href);
+  const response = await request(url, name, io, signal);
+  if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
+  const typed = /^application\/wasm\b/.test(response.headers.get('content-type'));
+  try { // while it arrives, and browsers keep what they compiled so; but only of that type
+    return await (typed ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (error) {
+    checkAbort(signal);
+    return fail('http', `${name}: the server sent something else from ${url}.`, error);
+  }
 }
 
 // A turn of the event loop; timers would be held to 4 ms.

@@ -21,21 +21,24 @@ async function* read(reader) {
   }
 }
 
+// The response, whatever its status.
+export async function request(url, name, io, signal) {
+  checkAbort(signal);
+  try {
+    return await (io.fetch ?? fetch)(url, { signal, ...(io.cache && { cache: io.cache }) });
+  } catch (error) {
+    checkAbort(signal);
+    if (error instanceof KinError) throw error;
+    return fail('cors', `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
+      `it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.`, error);
+  }
+}
+
 // `io`: { fetch, cache, openFile }; Node's openFile answers paths and file: URLs.
 export async function openUrl(url, name, io, signal) {
   checkAbort(signal);
   const file = await io.openFile?.(url, name);
-  if (file !== undefined) return file;
-  let response;
-  try {
-    response = await (io.fetch ?? fetch)(url, { signal, ...(io.cache && { cache: io.cache }) });
-  } catch (error) {
-    checkAbort(signal);
-    if (error instanceof KinError) throw error;
-    fail('cors', `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
-      `it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.`, error);
-  }
-  return fromResponse(response, name);
+  return file === undefined ? fromResponse(await request(url, name, io, signal), name) : file;
 }
 
 // The chunks of an opened file, with onProgress told of every one.

@@ -73,7 +73,7 @@ test('a helper that trapped stops the leader instead of keeping it waiting', asy
   const model = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile });
   const { config } = await model.describe({});
   await loadVocabulary(engine, ctx, model, config, {});
-  await loadTower(engine, ctx, model, config, 'text', 'q8', {});
+  await loadTower(engine, ctx, model, await model.weights('text'), config, 'text', 'q8', {});
   assert.throws(() => {
     engine.with(['the'], (text, n) => engine.check(ctx, engine.call('kin_tokenize', ctx, text, n)));
     engine.check(ctx, engine.call('kin_text_add', ctx));
