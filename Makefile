@@ -121,7 +121,7 @@ fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
 WASM_COLD := base catalog codes image json kernels_ref kin load preprocess stb_png tensors tokenize tower unicode
-optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Os,-O3)
+optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O3)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
     -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
@@ -223,7 +223,7 @@ build/bench/peak-%.wasm: bench/peak.c
 	@mkdir -p $(@D)
 	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
 	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
-bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm wasm dist node_modules build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,start ROUNDS=3, or PROFILE=phone
+bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,start ROUNDS=3, or PROFILE=phone
 	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if (unknown.length) {
   console.error(`There is no job '${unknown[0]}': take some of ${Object.keys(jobs).join(', ')}.`);
   process.exit(2);
 }
-if (!existsSync('web/wasm')) throw new Error('The engine is not built: make wasm.');
+if (!existsSync('build/site/kin/wasm')) throw new Error('The engine is not built: make site.');
 makeModels();
 const rounds = Number(ROUNDS);
 const server = await serve('.');

@@ -1,5 +1,5 @@
 // Kin as a page uses it: a Blob in, hits out.
-import { load, openCatalog } from '/web/index.js';
+import { load, openCatalog } from '/build/site/kin/index.js';
 
 export async function open({ model, variant, threads, decode, catalog }) {
   const clip = await load({ model: new URL(`/build/bench/models/${model}/kin/`, location), variant, threads, decode });

@@ -1,5 +1,5 @@
 // Kin as a page uses it: in its own worker, raw pixels of the model's size or a text in, unit vector out.
-import { load } from '/web/index.js';
+import { load } from '/build/site/kin/index.js';
 
 export async function open({ folder, tower, variant, threads }, { size }) {
   const clip = await load({ model: new URL(`${folder}/kin/`, location), variant, threads });

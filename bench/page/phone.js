@@ -1,5 +1,5 @@
 // A page as a shop's: the model and the catalogue load while the photo is chosen.
-import { load, openCatalog } from '/web/index.js';
+import { load, openCatalog } from '/build/site/kin/index.js';
 
 const options = new URL(location).searchParams;
 const input = document.querySelector('input');

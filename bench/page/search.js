@@ -1,6 +1,6 @@
 // Searches in a page over one catalogue: Kin's, a plain loop over f32, hnswlib-wasm; and the bare reading of
 // the rows' bytes in WebAssembly.
-import { openCatalog } from '/web/index.js';
+import { openCatalog } from '/build/site/kin/index.js';
 import { best, readCatalog } from './vectors.js';
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
