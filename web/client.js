@@ -3,6 +3,20 @@
 import { abortError, checkAbort, KinError, packError, unpackError } from './errors.js';
 import { serve } from './serve.js';
 
+// Calls `heard` when `signal` aborts; returns what ends that. One listener for all calls with one signal:
+// Node warns of more than ten.
+const waiting = new WeakMap(); // signal -> Set of functions
+function onAbort(signal, heard) {
+  let all = waiting.get(signal);
+  if (!all) {
+    all = new Set();
+    waiting.set(signal, all);
+    signal.addEventListener('abort', () => all.forEach((one) => one()), { once: true });
+  }
+  all.add(heard);
+  return () => all.delete(heard);
+}
+
 // `worker: false`: the same protocol without a thread.
 function localWorker(platform, { message }) {
   const receive = serve((reply) => message(reply), platform);
@@ -54,12 +68,11 @@ export class Client {
   #post(message, signal) {
     const id = ++this.#count;
     return new Promise((resolve, reject) => {
-      const onAbort = () => {
+      const done = signal && onAbort(signal, () => {
         this.#worker?.post({ abort: id });
         this.#take(id)?.reject(abortError());
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#pending.set(id, { resolve, reject, done: () => signal?.removeEventListener('abort', onAbort) });
+      });
+      this.#pending.set(id, { resolve, reject, done });
       this.#worker.ref();
       try {
         this.#worker.post({ id, ...message });
@@ -73,7 +86,7 @@ export class Client {
     const call = this.#pending.get(id);
     if (!call) return null;
     this.#pending.delete(id);
-    call.done();
+    call.done?.();
     if (!this.#pending.size) this.#worker?.unref();
     return call;
   }

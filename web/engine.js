@@ -52,6 +52,8 @@ export class Engine {
       return this.exports[name](...args);
     } catch (error) {
       this.spent = true;
+      if (!Object.hasOwn(this.exports, name))
+        fail('crashed', `The engine's wasm file and these scripts are of different releases (no ${name}): serve both from one, and clear caches.`, error);
       return fail('crashed', `The engine stopped in ${name}: ${error.message}.`, error);
     }
   }

@@ -175,6 +175,11 @@ test('an engine that trapped is replaced by the next call', async (t) => {
   await mine.close();
 });
 
+test('a wasm file of another release is told', () => {
+  const engine = new Engine({ kin_error_new: () => 8 }, new WebAssembly.Memory({ initial: 1 }));
+  assert.throws(() => engine.call('kin_identify', 0, 0), { code: 'crashed', message: /different releases \(no kin_identify\)/ });
+});
+
 test('a tower whose loading was cut off loads again', async () => {
   let controller;
   const mine = await load({ model, worker: false, onProgress: ({ file }) => file === 'model.safetensors' && controller?.abort() });
@@ -191,6 +196,17 @@ test('a tower whose loading was cut off loads again', async () => {
 test('a list that was aborted rejects with AbortError whatever the reason', async () => {
   for (const list of [[], [drawing(1)]])
     await assert.rejects(clip.embedImage(list, { signal: AbortSignal.abort('why') }), { name: 'AbortError' });
+});
+
+test('one signal serves a long list without a warning, and after it', async () => {
+  const warnings = [];
+  const note = (warning) => warnings.push(warning);
+  process.on('warning', note);
+  const { signal } = new AbortController();
+  for (const n of [30, 1]) assert.equal((await clip.embedImage(Array(n).fill(drawing(1)), { signal })).length, n);
+  await new Promise((resolve) => { setTimeout(resolve, 20); });
+  process.off('warning', note);
+  assert.deepEqual(warnings, []);
 });
 
 test('a worker that cannot start is an error', async () => {
