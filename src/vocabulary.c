@@ -1,0 +1,553 @@
+/* vocabulary: vocab.json, merges.txt, tokenizer.json and the special tokens as two hash tables, and back as
+ * canonical JSON, by which a model is known. */
+#include "vocabulary.h"
+#include "unicode.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { VOCAB_MAX = 1 << 20 };
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static uint32_t hash_bytes(const char *p, size_t n)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (uint8_t)p[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static uint32_t hash_pair(int32_t a, int32_t b)
+{
+    uint64_t h = ((uint64_t)(uint32_t)a << 32 | (uint32_t)b) * 0x9E3779B97F4A7C15ull;
+    return (uint32_t)(h >> 32);
+}
+
+int32_t vocabulary_find(const tokenizer *t, const char *p, size_t n)
+{
+    for (uint32_t i = hash_bytes(p, n);; i++) {
+        int32_t id = t->by_text[i & t->text_mask];
+        if (id < 0 || (t->tokens[id].n == n && !memcmp(t->text + t->tokens[id].at, p, n)))
+            return id;
+    }
+}
+
+int32_t vocabulary_merge(const tokenizer *t, int32_t a, int32_t b)
+{
+    for (uint32_t i = hash_pair(a, b);; i++) {
+        int32_t rank = t->by_pair[i & t->pair_mask];
+        if (rank < 0 || (t->merges[rank].left == a && t->merges[rank].right == b))
+            return rank;
+    }
+}
+
+static uint32_t table_size(size_t n)
+{
+    uint32_t size = 16;
+    while (size < 2 * n)
+        size *= 2;
+    return size;
+}
+
+static int32_t *empty_table(uint32_t size)
+{
+    int32_t *table = malloc((size_t)size * sizeof *table);
+    if (table)
+        memset(table, 0xFF, (size_t)size * sizeof *table);
+    return table;
+}
+
+static kin_status short_of_memory(kin_error *err)
+{
+    return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the vocabulary.");
+}
+
+static kin_status read_vocab(tokenizer *t, json vocab, kin_error *err)
+{
+    size_t n = json_length(vocab), bytes = (size_t)(vocab.end - vocab.at), at = 0;
+    uint64_t top = 0, id;
+    if (vocab.type != JSON_OBJECT || n < 2 || n > VOCAB_MAX)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary is not a JSON object of tokens and ids.");
+    for (json it = json_first(vocab); it.type; it = json_next(vocab, it)) {
+        if (!json_u64(it, &id) || id >= 2 * VOCAB_MAX)
+            return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary has an id that is not a whole number in range.");
+        top = id > top ? id : top;
+    }
+    uint32_t size = table_size(n);
+    t->n_tokens = (int)top + 1;
+    t->n_vocab = (int)n;
+    t->text = malloc(bytes);
+    t->tokens = calloc((size_t)t->n_tokens, sizeof *t->tokens);
+    t->by_text = empty_table(size);
+    t->text_mask = size - 1;
+    if (!t->text || !t->tokens || !t->by_text)
+        return short_of_memory(err);
+    for (json it = json_first(vocab); it.type; it = json_next(vocab, it)) {
+        size_t length = json_string(json_key(vocab, it), t->text + at, bytes - at);
+        json_u64(it, &id);
+        if (length == 0 || t->tokens[id].n)
+            return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary has an empty token, or gives id %llu twice.",
+                            (unsigned long long)id);
+        t->tokens[id] = (struct token){(uint32_t)at, (uint32_t)length};
+        uint32_t i = hash_bytes(t->text + at, length);
+        for (; t->by_text[i & t->text_mask] >= 0; i++) {
+            const struct token *other = &t->tokens[t->by_text[i & t->text_mask]];
+            if (other->n == length && !memcmp(t->text + other->at, t->text + at, length))
+                return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary has a token twice.");
+        }
+        t->by_text[i & t->text_mask] = (int32_t)id;
+        at += length;
+    }
+    return KIN_OK;
+}
+
+static kin_status add_merge(tokenizer *t, const char *left, size_t left_n, const char *right, size_t right_n,
+                            kin_error *err)
+{
+    char joined[512];
+    int32_t a = vocabulary_find(t, left, left_n), b = vocabulary_find(t, right, right_n), c = -1;
+    if (left_n + right_n <= sizeof joined) {
+        memcpy(joined, left, left_n);
+        memcpy(joined + left_n, right, right_n);
+        c = vocabulary_find(t, joined, left_n + right_n);
+    }
+    if (a < 0 || b < 0 || c < 0)
+        return kin_fail(err, KIN_NOT_A_MODEL, "Merge %d names a token that the vocabulary does not have.",
+                        t->n_merges + 1);
+    t->merges[t->n_merges] = (struct merge){a, b, c};
+    uint32_t i = hash_pair(a, b);
+    for (; t->by_pair[i & t->pair_mask] >= 0; i++) {
+        struct merge *m = &t->merges[t->by_pair[i & t->pair_mask]];
+        if (m->left == a && m->right == b) /* given again: the last rank counts, as in the reference */
+            break;
+    }
+    t->by_pair[i & t->pair_mask] = t->n_merges++;
+    return KIN_OK;
+}
+
+static bool room_for_merges(tokenizer *t, size_t n)
+{
+    uint32_t size = table_size(n);
+    t->merges = malloc((n ? n : 1) * sizeof *t->merges);
+    t->by_pair = empty_table(size);
+    t->pair_mask = size - 1;
+    return t->merges && t->by_pair;
+}
+
+static kin_status add_merge_line(tokenizer *t, const char *line, size_t n, kin_error *err)
+{
+    const char *space = memchr(line, ' ', n);
+    size_t left = space ? (size_t)(space - line) : 0;
+    if (left == 0 || left + 1 >= n || memchr(space + 1, ' ', n - left - 1))
+        return kin_fail(err, KIN_NOT_A_MODEL, "Merge %d is not two tokens with a space between them.", t->n_merges + 1);
+    return add_merge(t, line, left, space + 1, n - left - 1, err);
+}
+
+static kin_status read_merges_txt(tokenizer *t, const char *text, size_t n, kin_error *err)
+{
+    size_t lines = 1;
+    for (size_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    if (lines > VOCAB_MAX)
+        return kin_fail(err, KIN_NOT_A_MODEL, "merges.txt has too many lines.");
+    if (!room_for_merges(t, lines))
+        return short_of_memory(err);
+    for (size_t at = 0; at < n;) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t next = end ? (size_t)(end - text) + 1 : n, length = next - at - (end ? 1 : 0);
+        if (length && text[at + length - 1] == '\r')
+            length--;
+        bool comment = at == 0 && length >= 8 && !memcmp(text, "#version", 8);
+        if (length && !comment)
+            TRY(add_merge_line(t, text + at, length, err));
+        at = next;
+    }
+    return KIN_OK;
+}
+
+static kin_status read_merges_json(tokenizer *t, json merges, kin_error *err)
+{
+    size_t n = json_length(merges);
+    if (merges.type != JSON_ARRAY || n > VOCAB_MAX)
+        return kin_fail(err, KIN_NOT_A_MODEL, "tokenizer.json: model.merges is not a list.");
+    if (!room_for_merges(t, n))
+        return short_of_memory(err);
+    for (json it = json_first(merges); it.type; it = json_next(merges, it)) {
+        char left[512], right[512];
+        json second = json_next(it, json_first(it));
+        size_t left_n = json_string(it.type == JSON_ARRAY ? json_first(it) : it, left, sizeof left);
+        if (left_n > sizeof left)
+            return kin_fail(err, KIN_NOT_A_MODEL, "tokenizer.json: merge %d is not a pair of tokens.", t->n_merges + 1);
+        if (it.type == JSON_STRING) {
+            TRY(add_merge_line(t, left, left_n, err));
+            continue;
+        }
+        size_t right_n = json_string(second, right, sizeof right);
+        if (json_length(it) != 2 || right_n > sizeof right)
+            return kin_fail(err, KIN_NOT_A_MODEL, "tokenizer.json: merge %d is not a pair of tokens.", t->n_merges + 1);
+        TRY(add_merge(t, left, left_n, right, right_n, err));
+    }
+    return KIN_OK;
+}
+
+/* ---- normalisation ------------------------------------------------------------------------- */
+
+size_t text_normalise(const uint32_t *c, size_t n, uint32_t *out)
+{
+    size_t m = unicode_nfc(c, n, out), doubled = 0, kept = 0;
+    for (size_t i = 0; i < m; i++)
+        doubled += out[i] == 0x130; /* the one that lower case makes two of */
+    memmove(out + doubled, out, m * sizeof *out);
+    for (size_t i = doubled; i < doubled + m; i++) {
+        if (unicode_clip_class(out[i]) != UNICODE_SPACE)
+            kept += (size_t)unicode_lower(out[i], out + kept);
+        else if (kept == 0 || out[kept - 1] != ' ')
+            out[kept++] = ' ';
+    }
+    return kept;
+}
+
+size_t text_points(const char *s, size_t n, uint32_t *out)
+{
+    size_t m = 0;
+    for (size_t at = 0, used; at < n; at += used)
+        out[m++] = unicode_next((const uint8_t *)s + at, n - at, &used);
+    return m;
+}
+
+/* ---- special tokens ------------------------------------------------------------------------ */
+
+/* How a file gives a special token: as a string, or as an object with its text and flags. */
+struct spelling {
+    char text[SPECIAL_BYTES];
+    size_t n;
+    bool normalized;
+    int kind; /* 0 string, 1 … 4 object by its flags */
+};
+
+static struct special *find_special(tokenizer *t, const char *text, size_t n)
+{
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].text_n == n && !memcmp(t->specials[i].text, text, n))
+            return &t->specials[i];
+    return NULL;
+}
+
+/* Objects of special_tokens_map.json are special without saying so; what is not special is looked for
+ * in the normalised text unless it says otherwise. */
+static kin_status read_spelling(json value, bool special, const char *what, struct spelling *out, kin_error *err)
+{
+    bool object = value.type == JSON_OBJECT;
+    special = special || json_get(value, "special").type == JSON_TRUE;
+    json normalized = json_get(value, "normalized");
+    out->normalized = object && (normalized.type == JSON_TRUE || (normalized.type != JSON_FALSE && !special));
+    out->kind = object ? 1 + 2 * special + out->normalized : 0;
+    out->n = json_string(object ? json_get(value, "content") : value, out->text, sizeof out->text);
+    if (out->n == 0 || out->n > sizeof out->text)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The special token %s is no text, or empty or too long.", what);
+    if (json_get(value, "single_word").type == JSON_TRUE)
+        return kin_fail(err, KIN_UNSUPPORTED, "The special token %s is asked for as a single word only.", what);
+    return KIN_OK;
+}
+
+/* The reference adds tokens one after the other: a later spelling of the same text overrules an earlier
+ * one, unless that very spelling was there before. What the vocabulary lacks gets the next id. */
+static kin_status add_special(tokenizer *t, const struct spelling *given, bool listed, int32_t *id, kin_error *err)
+{
+    struct special *s = find_special(t, given->text, given->n);
+    if (!s) {
+        int32_t next = t->n_vocab;
+        if (t->n_specials == SPECIALS_MAX)
+            return kin_fail(err, KIN_UNSUPPORTED, "The vocabulary has more than %d special tokens.", SPECIALS_MAX);
+        for (int i = 0; i < t->n_specials; i++)
+            next = t->specials[i].id >= next ? t->specials[i].id + 1 : next;
+        s = &t->specials[t->n_specials++];
+        *s = (struct special){.id = vocabulary_find(t, given->text, given->n), .listed = listed};
+        s->text_n = (uint32_t)given->n;
+        memcpy(s->text, given->text, given->n);
+        if (s->id < 0)
+            s->id = next;
+    }
+    *id = s->id;
+    if ((s->listed && !listed) || s->spellings & 1 << given->kind)
+        return KIN_OK;
+    s->spellings |= (uint8_t)(1 << given->kind);
+    s->normalized = given->normalized;
+    return KIN_OK;
+}
+
+/* tokenizer.json's list, or tokenizer_config.json's object of them by id. */
+static kin_status read_added(tokenizer *t, json added, kin_error *err)
+{
+    for (json it = json_first(added); it.type; it = json_next(added, it)) {
+        struct spelling given;
+        char key[16];
+        int32_t id;
+        uint64_t wanted = UINT64_MAX;
+        TRY(read_spelling(it, false, "among the added tokens", &given, err));
+        TRY(add_special(t, &given, true, &id, err));
+        if (added.type == JSON_OBJECT) {
+            size_t n = json_string(json_key(added, it), key, sizeof key);
+            wanted = 0;
+            for (size_t i = 0; i < n && n <= 9; i++)
+                wanted = wanted * 10 + (uint64_t)(uint8_t)(key[i] - '0');
+        } else {
+            json_u64(json_get(it, "id"), &wanted);
+        }
+        if (id >= t->n_vocab && wanted != (uint64_t)id && vocabulary_find(t, given.text, given.n) < 0)
+            return kin_fail(err, KIN_UNSUPPORTED, "An added token leaves a gap: it would have to have id %d.", (int)id);
+    }
+    return KIN_OK;
+}
+
+/* special_tokens_map.json counts before tokenizer_config.json, but not where that lists added tokens. */
+static json special_value(const json files[2], const char *role, bool *in_map)
+{
+    json value = json_get(files[1], role);
+    *in_map = value.type > JSON_NULL && json_get(files[0], "added_tokens_decoder").type != JSON_OBJECT;
+    return *in_map ? value : json_get(files[0], role);
+}
+
+/* A special token by role; `otherwise` if no file gives one, NULL: then there is none. A role that is
+ * `needed` has to be in the vocabulary. */
+static kin_status read_role(tokenizer *t, const char *role, const json files[2], const char *otherwise, bool needed,
+                            int32_t *id, kin_error *err)
+{
+    struct spelling given = {.kind = 0};
+    bool in_map;
+    json value = special_value(files, role, &in_map);
+    if (value.type > JSON_NULL) {
+        TRY(read_spelling(value, in_map, role, &given, err));
+    } else if (otherwise) {
+        given.n = strlen(otherwise);
+        memcpy(given.text, otherwise, given.n);
+    } else {
+        return KIN_OK;
+    }
+    if (needed && vocabulary_find(t, given.text, given.n) < 0)
+        return kin_fail(err, KIN_NOT_A_MODEL, "The vocabulary does not have its own %s.", role);
+    return add_special(t, &given, false, id, err);
+}
+
+static kin_status read_specials(tokenizer *t, json tokenizer_json, const json files[2], kin_error *err)
+{
+    static const char end_text[] = "<|endoftext|>";
+    json listed = json_get(files[0], "added_tokens_decoder");
+    int32_t unused;
+    bool in_map;
+    TRY(read_added(t, listed.type == JSON_OBJECT ? listed : json_get(tokenizer_json, "added_tokens"), err));
+    TRY(read_role(t, "bos_token", files, "<|startoftext|>", true, &t->start, err));
+    TRY(read_role(t, "eos_token", files, end_text, true, &t->end, err));
+    TRY(read_role(t, "unk_token", files, end_text, true, &t->unknown, err));
+    TRY(read_role(t, "sep_token", files, NULL, false, &unused, err));
+    TRY(read_role(t, "pad_token", files, end_text, false, &t->pad, err));
+    TRY(read_role(t, "cls_token", files, NULL, false, &unused, err));
+    TRY(read_role(t, "mask_token", files, NULL, false, &unused, err));
+    json extra = special_value(files, "extra_special_tokens", &in_map);
+    if (json_length(extra) == 0)
+        extra = special_value(files, "additional_special_tokens", &in_map);
+    for (json it = json_first(extra); it.type; it = json_next(extra, it)) {
+        struct spelling given;
+        TRY(read_spelling(it, in_map, "among the additional ones", &given, err));
+        TRY(add_special(t, &given, false, &unused, err));
+    }
+    for (int i = 0; i < t->n_specials; i++) {
+        struct special *s = &t->specials[i];
+        uint32_t raw[SPECIAL_BYTES], out[4 * SPECIAL_BYTES + 8];
+        size_t n = text_points(s->text, s->text_n, raw);
+        if (s->normalized)
+            n = text_normalise(raw, n, out);
+        memcpy(s->point, s->normalized ? out : raw, n * sizeof *raw);
+        s->n = (uint32_t)n;
+        struct special moved = *s; /* into place: a few, by id */
+        int k = i;
+        for (; k > 0 && t->specials[k - 1].id > moved.id; k--)
+            t->specials[k] = t->specials[k - 1];
+        t->specials[k] = moved;
+    }
+    return KIN_OK;
+}
+
+/* GPT-2's byte units: printable Latin-1 stands for itself, the rest for U+0100 and on. */
+static void find_units(tokenizer *t)
+{
+    uint32_t next = 256;
+    for (uint32_t b = 0; b < 256; b++) {
+        bool itself = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+        char text[8];
+        size_t n = (size_t)unicode_put(itself ? b : next++, (uint8_t *)text);
+        t->unit[b] = vocabulary_find(t, text, n);
+        memcpy(text + n, "</w>", 4);
+        t->unit_end[b] = vocabulary_find(t, text, n + 4);
+    }
+}
+
+static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n, const char *merges_txt,
+                           size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
+                           const json files[2], kin_error *err)
+{
+    json whole = {JSON_ABSENT, NULL, NULL};
+    if (vocab_json && merges_txt) {
+        json vocab;
+        TRY(json_open(vocab_json, vocab_n, "vocab.json", &vocab, err));
+        TRY(read_vocab(t, vocab, err));
+        TRY(read_merges_txt(t, merges_txt, merges_n, err));
+    } else if (tokenizer_json) {
+        json model;
+        TRY(json_open(tokenizer_json, tokenizer_n, "tokenizer.json", &whole, err));
+        model = json_get(whole, "model");
+        TRY(read_vocab(t, json_get(model, "vocab"), err));
+        TRY(read_merges_json(t, json_get(model, "merges"), err));
+    } else {
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "The model has neither vocab.json with merges.txt nor tokenizer.json.");
+    }
+    TRY(read_specials(t, whole, files, err));
+    find_units(t);
+    return KIN_OK;
+}
+
+kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
+                          const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
+                          tokenizer **out, kin_error *err)
+{
+    json files[2] = {{JSON_ABSENT, NULL, NULL}, {JSON_ABSENT, NULL, NULL}};
+    if (tokenizer_config)
+        TRY(json_open(tokenizer_config, tokenizer_config_n, "tokenizer_config.json", &files[0], err));
+    if (special_tokens_map)
+        TRY(json_open(special_tokens_map, special_n, "special_tokens_map.json", &files[1], err));
+    tokenizer *t = calloc(1, sizeof *t);
+    if (!t)
+        return short_of_memory(err);
+    kin_status status =
+        open_all(t, vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, files, err);
+    if (status != KIN_OK) {
+        tokenizer_close(t);
+        return status;
+    }
+    *out = t;
+    return KIN_OK;
+}
+
+void tokenizer_close(tokenizer *t)
+{
+    if (!t)
+        return;
+    free(t->text), free(t->tokens), free(t->by_text), free(t->merges), free(t->by_pair), free(t);
+}
+
+/* ---- identity ------------------------------------------------------------------------------ */
+
+struct sorted {
+    const char *text;
+    uint32_t n;
+    int32_t id;
+};
+
+/* RFC 8785 sorts by UTF-16 units: as UTF-8 bytes, but that U+E000 … U+FFFF come after all pairs. */
+static int by_utf16(const void *a, const void *b)
+{
+    const struct sorted *x = a, *y = b;
+    uint32_t n = x->n < y->n ? x->n : y->n;
+    for (uint32_t i = 0; i < n; i++) {
+        int p = (uint8_t)x->text[i], q = (uint8_t)y->text[i];
+        if (p != q) {
+            p += p == 0xEE || p == 0xEF ? 0x100 : 0;
+            q += q == 0xEE || q == 0xEF ? 0x100 : 0;
+            return p - q;
+        }
+    }
+    return x->n < y->n ? -1 : x->n > y->n;
+}
+
+static void put_token(struct json_out *o, const tokenizer *t, int32_t id)
+{
+    json_out_string(o, t->text + t->tokens[id].at, t->tokens[id].n);
+}
+
+static void put_special(struct json_out *o, const tokenizer *t, int32_t id)
+{
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].id == id)
+            json_out_string(o, t->specials[i].text, t->specials[i].text_n);
+}
+
+/* "added":[[token, id], …] of the special tokens without a role, if there are any; by id, which is as good
+ * an order as any that does not depend on the form of the files. */
+static void put_added(struct json_out *o, const tokenizer *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_specials; i++) {
+        int32_t id = t->specials[i].id;
+        if (id == t->start || id == t->end || id == t->pad || id == t->unknown)
+            continue;
+        json_out_raw(o, n++ ? ",[" : "\"added\":[[");
+        put_special(o, t, id);
+        json_out_raw(o, ",");
+        json_out_u64(o, (uint64_t)id);
+        json_out_raw(o, "]");
+    }
+    json_out_raw(o, n ? "]," : "");
+}
+
+/* "normalized":[token, …] of those that are cut from the normalised text, if there are any. */
+static void put_normalized(struct json_out *o, const tokenizer *t)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].normalized) {
+            json_out_raw(o, n++ ? "," : ",\"normalized\":[");
+            put_special(o, t, t->specials[i].id);
+        }
+    json_out_raw(o, n ? "]" : "");
+}
+
+size_t tokenizer_canonical_json(const tokenizer *t, int context, char *out, size_t cap)
+{
+    struct json_out o;
+    struct sorted *order = malloc((size_t)t->n_tokens * sizeof *order);
+    size_t n = 0;
+    if (!order)
+        return 0;
+    json_out_init(&o);
+    json_out_raw(&o, "{\"context\":");
+    json_out_u64(&o, (uint64_t)context);
+    json_out_raw(&o, ",\"merges\":[");
+    for (int i = 0; i < t->n_merges; i++) {
+        json_out_raw(&o, i ? ",[" : "[");
+        put_token(&o, t, t->merges[i].left);
+        json_out_raw(&o, ",");
+        put_token(&o, t, t->merges[i].right);
+        json_out_raw(&o, "]");
+    }
+    json_out_raw(&o, "],\"special_tokens\":{");
+    put_added(&o, t);
+    json_out_raw(&o, "\"bos_token\":");
+    put_special(&o, t, t->start);
+    json_out_raw(&o, ",\"eos_token\":");
+    put_special(&o, t, t->end);
+    put_normalized(&o, t);
+    json_out_raw(&o, ",\"pad_token\":");
+    put_special(&o, t, t->pad);
+    json_out_raw(&o, ",\"unk_token\":");
+    put_special(&o, t, t->unknown);
+    json_out_raw(&o, "},\"vocab\":{");
+    for (int32_t id = 0; id < t->n_tokens; id++)
+        if (t->tokens[id].n)
+            order[n++] = (struct sorted){t->text + t->tokens[id].at, t->tokens[id].n, id};
+    qsort(order, n, sizeof *order, by_utf16);
+    for (size_t i = 0; i < n; i++) {
+        json_out_raw(&o, i ? "," : "");
+        json_out_string(&o, order[i].text, order[i].n);
+        json_out_raw(&o, ":");
+        json_out_u64(&o, (uint64_t)order[i].id);
+    }
+    json_out_raw(&o, "}}");
+    size_t length = o.failed ? 0 : o.n;
+    if (length)
+        memcpy(out ? out : o.text, o.text, length < cap ? length : cap);
+    json_out_free(&o);
+    free(order);
+    return length;
+}
