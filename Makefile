@@ -250,6 +250,7 @@ model-train: ## train the embedded model (hours on two cores): make model-train 
 model-eval: wasm ## judge the trained model on held-out data, write models/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --first $(DATA)/first-cut --report models/EVAL.md
+	$(TRAIN_PYTHON) models/train/quantisation.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model --report models/EVAL.md
 pack: all ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: ## clang-format over the C files

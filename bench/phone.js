@@ -63,7 +63,13 @@ function family(pid) {
   return found;
 }
 
-const isRenderer = (pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=renderer');
+function isRenderer(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--type=renderer');
+  } catch {
+    return false; // it has ended since it was listed
+  }
+}
 
 async function visit(decode, server) {
   const limits = group();

@@ -99,7 +99,7 @@ def camera(x):
     pick = some(.1)
     x[pick] = F.avg_pool2d(x[pick], 3, 1, 1, count_include_pad=False)
     pick = some(.08)
-    x[pick] = F.interpolate(F.interpolate(x[pick], size=40, mode='area'), size=SIZE, mode='bilinear')
+    x[pick] = F.interpolate(F.interpolate(x[pick], size=SIZE * 5 // 12, mode='area'), size=SIZE, mode='bilinear')
     pick = some(.1)
     x[pick] = (x[pick] + torch.randn(len(pick), 3, SIZE, SIZE) * .05).clamp_(0, 1)
     pick = some(.04)
@@ -121,7 +121,7 @@ def paste(pictures, maps):
     """A rectangle of another photo, up to 40 % of the area, into three photos of ten, and into their maps."""
     n, cells = len(pictures), maps.shape[-1]
     from_ = torch.randint(n, (n,))
-    w, h = torch.randint(2, 5, (n,)), torch.randint(2, 5, (n,))
+    w, h = torch.randint(cells // 4, 2 * cells // 3 + 1, (2, n))
     w[torch.rand(n) >= .3] = 0
     x, y = (torch.rand(n) * (cells + 1 - w)).long(), (torch.rand(n) * (cells + 1 - h)).long()
     place = torch.arange(cells)

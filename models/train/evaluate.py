@@ -56,7 +56,7 @@ class Sets:
         add('renders', [(white(f), c) for c, f in renders.items()])
         for style in ('google', 'twitter', 'openmoji'):
             add(style, [(white(f), c) for c, f in source.emoji_pictures(style).items()
-                        if c in renders and c in E and drawing_held_out(c)])
+                        if c in renders and c in E and (style == 'openmoji' or drawing_held_out(c))])
         for set_ in ('clothing', 'grocery', 'caltech101'):
             rows = list(source.photos(set_))
             add(set_, [(read_photo(r, source.data), r) for r in rows if r['split'] == 'val'])
@@ -74,11 +74,10 @@ class Sets:
         scene = [p for p in self.pictures['caltech101'][::20]]
         pasted = []
         for i, f in enumerate(renders.values()):
-            if i % 10 == 0:
-                cut = Image.open(f).convert('RGBA').resize((160, 160))
-                over = ImageOps.fit(scene[i % len(scene)], (220, 220)).convert('RGBA')
-                over.alpha_composite(cut, (30, 30))
-                pasted.append((over.convert('RGB'), i))
+            cut = Image.open(f).convert('RGBA').resize((160, 160))
+            over = ImageOps.fit(scene[i % len(scene)], (220, 220)).convert('RGBA')
+            over.alpha_composite(cut, (30, 30))
+            pasted.append((over.convert('RGB'), i))
         add('renders, background', pasted)
         joined = [i for i, r in enumerate(self.labels['caltech101']) if r['joined']]
         add('text', [(changed(self.pictures['caltech101'][i], 'text'), self.labels['caltech101'][i])
@@ -215,9 +214,11 @@ def figures(sets, source, unseen, images, texts, project=lambda v: v, teacher_to
     same = equal([strip(c) for c in captions], [n.lower() for n in names])
     known = same.any(1)
     out['Tux Paint stamp → render of that name, R@10'] = at(V['stamps'][known] @ V['renders'].T, same[known], 10)
-    right = equal([c for _, c in unseen], L['renders'])
-    out['synonym never trained on → render, R@10'] = at(texts([w for w, _ in unseen]) @ project(V['renders']).T,
-                                                       right, 10)
+    # 64 words: each said in three ways, so that one more or less found does not count for 1.6 points.
+    ways = ('{}', 'a photo of {}', 'a picture of {} on white')
+    right = equal([c for _, c in unseen for _ in ways], L['renders'])
+    said = texts([way.format(with_article(w)) for w, _ in unseen for way in ways])
+    out['synonym never trained on → render, R@10'] = at(said @ project(V['renders']).T, right, 10)
     if teacher_top is not None:
         guess = (project(V['caltech101']) @ texts([photo_of(n) for n in imagenet]).T).argmax(1)
         out['guess among 1,000 ImageNet names within the teacher’s 5'] = \

@@ -12,7 +12,7 @@ import torch
 from transformers import CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from model import SIZE, image_features, new_model, text_features
+from model import SIZE, begin_with, image_features, new_model, text_features
 
 
 def main():
@@ -22,9 +22,10 @@ def main():
         p.data.copy_(saved['average'][name])
     if start:
         share = float(start[1]) if len(start) > 1 else .6
-        before = CLIPModel.from_pretrained(start[0], dtype=torch.float32).state_dict()
-        for name, p in model.named_parameters():
-            p.data.lerp_(before[name], 1 - share)
+        before = new_model()
+        begin_with(before, start[0])
+        for p, q in zip(model.parameters(), before.parameters()):
+            p.data.lerp_(q, 1 - share)
     model.config.architectures = ['CLIPModel']
     model.save_pretrained(folder)
     for name in ('vocab.json', 'merges.txt', 'special_tokens_map.json', 'tokenizer_config.json'):

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPConfig, CLIPModel
 
-SIZE, PATCH, WIDTH, DIM, VOCABULARY, TOKENS = 96, 16, 192, 256, 8192, 32
+SIZE, PATCH, WIDTH, DIM, VOCABULARY, TOKENS = 128, 16, 192, 256, 8192, 32
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
 END = VOCABULARY - 1
@@ -26,6 +26,19 @@ def new_model():
         text_config=dict(tower, num_hidden_layers=3, vocab_size=VOCABULARY,
                          max_position_embeddings=TOKENS, bos_token_id=END - 1, eos_token_id=END,
                          pad_token_id=END)))
+
+
+def begin_with(model, folder):
+    """Another CLIP folder's weights; positions of a smaller or larger picture are interpolated."""
+    weights = CLIPModel.from_pretrained(folder, dtype=torch.float32).state_dict()
+    name = 'vision_model.embeddings.position_embedding.weight'
+    where, side = weights[name], SIZE // PATCH
+    before = int((len(where) - 1) ** .5)
+    grid = where[1:].T.reshape(1, WIDTH, before, before)
+    grid = F.interpolate(grid, (side, side), mode='bicubic', align_corners=False)
+    weights[name] = torch.cat([where[:1], grid.view(WIDTH, -1).T])
+    for name, p in model.named_parameters():
+        p.data.copy_(weights[name])
 
 
 def block(layer, x, mask=None, pick=None):
@@ -48,7 +61,7 @@ def block(layer, x, mask=None, pick=None):
 
 
 def image_features(model, pixels, kept=None, places=False):
-    """[n, 3, 96, 96] normalised -> [n, 256], not yet of unit length; with places also what the last block
+    """[n, 3, SIZE, SIZE] normalised -> [n, 256], not yet of unit length; with places also what the last block
     but one says of each patch, [n, patches, 192]. kept: [n, k], the patches to look at, the others not."""
     v, e = model.vision_model, model.vision_model.embeddings
     n, side = len(pixels), SIZE // PATCH

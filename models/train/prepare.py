@@ -2,15 +2,15 @@
 """Step 1, data:  prepare.py RAW DATA OUT  (RAW as fetch.sh leaves it, DATA with the photo sets).
 
 Writes into OUT, for every picture to train on or to judge the teacher by:
-    pictures.npy     uint8 [n, 4, 128, 128]      whole photos squeezed to a square; cut-outs, colours times alpha
-    maps.npy         float16 [n, 6, 6, 256]      EfficientNet-Lite2's last feature map, its main directions
+    pictures.npy     uint8 [n, 4, 160, 160]      whole photos squeezed to a square; cut-outs, colours times alpha
+    maps.npy         float16 [n, 8, 8, 256]      EfficientNet-Lite2's last feature map, its main directions
     features.npy     float16 [n, 1280]           the map's mean, all channels
     classes.npy      float16 [n, 1000]           its ImageNet probabilities
     basis.npz                                    from the main directions to the ImageNet scores
     tokens.npy, sentences.npy                    every text's token ids and its MiniLM embedding
     data.json                                    records, texts, and which belong together
 
-A map has a place for each of the student's 6 x 6 patches. Whatever crop, turn or mirror image the student
+A map has a place for each of the student's 8 x 8 patches. Whatever crop, turn or mirror image the student
 is shown, the map goes through the same change, so the teacher looks once and teaches every crop.
 """
 import io
@@ -29,8 +29,8 @@ from model import TOKENS, write_vocabulary
 from sources import Sources
 from words import held_out
 
-KEEP, SEEN, SEEN_CUTOUT = 128, 192, 128     # side of a stored picture, sides of what the teacher sees
-CELLS, DEPTH = 6, 256       # a stored map's side and channels
+KEEP, SEEN, SEEN_CUTOUT = 160, 256, 192     # side of a stored picture, sides of what the teacher sees
+CELLS, DEPTH = 8, 256       # a stored map's side and channels
 WIDEST = 1.6                # longer photos lose their ends
 NOUNS = 16000               # WordNet nouns that only place words
 TARS = dict(clothing='clothing', grocery='grocery', iconic='grocery', caltech='caltech101')

@@ -20,12 +20,12 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from augment import augment, clean
-from model import DIM, END, WIDTH, image_features, new_model, text_features
+from model import DIM, END, WIDTH, begin_with, image_features, new_model, text_features
 
 WEIGHTS = dict(clip=1, same=.5, bank=.7, say=.4, kinds=1, feature=3, places=3, relation=.5, classes=.5,
                sentence=1.5)
 PHOTOS = ('clothing', 'grocery', 'iconic', 'caltech')
-HIDING = .8        # of the training
+HIDING, SHOWN = .85, .4     # of the training; the share of patches that it shows meanwhile
 AVERAGE = 20        # the weights delivered are an average over the last steps / AVERAGE or so
 
 
@@ -119,19 +119,23 @@ class Trainer:
         self.data, self.options, self.device = data, options, options.device
         self.model = new_model()
         if options.start:
-            self.model = self.model.from_pretrained(options.start, dtype=torch.float32)
+            begin_with(self.model, options.start)
         else:
             self.model.logit_scale.data.fill_(math.log(1 / .07))
         self.heads = nn.ModuleDict(dict(feature=nn.Linear(DIM, data.maps.shape[3]),
                                         places=nn.Linear(WIDTH, data.maps.shape[3]),
                                         sentence=nn.Linear(DIM, data.sentence.shape[1])))
         self.all = nn.ModuleDict(dict(model=self.model, heads=self.heads)).to(self.device).train()
-        decays = lambda name, p: p.ndim > 1 and 'embedding' not in name
+        # Muon for the blocks' matrices, AdamW for what is not a matrix from features to features.
         named = list(self.all.named_parameters())
-        self.optimiser = torch.optim.AdamW(
+        matrix = lambda name, p: '.layers.' in name and p.ndim == 2
+        decays = lambda name, p: p.ndim > 1 and 'embedding' not in name and not matrix(name, p)
+        self.optimisers = [torch.optim.AdamW(
             [dict(params=[p for n, p in named if decays(n, p)], weight_decay=.1),
-             dict(params=[p for n, p in named if not decays(n, p)], weight_decay=0.)],
-            lr=options.rate, betas=(.9, .98), fused=True)
+             dict(params=[p for n, p in named if not decays(n, p) and not matrix(n, p)], weight_decay=0.)],
+            lr=options.rate, betas=(.9, .98), fused=True),
+            torch.optim.Muon([p for n, p in named if matrix(n, p)], lr=options.rate, weight_decay=.1,
+                             adjust_lr_fn='match_rms_adamw')]
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.image, self.text = partial(image_features, places=True), text_features
         if options.compile:
@@ -140,7 +144,7 @@ class Trainer:
         self.step, self.bank, self.done, self.spent, self.since = 0, None, 0., 0., time.time()
 
     def save(self, path):
-        torch.save(dict(all=self.all.state_dict(), optimiser=self.optimiser.state_dict(),
+        torch.save(dict(all=self.all.state_dict(), optimisers=[o.state_dict() for o in self.optimisers],
                         average=self.average, step=self.step,
                         spent=self.spent + time.time() - self.since), path + '.part')
         os.replace(path + '.part', path)
@@ -148,7 +152,8 @@ class Trainer:
     def load(self, path):
         saved = torch.load(path, map_location=self.device)
         self.all.load_state_dict(saved['all'])
-        self.optimiser.load_state_dict(saved['optimiser'])
+        for optimiser, state in zip(self.optimisers, saved['optimisers']):
+            optimiser.load_state_dict(state)
         self.average, self.step, self.spent = saved['average'], saved['step'], saved['spent']
         self.since = time.time()
         self.done = self.spent / 60 / self.options.minutes if self.options.minutes else self.step / self.options.steps
@@ -183,10 +188,10 @@ class Trainer:
         maps = torch.from_numpy(maps).float().permute(0, 3, 1, 2)
         whole = maps.mean((2, 3))
         pixels, maps, covered = augment(photos, shape, cutouts, maps)
-        # For most of the training a third of the patches is hidden: quicker, and harder to learn by heart.
+        # For most of the training three fifths of the patches are hidden: quicker, and harder to learn by heart.
         kept = None
         if self.done < HIDING:
-            kept = to(torch.rand(n, covered[0].numel()).argsort(1)[:, :2 * covered[0].numel() // 3])
+            kept = to(torch.rand(n, covered[0].numel()).argsort(1)[:, :int(SHOWN * covered[0].numel())])
         # Of a photo the teacher's word on the crop is wanted; of a cut-out that on the whole thing.
         view = torch.cat([maps[:m].mean((2, 3)), whole[m:]])
         probable = F.linear(view, *d.to_classes).softmax(1)
@@ -258,16 +263,17 @@ class Trainer:
 
     def update(self):
         o = self.options
-        if self.bank is None or self.step % 100 == 0:
+        if self.bank is None or self.step % 150 == 0:
             self.refresh_bank()
         rate = o.rate * min(1, (self.step + 1) / o.warm_up) * (.5 + .5 * math.cos(math.pi * min(1, self.done)))
-        for group in self.optimiser.param_groups:
+        for group in (g for x in self.optimisers for g in x.param_groups):
             group['lr'] = rate + 1e-6
         loss = self.losses()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.all.zero_grad(set_to_none=True)
         sum(WEIGHTS[k] * v for k, v in loss.items()).backward()
         nn.utils.clip_grad_norm_(self.all.parameters(), 1.)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.model.logit_scale.data.clamp_(max=math.log(100))
         steps = o.steps if not o.minutes else self.step / max(self.done, .01)
         keep = min(1 - AVERAGE / max(steps, 2 * AVERAGE), (1 + self.step) / (10 + self.step))
