@@ -13,6 +13,8 @@ const wasm = {
   'relaxed-threads': () => new URL('./wasm/kin-relaxed-threads.wasm', import.meta.url),
 };
 
+const nothing = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]); // a module, and all that one needs
+
 export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
   const { href } = wasm[variant]();
@@ -24,6 +26,13 @@ export async function module(variant, io, signal) {
     return await (typed ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
   } catch (error) {
     checkAbort(signal);
+    if (!(error instanceof WebAssembly.CompileError))
+      fail('http', `${name} did not arrive whole from ${url}, or there is no memory for it: load it again.`, error);
+    try {
+      new WebAssembly.Module(nothing);
+    } catch {
+      fail('unsupported', "The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.", error);
+    }
     return fail('http', `${name}: the server sent something else from ${url}.`, error);
   }
 }

@@ -1,7 +1,7 @@
 // The package in a real page: every kind of picture, workers, other hosts, servers that misbehave.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -125,6 +125,45 @@ test('what the page\'s policy forbids is told', async () => {
   });
   assert.match(message, /^cors: .*Content-Security-Policy/);
   await page.context().close();
+});
+
+test('a page that forbids WebAssembly, and a wasm file that is cut or none, are told', async () => {
+  let wasm; // (response, bytes) => …
+  let policy = '';
+  const files = createServer((request, response) => {
+    const path = new URL(request.url, 'http://x').pathname;
+    if (path === '/') return response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title>');
+    if (policy) response.setHeader('content-security-policy', policy);
+    if (!existsSync(join(site, path))) return response.writeHead(404).end(); // the browser wants an icon
+    const bytes = readFileSync(join(site, path));
+    response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : path.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream');
+    return path.endsWith('.wasm') ? wasm(response, bytes) : response.end(bytes);
+  }).listen(0, '127.0.0.1');
+  await once(files, 'listening');
+  const told = async () => {
+    const page = await open(browser, `http://127.0.0.1:${files.address().port}`);
+    const message = await page.evaluate(() => import('/kin/index.js').then(({ load }) => load({ model: '/model/', threads: 1 }))
+      .then(() => 'loaded', (error) => `${error.code}: ${error.message}`));
+    await page.context().close();
+    return message;
+  };
+  const whole = (response, bytes) => response.end(bytes);
+  wasm = whole;
+  assert.equal(await told(), 'loaded');
+  policy = "default-src 'self'";
+  assert.match(await told(), /^unsupported: .*Content-Security-Policy.*'wasm-unsafe-eval'/);
+  policy = '';
+  wasm = (response) => response.end('<!doctype html>');
+  assert.match(await told(), /^http: .*something else/);
+  wasm = (response, bytes) => response.end(bytes.subarray(0, 1000));
+  assert.match(await told(), /^http: .*something else/);
+  wasm = (response, bytes) => {
+    response.setHeader('content-length', bytes.length);
+    response.write(bytes.subarray(0, 50_000), () => setTimeout(() => response.destroy(), 100));
+  };
+  assert.match(await told(), /^http: .*whole/);
+  files.closeAllConnections();
+  files.close();
 });
 
 test('an address that is none is an error of its own', async () => {
