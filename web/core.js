@@ -52,10 +52,11 @@ export class Core {
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
   }
 
-  stop() {
-    this.#helpers?.stop();
+  async stop() {
+    const helpers = this.#helpers;
     this.#helpers = null;
     this.#engine = null;
+    await helpers?.stop();
   }
 
   // Loads what is not there yet.

@@ -18,9 +18,10 @@ export function startHelpers(engine, module, ctx, threads, platform, worker) {
     helpers.push(helper);
   }
   return {
-    stop() {
+    // Resolves when they have left. Those of a spent engine hear nothing.
+    async stop() {
       if (!engine.spent) engine.call('kin_pool_close', pool);
-      for (const helper of helpers) helper.terminate();
+      await Promise.all(helpers.map((helper) => helper.terminate({ hung: engine.spent })));
     },
   };
 }

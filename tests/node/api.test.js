@@ -146,13 +146,8 @@ test('an abort inside a running picture stops it between two steps', async () =>
 test('a worker that dies rejects its calls; the next call starts a new one', async () => {
   const source = `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
-    import * as platform from '${new URL('../../web/platform.node.js', import.meta.url)}';
-    import { serve } from '${new URL('../../web/serve.js', import.meta.url)}';
-    const receive = serve((message, transfer) => parentPort.postMessage(message, transfer ?? []), platform);
-    parentPort.on('message', (message) => {
-      if (String(message.args?.[0]) === 'die') process.exit(3);
-      receive(message);
-    });`)}`;
+    import '${new URL('../../web/worker.node.js', import.meta.url)}';
+    parentPort.on('message', (message) => { if (String(message.args?.[0]) === 'die') process.exit(3); });`)}`;
   const mine = await load({ model, worker: new URL(source) });
   const wanted = await mine.embedText('the');
   const [died, beside] = await Promise.allSettled([mine.embedText('die'), mine.embedText('the')]);

@@ -24,11 +24,14 @@ test('a process ends though nobody closed the model, its threads idle', (t) => {
       const v = await clip.embedText('the'); console.log(v.length);`), '16\n');
 });
 
-test('close() ends the workers', (t) => {
+test('close() ends the workers, each of which leaves by itself: code 0, not that of one ended from outside', (t) => {
   const model = JSON.stringify(tinyModel(join(folder(t), 'model')));
-  assert.equal(run(`const clip = await load({ model: ${model}, threads: 3 });
-    await clip.embedText('the'); await clip.close();
-    console.log(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length);`), '0\n');
+  for (const [options, codes] of [['threads: 3', '0'], ['threads: 3, worker: false', '0 0']])
+    assert.equal(run(`const codes = [];
+      process.on('worker', (worker) => worker.on('exit', (code) => codes.push(code)));
+      const clip = await load({ model: ${model}, ${options} });
+      await clip.embedText('the'); await clip.close();
+      console.log(codes.join(' '), process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length);`), `${codes} 0\n`);
 });
 
 test('a shared memory is made with what the machine gives', () => {
