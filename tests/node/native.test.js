@@ -7,32 +7,18 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { load } from '../../web/index.node.js';
 import './relaxed.js';
+import { cases, fixture, golden, models } from './towers.js';
 
-const golden = 'tests/golden/tower';
-const models = ['quick-gelu-f16', 'gelu-bf16', 'tanh-f32', 'wide-f16'];
-const cases = 3;
 let folder;
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'kin-native-'));
   for (const name of models) {
     cpSync(join(golden, name), join(folder, name), { recursive: true });
-    const { image_size: size } = JSON.parse(readFileSync(join(golden, name, 'config.json'), 'utf8')).vision_config;
-    writeFileSync(join(folder, name, 'preprocessor_config.json'), JSON.stringify({ size: { shortest_edge: size }, crop_size: size }));
+    writeFileSync(join(folder, name, 'preprocessor_config.json'), JSON.stringify(fixture(name).preprocessor));
   }
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-// The stored pictures and the expected sizes, out of the fixture's safetensors header.
-function fixture(name) {
-  const bytes = readFileSync(join(golden, name, 'expected.safetensors'));
-  const length = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
-  const { shape: [, size], data_offsets: [begin] } = header.pixels;
-  const each = size * size * 3;
-  const pixels = Array.from({ length: cases }, (_, i) => new Uint8Array(bytes.subarray(8 + length + begin + i * each, 8 + length + begin + (i + 1) * each)));
-  return { size, pixels, dim: header['image.embedding'].shape[1] };
-}
 
 for (const options of ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind },
   { variant: `${kind}-threads`, threads: 1 }, { variant: `${kind}-threads`, threads: 2 }]))

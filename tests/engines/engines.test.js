@@ -1,0 +1,120 @@
+// Other browsers' engines give the bits and the hits that Node gives: Firefox (SpiderMonkey) and WebKitGTK
+// (JavaScriptCore, Safari's). Nothing drives them: each is started on a page that posts what it found.
+// `make test-engines`; Debian's firefox-esr, webkit2gtk-driver and xvfb.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { load, openCatalog } from '../../web/index.node.js';
+import { cases, fixture, models } from '../node/towers.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
+  '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.png': 'image/png', '.webp': 'image/webp' };
+
+const variants = ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind }, { variant: `${kind}-threads`, threads: 1 },
+  { variant: `${kind}-threads`, threads: 2 }]);
+const samples = readdirSync(join(root, 'build/site/samples')).filter((name) => name.endsWith('.png'));
+const wanted = {
+  towers: { variants, models: models.map((name) => ({ name, ...fixture(name) })).map(({ pixels, ...model }) =>
+    ({ ...model, pixels: pixels.map((picture) => [...picture]) })) },
+  search: { pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit' },
+};
+
+// What Node finds, and the bits that the native build stored.
+async function reference() {
+  const stored = readFileSync(join(root, 'tests/golden/tower/q8.bin'));
+  const bits = [];
+  let at = 0;
+  for (const { dim } of wanted.towers.models) {
+    for (let i = 0; i < cases; i++, at += 4 * dim) bits.push(stored.toString('base64', at, at + 4 * dim));
+    at += cases * 4 * dim; // the text tower's
+  }
+  const clip = await load({ model: join(root, 'models/kin-small') });
+  const catalog = await openCatalog(join(root, 'build/site/catalog.safetensors'), { clip });
+  const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
+  const pictures = [];
+  for (const name of wanted.search.pictures) {
+    const image = join(root, name);
+    const vector = await clip.embedImage(image);
+    pictures.push({ bits: Buffer.from(vector.buffer).toString('base64'), hits: await hits({ image }) });
+  }
+  const text = await hits({ text: wanted.search.text });
+  catalog.close();
+  await clip.close();
+  return { bits, pictures, text };
+}
+
+// -> what the page posted. `start(url, folder)` starts the browser.
+async function visit(t, start) {
+  let posted;
+  const result = new Promise((resolve) => { posted = resolve; });
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://localhost');
+    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+    if (request.method === 'POST') {
+      posted(JSON.parse(Buffer.concat(await request.toArray()).toString()));
+      return response.end();
+    }
+    if (pathname === '/wanted') return response.end(JSON.stringify(wanted));
+    try {
+      const body = await readFile(join(root, pathname));
+      return response.writeHead(200, { ...headers, 'Content-Type': types[extname(pathname)] ?? 'application/octet-stream' }).end(body);
+    } catch {
+      return response.writeHead(404, headers).end();
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const folder = mkdtempSync(join(tmpdir(), 'kin-engine-'));
+  const browser = start(`http://127.0.0.1:${server.address().port}/tests/engines/page.html`, folder);
+  t.after(async () => {
+    process.kill(-browser.pid);
+    server.closeAllConnections();
+    server.close();
+    if (browser.exitCode === null) await once(browser, 'exit');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  });
+  const ended = once(browser, 'exit').then(([code]) => { throw new Error(`the browser ended with ${code}`); });
+  return Promise.race([result, ended]);
+}
+
+// JSC_…: Safari has it, WebKitGTK leaves it off.
+const options = (folder) => ({ detached: true, stdio: 'ignore',
+  env: { ...process.env, HOME: folder, XDG_RUNTIME_DIR: folder, JSC_useSharedArrayBuffer: '1' } });
+const browsers = {
+  Firefox(url, folder) {
+    writeFileSync(join(folder, 'user.js'), ['datareporting.policy.dataSubmissionEnabled', 'browser.aboutwelcome.enabled',
+      'app.update.enabled', 'browser.shell.checkDefaultBrowser', 'network.captive-portal-service.enabled']
+      .map((name) => `user_pref("${name}", false);`).join('\n'));
+    return spawn('firefox-esr', ['--headless', '--no-remote', '--profile', folder, url], options(folder));
+  },
+  WebKit(url, folder) {
+    const found = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/webkit2gtk-4.1/MiniBrowser`).find(existsSync);
+    return spawn('xvfb-run', ['-a', found ?? 'MiniBrowser', url], options(folder));
+  },
+};
+
+const expected = await reference();
+for (const [name, start] of Object.entries(browsers))
+  test(`${name}: the bits of every build, the hits, and the demo shop`, { timeout: 300_000 }, async (t) => {
+    const { agent, failed, towers, search, demo } = await visit(t, start);
+    assert.equal(failed, undefined, agent);
+    t.diagnostic(`${agent}: ${search.info.variant}, ${search.info.kernels}`);
+    for (const [build, bits] of Object.entries(towers))
+      if (/relaxed/.test(build) && /^unsupported: .*relaxed SIMD/.test(bits)) t.diagnostic(`${build}: ${bits}`);
+      else assert.ok(isDeepStrictEqual(bits, expected.bits), `${build}: ${typeof bits === 'string' ? bits : 'other bits'}`);
+    assert.deepEqual(search.pictures, expected.pictures);
+    assert.deepEqual(search.text, expected.text);
+    assert.equal(search.webp[0], '1f353');
+    assert.deepEqual(demo.noise, []);
+    const [first, second, words] = demo.answers;
+    assert.deepEqual([first[0], second.includes('1f460'), words.slice(0, 10)], ['1f353', true, expected.text]);
+  });

@@ -1,0 +1,91 @@
+// Runs inside a browser without anyone driving it: page.html loads it, and what it finds it posts to /result.
+import { load, openCatalog } from '/web/index.js';
+
+const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+const bitsOf = (vector) => base64(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+const json = async (url) => (await fetch(url)).json();
+
+// Every build that runs here, each with the towers of tests/golden/tower.
+async function towers({ models, variants }) {
+  const bits = {};
+  for (const options of variants) {
+    const key = JSON.stringify(options);
+    try {
+      bits[key] = [];
+      for (const { name, preprocessor, size, pixels } of models) {
+        const model = Object.fromEntries(['config.json', 'model.safetensors'].map((file) => [file, `/tests/golden/tower/${name}/${file}`]));
+        model['preprocessor_config.json'] = `data:application/json,${encodeURIComponent(JSON.stringify(preprocessor))}`;
+        const clip = await load({ dtype: 'q8', ...options, model });
+        for (const picture of pixels)
+          bits[key].push(bitsOf(await clip.embedImage({ data: Uint8Array.from(picture), width: size, height: size })));
+        await clip.close();
+      }
+    } catch (error) {
+      bits[key] = `${error.code}: ${error.message}`;
+    }
+  }
+  return bits;
+}
+
+// Pictures by address, decoded by the engine, a WebP picture by the browser, a text; what the catalogue has like them.
+async function search({ pictures, webp, text }) {
+  const clip = await load({ model: '/models/kin-small/' });
+  const catalog = await openCatalog('/build/site/catalog.safetensors', { clip });
+  const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
+  const found = { info: clip.info, pictures: [], webp: await hits({ image: webp }), text: await hits({ text }) };
+  for (const image of pictures)
+    found.pictures.push({ bits: bitsOf(await clip.embedImage(image)), hits: await hits({ image }) });
+  catalog.close();
+  await clip.close();
+  return found;
+}
+
+const until = async (what, done) => {
+  for (const end = Date.now() + 60_000; ;) {
+    const value = done();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited a minute for ${what}`);
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+};
+
+// The demo shop in a frame: the sample photo it opens with, another one clicked, words typed.
+async function demo(words) {
+  const frame = document.createElement('iframe');
+  frame.src = '/build/site/index.html';
+  frame.style = 'width: 1200px; height: 800px';
+  document.body.append(frame);
+  const seen = { noise: [], answers: [] };
+  const page = await until('the shop', () => frame.contentDocument?.getElementById('status') && frame.contentWindow);
+  page.addEventListener('error', (event) => seen.noise.push(event.message ?? `${event.target.src} did not load`), true);
+  page.addEventListener('unhandledrejection', ({ reason }) => seen.noise.push(String(reason)));
+  const element = (id) => page.document.getElementById(id);
+  const answer = async (act) => {
+    await act();
+    await until('an answer', () => /Understood/.test(element('status').textContent) && !element('results').hasAttribute('aria-busy'));
+    if (!element('error').hidden) seen.noise.push(element('error-text').textContent);
+    seen.answers.push(Array.from(element('results').querySelectorAll('[data-hit-id]'), (card) => card.dataset.hitId));
+  };
+  const ask = (act) => answer(() => {
+    element('status').textContent = '';
+    act();
+  });
+  await answer(() => {});
+  await ask(() => page.document.querySelectorAll('.sample')[1].click());
+  await ask(() => {
+    element('text').value = words;
+    element('search').requestSubmit();
+  });
+  return seen;
+}
+
+const result = { agent: navigator.userAgent };
+try {
+  const wanted = await json('/wanted');
+  result.towers = await towers(wanted.towers);
+  result.search = await search(wanted.search);
+  result.demo = await demo(wanted.search.text);
+} catch (error) {
+  result.failed = `${error.code ?? error.name}: ${error.message}`;
+}
+await fetch('/result', { method: 'POST', body: JSON.stringify(result) });
