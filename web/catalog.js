@@ -2,7 +2,6 @@
 import { Client } from './client.js';
 import { fail, late, later } from './errors.js';
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 const numerics = '1';
 
@@ -14,6 +13,7 @@ export async function openCatalog(platform, source, options = {}) {
 }
 
 class Catalog {
+  #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #client;
   #file;
   #clip;
@@ -36,7 +36,7 @@ class Catalog {
   }
 
   #text(offsets, bytes, i) {
-    return decoder.decode(bytes.subarray(Number(offsets[i]), Number(offsets[i + 1])));
+    return this.#decoder.decode(bytes.subarray(Number(offsets[i]), Number(offsets[i + 1])));
   }
 
   #item(i) {

@@ -2,6 +2,7 @@
 // what is pending; the next call starts a new one, which opens the same thing again.
 import { abortError, checkAbort, KinError, packError, unpackError } from './errors.js';
 import { serve } from './serve.js';
+import { is } from './source.js';
 
 // Calls `heard` when `signal` aborts; returns what ends that. One listener for all calls with one signal:
 // Node warns of more than ten.
@@ -103,7 +104,7 @@ export class Client {
     const worker = this.#worker;
     try {
       let result = await this.io[what](...args);
-      if (result instanceof URL) result = result.href;
+      if (is(result, 'URL')) result = result.href;
       if (what === 'fetch')
         result = { status: result.status, headers: [...result.headers], bytes: await result.arrayBuffer() };
       worker?.post({ answer, result });

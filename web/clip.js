@@ -71,7 +71,7 @@ class Clip {
 
   async embedText(text, { signal } = {}) {
     const embed = async (texts) => (await this[internal].call('embedTexts', [texts], signal))
-      .map((one) => (one instanceof Float32Array ? one : unpackError(one)));
+      .map((one) => (ArrayBuffer.isView(one) ? one : unpackError(one)));
     if (!Array.isArray(text)) {
       const [one] = await embed([checkText(text)]);
       if (one instanceof Error) throw one;

@@ -193,7 +193,7 @@ export class Core {
     const unknown = [...new Set(texts)].filter((text) => !this.#known.has(text));
     const vectors = unknown.length ? await this.embedTexts(unknown, watcher) : [];
     for (const [i, vector] of vectors.entries()) {
-      if (!(vector instanceof Float32Array)) throw unpackError(vector);
+      if (!ArrayBuffer.isView(vector)) throw unpackError(vector);
       this.#known.set(unknown[i], vector);
     }
     return texts.map((text) => this.#known.get(text));

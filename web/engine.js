@@ -11,8 +11,6 @@ export const towers = { image: 0, text: 1 };
 export const dtypes = { f32: 1, q8: 2 };
 export const fits = { crop: 0, pad: 1 };
 
-const encoder = new TextEncoder();
-
 // A memory that other threads may share. Its maximum is address space set aside, which phones refuse.
 export function sharedMemory() {
   for (let maximum = 65536; ; maximum /= 2)
@@ -101,7 +99,7 @@ export class Engine {
     try {
       const args = inputs.flatMap((input) => {
         if (input === null || input === undefined) return [0, 0];
-        const bytes = typeof input === 'string' ? encoder.encode(input)
+        const bytes = typeof input === 'string' ? new TextEncoder().encode(input)
           : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
         const pointer = this.allocate(bytes.length);
         held.push(pointer);

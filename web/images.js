@@ -1,16 +1,15 @@
 // Pictures of any kind -> encoded bytes or raw pixels. Only formats that the engine lacks reach the
 // platform's decoder.
 import { fail } from './errors.js';
-import { readSource } from './source.js';
+import { is, readSource } from './source.js';
 
 const limit = 64 * 2 ** 20;
 
-const is = (value, name) => typeof globalThis[name] === 'function' && value instanceof globalThis[name];
 const isRaw = (value) => ArrayBuffer.isView(value?.data) && 'width' in value && 'height' in value;
 
 function checkRaw({ data, width, height }) {
   const channels = data.length / (width * height);
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray) ||
+  if (!is(data, 'Uint8Array', 'Uint8ClampedArray') ||
       ![width, height].every((side) => side > 0 && Number.isInteger(side)) || (channels !== 3 && channels !== 4))
     fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
@@ -40,10 +39,9 @@ export function packImage(source) {
       return source; // fails where it is opened
     }
   }
-  if (is(source, 'HTMLCanvasElement') || is(source, 'OffscreenCanvas') || is(source, 'ImageBitmap'))
-    return fromCanvas(source);
+  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromCanvas(source);
   if (isRaw(source)) return checkRaw(source);
-  if (is(source, 'Blob') || source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return source;
+  if (is(source, 'Blob', 'File', 'ArrayBuffer') || ArrayBuffer.isView(source)) return source;
   return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, bytes or ' +
     '{ data, width, height }.');
 }

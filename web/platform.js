@@ -1,6 +1,6 @@
 // The page's side of what differs from Node.
 import { checkAbort, fail } from './errors.js';
-import { request } from './source.js';
+import { is, request } from './source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => probe();
@@ -52,6 +52,7 @@ export function turn() {
 }
 
 export function createWorker(url, { message, died }) {
+  if (typeof Worker !== 'function') fail('unsupported', 'Nothing here can start a worker: say worker: false.');
   const worker = url && url !== true ? new Worker(url, { type: 'module' })
     : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => message?.(data);
@@ -103,7 +104,7 @@ export async function decodeImage(bytes) {
 const absolute = (url) => new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 
 // What load() and openCatalog() were given, as a worker with another base address can use it.
-const isUrl = (value) => typeof value === 'string' || value instanceof URL;
+const isUrl = (value) => typeof value === 'string' || is(value, 'URL');
 export const packFile = (source) => (isUrl(source) ? absolute(source) : source);
 export const packModel = (model) => (!model || isUrl(model) ? model && absolute(model)
   : Object.fromEntries(Object.entries(model).map(([name, url]) => [name, absolute(url)])));

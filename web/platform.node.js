@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { fail } from './errors.js';
+import { is } from './source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => ({ ...probe(true), cores: availableParallelism() });
@@ -68,8 +69,8 @@ export function createWorker(url, { message, died }) {
 
 // Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
 export async function writeFile(to, bytes, name) {
-  if (typeof to !== 'string' && !(to instanceof URL)) return false;
-  const path = to instanceof URL ? fileURLToPath(to) : to;
+  if (typeof to !== 'string' && !is(to, 'URL')) return false;
+  const path = is(to, 'URL') ? fileURLToPath(to) : to;
   const folder = await stat(path).then((found) => found.isDirectory(), () => false);
   const file = folder ? join(path, name) : path;
   const part = `${file}.${process.pid}.part`;
@@ -100,7 +101,7 @@ export const decodeImage = undefined; // no format beside the engine's own
 
 export function packModel(model) {
   if (!model || typeof model === 'string') return model;
-  if (model instanceof URL) return model.href;
+  if (is(model, 'URL')) return model.href;
   return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, String(url)]));
 }
-export const packFile = (source) => (source instanceof URL ? source.href : source);
+export const packFile = (source) => (is(source, 'URL') ? source.href : source);

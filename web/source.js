@@ -88,11 +88,14 @@ export async function collect(chunks, limit, name) {
   return all;
 }
 
+// Whether a value is of a built-in class, of this window or of another: each frame has its own File.
+export const is = (value, ...names) => names.some((name) => Object.prototype.toString.call(value) === `[object ${name}]`);
+
 // Bytes of a Blob, bytes, a URL or (Node) a path.
 export async function readSource(source, name, io, { signal, onProgress, limit }) {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (is(source, 'ArrayBuffer')) return new Uint8Array(source);
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  if (typeof Blob === 'function' && source instanceof Blob) {
+  if (is(source, 'Blob', 'File')) {
     if (source.size > limit) tooLarge(name, limit);
     return new Uint8Array(await source.arrayBuffer());
   }

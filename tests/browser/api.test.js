@@ -71,6 +71,13 @@ test('the same pixels from every kind of source, with and without a worker', asy
       bytes: Uint8Array.from(bytes), string: '/a.png', url: new URL('/a.png', location), img, canvas, offscreen,
       bitmap: await createImageBitmap(img), imageData: new ImageData(rgba, side, side),
       raw: { data: rgba, width: side, height: side } };
+    const frame = document.body.appendChild(document.createElement('iframe')); // with classes of its own
+    const theirs = frame.contentWindow;
+    const theirCanvas = Object.assign(theirs.document.createElement('canvas'), { width: side, height: side });
+    theirCanvas.getContext('2d').drawImage(img, 0, 0);
+    Object.assign(sources, { 'file of a frame': new theirs.File([blob], 'a.png'), 'canvas of a frame': theirCanvas,
+      'bytes of a frame': theirs.Uint8Array.from(bytes).buffer, 'url of a frame': new theirs.URL('/a.png', location),
+      'raw of a frame': { data: theirs.Uint8Array.from(raw), width: side, height: side } });
     const results = {};
     for (const worker of [undefined, false]) {
       const clip = await load({ model: '/model/', worker });
@@ -85,7 +92,7 @@ test('the same pixels from every kind of source, with and without a worker', asy
     const decoder = /^(canvas|offscreen|bitmap|imageData|raw) /.test(name) ? 'raw' : 'own';
     assert.equal(result, `${decoder} ${wanted}`, name);
   }
-  assert.equal(Object.keys(got).length, 24);
+  assert.equal(Object.keys(got).length, 34);
   await page.context().close();
 });
 

@@ -25,7 +25,8 @@ const samples = readdirSync(join(root, 'build/site/samples')).filter((name) => n
 const wanted = {
   towers: { variants, models: models.map((name) => ({ name, ...fixture(name) })).map(({ pixels, ...model }) =>
     ({ ...model, pixels: pixels.map((picture) => [...picture]) })) },
-  search: { pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit' },
+  search: { pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit',
+    upload: `/build/site/samples/${samples[0]}` },
 };
 
 // What Node finds, and the bits that the native build stored.
@@ -47,9 +48,10 @@ async function reference() {
     pictures.push({ bits: Buffer.from(vector.buffer).toString('base64'), hits: await hits({ image }) });
   }
   const text = await hits({ text: wanted.search.text });
+  const upload = await hits({ image: join(root, wanted.search.upload), fit: 'pad' });
   catalog.close();
   await clip.close();
-  return { bits, pictures, text };
+  return { bits, pictures, text, upload };
 }
 
 // -> what the page posted. `start(url, folder)` starts the browser.
@@ -115,6 +117,7 @@ for (const [name, start] of Object.entries(browsers))
     assert.deepEqual(search.text, expected.text);
     assert.equal(search.webp[0], '1f353');
     assert.deepEqual(demo.noise, []);
-    const [first, second, words] = demo.answers;
-    assert.deepEqual([first[0], second.includes('1f460'), words.slice(0, 10)], ['1f353', true, expected.text]);
+    const [first, second, words, upload] = demo.answers;
+    assert.deepEqual([first[0], second.includes('1f460'), words.slice(0, 10), upload.slice(0, 10)],
+      ['1f353', true, expected.text, expected.upload]);
   });

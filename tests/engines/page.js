@@ -49,8 +49,8 @@ const until = async (what, done) => {
   }
 };
 
-// The demo shop in a frame: the sample photo it opens with, another one clicked, words typed.
-async function demo(words) {
+// The demo shop in a frame: the sample photo it opens with, another one clicked, words typed, a file chosen.
+async function demo(words, upload) {
   const frame = document.createElement('iframe');
   frame.src = '/build/site/index.html';
   frame.style = 'width: 1200px; height: 800px';
@@ -76,6 +76,12 @@ async function demo(words) {
     element('text').value = words;
     element('search').requestSubmit();
   });
+  const chosen = new DataTransfer();
+  chosen.items.add(new File([await (await fetch(upload)).arrayBuffer()], 'photo.png'));
+  await ask(() => {
+    element('file').files = chosen.files;
+    element('file').dispatchEvent(new Event('change'));
+  });
   return seen;
 }
 
@@ -84,7 +90,7 @@ try {
   const wanted = await json('/wanted');
   result.towers = await towers(wanted.towers);
   result.search = await search(wanted.search);
-  result.demo = await demo(wanted.search.text);
+  result.demo = await demo(wanted.search.text, wanted.search.upload);
 } catch (error) {
   result.failed = `${error.code ?? error.name}: ${error.message}`;
 }
