@@ -1,5 +1,6 @@
 /* kernels_ref: the integer tile in plain C, the list of tables, and the choice among them. */
 #include "kernels.h"
+#include "vec8.h"
 
 /* ---- the plain table; panel bytes: [k][8 rows] ------------------------------------------------ */
 
@@ -41,9 +42,30 @@ const struct kernels kernels_ref = {
 
 /* ---- panels of quadruples ----------------------------------------------------------------------- */
 
+static u32x4 load4(const int8_t *p)
+{
+    u32x4 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static void store4(int8_t *p, u32x4 v) { memcpy(p, &v, sizeof v); }
+
 void kernels_pack4(const int8_t *rows, size_t stride, int kp, int8_t *panel)
 {
-    for (int k = 0; k < kp; k += 4)
+    int k = 0;
+    for (; k + 16 <= kp; k += 16, panel += 16 * PANEL)
+        for (int c = 0; c < PANEL; c += 4) { /* four quadruples of four rows, transposed */
+            const int8_t *row = rows + (size_t)c * stride + k;
+            u32x4 r0 = load4(row), r1 = load4(row + stride), r2 = load4(row + 2 * stride), r3 = load4(row + 3 * stride);
+            u32x4 lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+            u32x4 lo23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), hi23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+            int8_t *out = panel + 4 * c;
+            store4(out, __builtin_shufflevector(lo01, lo23, 0, 1, 4, 5));
+            store4(out + 4 * PANEL, __builtin_shufflevector(lo01, lo23, 2, 3, 6, 7));
+            store4(out + 8 * PANEL, __builtin_shufflevector(hi01, hi23, 0, 1, 4, 5));
+            store4(out + 12 * PANEL, __builtin_shufflevector(hi01, hi23, 2, 3, 6, 7));
+        }
+    for (; k < kp; k += 4)
         for (int c = 0; c < PANEL; c++, panel += 4)
             memcpy(panel, rows + (size_t)c * stride + k, 4);
 }

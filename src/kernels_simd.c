@@ -13,9 +13,12 @@ enum { MR = 5 };
 
 static void pack_simd(const int8_t *rows, size_t stride, int kp, int8_t *panel)
 {
-    for (int k = 0; k < kp; k += 2)
-        for (int c = 0; c < PANEL; c++, panel += 2)
-            memcpy(panel, rows + (size_t)c * stride + k, 2);
+    kernels_pack4(rows, stride, kp, panel);
+    for (int8_t *end = panel + (size_t)kp * PANEL; panel < end; panel += 32) { /* quadruples into two pairs */
+        v128_t a = wasm_v128_load(panel), b = wasm_v128_load(panel + 16);
+        wasm_v128_store(panel, wasm_i16x8_shuffle(a, b, 0, 2, 4, 6, 8, 10, 12, 14));
+        wasm_v128_store(panel + 16, wasm_i16x8_shuffle(a, b, 1, 3, 5, 7, 9, 11, 13, 15));
+    }
 }
 
 static void pack_columns_simd(const int8_t *columns, size_t stride, int kp, int8_t *panel)

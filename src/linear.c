@@ -26,7 +26,6 @@ void linear_free(struct linear *l)
 
 void linear_set_q8(struct linear *l, const struct kernels *k, int n, int n_rows, const int8_t *rows)
 {
-    int8_t block[PANEL * 64]; /* packed 64 inputs at a time, so that padding needs no heap */
     for (int c = 0; c < PANEL; c++) {
         int32_t sum = 0;
         for (int i = 0; c < n_rows && i < l->n_in; i++)
@@ -34,6 +33,11 @@ void linear_set_q8(struct linear *l, const struct kernels *k, int n, int n_rows,
         l->colsum[n + c] = sum;
     }
     int8_t *panel = l->panels + (size_t)n * l->kp;
+    if (n_rows == PANEL && l->n_in == l->kp) {
+        k->pack(rows, (size_t)l->n_in, l->kp, panel);
+        return;
+    }
+    int8_t block[PANEL * 64]; /* padded and packed 64 inputs at a time, so that it needs no heap */
     for (int i = 0; i < l->kp; i += 64) {
         int width = l->kp - i < 64 ? l->kp - i : 64, some = l->n_in - i < 64 ? l->n_in - i : 64;
         memset(block, 0, sizeof block);

@@ -104,27 +104,24 @@ static float value_at(const uint8_t *body, tensor_dtype dtype, size_t i)
     return dtype == DT_F16 ? f16_to_float(half) : bf16_to_float(half);
 }
 
-/* Hands a whole tensor to the tower; 16-bit floats in runs of 8 rows, so that no second copy of a
- * large tensor is needed. */
+/* Hands the rows that were collected to the tower. */
 static kin_status take(struct loader *l, const tensor *t, kin_error *err)
 {
     struct slot *s = l->slot;
-    uint64_t width = slot_row_values(s), rows = (t->end - t->begin) / tensor_dtype_size(t->dtype) / width;
+    uint64_t width = slot_row_values(s), n = l->body_n / tensor_dtype_size(t->dtype) / width, first = l->first_row;
+    l->first_row += n;
+    l->body_n = 0;
     if (t->dtype == DT_I8)
-        return tower_set_q8(l->tower, s, l->kernels, l->first_row, rows, (const int8_t *)l->body, err);
+        return tower_set_q8(l->tower, s, l->kernels, first, n, (const int8_t *)l->body, err);
     if (t->dtype == DT_F32)
-        return tower_set_f32(l->tower, s, l->kernels, l->first_row, rows, (const float *)l->body, err);
-    float *some = malloc((size_t)(PANEL * width) * sizeof *some);
-    if (!some)
+        return tower_set_f32(l->tower, s, l->kernels, first, n, (const float *)l->body, err);
+    float *rows = malloc((size_t)(n * width) * sizeof *rows);
+    if (!rows)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read %s.", s->name);
-    kin_status status = KIN_OK;
-    for (uint64_t r = 0; r < rows && status == KIN_OK; r += PANEL) {
-        uint64_t n = rows - r < PANEL ? rows - r : PANEL;
-        for (size_t i = 0; i < n * width; i++)
-            some[i] = value_at(l->body, t->dtype, (size_t)(r * width) + i);
-        status = tower_set_f32(l->tower, s, l->kernels, l->first_row + r, n, some, err);
-    }
-    free(some);
+    for (size_t i = 0; i < n * width; i++)
+        rows[i] = value_at(l->body, t->dtype, i);
+    kin_status status = tower_set_f32(l->tower, s, l->kernels, first, n, rows, err);
+    free(rows);
     return status;
 }
 
@@ -183,22 +180,31 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
         const tensor *t = &l->file.tensors[l->next];
         if (l->at == t->begin && !l->slot) {
             TRY(match(l, t, &l->slot, &l->first_row, err));
-            if (l->slot && !(l->body = malloc((size_t)(t->end - t->begin))))
+            size_t rows = l->slot ? (size_t)slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype) : 0;
+            if (rows && !(l->body = malloc(rows)))
                 return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", l->slot->name);
+            l->body_size = rows;
         }
         uint64_t left = t->end - l->at;
         size_t some = left < n ? (size_t)left : n;
-        if (l->body)
-            memcpy(l->body + (l->at - t->begin), bytes, some);
+        if (l->slot) {
+            if (some > l->body_size - l->body_n)
+                some = l->body_size - l->body_n;
+            memcpy(l->body + l->body_n, bytes, some);
+            l->body_n += some;
+        }
         l->at += some, bytes += some, n -= some;
-        if (l->at < t->end)
-            return KIN_OK;
-        if (l->body)
+        bool whole = l->at == t->end;
+        if (l->body_n && (whole || l->body_n == l->body_size))
             TRY(take(l, t, err));
-        free(l->body);
-        l->body = NULL;
-        l->slot = NULL;
-        l->next++;
+        if (whole) {
+            free(l->body);
+            l->body = NULL;
+            l->slot = NULL;
+            l->next++;
+        } else if (!n) {
+            return KIN_OK;
+        }
     }
     if (n)
         return kin_fail(err, KIN_NOT_A_MODEL, "The model file goes on after its last tensor; it is damaged.");

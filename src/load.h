@@ -1,8 +1,8 @@
 /* load: the bytes of a model's safetensors files, arriving in any split, into a tower. [level 5]
  *
- * Per file: 8 bytes length, header, tensors in file order. A tensor is collected whole, checked
- * against the tower's list (name, dtype, shape) before its buffer is taken, then converted and
- * packed, so at most one tensor exists twice. Names: Hugging Face's; `<name>@<first row>` is a
+ * Per file: 8 bytes length, header, tensors in file order. A tensor is checked against the tower's
+ * list (name, dtype, shape), then collected, converted and packed 8 rows at a time, so that no more
+ * than a panel of it exists twice. Names: Hugging Face's; `<name>@<first row>` is a
  * part of a split tensor, parts ascending. The other tower's tensors and `*.position_ids` are
  * skipped, "kin.*" ignored, anything else refused by name. */
 #ifndef KIN_LOAD_H
@@ -20,8 +20,9 @@ struct loader {
     bool opened, converted; /* header read; file says kin.weights = s7q128 */
     uint32_t next;          /* index into file.tensors */
     uint64_t at;            /* position in the file */
-    uint8_t *body;          /* the tensor being collected, NULL while one is skipped */
-    struct slot *slot;
+    struct slot *slot;      /* where the tensor at hand goes, NULL while one is skipped */
+    uint8_t *body;          /* up to a panel of its rows; the next of them is first_row */
+    size_t body_n, body_size;
     uint64_t first_row;
 };
 

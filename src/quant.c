@@ -81,28 +81,27 @@ void quant_weight_row(const float *w, int k, int8_t *q, float *scale)
     *scale = best_scale;
 }
 
-/* Eight weights as the bytes of one word. In [-64, 63] the two top bits of a byte are the same; the
- * sizes are at most 64, so that sums of two fit a byte and those of four its half word. */
-static bool block_valid(uint64_t q, bool ruled)
-{
-    const uint64_t ones = 0x0101010101010101, even = 0x00FF00FF00FF00FF;
-    if (((q ^ q << 1) & 0x80 * ones) != 0)
-        return false;
-    uint64_t signs = q >> 7 & ones, sizes = (q ^ signs * 255) + signs;
-    uint64_t pairs = (sizes & even) + (sizes >> 8 & even); /* positions 01, 23, 45, 67 */
-    uint64_t groups = pairs + (pairs >> 32);
-    return !ruled || ((groups & 0xFFFF) <= QUANT_GROUP_MAX && (groups >> 16 & 0xFFFF) <= QUANT_GROUP_MAX);
-}
-
+/* Two blocks of eight weights, the bytes of words (little-endian, as all targets are). In [-64, 63] the two
+ * top bits of a byte are the same; the sizes are at most 64, so that sums of two fit a byte and those of
+ * four its half word. */
 bool quant_weight_row_valid(const int8_t *q, int k)
 {
-    for (int i = 0; i < k; i += 8) {
-        uint64_t block = 0;
-        memcpy(&block, q + i, k - i < 8 ? (size_t)(k - i) : 8); /* little-endian, as all targets are */
-        if (!block_valid(block, k >= QUANT_RULE_INPUTS))
-            return false;
+    typedef uint64_t u64x2 __attribute__((vector_size(16)));
+    const uint64_t ones = 0x0101010101010101, even = 0x00FF00FF00FF00FF, tops = 0x80008000;
+    const uint64_t over = k < QUANT_RULE_INPUTS ? 0 : tops - (QUANT_GROUP_MAX + 1) * (uint64_t)0x10001;
+    u64x2 bad = {0};
+    for (int i = 0; i < k; i += 16) {
+        u64x2 block = {0};
+        if (i + 16 <= k)
+            memcpy(&block, q + i, 16);
+        else
+            memcpy(&block, q + i, (size_t)(k - i));
+        u64x2 signs = block >> 7 & ones, sizes = (block ^ ((signs << 8) - signs)) + signs;
+        u64x2 pairs = (sizes & even) + (sizes >> 8 & even); /* positions 01, 23, 45, 67 */
+        u64x2 groups = (pairs + (pairs >> 32)) & 0xFFFFFFFF;
+        bad |= ((block ^ block << 1) & 0x80 * ones) | ((groups + over) & tops);
     }
-    return true;
+    return !(bad[0] | bad[1]);
 }
 
 #define TINY 0x1p-100f

@@ -401,36 +401,42 @@ void slot_get(const struct tower *t, const struct slot *s, const struct kernels 
 
 /* Mean and deviation go into the weights, so that the u8 pixels themselves are the activations:
  *   sum w (p r - mean) / std + 0 = sum (w r / std) p - sum w mean / std
- * The folded weights become 14 bits, w = s (128 hi + lo) with hi and lo in [-64, 63]. */
+ * The folded weights become 14 bits, w = s (128 hi + lo) with hi and lo in [-64, 63].
+ * A function of its own: what runs once, browsers leave as their quick compiler made it. */
+static __attribute__((noinline)) void fold_row(struct tower *t, int n, float *row, int8_t *hi, int8_t *lo)
+{
+    int inputs = t->patch_hi.n_in, area = t->patch * t->patch;
+    const uint16_t *w = t->patch_f16 + (size_t)n * (size_t)inputs;
+    double bias = 0;
+    float top = 0;
+    for (int rgb = 0; rgb < 3; rgb++) /* w is [channel][y][x], pixels are [y][x][channel] */
+        for (int i = 0; i < area; i++) {
+            float value = f16_to_float(w[rgb * area + i]);
+            bias -= (double)value * (double)t->mean[rgb] / (double)t->std[rgb];
+            value = value * t->rescale / t->std[rgb];
+            row[i * 3 + rgb] = value;
+            float size = value < 0 ? -value : value;
+            top = size > top ? size : top;
+        }
+    float scale = top < 0x1p-100f ? 1.0f : top / 8127.0f;
+    for (int i = 0; i < inputs; i++) {
+        int q = (int)round_f32(row[i] / scale);
+        int high = (q + 64) >> 7;
+        hi[i] = (int8_t)high;
+        lo[i] = (int8_t)(q - 128 * high);
+    }
+    t->patch_hi.scale[n] = scale * 128.0f;
+    t->patch_lo.scale[n] = scale;
+    t->patch_hi.bias[n] = (float)bias;
+}
+
 static void fold_patches(struct tower *t, const struct kernels *k, float *row, int8_t *hi, int8_t *lo)
 {
-    int inputs = 3 * t->patch * t->patch, area = t->patch * t->patch;
+    int inputs = t->patch_hi.n_in;
     for (int n = 0; n < t->shape.channels; n += PANEL) {
         int some = t->shape.channels - n < PANEL ? t->shape.channels - n : PANEL;
-        for (int c = 0; c < some; c++) {
-            const uint16_t *w = t->patch_f16 + (size_t)(n + c) * (size_t)inputs;
-            double bias = 0;
-            float top = 0;
-            for (int i = 0; i < inputs; i++) { /* w is [channel][y][x], pixels are [y][x][channel] */
-                int rgb = i / area;
-                float value = f16_to_float(w[i]);
-                bias -= (double)value * (double)t->mean[rgb] / (double)t->std[rgb];
-                value = value * t->rescale / t->std[rgb];
-                row[i % area * 3 + rgb] = value;
-                float size = value < 0 ? -value : value;
-                top = size > top ? size : top;
-            }
-            float scale = top < 0x1p-100f ? 1.0f : top / 8127.0f;
-            for (int i = 0; i < inputs; i++) {
-                int q = (int)round_f32(row[i] / scale);
-                int high = (q + 64) >> 7;
-                hi[c * inputs + i] = (int8_t)high;
-                lo[c * inputs + i] = (int8_t)(q - 128 * high);
-            }
-            t->patch_hi.scale[n + c] = scale * 128.0f;
-            t->patch_lo.scale[n + c] = scale;
-            t->patch_hi.bias[n + c] = (float)bias;
-        }
+        for (int c = 0; c < some; c++)
+            fold_row(t, n + c, row, hi + (size_t)c * (size_t)inputs, lo + (size_t)c * (size_t)inputs);
         linear_set_q8(&t->patch_hi, k, n, some, hi);
         linear_set_q8(&t->patch_lo, k, n, some, lo);
     }
