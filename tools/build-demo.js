@@ -3,7 +3,7 @@
 //   node tools/build-demo.js [model]     a name of `kin model list`, fetched if need be, or the folder of a
 //                                        converted model; default: the embedded one
 //
-//   kin/     what a customer of the package has: web/*.js and web/wasm
+//   kin/     what a shop's bundler makes of the package, and web/wasm
 //   model/   the model
 //   images/  the products' pictures, catalog.safetensors made from them by `kin build`
 //   samples/ six sample photos and where their objects are
@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
+import { buildSync, transformSync } from 'esbuild';
 import { getModel } from '../catalog/get.js';
 import { findEntry, readIndex } from '../catalog/models.js';
 import { openTerminal } from '../catalog/terminal.js';
@@ -163,9 +163,8 @@ function copyPage({ list, hits }, rows, { path, about }) {
     `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
   for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
     place(join(root, 'web/demo', name), join(site, name));
-  mkdirSync(join(site, 'kin'), { recursive: true });
-  for (const name of readdirSync(join(root, 'web')).filter((f) => /\.js$/.test(f) && !f.includes('.node.')))
-    place(join(root, 'web', name), join(site, 'kin', name));
+  buildSync({ entryPoints: ['index.js', 'worker.js'].map((name) => join(root, 'web', name)), outdir: join(site, 'kin'),
+    bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning' });
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(path, join(site, 'model'), { recursive: true });
 }
