@@ -180,10 +180,13 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
         const tensor *t = &l->file.tensors[l->next];
         if (l->at == t->begin && !l->slot) {
             TRY(match(l, t, &l->slot, &l->first_row, err));
-            size_t rows = l->slot ? (size_t)slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype) : 0;
-            if (rows && !(l->body = malloc(rows)))
-                return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", l->slot->name);
-            l->body_size = rows;
+            if (l->slot) {
+                uint64_t panel = slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype), all = t->end - t->begin;
+                l->body_size = (size_t)(panel < all ? panel : all);
+                l->body = malloc(l->body_size);
+                if (!l->body)
+                    return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", l->slot->name);
+            }
         }
         uint64_t left = t->end - l->at;
         size_t some = left < n ? (size_t)left : n;

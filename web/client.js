@@ -30,6 +30,7 @@ export class Client {
   #pending = new Map();
   #count = 0;
   #worker = null;
+  #closing = null;
 
   // `open`: the first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache }.
   constructor(platform, { worker, io = {}, onProgress }, open) {
@@ -46,7 +47,7 @@ export class Client {
       checkAbort(signal);
       return await this.#start(signal);
     } catch (error) {
-      await this.close();
+      this.close().catch(() => {}); // in its own time
       throw error;
     }
   }
@@ -124,7 +125,11 @@ export class Client {
       { cause: error }));
   }
 
-  async close() {
+  close() {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close() {
     this.closed = true;
     const worker = this.#worker;
     this.#rejectAll(new KinError('closed', 'This was closed before the call was done.'));

@@ -34,14 +34,14 @@ export class Core {
       Object.assign(this, (await Promise.all(both))[0]);
     } catch (error) {
       await Promise.allSettled(both);
-      this.stop();
+      await this.stop();
       throw error;
     }
   }
 
   async #start(signal) {
     const { variant, threads } = this.choice;
-    this.stop();
+    await this.stop();
     const module = await this.platform.module(variant, this.io, signal);
     const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
     this.#ctx = engine.pointer('kin_open');
@@ -49,6 +49,7 @@ export class Core {
     this.kernels = await chooseKernels(engine, this.#ctx, this.platform.turn, this.#refused);
     this.#engine = engine;
     this.#have.clear();
+    checkAbort(signal); // told to stop meanwhile: who would end the helpers?
     if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
   }
 

@@ -77,15 +77,17 @@ async function visit(t, start) {
   await once(server, 'listening');
   const folder = mkdtempSync(join(tmpdir(), 'kin-engine-'));
   const browser = start(`http://127.0.0.1:${server.address().port}/tests/engines/page.html`, folder);
+  const ended = Promise.race([once(browser, 'exit'), once(browser, 'error')]);
   t.after(async () => {
-    process.kill(-browser.pid);
     server.closeAllConnections();
     server.close();
-    if (browser.exitCode === null) await once(browser, 'exit');
+    try {
+      process.kill(-browser.pid); // and whatever it started
+    } catch { /* it never started, or has ended */ }
+    await ended;
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   });
-  const ended = once(browser, 'exit').then(([code]) => { throw new Error(`the browser ended with ${code}`); });
-  return Promise.race([result, ended]);
+  return Promise.race([result, ended.then(([why]) => { throw new Error(`the browser ended: ${why?.message ?? why}`); })]);
 }
 
 // JSC_…: Safari has it, WebKitGTK leaves it off.

@@ -26,12 +26,24 @@ test('a process ends though nobody closed the model, its threads idle', (t) => {
 
 test('close() ends the workers, each of which leaves by itself: code 0, not that of one ended from outside', (t) => {
   const model = JSON.stringify(tinyModel(join(folder(t), 'model')));
-  for (const [options, codes] of [['threads: 3', '0'], ['threads: 3, worker: false', '0 0']])
+  for (const [options, codes] of [['threads: 3', '0 again'], ['threads: 3, worker: false', '0 0 again']])
     assert.equal(run(`const codes = [];
       process.on('worker', (worker) => worker.on('exit', (code) => codes.push(code)));
       const clip = await load({ model: ${model}, ${options} });
-      await clip.embedText('the'); await clip.close();
+      await clip.embedText('the');
+      await Promise.all([clip.close(), clip.close().then(() => codes.push('again'))]);
       console.log(codes.join(' '), process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length);`), `${codes} 0\n`);
+});
+
+test('told to stop while it starts, it starts no helpers', (t) => {
+  const model = JSON.stringify(tinyModel(join(folder(t), 'model')));
+  assert.equal(run(`let workers = 0;
+    process.on('worker', () => { workers++; });
+    const controller = new AbortController();
+    const resolve = (name) => { if (name.endsWith('.wasm')) controller.abort(); };
+    const loading = load({ model: ${model}, threads: 3, worker: false, resolve, signal: controller.signal });
+    console.log(await loading.catch(({ name }) => name));
+    process.on('exit', () => console.log(workers));`), 'AbortError\n0\n');
 });
 
 test('a shared memory is made with what the machine gives', () => {

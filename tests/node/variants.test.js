@@ -20,6 +20,7 @@ test('the choice follows from what is there and what was asked', () => {
   assert.deepEqual(choose({ isolated: false }), ['simd', 1]);
   assert.deepEqual(choose({ isolated: false }, { threads: 4 }), ['simd', 1]);
   assert.deepEqual(choose({ shared: false }), ['simd', 1]);
+  assert.deepEqual(choose({ workers: false }), ['simd', 1]);
   assert.deepEqual(choose({}, { threads: 2 }), ['simd-threads', 2]);
   assert.deepEqual(choose({}, { threads: 1 }), ['simd', 1]);
   assert.deepEqual(choose({}, { threads: 99 }), ['simd-threads', 16]);
@@ -43,7 +44,7 @@ test('what cannot run is refused with a sentence', () => {
   refuses({}, { variant: 'x86' }, 'bad-argument', /x86/);
   refuses({}, { variant: 'simd', threads: 2 }, 'bad-argument', /one thread/);
   for (const threads of [0, -1, 1.5, NaN, '2']) refuses({}, { threads }, 'bad-argument', /threads/);
-  for (const has of [{ isolated: false }, { shared: false }, { cores: 1 }])
+  for (const has of [{ isolated: false }, { shared: false }, { workers: false }, { cores: 1 }])
     assert.match(chooseVariant({ ...page, ...has }).threadsReason, /\.$/);
 });
 
