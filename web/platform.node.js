@@ -55,7 +55,7 @@ export function createWorker(url, { message, died }) {
   return {
     post: (sent) => worker.postMessage(sent), ref: () => worker.ref(), unref: () => worker.unref(),
     // It leaves by itself (worker.node.js), and Node then waits for what V8 still compiles for it. Ended from
-    // outside meanwhile, it may take the process along (nodejs/node#56236: once in 2,500 times with Node 20).
+    // outside meanwhile, it may take the process along (nodejs/node#56236, rarely, with Node 20).
     async terminate({ hung = false } = {}) {
       ended = true;
       worker.ref();

@@ -10,12 +10,13 @@ async function fromResponse(response, name) {
   if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
   const { headers } = response; // a compressed body is longer than it says
   const total = headers.get('content-encoding') ? 0 : Number(headers.get('content-length')) || 0;
-  return { total, chunks: read(response.body.getReader()) };
+  return { total, chunks: read(response.body.getReader(), name) };
 }
 
-async function* read(reader) {
+async function* read(reader, name) {
+  const next = () => reader.read().catch((error) => fail('http', `${name}: the connection broke off; load it again.`, error));
   try {
-    for (let part; !(part = await reader.read()).done;) yield part.value;
+    for (let part; !(part = await next()).done;) yield part.value;
   } finally {
     await reader.cancel().catch(() => {});
   }

@@ -111,6 +111,23 @@ test('what can go wrong has a code and one sentence', async (t) => {
   await assert.rejects(text('http://127.0.0.1:1/'), ({ cause }) => /fetch failed/.test(cause)); // crosses the worker as text
 });
 
+test('weights whose connection breaks off are told, and load when asked for again', async (t) => {
+  const files = modelFiles(t);
+  const whole = files['model.safetensors'];
+  let breaks = 1;
+  files['model.safetensors'] = (response) => {
+    if (breaks-- <= 0) return response.end(whole);
+    response.writeHead(200, { 'content-length': whole.length });
+    return response.write(whole.subarray(0, whole.length >> 1), () => response.destroy());
+  };
+  const { url } = await serve(t, files);
+  const clip = await load({ model: url });
+  await assert.rejects(clip.embedText('the thing'), { code: 'http', message: /^model\.safetensors: the connection broke off; load it again\.$/ });
+  const vector = await clip.embedText('the thing');
+  await clip.close();
+  assert.deepEqual(vector, await text(url));
+});
+
 test('shards by their index', async (t) => {
   const path = tinyModel(join(folder(t), 'model'));
   const wanted = await text(path);
