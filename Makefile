@@ -193,6 +193,7 @@ demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/asan/tests/run $(FUZZ:%=build/fuzz/replay-%)
+	@$(MAKE) --no-print-directory check-format
 	@$(MAKE) --no-print-directory test-c
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory test-node
@@ -267,12 +268,14 @@ model-eval: wasm ## judge the trained model on held-out data, write models/EVAL.
 	$(TRAIN_PYTHON) models/train/quantisation.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model --report models/EVAL.md
 pack: all ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
-format: ## clang-format over the C files
-	clang-format -i src/*.[ch] $(wildcard wasm/*.c) tests/c/*.[ch] tests/fuzz/*.c
+format: node_modules ## clang-format over the C files
+	node tools/format.js
+check-format: node_modules
+	node tools/format.js --check
 clean: ## remove what was built (node_modules stays)
 	rm -rf build dist web/wasm
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-node test-browser test-engines test-arm64 fuzz fuzz-replay \
-    bench setup golden verify-models model-train model-eval pack format clean help node_modules
+    bench setup golden verify-models model-train model-eval pack format check-format clean help node_modules

@@ -4,19 +4,19 @@
 #include <stdint.h>
 #include <wasm_simd128.h>
 
-#define EXPORT(name) __attribute__((export_name(#name))) 
+#define EXPORT(name) __attribute__((export_name(#name)))
 enum { CHAINS = 12 }; /* enough to hide the latency of an instruction or of a few */
 
 /* Every operand depends on the accumulator, or a compiler would move the product out of the loop. */
-#define LOOP(body)                                                                          \
-    v128_t acc[CHAINS], b = wasm_i8x16_splat((int8_t)n);                                    \
-    for (int i = 0; i < CHAINS; i++)                                                        \
-        acc[i] = wasm_i32x4_splat(i);                                                       \
-    for (int k = 0; k < n; k++)                                                             \
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINS; i++) acc[i] = body;  \
-    v128_t sum = acc[0];                                                                    \
-    for (int i = 1; i < CHAINS; i++)                                                        \
-        sum = wasm_i32x4_add(sum, acc[i]);                                                  \
+#define LOOP(body)                                                                         \
+    v128_t acc[CHAINS], b = wasm_i8x16_splat((int8_t)n);                                   \
+    for (int i = 0; i < CHAINS; i++)                                                       \
+        acc[i] = wasm_i32x4_splat(i);                                                      \
+    for (int k = 0; k < n; k++)                                                            \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINS; i++) acc[i] = body; \
+    v128_t sum = acc[0];                                                                   \
+    for (int i = 1; i < CHAINS; i++)                                                       \
+        sum = wasm_i32x4_add(sum, acc[i]);                                                 \
     return wasm_i32x4_extract_lane(sum, 0) + wasm_i32x4_extract_lane(sum, 3);
 
 /* CHAINS * 8 multiply-adds a turn: i16 products of pairs. */
@@ -25,7 +25,8 @@ EXPORT(dot_i16) int dot_i16(int n) { LOOP(wasm_i32x4_add(acc[i], wasm_i32x4_dot_
 #if defined(__wasm_relaxed_simd__)
 static const volatile int16_t one = 1;
 /* CHAINS * 16: the fused dot. */
-EXPORT(fused) int fused(int n) { LOOP(wasm_i32x4_relaxed_dot_i8x16_i7x16_add(acc[i], b, acc[i])) }
+EXPORT(fused)
+int fused(int n){LOOP(wasm_i32x4_relaxed_dot_i8x16_i7x16_add(acc[i], b, acc[i]))}
 /* CHAINS * 16: an i16 dot, widened. */
 EXPORT(depth1) int depth1(int n)
 {
@@ -37,7 +38,8 @@ EXPORT(depth2) int depth2(int n)
 {
     v128_t ones = wasm_i16x8_splat(one), c = wasm_i8x16_splat((int8_t)(n >> 8));
     LOOP(wasm_i32x4_add(acc[i], wasm_i32x4_dot_i16x8(wasm_i16x8_add(wasm_i16x8_relaxed_dot_i8x16_i7x16(acc[i], b),
-                                                                    wasm_i16x8_relaxed_dot_i8x16_i7x16(acc[i], c)), ones)))
+                                                                    wasm_i16x8_relaxed_dot_i8x16_i7x16(acc[i], c)),
+                                                     ones)))
 }
 #endif
 
@@ -50,5 +52,6 @@ EXPORT(read_once) int read_once(const uint8_t *p, size_t n)
         c = wasm_v128_xor(c, wasm_v128_load(p + i + 32)), d = wasm_v128_xor(d, wasm_v128_load(p + i + 48));
     }
     a = wasm_v128_xor(wasm_v128_xor(a, b), wasm_v128_xor(c, d));
-    return wasm_i32x4_extract_lane(a, 0) ^ wasm_i32x4_extract_lane(a, 1) ^ wasm_i32x4_extract_lane(a, 2) ^ wasm_i32x4_extract_lane(a, 3);
+    return wasm_i32x4_extract_lane(a, 0) ^ wasm_i32x4_extract_lane(a, 1) ^ wasm_i32x4_extract_lane(a, 2) ^
+           wasm_i32x4_extract_lane(a, 3);
 }

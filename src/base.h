@@ -10,18 +10,18 @@
 #include <stdint.h>
 
 /* X(constant, name): the name is the `code` of the KinError that JavaScript throws. */
-#define KIN_STATUSES(X) \
-    X(KIN_OK, "ok") \
+#define KIN_STATUSES(X)                                         \
+    X(KIN_OK, "ok")                                             \
     X(KIN_MORE, "more") /* not an error: call kin_step again */ \
-    X(KIN_OUT_OF_MEMORY, "out-of-memory") \
-    X(KIN_BAD_ARGUMENT, "bad-argument") \
-    X(KIN_NOT_A_MODEL, "not-a-model") \
-    X(KIN_NOT_A_CATALOG, "not-a-catalog") \
-    X(KIN_UNSUPPORTED, "unsupported") \
-    X(KIN_UNSUPPORTED_IMAGE, "unsupported-image") \
-    X(KIN_BAD_IMAGE, "bad-image") \
-    X(KIN_TRUNCATED_IMAGE, "truncated-image") \
-    X(KIN_TOO_LARGE, "too-large") \
+    X(KIN_OUT_OF_MEMORY, "out-of-memory")                       \
+    X(KIN_BAD_ARGUMENT, "bad-argument")                         \
+    X(KIN_NOT_A_MODEL, "not-a-model")                           \
+    X(KIN_NOT_A_CATALOG, "not-a-catalog")                       \
+    X(KIN_UNSUPPORTED, "unsupported")                           \
+    X(KIN_UNSUPPORTED_IMAGE, "unsupported-image")               \
+    X(KIN_BAD_IMAGE, "bad-image")                               \
+    X(KIN_TRUNCATED_IMAGE, "truncated-image")                   \
+    X(KIN_TOO_LARGE, "too-large")                               \
     X(KIN_MODEL_MISMATCH, "model-mismatch")
 
 typedef enum kin_status {
@@ -44,21 +44,15 @@ const char *kin_status_name(kin_status status);
 kin_status kin_fail(kin_error *err, kin_status status, const char *format, ...);
 
 /* Leaves the calling function with the status of `call` unless that is KIN_OK. */
-#define TRY(call)                          \
-    do {                                   \
-        kin_status try_status_ = (call);   \
-        if (try_status_ != KIN_OK)         \
-            return try_status_;            \
+#define TRY(call)                        \
+    do {                                 \
+        kin_status try_status_ = (call); \
+        if (try_status_ != KIN_OK)       \
+            return try_status_;          \
     } while (0)
 
 /* a*b and a+b in 64 bits; false (and *out untouched) when the result does not fit. */
-static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *out)
-{
-    return !__builtin_mul_overflow(a, b, out);
-}
-static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *out)
-{
-    return !__builtin_add_overflow(a, b, out);
-}
+static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }
 static inline size_t align_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 #endif

@@ -67,12 +67,12 @@ void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, fl
 
 /* What one head keeps while it works. T tokens padded to Tp, D channels to Dp (multiples of 8). */
 struct head {
-    uint8_t *acts;     /* [T] rows of Dp activations, then reused for [T] rows of Tp */
-    int8_t *rows;      /* [Tp][Dp] keys, then values, before packing */
-    int8_t *panels;    /* the same, packed */
-    float *panels_f32; /* f32: packed keys or values */
-    float *scores;     /* [T][Tp] */
-    int32_t *acc;      /* [T][max(Tp, Dp)] */
+    uint8_t *acts;                            /* [T] rows of Dp activations, then reused for [T] rows of Tp */
+    int8_t *rows;                             /* [Tp][Dp] keys, then values, before packing */
+    int8_t *panels;                           /* the same, packed */
+    float *panels_f32;                        /* f32: packed keys or values */
+    float *scores;                            /* [T][Tp] */
+    int32_t *acc;                             /* [T][max(Tp, Dp)] */
     float *scale_q, *scale_k, *scale_v, *sum; /* [Tp] each; sum: softmax denominators */
     int32_t *zero_q, *sum_k, *sum_v;          /* [Tp], [Tp], [Dp] */
 };
@@ -82,7 +82,7 @@ static size_t head_layout(struct head *h, uint8_t *base, const struct block_shap
 {
     size_t tp = align_up((size_t)shape->tokens_max, 8), dp = align_up((size_t)(shape->channels / shape->heads), 8);
     size_t wide = tp > dp ? tp : dp, at = 0;
-#define TAKE(field, count) \
+#define TAKE(field, count)                        \
     h->field = base ? (void *)(base + at) : NULL; \
     at = align_up(at + (count) * sizeof *h->field, 64)
     TAKE(acts, tp * wide * 2);
@@ -122,8 +122,7 @@ bool block_scratch_alloc(struct block_scratch *s, const struct block_shape *shap
     s->v = malloc(rows * c * sizeof *s->v);
     s->f = malloc(rows * f * sizeof *s->f);
     s->head = malloc(s->head_bytes * (size_t)threads);
-    if (acts_alloc(&s->acts, shape->rows_max, (int)(c > f ? c : f)) && s->h && s->q && s->k && s->v && s->f &&
-        s->head)
+    if (acts_alloc(&s->acts, shape->rows_max, (int)(c > f ? c : f)) && s->h && s->q && s->k && s->v && s->f && s->head)
         return true;
     block_scratch_free(s);
     return false;
@@ -158,10 +157,7 @@ static float *query_row(const struct attention *a, float *of, int i)
 {
     return of + (size_t)(a->first_q + i) * a->job->shape->channels + a->channel;
 }
-static int visible(const struct attention *a, int i)
-{
-    return a->job->shape->causal ? a->position + i + 1 : a->tokens;
-}
+static int visible(const struct attention *a, int i) { return a->job->shape->causal ? a->position + i + 1 : a->tokens; }
 
 /* scores s_j -> e_j = exp(s_j - max), j < n; returns their sum. */
 static float softmax_row(float *scores, int n)
@@ -302,8 +298,14 @@ static void attend_some(void *arg, int begin, int end, int thread)
     for (int item = begin; item < end; item++) {
         int number = item / shape->heads, depth = shape->channels / shape->heads;
         const struct span *span = &job->spans[number];
-        struct attention a = {job, span, span->first, span->tokens, span->shared, span->shared + span->tokens,
-                         item % shape->heads * depth, depth};
+        struct attention a = {job,
+                              span,
+                              span->first,
+                              span->tokens,
+                              span->shared,
+                              span->shared + span->tokens,
+                              item % shape->heads * depth,
+                              depth};
         if (job->last) {
             if (span->pooled < 0)
                 continue;
@@ -318,8 +320,8 @@ static void attend_some(void *arg, int begin, int end, int thread)
 /* ---- the block ------------------------------------------------------------------------------- */
 
 /* Moves the pooled rows of x, h and the activations to the front; returns their number. */
-static int keep_pooled(const struct block_shape *shape, struct block_scratch *s, float *x,
-                       const struct span *spans, int n_spans)
+static int keep_pooled(const struct block_shape *shape, struct block_scratch *s, float *x, const struct span *spans,
+                       int n_spans)
 {
     size_t c = (size_t)shape->channels;
     int rows = 0;

@@ -34,7 +34,7 @@ struct span {
 };
 
 struct block_shape {
-    int tokens_max, rows_max; /* of one span, shared rows included; of all spans */
+    int tokens_max, rows_max;    /* of one span, shared rows included; of all spans */
     int channels, heads, hidden; /* C, H, F */
     float eps;
     activation act;

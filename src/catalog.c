@@ -10,29 +10,28 @@ enum { DIM_MAX = 4096 };
 #define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue " __VA_ARGS__)
 
 /* The tensor `name`, of that dtype and rank, or a sentence. */
-static kin_status need(const kin_catalog *c, const char *name, tensor_dtype dtype, uint32_t rank,
-                       const tensor **out, kin_error *err)
+static kin_status need(const kin_catalog *c, const char *name, tensor_dtype dtype, uint32_t rank, const tensor **out,
+                       kin_error *err)
 {
     const tensor *t = tensor_find(&c->file, name);
     if (!t)
         return BAD(err, "has no tensor %s; is this a Kin catalogue?", name);
     if (t->dtype != dtype || t->rank != rank)
-        return BAD(err, "has a tensor %s that is not %s of rank %u.", name,
-                   tensor_dtype_name(dtype), rank);
+        return BAD(err, "has a tensor %s that is not %s of rank %u.", name, tensor_dtype_name(dtype), rank);
     *out = t;
     return KIN_OK;
 }
 
-static kin_status check_offsets(const kin_catalog *c, const tensor *offsets, const tensor *data,
-                                uint64_t m, kin_error *err)
+static kin_status check_offsets(const kin_catalog *c, const tensor *offsets, const tensor *data, uint64_t m,
+                                kin_error *err)
 {
     const uint64_t *at = (const uint64_t *)(c->bytes + offsets->begin);
     bool fine = offsets->shape[0] == m + 1 && at[0] == 0;
     for (uint64_t i = 0; fine && i < m; i++)
         fine = at[i] <= at[i + 1];
     if (!fine || at[m] != data->shape[0])
-        return BAD(err, "has offsets (%.*s) that do not run from 0 to the end of its data.",
-                   (int)offsets->name_len, offsets->name);
+        return BAD(err, "has offsets (%.*s) that do not run from 0 to the end of its data.", (int)offsets->name_len,
+                   offsets->name);
     return KIN_OK;
 }
 
@@ -41,18 +40,14 @@ static bool valid_utf8(const uint8_t *p, size_t n)
     size_t i = 0;
     while (i < n) {
         uint8_t c = p[i];
-        size_t more = c < 0x80                ? 0
-                      : c >= 0xC2 && c < 0xE0 ? 1
-                      : (c & 0xF0) == 0xE0    ? 2
-                      : c >= 0xF0 && c < 0xF5 ? 3
-                                              : 9;
+        size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
         if (more > n - i - 1)
             return false;
         for (size_t k = 1; k <= more; k++)
             if ((p[i + k] & 0xC0) != 0x80)
                 return false;
-        if ((c == 0xE0 && p[i + 1] < 0xA0) || (c == 0xED && p[i + 1] > 0x9F) ||
-            (c == 0xF0 && p[i + 1] < 0x90) || (c == 0xF4 && p[i + 1] > 0x8F))
+        if ((c == 0xE0 && p[i + 1] < 0xA0) || (c == 0xED && p[i + 1] > 0x9F) || (c == 0xF0 && p[i + 1] < 0x90) ||
+            (c == 0xF4 && p[i + 1] > 0x8F))
             return false;
         i += more + 1;
     }
@@ -60,15 +55,14 @@ static bool valid_utf8(const uint8_t *p, size_t n)
 }
 
 /* Ids: not empty, UTF-8, all different, and id_order sorts them. */
-static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const tensor *ids,
-                            const tensor *order, kin_error *err)
+static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const tensor *ids, const tensor *order,
+                            kin_error *err)
 {
     const uint64_t *at = (const uint64_t *)(c->bytes + offsets->begin);
     const uint32_t *rank = (const uint32_t *)(c->bytes + order->begin);
     const uint8_t *text = c->bytes + ids->begin;
     if (order->shape[0] != c->products)
-        return BAD(err, "has an id_order for %llu products, not %u.",
-                   (unsigned long long)order->shape[0], c->products);
+        return BAD(err, "has an id_order for %llu products, not %u.", (unsigned long long)order->shape[0], c->products);
     for (uint32_t i = 0; i < c->products; i++) {
         uint32_t b = rank[i];
         if (b >= c->products)
@@ -112,16 +106,14 @@ static kin_status check_metadata(const kin_catalog *c, kin_error *err)
     if (!json_equals(json_get(c->file.metadata, "kin.kind"), "catalog"))
         return BAD(err, "does not say kin.kind = catalog; is this a Kin catalogue?");
     if (!json_equals(format, "1"))
-        return kin_fail(
-            err, KIN_UNSUPPORTED,
-            "The catalogue has a format this release does not know; update Kin or rebuild it.");
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "The catalogue has a format this release does not know; update Kin or rebuild it.");
     return KIN_OK;
 }
 
 static kin_status check(kin_catalog *c, kin_error *err)
 {
-    const tensor *item_offsets, *id_offsets, *scale, *row_item, *id_order, *row_picture, *vectors,
-        *ids, *items;
+    const tensor *item_offsets, *id_offsets, *scale, *row_item, *id_order, *row_picture, *vectors, *ids, *items;
     TRY(check_metadata(c, err));
     TRY(need(c, "item_offsets", DT_U64, 1, &item_offsets, err));
     TRY(need(c, "id_offsets", DT_U64, 1, &id_offsets, err));
@@ -134,15 +126,14 @@ static kin_status check(kin_catalog *c, kin_error *err)
     TRY(need(c, "items", DT_U8, 1, &items, err));
     uint64_t m = item_offsets->shape[0], r = vectors->shape[0], dim = vectors->shape[1];
     if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > DIM_MAX)
-        return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.",
-                   (unsigned long long)m, (unsigned long long)r, (unsigned long long)dim);
+        return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.", (unsigned long long)m,
+                   (unsigned long long)r, (unsigned long long)dim);
     c->products = (uint32_t)(m - 1);
     c->rows = (uint32_t)r;
     c->dim = (uint32_t)dim;
     if (scale->shape[0] != r || row_item->shape[0] != r || row_picture->shape[0] != r)
         return BAD(err, "has tensors for different numbers of pictures.");
-    if ((item_offsets->begin | id_offsets->begin) % 8 ||
-        (scale->begin | row_item->begin | id_order->begin) % 4)
+    if ((item_offsets->begin | id_offsets->begin) % 8 || (scale->begin | row_item->begin | id_order->begin) % 4)
         return BAD(err, "has a header whose length is no multiple of 8.");
     c->scale = (const float *)(c->bytes + scale->begin);
     c->row_item = (const uint32_t *)(c->bytes + row_item->begin);
@@ -166,8 +157,7 @@ kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err)
     }
     c->bytes = bytes;
     json_out_init(&c->info);
-    if (tensor_file_open(bytes, n, n, KIN_NOT_A_CATALOG, "The catalogue", &c->file, err) !=
-            KIN_OK ||
+    if (tensor_file_open(bytes, n, n, KIN_NOT_A_CATALOG, "The catalogue", &c->file, err) != KIN_OK ||
         check(c, err) != KIN_OK) {
         kin_catalog_close(c);
         return NULL;
@@ -216,15 +206,6 @@ const char *kin_catalog_info(kin_catalog *c)
     return o->failed ? short_of_memory : o->text;
 }
 
-kin_error *kin_error_new(void)
-{
-    return calloc(1, sizeof(kin_error));
-}
-const char *kin_error_struct_text(const kin_error *err)
-{
-    return err->text;
-}
-int kin_error_struct_status(const kin_error *err)
-{
-    return err->status;
-}
+kin_error *kin_error_new(void) { return calloc(1, sizeof(kin_error)); }
+const char *kin_error_struct_text(const kin_error *err) { return err->text; }
+int kin_error_struct_status(const kin_error *err) { return err->status; }

@@ -74,7 +74,8 @@ void codes_free(codes *c)
     c->bits = NULL, c->distance = NULL;
 }
 
-static inline __attribute__((always_inline)) uint32_t differing(const uint64_t *a, const uint64_t *b, const uint32_t words)
+static inline __attribute__((always_inline)) uint32_t differing(const uint64_t *a, const uint64_t *b,
+                                                                const uint32_t words)
 {
 #if defined(__wasm_simd128__)
     v128_t sum = wasm_i32x4_const(0, 0, 0, 0);
@@ -112,8 +113,8 @@ static void measure(const codes *c, const uint64_t *query, const uint8_t *wanted
 
 /* A block a call, since JavaScript engines compile a function well only between two of its calls; by a
  * pointer that nothing can see through, or wasm-opt would make it a part of its only caller. */
-static void (*volatile const measure_block)(const codes *, const uint64_t *, const uint8_t *, const uint32_t *, uint32_t,
-                                            uint32_t, uint32_t *) = measure;
+static void (*volatile const measure_block)(const codes *, const uint64_t *, const uint8_t *, const uint32_t *,
+                                            uint32_t, uint32_t, uint32_t *) = measure;
 
 uint32_t codes_nearest(const codes *c, const int16_t *query, const uint8_t *wanted, const uint32_t *row_item,
                        uint32_t depth)

@@ -8,8 +8,7 @@ static inline u32x4 times(u32x4 v, int factor) { return v * u32x4_splat(factor);
 
 /* One pass over four lines at once, s[0 … 7] -> out[0 … 7]; `round` is added before the shift. Where
  * the last four inputs are known to be 0 the compiler drops their part. */
-static inline __attribute__((always_inline)) void pass_8(const u32x4 s[8], s32x4 out[8], int round,
-                                                         int shift)
+static inline __attribute__((always_inline)) void pass_8(const u32x4 s[8], s32x4 out[8], int round, int shift)
 {
     u32x4 p1 = times(s[2] + s[6], FIXED(0.5411961f));
     u32x4 e2 = p1 + times(s[6], FIXED(-1.847759065f)), e3 = p1 + times(s[2], FIXED(0.765366865f));
@@ -23,10 +22,8 @@ static inline __attribute__((always_inline)) void pass_8(const u32x4 s[8], s32x4
     u32x4 p2 = p5 + times(s[5] + s[3], FIXED(-2.562915447f));
     p3 = times(p3, FIXED(-1.961570560f));
     p4 = times(p4, FIXED(-0.390180644f));
-    u32x4 odd[4] = {times(s[1], FIXED(1.501321110f)) + p1 + p4,
-                    times(s[3], FIXED(3.072711026f)) + p2 + p3,
-                    times(s[5], FIXED(2.053119869f)) + p2 + p4,
-                    times(s[7], FIXED(0.298631336f)) + p1 + p3};
+    u32x4 odd[4] = {times(s[1], FIXED(1.501321110f)) + p1 + p4, times(s[3], FIXED(3.072711026f)) + p2 + p3,
+                    times(s[5], FIXED(2.053119869f)) + p2 + p4, times(s[7], FIXED(0.298631336f)) + p1 + p3};
     for (int i = 0; i < 4; i++) {
         out[i] = (s32x4)(even[i] + odd[i]) >> shift;
         out[7 - i] = (s32x4)(even[i] - odd[i]) >> shift;
@@ -56,8 +53,7 @@ static inline s32x4 rows_of_4(const s32x4 column[4])
 {
     u8x16 v = u8x16_narrow(i16x8_narrow(column[0], column[1]), i16x8_narrow(column[2], column[3]));
     for (int i = 0; i < 2; i++) /* byte (column, row) moves to (row, column) */
-        v = u8x16_zip_low(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10,
-                                                     11, 12, 13, 14, 15));
+        v = u8x16_zip_low(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
     return (s32x4)v;
 }
 
@@ -82,8 +78,7 @@ static inline int all_zero(i16x8 v)
 }
 
 /* FULL 0: only the 4x4 lowest frequencies are there. */
-static inline __attribute__((always_inline)) void idct(uint8_t *out, int stride, const short *data,
-                                                       int full)
+static inline __attribute__((always_inline)) void idct(uint8_t *out, int stride, const short *data, int full)
 {
     const u32x4 zero = u32x4_splat(0);
     s32x4 left[8], right[8];
@@ -127,8 +122,7 @@ void idct_8(uint8_t *out, int stride, short data[64])
     }
 }
 
-static inline __attribute__((always_inline)) void pass_4(const u32x4 s[4], s32x4 out[4], int round,
-                                                         int shift)
+static inline __attribute__((always_inline)) void pass_4(const u32x4 s[4], s32x4 out[4], int round, int shift)
 {
     u32x4 e0 = ((s[0] + s[2]) << 12) + u32x4_splat(round);
     u32x4 e1 = ((s[0] - s[2]) << 12) + u32x4_splat(round);

@@ -14,14 +14,8 @@ struct outline {
     bool png;
 };
 
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-static uint32_t be32(const uint8_t *p)
-{
-    return be16(p) << 16 | be16(p + 2);
-}
+static uint32_t be16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
+static uint32_t be32(const uint8_t *p) { return be16(p) << 16 | be16(p + 2); }
 
 /* ---- formats ------------------------------------------------------------------------------- */
 
@@ -48,8 +42,7 @@ static const char *markup(const uint8_t *bytes, size_t n)
 
 const char *image_format(const uint8_t *bytes, size_t n)
 {
-    static const char *const heic[] = {"heic", "heix", "hevc", "hevx",
-                                       "heim", "heis", "mif1", "msf1"};
+    static const char *const heic[] = {"heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"};
     if (has(bytes, n, 0, "\xFF\xD8\xFF"))
         return "jpeg";
     if (has(bytes, n, 0, "\x89PNG\r\n\x1A\n"))
@@ -76,17 +69,14 @@ const char *image_format(const uint8_t *bytes, size_t n)
 static kin_status refuse_format(const char *format, kin_error *err)
 {
     if (!strcmp(format, "html"))
-        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
-                        "This is a web page, not a picture; check its address.");
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE, "This is a web page, not a picture; check its address.");
     if (!strcmp(format, "heic"))
-        return kin_fail(
-            err, KIN_UNSUPPORTED_IMAGE,
-            "This photo is in Apple's HEIC format, which cannot be read here; save it as JPEG or "
-            "PNG (on an iPhone: Settings, Camera, Formats, Most Compatible) and try again.");
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This photo is in Apple's HEIC format, which cannot be read here; save it as JPEG or "
+                        "PNG (on an iPhone: Settings, Camera, Formats, Most Compatible) and try again.");
     if (!strcmp(format, "unknown"))
-        return kin_fail(
-            err, KIN_UNSUPPORTED_IMAGE,
-            "This file is not a picture in a format that can be read here; use JPEG or PNG.");
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This file is not a picture in a format that can be read here; use JPEG or PNG.");
     char name[8] = {0};
     for (size_t i = 0; format[i] && i + 1 < sizeof name; i++)
         name[i] = (char)(format[i] - 'a' + 'A');
@@ -129,8 +119,7 @@ static int exif_orientation(const uint8_t *p, size_t n)
 static kin_status check_size(uint32_t width, uint32_t height, uint32_t most, kin_error *err)
 {
     if (width == 0 || height == 0)
-        return kin_fail(err, KIN_BAD_ARGUMENT, "A picture of %ux%u pixels has nothing to embed.",
-                        width, height);
+        return kin_fail(err, KIN_BAD_ARGUMENT, "A picture of %ux%u pixels has nothing to embed.", width, height);
     if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || (uint64_t)width * height > most)
         return kin_fail(err, KIN_TOO_LARGE,
                         "The picture has %ux%u pixels; up to %u megapixels can be read. Make it "
@@ -143,15 +132,14 @@ static kin_status check_memory(uint64_t needed, const struct outline *o, const c
 {
     if (needed <= IMAGE_MAX_MEMORY)
         return KIN_OK;
-    return kin_fail(err, KIN_TOO_LARGE,
-                    "The picture of %ux%u pixels takes %u MB to decode, more than a phone has; %s.", o->width,
-                    o->height, (uint32_t)(needed >> 20), mend);
+    return kin_fail(err, KIN_TOO_LARGE, "The picture of %ux%u pixels takes %u MB to decode, more than a phone has; %s.",
+                    o->width, o->height, (uint32_t)(needed >> 20), mend);
 }
 
 static kin_status cut_short(const char *kind, kin_error *err)
 {
-    return kin_fail(err, KIN_TRUNCATED_IMAGE,
-                    "The %s file ends before the picture does; fetch or save it again.", kind);
+    return kin_fail(err, KIN_TRUNCATED_IMAGE, "The %s file ends before the picture does; fetch or save it again.",
+                    kind);
 }
 
 static kin_status damaged(const char *kind, const char *what, kin_error *err)
@@ -159,8 +147,7 @@ static kin_status damaged(const char *kind, const char *what, kin_error *err)
     return kin_fail(err, KIN_BAD_IMAGE, "The %s file is damaged (%s); save it again.", kind, what);
 }
 
-static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct outline *o,
-                             kin_error *err)
+static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct outline *o, kin_error *err)
 {
     if (n < 6)
         return damaged("JPEG", "its frame header is too short", err);
@@ -187,8 +174,7 @@ static kin_status read_frame(const uint8_t *p, size_t n, uint32_t marker, struct
         across = h > across ? h : across;
         down = v > down ? v : down;
     }
-    uint64_t units = (uint64_t)((o->width + 8 * across - 1) / (8 * across)) *
-                     ((o->height + 8 * down - 1) / (8 * down));
+    uint64_t units = (uint64_t)((o->width + 8 * across - 1) / (8 * across)) * ((o->height + 8 * down - 1) / (8 * down));
     uint64_t needed = 0; /* a byte a sample, two a coefficient */
     for (uint32_t i = 0; i < components; i++)
         needed += units * 64 * (p[7 + 3 * i] >> 4) * (p[7 + 3 * i] & 15) * (marker == 0xC2 ? 2 : 1);
@@ -204,8 +190,7 @@ static kin_status read_scan(const uint8_t *p, size_t n, struct outline *o, kin_e
     const uint8_t *coefficients = p + 1 + 2 * (size_t)p[0]; /* first, last, bits before and after */
     for (uint32_t i = 0; i < p[0]; i++)
         for (uint32_t c = 0; c < o->n_components; c++)
-            if (o->components[c] == p[1 + 2 * i] && coefficients[0] == 0 &&
-                coefficients[2] >> 4 == 0)
+            if (o->components[c] == p[1 + 2 * i] && coefficients[0] == 0 && coefficients[2] >> 4 == 0)
                 o->begun |= 1u << c;
     return KIN_OK;
 }
@@ -241,18 +226,15 @@ static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o
         const uint8_t *body = bytes + at + 2;
         if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC)
             TRY(read_frame(body, length - 2, marker, o, err));
-        else if (marker == 0xE1 && length >= 8 && !memcmp(body, "Exif\0\0", 6) &&
-                 o->orientation == 0)
+        else if (marker == 0xE1 && length >= 8 && !memcmp(body, "Exif\0\0", 6) && o->orientation == 0)
             o->orientation = exif_orientation(body + 6, length - 8);
         else if (marker == 0xDA) {
             if (!o->width)
                 return damaged("JPEG", "data come before the frame header", err);
-            if (++scans > IMAGE_MAX_SCANS ||
-                (uint64_t)scans * o->width * o->height > 25ull * IMAGE_MAX_PIXELS)
-                return kin_fail(
-                    err, KIN_TOO_LARGE,
-                    "This progressive JPEG has too many passes for its size; save it again as an "
-                    "ordinary JPEG.");
+            if (++scans > IMAGE_MAX_SCANS || (uint64_t)scans * o->width * o->height > 25ull * IMAGE_MAX_PIXELS)
+                return kin_fail(err, KIN_TOO_LARGE,
+                                "This progressive JPEG has too many passes for its size; save it again as an "
+                                "ordinary JPEG.");
             TRY(read_scan(body, length - 2, o, err));
         }
         at += length;
@@ -280,15 +262,13 @@ static uint32_t crc32_of(const uint8_t *p, size_t n)
     return ~crc;
 }
 
-static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint64_t *raw,
-                            kin_error *err)
+static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint64_t *raw, kin_error *err)
 {
     static const uint8_t samples[7] = {1, 0, 3, 1, 2, 0, 4};
     uint32_t depth = p[8], colour = p[9];
     if (n != 13 || colour > 6 || !samples[colour] || p[10] || p[11] || p[12] > 1)
         return damaged("PNG", "its header is not valid", err);
-    bool fits = depth == 8 || (depth == 16 && colour != 3) ||
-                (depth < 8 && depth && 8 % depth == 0 && colour % 3 == 0);
+    bool fits = depth == 8 || (depth == 16 && colour != 3) || (depth < 8 && depth && 8 % depth == 0 && colour % 3 == 0);
     if (!fits)
         return damaged("PNG", "its bit depth is not valid", err);
     o->width = be32(p);
@@ -314,9 +294,8 @@ static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o,
         if (length > n - at - 12)
             return cut_short("PNG", err);
         if (!memcmp(type, "CgBI", 4))
-            return kin_fail(
-                err, KIN_UNSUPPORTED_IMAGE,
-                "This is a PNG in Apple's private variant; save it as an ordinary PNG.");
+            return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                            "This is a PNG in Apple's private variant; save it as an ordinary PNG.");
         if (!o->width) { /* sizes are checked before anything else of the file is looked at */
             if (memcmp(type, "IHDR", 4) || length != 13)
                 return damaged("PNG", "it does not begin with its header", err);
@@ -338,10 +317,7 @@ static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o,
 
 /* ---- pixels -------------------------------------------------------------------------------- */
 
-static uint8_t over_white(uint32_t c, uint32_t a)
-{
-    return (uint8_t)((c * a + 255 * (255 - a) + 127) / 255);
-}
+static uint8_t over_white(uint32_t c, uint32_t a) { return (uint8_t)((c * a + 255 * (255 - a) + 127) / 255); }
 
 /* RGBA -> RGB in place; the target never overtakes the source. */
 static void flatten(uint8_t *pixels, size_t n)
@@ -360,15 +336,11 @@ static void flatten(uint8_t *pixels, size_t n)
 struct image_turn image_turn(const kin_picture *picture)
 {
     int o = picture->orientation;
-    return (struct image_turn){.swap = o >= 5,
-                               .flip_x = o == 2 || o == 3 || o == 7 || o == 8,
-                               .flip_y = o == 3 || o == 4 || o == 6 || o == 7};
+    return (struct image_turn){
+        .swap = o >= 5, .flip_x = o == 2 || o == 3 || o == 7 || o == 8, .flip_y = o == 3 || o == 4 || o == 6 || o == 7};
 }
 
-size_t image_scratch(const kin_picture *picture)
-{
-    return picture->planes.n ? planes_scratch(&picture->planes) : 1;
-}
+size_t image_scratch(const kin_picture *picture) { return picture->planes.n ? planes_scratch(&picture->planes) : 1; }
 
 void image_row(const kin_picture *picture, int y, int x, int n, uint8_t *scratch, uint8_t *const rgb[3])
 {
@@ -436,8 +408,8 @@ static int reduction_for(const struct outline *o, const double box[4], int width
 }
 
 /* box NULL: no reduction. */
-static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int width, int height,
-                         kin_picture *out, kin_error *err)
+static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int width, int height, kin_picture *out,
+                         kin_error *err)
 {
     const char *format = image_format(bytes, n);
     struct outline o = {.png = !strcmp(format, "png")};
@@ -463,14 +435,13 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
         p.height = p.planes.height;
     }
     int d = p.reduction;
-    if (!whole || source.starved || p.width != ((int)o.width + d - 1) / d ||
-        p.height != ((int)o.height + d - 1) / d) {
+    if (!whole || source.starved || p.width != ((int)o.width + d - 1) / d || p.height != ((int)o.height + d - 1) / d) {
         image_free(&p);
         if (source.starved)
             return cut_short(o.png ? "PNG" : "JPEG", err);
         if (!memory_for((size_t)o.width * o.height * 7)) /* planes and pixels */
-            return kin_fail(err, KIN_OUT_OF_MEMORY,
-                            "Not enough memory for a picture of %ux%u pixels.", o.width, o.height);
+            return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %ux%u pixels.", o.width,
+                            o.height);
         return damaged(o.png ? "PNG" : "JPEG", "its data are incomplete or make no sense", err);
     }
     if (o.png) {
@@ -498,18 +469,15 @@ kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4]
     return decode(bytes, n, box, width, height, out, err);
 }
 
-kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels,
-                          kin_picture *out, kin_error *err)
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out, kin_error *err)
 {
     if (width < 0 || height < 0 || (channels != 3 && channels != 4))
-        return kin_fail(err, KIN_BAD_ARGUMENT,
-                        "Raw pixels need a width, a height and 3 or 4 channels.");
+        return kin_fail(err, KIN_BAD_ARGUMENT, "Raw pixels need a width, a height and 3 or 4 channels.");
     TRY(check_size((uint32_t)width, (uint32_t)height, IMAGE_MAX_PIXELS, err));
     size_t n = (size_t)width * (size_t)height;
     kin_picture p = {.rgb = malloc(n * 3), .width = width, .height = height, .reduction = 1};
     if (!p.rgb)
-        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %dx%d.", width,
-                        height);
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a picture of %dx%d.", width, height);
     if (channels == 3) {
         memcpy(p.rgb, pixels, n * 3);
     } else {

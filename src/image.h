@@ -20,10 +20,10 @@ enum {
 };
 
 typedef struct kin_picture {
-    uint8_t *rgb;      /* as stored, [height][width][3], malloc'ed, owned; or NULL and `planes` */
-    int width, height; /* upright */
-    int orientation;   /* EXIF 1 … 8, how rows are stored; 0: upright */
-    int reduction;     /* the file has that many times the width: 1, 2, 4 or 8 */
+    uint8_t *rgb;         /* as stored, [height][width][3], malloc'ed, owned; or NULL and `planes` */
+    int width, height;    /* upright */
+    int orientation;      /* EXIF 1 … 8, how rows are stored; 0: upright */
+    int reduction;        /* the file has that many times the width: 1, 2, 4 or 8 */
     struct planes planes; /* of a JPEG; n is 0 otherwise */
 } kin_picture;
 
@@ -49,6 +49,5 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
 kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4], int width, int height,
                              kin_picture *out, kin_error *err);
 /* Tight rows of RGB (channels 3) or RGBA (4, over white). */
-kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels,
-                          kin_picture *out, kin_error *err);
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out, kin_error *err);
 #endif

@@ -47,8 +47,8 @@ static int utf8_length(const char *s, const char *end)
     for (int i = 1; i < n; i++)
         if ((p[i] & 0xC0) != 0x80)
             return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
+        (p[0] == 0xF4 && p[1] > 0x8F))
         return 0;
     return n;
 }
@@ -119,19 +119,13 @@ static const char *pass_value(const char *p, const char *end, int depth)
     if (p >= end)
         return NULL;
     switch (*p) {
-    case '"':
-        return pass_string(p, end);
-    case 't':
-        return pass_word(p, end, "true");
-    case 'f':
-        return pass_word(p, end, "false");
-    case 'n':
-        return pass_word(p, end, "null");
+    case '"': return pass_string(p, end);
+    case 't': return pass_word(p, end, "true");
+    case 'f': return pass_word(p, end, "false");
+    case 'n': return pass_word(p, end, "null");
     case '{':
-    case '[':
-        break;
-    default:
-        return pass_number(p, end);
+    case '[': break;
+    default: return pass_number(p, end);
     }
     char close = *p == '{' ? '}' : ']';
     if (depth >= MAX_DEPTH)
@@ -191,12 +185,8 @@ static json value_at(const char *p, const char *end)
         } while (depth);
         v.end = p;
     } else {
-        v.type = *p == 't'   ? JSON_TRUE
-                 : *p == 'f' ? JSON_FALSE
-                 : *p == 'n' ? JSON_NULL
-                             : JSON_NUMBER;
-        while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ' ' && *p != '\n' &&
-               *p != '\r' && *p != '\t')
+        v.type = *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : *p == 'n' ? JSON_NULL : JSON_NUMBER;
+        while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ' ' && *p != '\n' && *p != '\r' && *p != '\t')
             p++;
         v.end = p;
     }
@@ -209,8 +199,7 @@ kin_status json_open(const char *text, size_t n, const char *what, json *out, ki
     const char *past = n ? pass_value(p, end, 0) : NULL;
     if (!past || skip_space(past, end) != end) {
         if (p < end && *p == '<')
-            return kin_fail(err, KIN_NOT_A_MODEL, "%s is a web page, not JSON; check its address.",
-                            what);
+            return kin_fail(err, KIN_NOT_A_MODEL, "%s is a web page, not JSON; check its address.", what);
         return kin_fail(err, KIN_NOT_A_MODEL, "%s is not valid JSON; fetch it again.", what);
     }
     *out = value_at(p, end);
@@ -314,12 +303,7 @@ size_t json_string(json value, char *out, size_t cap)
             n = put_utf8(c >= 0xD800 && c < 0xE000 ? 0xFFFD : c, out, cap, n);
             continue;
         }
-        char c = *p == 'b'   ? '\b'
-                 : *p == 'f' ? '\f'
-                 : *p == 'n' ? '\n'
-                 : *p == 'r' ? '\r'
-                 : *p == 't' ? '\t'
-                             : *p;
+        char c = *p == 'b' ? '\b' : *p == 'f' ? '\f' : *p == 'n' ? '\n' : *p == 'r' ? '\r' : *p == 't' ? '\t' : *p;
         if (n < cap)
             out[n] = c;
         n++;
@@ -413,10 +397,7 @@ bool json_no_duplicates(json value)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-void json_out_init(struct json_out *o)
-{
-    *o = (struct json_out){0};
-}
+void json_out_init(struct json_out *o) { *o = (struct json_out){0}; }
 
 void json_out_free(struct json_out *o)
 {
@@ -442,10 +423,7 @@ void json_out_rawn(struct json_out *o, const char *text, size_t n)
     o->n += n;
 }
 
-void json_out_raw(struct json_out *o, const char *text)
-{
-    json_out_rawn(o, text, strlen(text));
-}
+void json_out_raw(struct json_out *o, const char *text) { json_out_rawn(o, text, strlen(text)); }
 
 void json_out_string(struct json_out *o, const char *utf8, size_t n)
 {

@@ -36,9 +36,14 @@ static void tile_ref(const void *a, size_t stride, int n_rows, const int8_t *pan
     }
 }
 
-const struct kernels kernels_ref = {
-    .name = "plain C", .rows = 4, .form = ACT_U8, .pack = pack_ref, .pack_columns = pack_columns_ref,
-    .unpack = unpack_ref, .tile = tile_ref, .tile_ruled = tile_ref};
+const struct kernels kernels_ref = {.name = "plain C",
+                                    .rows = 4,
+                                    .form = ACT_U8,
+                                    .pack = pack_ref,
+                                    .pack_columns = pack_columns_ref,
+                                    .unpack = unpack_ref,
+                                    .tile = tile_ref,
+                                    .tile_ruled = tile_ref};
 
 /* ---- panels of quadruples ----------------------------------------------------------------------- */
 
@@ -57,8 +62,10 @@ void kernels_pack4(const int8_t *rows, size_t stride, int kp, int8_t *panel)
         for (int c = 0; c < PANEL; c += 4) { /* four quadruples of four rows, transposed */
             const int8_t *row = rows + (size_t)c * stride + k;
             u32x4 r0 = load4(row), r1 = load4(row + stride), r2 = load4(row + 2 * stride), r3 = load4(row + 3 * stride);
-            u32x4 lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
-            u32x4 lo23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5), hi23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
+            u32x4 lo01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
+                  hi01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7);
+            u32x4 lo23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
+                  hi23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
             int8_t *out = panel + 4 * c;
             store4(out, __builtin_shufflevector(lo01, lo23, 0, 1, 4, 5));
             store4(out + 4 * PANEL, __builtin_shufflevector(lo01, lo23, 2, 3, 6, 7));

@@ -56,15 +56,14 @@ ALWAYS_INLINE void depth_rows(const char *a, size_t stride, const int rows, cons
     }
 }
 
-#define DEPTH_TILE(name, depth)                                                                                  \
-    static void name(const void *a, size_t stride, int n_rows, const int8_t *panel, int kp, int32_t *acc,        \
-                     size_t ld)                                                                                  \
-    {                                                                                                            \
-        switch (n_rows) {                                                                                        \
-        case 1: depth_rows(a, stride, 1, depth, panel, kp, acc, ld); break;                                      \
-        case 2: depth_rows(a, stride, 2, depth, panel, kp, acc, ld); break;                                      \
-        default: depth_rows(a, stride, DEPTH_ROWS, depth, panel, kp, acc, ld);                                   \
-        }                                                                                                        \
+#define DEPTH_TILE(name, depth)                                                                                      \
+    static void name(const void *a, size_t stride, int n_rows, const int8_t *panel, int kp, int32_t *acc, size_t ld) \
+    {                                                                                                                \
+        switch (n_rows) {                                                                                            \
+        case 1: depth_rows(a, stride, 1, depth, panel, kp, acc, ld); break;                                          \
+        case 2: depth_rows(a, stride, 2, depth, panel, kp, acc, ld); break;                                          \
+        default: depth_rows(a, stride, DEPTH_ROWS, depth, panel, kp, acc, ld);                                       \
+        }                                                                                                            \
     }
 DEPTH_TILE(tile_depth1, 1)
 DEPTH_TILE(tile_depth2, 2)
@@ -101,18 +100,17 @@ ALWAYS_INLINE void fused_rows(const char *a, size_t stride, const int rows, cons
     }
 }
 
-#define FUSED_TILE(name, weights_first)                                                                          \
-    static void name(const void *a, size_t stride, int n_rows, const int8_t *panel, int kp, int32_t *acc,        \
-                     size_t ld)                                                                                  \
-    {                                                                                                            \
-        switch (n_rows) {                                                                                        \
-        case 1: fused_rows(a, stride, 1, weights_first, panel, kp, acc, ld); break;                              \
-        case 2: fused_rows(a, stride, 2, weights_first, panel, kp, acc, ld); break;                              \
-        case 3: fused_rows(a, stride, 3, weights_first, panel, kp, acc, ld); break;                              \
-        case 4: fused_rows(a, stride, 4, weights_first, panel, kp, acc, ld); break;                              \
-        case 5: fused_rows(a, stride, 5, weights_first, panel, kp, acc, ld); break;                              \
-        default: fused_rows(a, stride, FUSED_ROWS, weights_first, panel, kp, acc, ld);                           \
-        }                                                                                                        \
+#define FUSED_TILE(name, weights_first)                                                                              \
+    static void name(const void *a, size_t stride, int n_rows, const int8_t *panel, int kp, int32_t *acc, size_t ld) \
+    {                                                                                                                \
+        switch (n_rows) {                                                                                            \
+        case 1: fused_rows(a, stride, 1, weights_first, panel, kp, acc, ld); break;                                  \
+        case 2: fused_rows(a, stride, 2, weights_first, panel, kp, acc, ld); break;                                  \
+        case 3: fused_rows(a, stride, 3, weights_first, panel, kp, acc, ld); break;                                  \
+        case 4: fused_rows(a, stride, 4, weights_first, panel, kp, acc, ld); break;                                  \
+        case 5: fused_rows(a, stride, 5, weights_first, panel, kp, acc, ld); break;                                  \
+        default: fused_rows(a, stride, FUSED_ROWS, weights_first, panel, kp, acc, ld);                               \
+        }                                                                                                            \
     }
 FUSED_TILE(tile_unsigned, true)
 FUSED_TILE(tile_signed, false)
@@ -120,10 +118,16 @@ FUSED_TILE(tile_signed, false)
 #define TABLE .pack = kernels_pack4, .pack_columns = kernels_pack4_columns, .unpack = kernels_unpack4
 const struct kernels kernels_relaxed = {
     .name = "relaxed", .rows = DEPTH_ROWS, .form = ACT_U8, TABLE, .tile = tile_depth1, .tile_ruled = tile_depth2};
-const struct kernels kernels_relaxed_unsigned = {
-    .name = "relaxed unsigned", .rows = FUSED_ROWS, .form = ACT_U8, TABLE, .tile = tile_unsigned,
-    .tile_ruled = tile_unsigned};
-const struct kernels kernels_relaxed_signed = {
-    .name = "relaxed signed", .rows = FUSED_ROWS, .form = ACT_S8, TABLE, .tile = tile_signed,
-    .tile_ruled = tile_signed};
+const struct kernels kernels_relaxed_unsigned = {.name = "relaxed unsigned",
+                                                 .rows = FUSED_ROWS,
+                                                 .form = ACT_U8,
+                                                 TABLE,
+                                                 .tile = tile_unsigned,
+                                                 .tile_ruled = tile_unsigned};
+const struct kernels kernels_relaxed_signed = {.name = "relaxed signed",
+                                               .rows = FUSED_ROWS,
+                                               .form = ACT_S8,
+                                               TABLE,
+                                               .tile = tile_signed,
+                                               .tile_ruled = tile_signed};
 #endif

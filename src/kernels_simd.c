@@ -74,7 +74,12 @@ static void tile_simd(const void *a, size_t stride, int n_rows, const int8_t *pa
     }
 }
 
-const struct kernels kernels_simd = {
-    .name = "simd128", .rows = MR, .form = ACT_I16, .pack = pack_simd, .pack_columns = pack_columns_simd,
-    .unpack = unpack_simd, .tile = tile_simd, .tile_ruled = tile_simd};
+const struct kernels kernels_simd = {.name = "simd128",
+                                     .rows = MR,
+                                     .form = ACT_I16,
+                                     .pack = pack_simd,
+                                     .pack_columns = pack_columns_simd,
+                                     .unpack = unpack_simd,
+                                     .tile = tile_simd,
+                                     .tile_ruled = tile_simd};
 #endif

@@ -20,8 +20,8 @@ static bool has_vnni(void)
 #define SPLAT4(p) _mm256_set1_epi32(*(const int32_t *)(const void *)(p))
 
 __attribute__((target("avx2"))) ALWAYS_INLINE void avx2_rows(const char *a, size_t stride, const int rows,
-                                                             const int depth, const int8_t *panel, int kp,
-                                                             int32_t *acc, size_t ld)
+                                                             const int depth, const int8_t *panel, int kp, int32_t *acc,
+                                                             size_t ld)
 {
     __m256i sum[MR], ones = _mm256_set1_epi16(1);
     for (int r = 0; r < rows; r++)
@@ -44,9 +44,8 @@ __attribute__((target("avx2"))) ALWAYS_INLINE void avx2_rows(const char *a, size
         _mm256_storeu_si256((__m256i *)(void *)(acc + (size_t)r * ld), sum[r]);
 }
 
-__attribute__((target("avx512vnni,avx512vl"))) ALWAYS_INLINE void vnni_rows(const char *a, size_t stride,
-                                                                            const int rows, const int8_t *panel,
-                                                                            int kp, int32_t *acc, size_t ld)
+__attribute__((target("avx512vnni,avx512vl"))) ALWAYS_INLINE void
+vnni_rows(const char *a, size_t stride, const int rows, const int8_t *panel, int kp, int32_t *acc, size_t ld)
 {
     __m256i sum[MR];
     for (int r = 0; r < rows; r++)
@@ -80,8 +79,8 @@ TILE(tile_avx2, "avx2", AVX2_DEPTH1)
 TILE(tile_avx2_ruled, "avx2", AVX2_DEPTH2)
 TILE(tile_vnni, "avx512vnni,avx512vl", VNNI)
 
-#define TABLE .rows = MR, .form = ACT_U8, .pack = kernels_pack4, .pack_columns = kernels_pack4_columns, \
-              .unpack = kernels_unpack4
+#define TABLE \
+    .rows = MR, .form = ACT_U8, .pack = kernels_pack4, .pack_columns = kernels_pack4_columns, .unpack = kernels_unpack4
 const struct kernels kernels_avx2 = {
     .name = "avx2", .usable = has_avx2, TABLE, .tile = tile_avx2, .tile_ruled = tile_avx2_ruled};
 const struct kernels kernels_vnni = {

@@ -28,8 +28,8 @@ struct kin_ctx {
     bool is_prepared;
     int32_t *ids;
     int context, ids_room, n_ids;
-    int running;  /* tower of the run in progress, or -1 */
-    int embedded; /* tower whose embedding is ready, or -1 */
+    int running;          /* tower of the run in progress, or -1 */
+    int embedded;         /* tower whose embedding is ready, or -1 */
     struct json_out text; /* last JSON handed out */
 };
 
@@ -116,10 +116,9 @@ kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
     return KIN_OK;
 }
 
-kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt,
-                          size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
-                          const char *tokenizer_config, size_t tokenizer_config_n,
-                          const char *special_tokens_map, size_t special_n)
+kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
+                          const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n)
 {
     tokenizer *t = NULL;
     TRY(tokenizer_open(vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, tokenizer_config,
@@ -153,8 +152,7 @@ kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *confi
     if ((tower != KIN_IMAGE && tower != KIN_TEXT) || (dtype != KIN_F32 && dtype != KIN_Q8))
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "A tower is 'image' or 'text' and a dtype 'q8' or 'f32'.");
     if (tower == KIN_IMAGE ? !ctx->has_preprocess : !ctx->tokenizer)
-        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
-                        "Load the preprocessing or the vocabulary before its tower.");
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the preprocessing or the vocabulary before its tower.");
     TRY(json_open(config_json, n, "config.json", &config, &ctx->error));
     struct side *s = &ctx->sides[tower];
     unload(s);
@@ -196,8 +194,8 @@ kin_status kin_identify(kin_ctx *ctx, int tower)
     if (s->id[0])
         return KIN_OK;
     if (s->tower.kind == TOWER_IMAGE)
-        return model_id(&s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical),
-                        s->id, &ctx->error);
+        return model_id(&s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical), s->id,
+                        &ctx->error);
     size_t n = tokenizer_canonical_json(ctx->tokenizer, s->tower.context, NULL, 0);
     char *json = malloc(n ? n : 1);
     if (!json)
@@ -487,8 +485,8 @@ kin_status kin_step(kin_ctx *ctx)
 {
     if (ctx->running < 0)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Nothing is being embedded.");
-    kin_status status = tower_step(&ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared,
-                                   &ctx->error);
+    kin_status status =
+        tower_step(&ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared, &ctx->error);
     if (status != KIN_MORE) {
         ctx->embedded = status == KIN_OK ? ctx->running : -1;
         ctx->running = -1;

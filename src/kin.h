@@ -20,23 +20,23 @@
 #define KIN_H
 #include "base.h"
 
-enum { KIN_IMAGE = 0, KIN_TEXT = 1 };               /* towers */
-enum { KIN_F32 = 1, KIN_Q8 = 2 };                   /* dtypes */
-enum { KIN_CROP = 0, KIN_PAD = 1 };                 /* fit */
-enum { KIN_NUMERICS = 1 };                          /* docs/numerics.md */
+enum { KIN_IMAGE = 0, KIN_TEXT = 1 }; /* towers */
+enum { KIN_F32 = 1, KIN_Q8 = 2 };     /* dtypes */
+enum { KIN_CROP = 0, KIN_PAD = 1 };   /* fit */
+enum { KIN_NUMERICS = 1 };            /* docs/numerics.md */
 
 typedef struct kin_ctx kin_ctx;
 
-kin_ctx *kin_open(void);                            /* NULL when memory is short */
-void kin_close(kin_ctx *ctx);                       /* NULL allowed */
-const char *kin_error_text(const kin_ctx *ctx);     /* the last error's sentence */
+kin_ctx *kin_open(void);                        /* NULL when memory is short */
+void kin_close(kin_ctx *ctx);                   /* NULL allowed */
+const char *kin_error_text(const kin_ctx *ctx); /* the last error's sentence */
 
 /* The integer kernels of this build are tables 0, 1, …; kin_open takes the first that is exact here.
  * All exact ones give the same bits, so one may be taken for its speed instead. */
-int kin_kernels_exact(int i);                       /* 1, 0; -1: there is no table i */
-const char *kin_kernels_name(int i);                /* "simd128" … */
-double kin_kernels_exercise(int i, int times);      /* runs a tile; returns its multiply-adds (0: no memory) */
-int kin_kernels(const kin_ctx *ctx);                /* the table in use */
+int kin_kernels_exact(int i);                  /* 1, 0; -1: there is no table i */
+const char *kin_kernels_name(int i);           /* "simd128" … */
+double kin_kernels_exercise(int i, int times); /* runs a tile; returns its multiply-adds (0: no memory) */
+int kin_kernels(const kin_ctx *ctx);           /* the table in use */
 /* Before any tower is loaded (weights are packed for their kernels); KIN_BAD_ARGUMENT otherwise, and
  * for a table that is not exact here. */
 kin_status kin_use_kernels(kin_ctx *ctx, int i);
@@ -50,17 +50,16 @@ void kin_free(void *p);
  * KIN_Q8 by this very code, a converted q8 file cannot become KIN_F32 (KIN_UNSUPPORTED). */
 kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n);
 /* merges/vocab or tokenizer_json (the other NULL, 0); the last two may be NULL, 0. */
-kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt,
-                          size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
-                          const char *tokenizer_config, size_t tokenizer_config_n,
-                          const char *special_tokens_map, size_t special_n);
+kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
+                          const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n);
 /* Reads the context length from config.json, so that texts can be tokenized (and cut) without the
  * text tower's weights. kin_tower_begin(KIN_TEXT) does the same. Default 77. */
 kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n);
 kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n);
 kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n); /* any split of the file */
 kin_status kin_tower_file_end(kin_ctx *ctx);
-kin_status kin_tower_end(kin_ctx *ctx);             /* all tensors there? */
+kin_status kin_tower_end(kin_ctx *ctx); /* all tensors there? */
 /* Computes a loaded tower's id, once; kin_info tells it from then on. It reads every weight (0.4 s for 88
  * MB), which only a catalogue asks for. */
 kin_status kin_identify(kin_ctx *ctx, int tower);
@@ -81,9 +80,9 @@ kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n);
  * prepared) still has twice the pixels that the preprocessing wants; 1/1 otherwise. */
 kin_status kin_image_decode_fast(kin_ctx *ctx, const uint8_t *bytes, size_t n, double x, double y, double width,
                                  double height);
-int kin_image_reduction(const kin_ctx *ctx);        /* 1, 2, 4 or 8 */
+int kin_image_reduction(const kin_ctx *ctx); /* 1, 2, 4 or 8 */
 kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels);
-int kin_image_width(const kin_ctx *ctx);            /* of the upright picture held */
+int kin_image_width(const kin_ctx *ctx); /* of the upright picture held */
 int kin_image_height(const kin_ctx *ctx);
 /* Format by content: "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" "unknown". */
 const char *kin_image_format(const uint8_t *bytes, size_t n);
@@ -105,9 +104,9 @@ const int32_t *kin_tokens(const kin_ctx *ctx);
 kin_status kin_image_begin(kin_ctx *ctx);
 kin_status kin_text_add(kin_ctx *ctx);
 kin_status kin_text_begin(kin_ctx *ctx);
-kin_status kin_step(kin_ctx *ctx);                  /* KIN_MORE, KIN_OK (done) or an error */
-const float *kin_embedding(const kin_ctx *ctx);     /* [dim], unit length; of texts [n added][dim] */
-int kin_dim(const kin_ctx *ctx, int tower);         /* 0 if that tower is not loaded */
+kin_status kin_step(kin_ctx *ctx);              /* KIN_MORE, KIN_OK (done) or an error */
+const float *kin_embedding(const kin_ctx *ctx); /* [dim], unit length; of texts [n added][dim] */
+int kin_dim(const kin_ctx *ctx, int tower);     /* 0 if that tower is not loaded */
 
 /* Helper threads (wasm: other instances on the same memory; native: pthreads of the caller).
  * kin_pool_open makes room for n threads in all (leader included); each helper i in 1..n-1 calls
@@ -115,8 +114,8 @@ int kin_dim(const kin_ctx *ctx, int tower);         /* 0 if that tower is not lo
 typedef struct kin_pool kin_pool;
 kin_pool *kin_pool_open(int n_threads);
 void kin_pool_help(kin_pool *pool, int i);
-void kin_pool_close(kin_pool *pool);                /* helpers leave; memory stays for them */
-void kin_use_pool(kin_ctx *ctx, kin_pool *pool);    /* NULL: one thread */
+void kin_pool_close(kin_pool *pool);             /* helpers leave; memory stays for them */
+void kin_use_pool(kin_ctx *ctx, kin_pool *pool); /* NULL: one thread */
 
 /* Catalogue, docs/format.md. The bytes are BORROWED: they stay where they are until close. */
 typedef struct kin_catalog kin_catalog;
@@ -130,8 +129,8 @@ const char *kin_catalog_info(kin_catalog *catalog);
  * that passed the mask and min_score. In a catalogue of more than 200,000 rows of at least 128
  * numbers only the rows nearest by sign bits are scored (codes.h), unless `exact`, min_score > -2 or
  * cap > codes_depth / 100: hits then have the same scores, but one may be missing. */
-int kin_catalog_search(const kin_catalog *catalog, const float *query, const uint8_t *mask, float min_score,
-                       int exact, uint32_t *rows, float *scores, int cap, uint32_t *total);
+int kin_catalog_search(const kin_catalog *catalog, const float *query, const uint8_t *mask, float min_score, int exact,
+                       uint32_t *rows, float *scores, int cap, uint32_t *total);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
 /* One row for a catalogue being built: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a

@@ -142,8 +142,7 @@ static void quantise_rows(void *arg, int begin, int end, int thread)
         acts_set_row(job->a, job->k, m, job->a->rows_f32 + (size_t)m * job->a->k);
 }
 
-void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m,
-                    int n_in)
+void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m, int n_in)
 {
     acts_begin(a, k, x, m, n_in);
     if (q8)
@@ -161,8 +160,7 @@ static void tile_f32(const float *a, int lda, int n_rows, const float *panel, in
         const float *a1 = a + lda, *a2 = a1 + lda, *a3 = a2 + lda;
         for (int i = 0; i < k; i++, panel += PANEL) {
             f32x4 w0 = f32x4_load(panel), w1 = f32x4_load(panel + 4);
-            f32x4 x0 = f32x4_splat(a[i]), x1 = f32x4_splat(a1[i]), x2 = f32x4_splat(a2[i]),
-                  x3 = f32x4_splat(a3[i]);
+            f32x4 x0 = f32x4_splat(a[i]), x1 = f32x4_splat(a1[i]), x2 = f32x4_splat(a2[i]), x3 = f32x4_splat(a3[i]);
             l0 += x0 * w0, h0 += x0 * w1;
             l1 += x1 * w0, h1 += x1 * w1;
             l2 += x2 * w0, h2 += x2 * w1;
@@ -184,8 +182,8 @@ static void tile_f32(const float *a, int lda, int n_rows, const float *panel, in
     }
 }
 
-void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels,
-                  int n_panels, int kp, int32_t *acc)
+void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels, int n_panels,
+                  int kp, int32_t *acc)
 {
     size_t ld = (size_t)n_panels * PANEL;
     for (int p = 0; p < n_panels; p++)
@@ -194,8 +192,7 @@ void tile_product(const struct kernels *k, const void *a, size_t stride, int m, 
                     panels + (size_t)p * PANEL * kp, kp, acc + (size_t)r * ld + (size_t)p * PANEL, ld);
 }
 
-void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp,
-                      float *acc)
+void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp, float *acc)
 {
     float tile[4 * PANEL];
     for (int p = 0; p < n_panels; p++)
@@ -203,8 +200,7 @@ void tile_product_f32(const float *a, int lda, int m, const float *panels, int n
             int n_rows = m - r < 4 ? m - r : 4;
             tile_f32(a + (size_t)r * lda, lda, n_rows, panels + (size_t)p * PANEL * kp, k, tile);
             for (int i = 0; i < n_rows; i++)
-                memcpy(acc + ((size_t)(r + i) * n_panels + p) * PANEL, tile + i * PANEL,
-                       PANEL * sizeof *acc);
+                memcpy(acc + ((size_t)(r + i) * n_panels + p) * PANEL, tile + i * PANEL, PANEL * sizeof *acc);
         }
 }
 
@@ -244,8 +240,8 @@ static inline void finish_row(float *out, int left, f32x4 lo, f32x4 hi, enum lin
 }
 
 /* acc -> (acc - z colsum) (s scale) + bias, for the rows of a tile. */
-static inline void finish_q8(const struct linear *l, const struct acts *a, const int32_t *acc, int m, int n_rows,
-                             int n, float *y, int ldy, enum linear_out how, activation act)
+static inline void finish_q8(const struct linear *l, const struct acts *a, const int32_t *acc, int m, int n_rows, int n,
+                             float *y, int ldy, enum linear_out how, activation act)
 {
     i32x4 sum_lo = i32x4_load(l->colsum + n), sum_hi = i32x4_load(l->colsum + n + 4);
     f32x4 scale_lo = f32x4_load(l->scale + n), scale_hi = f32x4_load(l->scale + n + 4);
@@ -291,9 +287,8 @@ static void panel_f32(const struct apply_job *job, const struct product *product
         float acc[4 * PANEL];
         tile_f32(a->rows_f32 + (size_t)m * a->k, a->k, n_rows, l->panels_f32 + (size_t)n * l->kp, l->n_in, acc);
         for (int r = 0; r < n_rows; r++)
-            finish_row(product->y + (size_t)(m + r) * job->ldy + n, l->n_out - n,
-                       f32x4_load(acc + r * PANEL) + bias_lo, f32x4_load(acc + r * PANEL + 4) + bias_hi, job->how,
-                       job->act);
+            finish_row(product->y + (size_t)(m + r) * job->ldy + n, l->n_out - n, f32x4_load(acc + r * PANEL) + bias_lo,
+                       f32x4_load(acc + r * PANEL + 4) + bias_hi, job->how, job->act);
     }
 }
 
@@ -319,8 +314,8 @@ static void apply_panels(void *arg, int begin, int end, int thread)
     }
 }
 
-void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k,
-                  const struct acts *a, int ldy, enum linear_out how, activation act)
+void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k, const struct acts *a,
+                  int ldy, enum linear_out how, activation act)
 {
     struct apply_job job = {products, n, k, a, ldy, how, act};
     int panels = 0;

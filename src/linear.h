@@ -11,14 +11,14 @@
 #include "vec.h"
 
 struct linear {
-    int n_out, n_in; /* as in the file */
-    int np, kp;      /* both padded to multiples of 8 */
-    int8_t *panels;  /* q8: np/8 panels of 8 * kp bytes, else NULL */
+    int n_out, n_in;   /* as in the file */
+    int np, kp;        /* both padded to multiples of 8 */
+    int8_t *panels;    /* q8: np/8 panels of 8 * kp bytes, else NULL */
     float *panels_f32; /* f32: np/8 panels [kp][8], else NULL */
-    float *scale;    /* q8: [np] */
-    int32_t *colsum; /* q8: [np], sum of a row's weights */
-    float *bias;     /* [np], zeros where there is none */
-    bool ruled;      /* its rows keep the group rule of quant.h */
+    float *scale;      /* q8: [np] */
+    int32_t *colsum;   /* q8: [np], sum of a row's weights */
+    float *bias;       /* [np], zeros where there is none */
+    bool ruled;        /* its rows keep the group rule of quant.h */
 };
 
 /* Rows of activations ready for a product. f32: rows point into the caller's floats. */
@@ -27,8 +27,8 @@ struct acts {
     const float *rows_f32; /* [m][k], when the weights are f32 */
     void *q;               /* [m] rows of kp activations, `stride` bytes apart; owned */
     size_t stride;
-    float *scale;          /* [m] */
-    int32_t *zero;         /* [m] */
+    float *scale;  /* [m] */
+    int32_t *zero; /* [m] */
 };
 
 enum linear_out { LINEAR_STORE, LINEAR_ADD, LINEAR_ACTIVATE };
@@ -57,8 +57,7 @@ void acts_set_row(struct acts *a, const struct kernels *k, int m, const float *x
  * row with nothing but zeros. */
 void acts_set_bytes(struct acts *a, const struct kernels *k, int m, const uint8_t *u, int at, int n);
 /* All rows of x [m][n_in], over the threads; f32 keeps only the pointer. */
-void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m,
-                    int n_in);
+void acts_from_rows(struct acts *a, kin_pool *pool, const struct kernels *k, bool q8, const float *x, int m, int n_in);
 
 /* Products of one matrix of activations: y [m][ldy] of each, stored, added to what is there, or
  * stored after the activation. Their panels are split among the threads as one row of work. */
@@ -66,12 +65,11 @@ struct product {
     const struct linear *l;
     float *y;
 };
-void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k,
-                  const struct acts *a, int ldy, enum linear_out how, activation act);
+void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k, const struct acts *a,
+                  int ldy, enum linear_out how, activation act);
 
 /* acc int32 [m][8 n_panels] of a q8 product without the epilogue, for one thread (attention). */
-void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels,
-                  int n_panels, int kp, int32_t *acc);
-void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp,
-                      float *acc);
+void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels, int n_panels,
+                  int kp, int32_t *acc);
+void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp, float *acc);
 #endif

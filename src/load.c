@@ -81,8 +81,7 @@ static kin_status match(struct loader *l, const tensor *t, struct slot **out, ui
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16;
     if (t->dtype == DT_I8 && weight) {
         if (!l->converted)
-            return kin_fail(err, KIN_NOT_A_MODEL,
-                            "Tensor %.*s is I8 but the file does not say kin.weights = s7q128.",
+            return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s is I8 but the file does not say kin.weights = s7q128.",
                             (int)t->name_len, t->name);
     } else if (!floats || (weight && l->converted)) {
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s has dtype %s, which this reader does not take there.",
@@ -181,7 +180,8 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
         if (l->at == t->begin && !l->slot) {
             TRY(match(l, t, &l->slot, &l->first_row, err));
             if (l->slot) {
-                uint64_t panel = slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype), all = t->end - t->begin;
+                uint64_t panel = slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype),
+                         all = t->end - t->begin;
                 l->body_size = (size_t)(panel < all ? panel : all);
                 l->body = malloc(l->body_size);
                 if (!l->body)
@@ -219,8 +219,7 @@ kin_status loader_file_end(struct loader *l, kin_error *err)
     bool whole = l->opened && l->next == l->file.n;
     loader_end(l);
     loader_begin(l, l->tower, l->kernels);
-    return whole ? KIN_OK
-                 : kin_fail(err, KIN_NOT_A_MODEL, "The model file ended early; fetch it again.");
+    return whole ? KIN_OK : kin_fail(err, KIN_NOT_A_MODEL, "The model file ended early; fetch it again.");
 }
 
 static void hash_number(struct sha256 *h, uint64_t value)
@@ -238,8 +237,8 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const struct slot *const *)a)->name, (*(const struct slot *const *)b)->name);
 }
 
-kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n,
-                    char hex[65], kin_error *err)
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
+                    kin_error *err)
 {
     size_t widest = 0;
     const struct slot **order = malloc((size_t)t->n_slots * sizeof *order);

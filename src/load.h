@@ -33,6 +33,6 @@ void loader_end(struct loader *l); /* frees what is left; may be called at any t
 
 /* Model id: SHA-256 over the tower's canonical tensors in order of their names' bytes (each: name,
  * newline, dtype, newline, shape joined by commas, newline, bytes), then canonical JSON. */
-kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n,
-                    char hex[65], kin_error *err);
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
+                    kin_error *err);
 #endif

@@ -21,8 +21,8 @@ static const uint8_t *samples(const struct plane *c, int y, int x, int n, uint8_
     if (!c->block)
         return c->data + (size_t)y * c->stride + x;
     int side = c->block, first = x / side, last = (x + n - 1) / side;
-    const uint8_t *from = c->data + ((size_t)(y / side) * c->stride + (size_t)first) * 128 +
-                          (size_t)(y % side) * (size_t)side;
+    const uint8_t *from =
+        c->data + ((size_t)(y / side) * c->stride + (size_t)first) * 128 + (size_t)(y % side) * (size_t)side;
     for (int i = first; i <= last; i++, from += 128)
         memcpy(line + (i - first) * side, from, (size_t)side);
     return line + (x - first * side);
@@ -37,8 +37,7 @@ static inline i16x8 mixed_8(const uint8_t *near, const uint8_t *far)
 }
 
 /* n samples -> 2 n. `before`, `after`: there are samples on that side too. */
-static void enlarge_twice(const uint8_t *near, const uint8_t *far, int n, bool before, bool after,
-                          uint8_t *out)
+static void enlarge_twice(const uint8_t *near, const uint8_t *far, int n, bool before, bool after, uint8_t *out)
 {
     int last = mixed(near, far, n - 1), beyond = after ? mixed(near, far, n) : last;
     i16x8 previous = i16x8_splat(before ? mixed(near, far, -1) : mixed(near, far, 0));
@@ -65,8 +64,7 @@ static void enlarge_down(const uint8_t *near, const uint8_t *far, int n, uint8_t
 }
 
 /* Component c at the picture's size; `out` has room for three lines. */
-static const uint8_t *enlarged(const struct planes *p, const struct plane *c, int y, int x, int n,
-                               uint8_t *out)
+static const uint8_t *enlarged(const struct planes *p, const struct plane *c, int y, int x, int n, uint8_t *out)
 {
     uint8_t *lines[2] = {out + line_size(p), out + 2 * line_size(p)};
     int width = (p->width + c->across - 1) / c->across, height = (p->height + c->down - 1) / c->down;

@@ -30,8 +30,10 @@ static void sleep_while(atomic_uint *word, unsigned seen)
 static void wake_all(atomic_uint *word) { (void)word; }
 #endif
 
-enum { SPINS = 1 << 16, /* about 0.1 ms of atomic loads */
-       RANGES = 2 };    /* of a thread */
+enum {
+    SPINS = 1 << 16, /* about 0.1 ms of atomic loads */
+    RANGES = 2
+}; /* of a thread */
 
 struct kin_pool {
     _Alignas(64) atomic_uint broken;

@@ -6,8 +6,7 @@ static kin_status side(json value, int *out, kin_error *err)
 {
     uint64_t n;
     if (!json_u64(value, &n) || n < 1 || n > 4096)
-        return kin_fail(err, KIN_NOT_A_MODEL,
-                        "preprocessor_config.json: a size is not a whole number from 1 to 4096.");
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: a size is not a whole number from 1 to 4096.");
     *out = (int)n;
     return KIN_OK;
 }

@@ -136,10 +136,7 @@ int32_t quant_signed_row(const float *x, int k, int limit, int8_t *q, float *sca
     return total;
 }
 
-void quant_embedding_row(const float *w, int k, int8_t *q, float *scale)
-{
-    quant_signed_row(w, k, 127, q, scale);
-}
+void quant_embedding_row(const float *w, int k, int8_t *q, float *scale) { quant_signed_row(w, k, 127, q, scale); }
 
 static void range_of(const float *x, int k, float *lo, float *hi)
 {
@@ -205,7 +202,10 @@ void quant_act_row(const float *x, int k, int kp, enum act_form form, void *out,
 float f16_to_float(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
-    union { uint32_t u; float f; } bits;
+    union {
+        uint32_t u;
+        float f;
+    } bits;
     if (exponent == 0) {
         bits.f = (float)fraction * 0x1p-24f;
         bits.u |= sign;
@@ -217,7 +217,10 @@ float f16_to_float(uint16_t h)
 
 uint16_t float_to_f16(float x)
 {
-    union { float f; uint32_t u; } bits = {x};
+    union {
+        float f;
+        uint32_t u;
+    } bits = {x};
     uint32_t sign = bits.u >> 16 & 0x8000, rest = bits.u & 0x7FFFFFFF;
     if (rest >= 0x47800000) /* 65536 and more, infinity, NaN */
         return (uint16_t)(sign | 0x7C00 | (rest > 0x7F800000 ? 0x200 : 0));

@@ -43,7 +43,10 @@ float f16_to_float(uint16_t h);
 uint16_t float_to_f16(float x);
 static inline float bf16_to_float(uint16_t h)
 {
-    union { uint32_t u; float f; } bits = {(uint32_t)h << 16};
+    union {
+        uint32_t u;
+        float f;
+    } bits = {(uint32_t)h << 16};
     return bits.f;
 }
 #endif

@@ -17,12 +17,11 @@ struct axis {
     int first, n;                   /* resized pixels first … first + n - 1 are computed */
 };
 
-static kin_status find_region(const kin_picture *in, double x, double y, double w, double h,
-                              int pad, struct region *r, kin_error *err)
+static kin_status find_region(const kin_picture *in, double x, double y, double w, double h, int pad, struct region *r,
+                              kin_error *err)
 {
     if (!(x - x == 0) || !(y - y == 0) || !(w - w == 0) || !(h - h == 0) || !(w > 0) || !(h > 0))
-        return kin_fail(err, KIN_BAD_ARGUMENT,
-                        "A box needs finite x and y and a positive width and height.");
+        return kin_fail(err, KIN_BAD_ARGUMENT, "A box needs finite x and y and a positive width and height.");
     double left = x * in->width, top = y * in->height;
     double right = left + w * in->width, bottom = top + h * in->height;
     const double slack = 1e-6; /* 0.1 + 0.2 must not reach into the next pixel */
@@ -57,14 +56,13 @@ static void crop_axis(struct axis *a, bool crop_on, int crop)
     }
 }
 
-static kin_status find_axes(const struct region *r, const resize_rule *rule, struct axis *h,
-                            struct axis *v, kin_error *err)
+static kin_status find_axes(const struct region *r, const resize_rule *rule, struct axis *h, struct axis *v,
+                            kin_error *err)
 {
     *h = (struct axis){.source = r->w, .resized = r->w};
     *v = (struct axis){.source = r->h, .resized = r->h};
     if (rule->resize_on && rule->shortest_edge) {
-        int size = rule->shortest_edge, lesser = r->w <= r->h ? r->w : r->h,
-            longer = r->w <= r->h ? r->h : r->w;
+        int size = rule->shortest_edge, lesser = r->w <= r->h ? r->w : r->h, longer = r->w <= r->h ? r->h : r->w;
         int stretched = (int)((double)((int64_t)size * longer) / (double)lesser);
         h->resized = r->w <= r->h ? size : stretched;
         v->resized = r->w <= r->h ? stretched : size;
@@ -75,8 +73,7 @@ static kin_status find_axes(const struct region *r, const resize_rule *rule, str
     crop_axis(h, rule->crop_on, rule->crop_w);
     crop_axis(v, rule->crop_on, rule->crop_h);
     if ((int64_t)h->crop * v->crop > 4096 * 4096)
-        return kin_fail(err, KIN_TOO_LARGE, "The prepared picture would have %dx%d pixels.",
-                        h->crop, v->crop);
+        return kin_fail(err, KIN_TOO_LARGE, "The prepared picture would have %dx%d pixels.", h->crop, v->crop);
     return KIN_OK;
 }
 
@@ -105,10 +102,7 @@ struct taps {
     int begin, end; /* source pixels that any of them takes */
 };
 
-static void free_taps(struct taps *t)
-{
-    free(t->from), free(t->count), free(t->high), free(t->low);
-}
+static void free_taps(struct taps *t) { free(t->from), free(t->count), free(t->high), free(t->low); }
 
 static void set_weight(struct taps *t, size_t at, double weight)
 {
@@ -266,8 +260,7 @@ static void put(const struct job *job, int i, const uint8_t *line, size_t stride
 static int in_order(const struct job *job, int i) { return job->turn.flip_y ? job->y.n - 1 - i : i; }
 
 /* Pointers to the rows of output i, one more where their number is odd. */
-static void point(const struct taps *t, int i, const uint8_t *ring, int capacity, size_t stride,
-                  const uint8_t **rows)
+static void point(const struct taps *t, int i, const uint8_t *ring, int capacity, size_t stride, const uint8_t **rows)
 {
     for (int k = 0; k <= t->count[i]; k++)
         rows[k] = ring + (size_t)((t->from[i] + (k < t->count[i] ? k : 0)) % capacity) * stride;
@@ -315,12 +308,11 @@ static bool run(struct job *job, bool row_first)
  * one. */
 static bool down_first(const struct axis *h, const struct axis *v)
 {
-    return v->resized < v->source &&
-           (int64_t)v->source - v->resized > 2 * ((int64_t)h->source - h->resized);
+    return v->resized < v->source && (int64_t)v->source - v->resized > 2 * ((int64_t)h->source - h->resized);
 }
 
-static kin_status resample(const kin_picture *in, const struct region *r, const struct axis *h,
-                           const struct axis *v, int filter, uint8_t *out, kin_error *err)
+static kin_status resample(const kin_picture *in, const struct region *r, const struct axis *h, const struct axis *v,
+                           int filter, uint8_t *out, kin_error *err)
 {
     struct job job = {.in = in, .turn = image_turn(in), .h = h, .v = v, .out = out};
     bool swap = job.turn.swap;
@@ -333,17 +325,14 @@ static kin_status resample(const kin_picture *in, const struct region *r, const 
         job.stored.y = job.height - (job.stored.y + job.stored.h);
     job.scratch = malloc(image_scratch(in));
     bool fine = job.scratch && make_taps(&job.x, swap ? v : h, filter, job.turn.flip_x) &&
-                make_taps(&job.y, swap ? h : v, filter, job.turn.flip_y) &&
-                run(&job, down_first(h, v) == swap);
+                make_taps(&job.y, swap ? h : v, filter, job.turn.flip_y) && run(&job, down_first(h, v) == swap);
     free_taps(&job.x), free_taps(&job.y);
     free(job.scratch);
-    return fine ? KIN_OK
-                : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
+    return fine ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to resize the picture.");
 }
 
-kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h,
-                              int pad, const resize_rule *rule, int *out_w, int *out_h,
-                              kin_error *err)
+kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h, int pad,
+                              const resize_rule *rule, int *out_w, int *out_h, kin_error *err)
 {
     struct region r;
     struct axis across, down;

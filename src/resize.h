@@ -19,9 +19,8 @@ typedef struct resize_rule {
 } resize_rule;
 
 /* The size of what resize_prepare writes. */
-kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h,
-                              int pad, const resize_rule *rule, int *out_w, int *out_h,
-                              kin_error *err);
+kin_status resize_output_size(const kin_picture *in, double x, double y, double w, double h, int pad,
+                              const resize_rule *rule, int *out_w, int *out_h, kin_error *err);
 /* out: [out_h][out_w][3]. */
 kin_status resize_prepare(const kin_picture *in, double x, double y, double w, double h, int pad,
                           const resize_rule *rule, uint8_t *out, kin_error *err);

@@ -23,7 +23,7 @@ enum { DOT_MAX = 2048, QUERY_MAX = 8191, BLOCK = 1024, RUN = 128 };
 
 struct query {
     _Alignas(64) int16_t q14[4096]; /* no load of 16 bytes straddles two cache lines */
-    float unit; /* max|q| / 8191 */
+    float unit;                     /* max|q| / 8191 */
 };
 
 /* q14 . row over n <= DOT_MAX numbers from `at`. */
@@ -43,8 +43,7 @@ static int32_t dot(const struct query *query, uint32_t at, const int8_t *row, ui
     __m128i a = _mm_setzero_si128(), b = a;
     for (; i + 16 <= n; i += 16) { /* each byte doubled and shifted down again: its sign extended */
         __m128i r = _mm_loadu_si128((const __m128i *)(row + i));
-        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8),
-                high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
+        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8), high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
         a = _mm_add_epi32(a, _mm_madd_epi16(low, _mm_loadu_si128((const __m128i *)(q + i))));
         b = _mm_add_epi32(b, _mm_madd_epi16(high, _mm_loadu_si128((const __m128i *)(q + i + 8))));
     }
@@ -119,8 +118,7 @@ static void sink(struct heap *h, int n, float score, uint32_t row)
         int child = 2 * i + 1;
         if (child >= n)
             break;
-        if (child + 1 < n &&
-            behind(h->scores[child + 1], h->rows[child + 1], h->scores[child], h->rows[child]))
+        if (child + 1 < n && behind(h->scores[child + 1], h->rows[child + 1], h->scores[child], h->rows[child]))
             child++;
         if (!behind(h->scores[child], h->rows[child], score, row))
             break;
@@ -248,8 +246,7 @@ void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)
         out[i] = (float)c->vectors[(size_t)row * c->dim + i] * c->scale[row];
 }
 
-kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale,
-                               kin_error *err)
+kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err)
 {
     float top = 0;
     int64_t sum = 0;
@@ -261,8 +258,7 @@ kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float 
     }
     float inv = 127.0f / top;
     if (dim < 1 || dim > 4096 || !(top > 0) || !(inv - inv == 0))
-        return kin_fail(err, KIN_BAD_ARGUMENT,
-                        "A vector is all zeros, or its length is not 1 to 4096.");
+        return kin_fail(err, KIN_BAD_ARGUMENT, "A vector is all zeros, or its length is not 1 to 4096.");
     for (int i = 0; i < dim; i++) {
         row[i] = (int8_t)round_f32(vector[i] * inv);
         sum += row[i] * row[i];

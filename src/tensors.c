@@ -7,18 +7,11 @@
 static const struct {
     const char *name;
     size_t size;
-} dtypes[DT_COUNT] = {{"U64", 8}, {"I64", 8}, {"F64", 8},  {"F32", 4}, {"I32", 4},
-                      {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2}, {"U16", 2},
-                      {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
+} dtypes[DT_COUNT] = {{"U64", 8},  {"I64", 8}, {"F64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2},
+                      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
 
-size_t tensor_dtype_size(tensor_dtype dtype)
-{
-    return dtypes[dtype].size;
-}
-const char *tensor_dtype_name(tensor_dtype dtype)
-{
-    return dtypes[dtype].name;
-}
+size_t tensor_dtype_size(tensor_dtype dtype) { return dtypes[dtype].size; }
+const char *tensor_dtype_name(tensor_dtype dtype) { return dtypes[dtype].name; }
 
 struct context {
     kin_status code;
@@ -47,8 +40,7 @@ static kin_status read_entry(const struct context *c, json entry, tensor *t)
     for (json it = json_first(shape); it.type; it = json_next(shape, it)) {
         uint64_t size;
         if (!json_u64(it, &size) || !mul_u64(bytes, size, &bytes))
-            return BAD(c, "%s: the shape of tensor %.*s is not a list of whole numbers in range.",
-                       c->what, n, t->name);
+            return BAD(c, "%s: the shape of tensor %.*s is not a list of whole numbers in range.", c->what, n, t->name);
         t->shape[t->rank++] = size;
     }
     for (uint32_t i = t->rank; i < TENSOR_MAX_RANK; i++)
@@ -56,15 +48,12 @@ static kin_status read_entry(const struct context *c, json entry, tensor *t)
     json begin = json_first(range);
     if (range.type != JSON_ARRAY || json_length(range) != 2 || !json_u64(begin, &t->begin) ||
         !json_u64(json_next(range, begin), &t->end))
-        return BAD(c, "%s: data_offsets of tensor %.*s are not two whole numbers.", c->what, n,
-                   t->name);
+        return BAD(c, "%s: data_offsets of tensor %.*s are not two whole numbers.", c->what, n, t->name);
     if (t->begin > t->end || t->end - t->begin != bytes)
-        return BAD(c, "%s: tensor %.*s spans %llu bytes, but its shape and dtype take %llu.",
-                   c->what, n, t->name, (unsigned long long)(t->end - t->begin),
-                   (unsigned long long)bytes);
+        return BAD(c, "%s: tensor %.*s spans %llu bytes, but its shape and dtype take %llu.", c->what, n, t->name,
+                   (unsigned long long)(t->end - t->begin), (unsigned long long)bytes);
     if (t->end > c->data)
-        return BAD(c, "%s: tensor %.*s lies beyond the end of the file; the file is cut short.",
-                   c->what, n, t->name);
+        return BAD(c, "%s: tensor %.*s lies beyond the end of the file; the file is cut short.", c->what, n, t->name);
     if (t->begin % dtypes[t->dtype].size)
         return BAD(c, "%s: tensor %.*s is not aligned to its dtype.", c->what, n, t->name);
     return KIN_OK;
@@ -101,8 +90,7 @@ static kin_status read_entries(const struct context *c, json header, tensor_file
         *t = (tensor){.name = names};
         size_t n = json_string(key, names, (size_t)(key.end - key.at));
         if (n == 0 || n > 256)
-            return BAD(c, "%s: a tensor's name has %llu bytes; 1 to 256 are allowed.", c->what,
-                       (unsigned long long)n);
+            return BAD(c, "%s: a tensor's name has %llu bytes; 1 to 256 are allowed.", c->what, (unsigned long long)n);
         names += n;
         t->name_len = (uint32_t)n;
         TRY(read_entry(c, it, t));
@@ -118,8 +106,7 @@ static kin_status check_tiling(const struct context *c, tensor_file *f)
     for (uint32_t i = 0; i < f->n; i++) {
         const tensor *t = &f->tensors[i];
         if (t->begin != at)
-            return BAD(c, "%s: tensor %.*s %s; the file is damaged.", c->what, (int)t->name_len,
-                       t->name,
+            return BAD(c, "%s: tensor %.*s %s; the file is damaged.", c->what, (int)t->name_len, t->name,
                        t->begin < at ? "overlaps the one before it" : "leaves a gap before it");
         at = t->end;
     }
@@ -144,8 +131,7 @@ static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
     size_t entries = json_length(header);
     f->tensors = malloc((entries ? entries : 1) * sizeof *f->tensors);
     if (!f->tensors)
-        return kin_fail(c->err, KIN_OUT_OF_MEMORY, "Not enough memory for the header of %s.",
-                        c->what);
+        return kin_fail(c->err, KIN_OUT_OF_MEMORY, "Not enough memory for the header of %s.", c->what);
     TRY(read_entries(c, header, f, text + n));
     TRY(check_tiling(c, f));
     uint64_t data = f->n ? f->tensors[f->n - 1].end : 0;
@@ -158,8 +144,8 @@ static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
     return KIN_OK;
 }
 
-kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes,
-                            kin_status code, const char *what, tensor_file *out, kin_error *err)
+kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code, const char *what,
+                            tensor_file *out, kin_error *err)
 {
     struct context c = {code, what, UINT64_MAX, err};
     tensor_file f = {0};
@@ -168,8 +154,7 @@ kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_by
         return BAD(&c, "%s is too short to be a safetensors file.", what);
     for (int i = 7; i >= 0; i--)
         n = n << 8 | head[i];
-    if (n < 2 || n > TENSOR_HEADER_MAX || n > head_n - 8 ||
-        (file_bytes != UINT64_MAX && n > file_bytes - 8))
+    if (n < 2 || n > TENSOR_HEADER_MAX || n > head_n - 8 || (file_bytes != UINT64_MAX && n > file_bytes - 8))
         return BAD(&c, "%s is not a safetensors file: its header length is wrong.", what);
     if (file_bytes != UINT64_MAX)
         c.data = file_bytes - 8 - n;
@@ -201,8 +186,8 @@ const tensor *tensor_find(const tensor_file *file, const char *name)
     return NULL;
 }
 
-size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta,
-                           uint32_t n_meta, uint8_t *out, size_t cap)
+size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta, uint8_t *out,
+                           size_t cap)
 {
     struct json_out o;
     uint64_t at = 0;

@@ -52,8 +52,8 @@ typedef struct tensor_file {
  * file_bytes is the file's size or UINT64_MAX when unknown (then out->file_bytes says what it must
  * be). `code` is the status for a bad file (KIN_NOT_A_MODEL or KIN_NOT_A_CATALOG), `what` names it.
  * On success the caller owns *out and gives it to tensor_file_close. */
-kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes,
-                            kin_status code, const char *what, tensor_file *out, kin_error *err);
+kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code, const char *what,
+                            tensor_file *out, kin_error *err);
 void tensor_file_close(tensor_file *file);
 /* By exact name; NULL if absent. */
 const tensor *tensor_find(const tensor_file *file, const char *name);
@@ -63,6 +63,6 @@ const tensor *tensor_find(const tensor_file *file, const char *name);
  * key/value pairs of NUL-terminated UTF-8, sorted by the caller. Padded with spaces to a multiple
  * of 8. Returns the number of bytes and writes them if they fit into cap (call with cap 0 to
  * measure); 0 if the order is wrong or memory short. */
-size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta,
-                           uint32_t n_meta, uint8_t *out, size_t cap);
+size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta, uint8_t *out,
+                           size_t cap);
 #endif

@@ -261,8 +261,8 @@ static void encode_between(struct encoding *e, const uint32_t *c, size_t n, bool
     }
 }
 
-kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids,
-                            int *count, kin_error *err)
+kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids, int *count,
+                            kin_error *err)
 {
     if (context < 2)
         return kin_fail(err, KIN_BAD_ARGUMENT, "A context has room for the start and the end token at least.");

@@ -13,7 +13,7 @@
 /* ids[0..*count): start token, the text's tokens, end token; at most `context` (>= 2) of them, the
  * end token kept. Text is UTF-8 of any length up to 8 MB, NUL included; what is not UTF-8 counts as
  * U+FFFD. */
-kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids,
-                            int *count, kin_error *err);
+kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids, int *count,
+                            kin_error *err);
 
 #endif

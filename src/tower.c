@@ -7,8 +7,8 @@ enum { TEXT_ROWS = 192, TEXT_TOKENS = 8 * TEXT_ROWS }; /* tokens: shared ones co
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static kin_status whole(json object, const char *key, uint64_t least, uint64_t most, uint64_t otherwise,
-                        int *out, kin_error *err)
+static kin_status whole(json object, const char *key, uint64_t least, uint64_t most, uint64_t otherwise, int *out,
+                        kin_error *err)
 {
     json value = json_get(object, key);
     uint64_t n = otherwise;
@@ -31,8 +31,7 @@ static kin_status read_activation(json config, activation *out, kin_error *err)
     else if (json_equals(act, "gelu_pytorch_tanh") || json_equals(act, "gelu_new"))
         *out = ACT_GELU_TANH;
     else
-        return kin_fail(err, KIN_UNSUPPORTED,
-                        "config.json: hidden_act is not quick_gelu, gelu or gelu_pytorch_tanh.");
+        return kin_fail(err, KIN_UNSUPPORTED, "config.json: hidden_act is not quick_gelu, gelu or gelu_pytorch_tanh.");
     return KIN_OK;
 }
 
@@ -147,9 +146,8 @@ static bool alloc_block(struct block *b, const struct block_shape *s)
 {
     int c = s->channels;
     return alloc_norm(&b->norm1, c) && alloc_norm(&b->norm2, c) && linear_alloc(&b->q, c, c, s->q8) &&
-           linear_alloc(&b->k, c, c, s->q8) && linear_alloc(&b->v, c, c, s->q8) &&
-           linear_alloc(&b->out, c, c, s->q8) && linear_alloc(&b->fc1, s->hidden, c, s->q8) &&
-           linear_alloc(&b->fc2, c, s->hidden, s->q8);
+           linear_alloc(&b->k, c, c, s->q8) && linear_alloc(&b->v, c, c, s->q8) && linear_alloc(&b->out, c, c, s->q8) &&
+           linear_alloc(&b->fc1, s->hidden, c, s->q8) && linear_alloc(&b->fc2, c, s->hidden, s->q8);
 }
 
 static bool alloc_weights(struct tower *t)
@@ -286,15 +284,14 @@ const char *slot_dtype(const struct tower *t, const struct slot *s)
 
 static struct slot *scale_slot(struct slot *weight) { return weight + 1; }
 
-kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first,
-                         uint64_t n, const float *rows, kin_error *err)
+kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
+                         const float *rows, kin_error *err)
 {
     size_t width = (size_t)slot_row_values(s);
     bool q8 = t->shape.q8;
     for (size_t i = 0; i < n * width; i++)
         if (!(rows[i] - rows[i] == 0))
-            return kin_fail(err, KIN_NOT_A_MODEL, "%s holds a value that is not finite; the file is damaged.",
-                            s->name);
+            return kin_fail(err, KIN_NOT_A_MODEL, "%s holds a value that is not finite; the file is damaged.", s->name);
     if ((s->role == SLOT_SCALE || s->role == SLOT_TOKEN_SCALE))
         for (size_t i = 0; i < n * width; i++)
             if (!(rows[i] > 0))
@@ -346,8 +343,8 @@ kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *
     return KIN_OK;
 }
 
-kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first,
-                        uint64_t n, const int8_t *rows, kin_error *err)
+kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
+                        const int8_t *rows, kin_error *err)
 {
     size_t width = (size_t)slot_row_values(s);
     for (uint64_t r = 0; r < n; r++) {
@@ -371,8 +368,7 @@ kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k
     return KIN_OK;
 }
 
-void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n,
-              void *out)
+void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n, void *out)
 {
     size_t width = (size_t)slot_row_values(s), at = i * width, count = n * width;
     bool q8 = t->shape.q8;
@@ -479,8 +475,7 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
 
 static kin_status begin(struct tower *t, kin_pool *pool, kin_error *err)
 {
-    if (t->scratch.threads != pool_threads(pool) &&
-        !block_scratch_alloc(&t->scratch, &t->shape, pool_threads(pool)))
+    if (t->scratch.threads != pool_threads(pool) && !block_scratch_alloc(&t->scratch, &t->shape, pool_threads(pool)))
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to run the model.");
     t->step = 0;
     return KIN_OK;
@@ -511,8 +506,8 @@ kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error 
     for (int i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= t->vocab)
             return kin_fail(err, KIN_NOT_A_MODEL,
-                            "The vocabulary has token %d but the model only %d; they do not belong together.",
-                            ids[i], t->vocab);
+                            "The vocabulary has token %d but the model only %d; they do not belong together.", ids[i],
+                            t->vocab);
     int length = pooled_token(t, ids, n) + 1, start = t->starts[t->n_texts], shared = 0;
     if (t->n_texts) { /* a text keeps at least its pooled token to itself */
         int most = t->shared < length - 1 ? t->shared : length - 1;
@@ -558,8 +553,8 @@ static void gather_patches(struct tower *t, const struct kernels *k, const uint8
         if (t->shape.q8)
             acts_set_bytes(a, k, p, NULL, 0, 0);
         for (int y = 0; y < t->patch; y++) {
-            const uint8_t *from = pixels + ((size_t)(p / side * t->patch + y) * t->image_size +
-                                            (size_t)(p % side) * t->patch) * 3;
+            const uint8_t *from =
+                pixels + ((size_t)(p / side * t->patch + y) * t->image_size + (size_t)(p % side) * t->patch) * 3;
             if (t->shape.q8) {
                 acts_set_bytes(a, k, p, from, y * segment, segment);
                 continue;
@@ -580,8 +575,7 @@ static void embed_image(struct tower *t, kin_pool *pool, const struct kernels *k
         t->x[i] = t->x[i] + t->class_token[i];
     linear_apply(&(struct product){&t->patch_hi, t->x + c}, 1, pool, k, &t->patches, c, LINEAR_ADD, t->shape.act);
     if (t->shape.q8)
-        linear_apply(&(struct product){&t->patch_lo, t->x + c}, 1, pool, k, &t->patches, c, LINEAR_ADD,
-                     t->shape.act);
+        linear_apply(&(struct product){&t->patch_lo, t->x + c}, 1, pool, k, &t->patches, c, LINEAR_ADD, t->shape.act);
     norm_rows(&t->pre, t->shape.eps, c, pool, t->x, tokens);
 }
 
@@ -592,8 +586,8 @@ static void embed_tokens(struct tower *t, float *x, const int32_t *ids, int posi
         const float *place = t->position + (size_t)(position + i) * c;
         size_t row = (size_t)ids[i] * (size_t)c;
         for (int j = 0; j < c; j++)
-            x[j] = (t->shape.q8 ? (float)t->token_q8[row + j] * t->token_scale[ids[i]] : t->token_f32[row + j]) +
-                   place[j];
+            x[j] =
+                (t->shape.q8 ? (float)t->token_q8[row + j] * t->token_scale[ids[i]] : t->token_f32[row + j]) + place[j];
     }
 }
 
@@ -622,8 +616,7 @@ static kin_status project(struct tower *t, float *x, float *out, kin_error *err)
     return KIN_OK;
 }
 
-kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels,
-                      kin_error *err)
+kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels, kin_error *err)
 {
     int block = t->step++ - 1;
     if (block < 0) {

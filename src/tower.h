@@ -44,23 +44,23 @@ struct tower {
     float logit_scale;
     /* image */
     int image_size, patch;
-    float *class_token;       /* [C] */
-    uint16_t *patch_f16;      /* q8: HF's own values [C, 3, P, P] */
+    float *class_token;               /* [C] */
+    uint16_t *patch_f16;              /* q8: HF's own values [C, 3, P, P] */
     struct linear patch_hi, patch_lo; /* q8: w = 128 hi + lo; f32: patch_hi alone, in floats */
     float mean[3], std[3], rescale;   /* from the preprocessing */
     struct acts patches;              /* a run's pixels as activations [N][3 P P] */
     float *patches_f32;               /* f32: the same, normalised */
     /* text */
     int vocab, context, eos_id;
-    int8_t *token_q8;  /* q8: [V, C] with token_scale [V] */
+    int8_t *token_q8; /* q8: [V, C] with token_scale [V] */
     float *token_scale;
-    float *token_f32;  /* f32: [V, C] */
+    float *token_f32; /* f32: [V, C] */
     /* names */
     struct slot *slots;
     int n_slots;
     /* a run */
     struct block_scratch scratch;
-    float *x;          /* [rows_max, C] */
+    float *x;           /* [rows_max, C] */
     struct span *spans; /* [rows_max + 1] */
     int n_spans, n_out; /* spans of the run; those wanted: one image, or the texts */
     float *embeddings;  /* [n_out, E]; room for one image or rows_max texts */
@@ -81,10 +81,10 @@ struct slot *tower_slot(struct tower *t, const char *name, size_t n);
 
 /* Rows [first, first + n) of a slot given as floats, or (roles LINEAR and TOKEN of a q8 tower) as
  * the int8 of a converted file. A LINEAR part starts at a multiple of 8 rows. */
-kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first,
-                         uint64_t n, const float *rows, kin_error *err);
-kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first,
-                        uint64_t n, const int8_t *rows, kin_error *err);
+kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
+                         const float *rows, kin_error *err);
+kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
+                        const int8_t *rows, kin_error *err);
 /* After the last slot: folds the preprocessing into the patch planes, makes room for runs. */
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err);
 
@@ -93,8 +93,7 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
 const char *slot_dtype(const struct tower *t, const struct slot *s);
 uint64_t slot_rows(const struct slot *s);
 uint64_t slot_row_values(const struct slot *s);
-void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n,
-              void *out);
+void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n, void *out);
 
 /* Starts an image's run; pixels u8 [S, S, 3] stay in use until the first step is done. */
 kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err);
@@ -104,6 +103,5 @@ kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err);
 kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err);
 kin_status tower_begin_texts(struct tower *t, kin_pool *pool, kin_error *err);
 /* KIN_MORE, or KIN_OK once t->embeddings holds the unit vectors. */
-kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels,
-                      kin_error *err);
+kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels, kin_error *err);
 #endif

@@ -3,9 +3,18 @@
 #include "unicode_tables.h"
 #include <string.h>
 
-enum { HANGUL_S = 0xAC00, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11A7,
-       HANGUL_NV = 21, HANGUL_NT = 28, HANGUL_NS = 11172, HANGUL_NL = 19,
-       FIRST_BITS = 18, FIRST_MASK = (1 << FIRST_BITS) - 1 }; /* of the entries of `decomposed` */
+enum {
+    HANGUL_S = 0xAC00,
+    HANGUL_L = 0x1100,
+    HANGUL_V = 0x1161,
+    HANGUL_T = 0x11A7,
+    HANGUL_NV = 21,
+    HANGUL_NT = 28,
+    HANGUL_NS = 11172,
+    HANGUL_NL = 19,
+    FIRST_BITS = 18,
+    FIRST_MASK = (1 << FIRST_BITS) - 1
+}; /* of the entries of `decomposed` */
 
 static uint32_t run_value(const struct unicode_run *runs, size_t n, uint32_t c)
 {
@@ -24,10 +33,7 @@ static uint32_t run_value(const struct unicode_run *runs, size_t n, uint32_t c)
 
 enum unicode_class unicode_clip_class(uint32_t c) { return run_value(class_runs, COUNT(class_runs), c) >> 2; }
 enum unicode_class unicode_byte_class(uint32_t c) { return run_value(class_runs, COUNT(class_runs), c) & 3; }
-static uint32_t combining(uint32_t c)
-{
-    return c < 0x300 ? 0 : run_value(combining_runs, COUNT(combining_runs), c);
-}
+static uint32_t combining(uint32_t c) { return c < 0x300 ? 0 : run_value(combining_runs, COUNT(combining_runs), c); }
 
 int unicode_lower(uint32_t c, uint32_t out[2])
 {

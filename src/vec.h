@@ -56,10 +56,7 @@ static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return f32x4_select(a < b, a, 
 
 /* Round half to even for |x| < 2^22: adding 1.5 * 2^23 leaves no fraction bits. */
 #define VEC_ROUND_MAGIC 12582912.0f
-static inline f32x4 f32x4_round(f32x4 x)
-{
-    return (x + f32x4_splat(VEC_ROUND_MAGIC)) - f32x4_splat(VEC_ROUND_MAGIC);
-}
+static inline f32x4 f32x4_round(f32x4 x) { return (x + f32x4_splat(VEC_ROUND_MAGIC)) - f32x4_splat(VEC_ROUND_MAGIC); }
 static inline float round_f32(float x) { return (x + VEC_ROUND_MAGIC) - VEC_ROUND_MAGIC; }
 /* The same as integers: the low mantissa bits of x + magic. */
 static inline i32x4 f32x4_round_i32(f32x4 x)
@@ -122,10 +119,7 @@ static inline f32x4 f32x4_exp(f32x4 x)
  * with 2 sqrt(2/pi) (x + 0.044715 x^3) in place of 1.702 x. */
 typedef enum activation { ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH } activation;
 
-static inline f32x4 f32x4_sigmoid_times(f32x4 x, f32x4 z)
-{
-    return x / (f32x4_splat(1.0f) + f32x4_exp(-z));
-}
+static inline f32x4 f32x4_sigmoid_times(f32x4 x, f32x4 z) { return x / (f32x4_splat(1.0f) + f32x4_exp(-z)); }
 
 /* gelu: x/2 (1 + erf(x / sqrt 2)); erf by Abramowitz & Stegun 7.1.26, |error| < 1.5e-7. */
 static inline f32x4 f32x4_gelu(f32x4 x)

@@ -55,14 +55,12 @@ static inline i16x8 i16x8_load_u8(const uint8_t *p)
 static inline i16x8 i16x8_low_u8(u8x16 v)
 {
     const u8x16 zero = {0};
-    return (i16x8)__builtin_shufflevector(v, zero, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22,
-                                          7, 23);
+    return (i16x8)__builtin_shufflevector(v, zero, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 static inline i16x8 i16x8_high_u8(u8x16 v)
 {
     const u8x16 zero = {0};
-    return (i16x8)__builtin_shufflevector(v, zero, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
-                                          14, 30, 15, 31);
+    return (i16x8)__builtin_shufflevector(v, zero, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 /* a0 b0 a1 b1 … of the lower and of the upper halves. */
 static inline u8x16 u8x16_zip_low(u8x16 a, u8x16 b)
@@ -71,8 +69,7 @@ static inline u8x16 u8x16_zip_low(u8x16 a, u8x16 b)
 }
 static inline u8x16 u8x16_zip_high(u8x16 a, u8x16 b)
 {
-    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
-                                   31);
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 /* a0 b0 + a1 b1, a2 b2 + a3 b3, … */

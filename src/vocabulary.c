@@ -383,8 +383,8 @@ static void find_units(tokenizer *t)
 }
 
 static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n, const char *merges_txt,
-                           size_t merges_n, const char *tokenizer_json, size_t tokenizer_n,
-                           const json files[2], kin_error *err)
+                           size_t merges_n, const char *tokenizer_json, size_t tokenizer_n, const json files[2],
+                           kin_error *err)
 {
     json whole = {JSON_ABSENT, NULL, NULL};
     if (vocab_json && merges_txt) {
@@ -399,8 +399,7 @@ static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n,
         TRY(read_vocab(t, json_get(model, "vocab"), err));
         TRY(read_merges_json(t, json_get(model, "merges"), err));
     } else {
-        return kin_fail(err, KIN_NOT_A_MODEL,
-                        "The model has neither vocab.json with merges.txt nor tokenizer.json.");
+        return kin_fail(err, KIN_NOT_A_MODEL, "The model has neither vocab.json with merges.txt nor tokenizer.json.");
     }
     TRY(read_specials(t, whole, files, err));
     find_units(t);
@@ -409,8 +408,8 @@ static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n,
 
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
-                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
-                          tokenizer **out, kin_error *err)
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n, tokenizer **out,
+                          kin_error *err)
 {
     json files[2] = {{JSON_ABSENT, NULL, NULL}, {JSON_ABSENT, NULL, NULL}};
     if (tokenizer_config)
@@ -420,8 +419,7 @@ kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *me
     tokenizer *t = calloc(1, sizeof *t);
     if (!t)
         return short_of_memory(err);
-    kin_status status =
-        open_all(t, vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, files, err);
+    kin_status status = open_all(t, vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, files, err);
     if (status != KIN_OK) {
         tokenizer_close(t);
         return status;

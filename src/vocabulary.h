@@ -18,8 +18,8 @@ typedef struct tokenizer tokenizer;
  * there. "lstrip" and "rstrip" change no id. "single_word" is KIN_UNSUPPORTED. */
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
-                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
-                          tokenizer **out, kin_error *err);
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n, tokenizer **out,
+                          kin_error *err);
 void tokenizer_close(tokenizer *t);
 
 /* RFC 8785 JSON of what decides the ids: context, merges, special tokens by role (with "added" and
@@ -51,7 +51,7 @@ struct special {
 };
 
 struct tokenizer {
-    char *text; /* all tokens' bytes, one after the other */
+    char *text;           /* all tokens' bytes, one after the other */
     struct token *tokens; /* by id */
     int n_tokens;         /* largest id + 1 */
     int n_vocab;          /* entries of the vocabulary */
@@ -61,13 +61,13 @@ struct tokenizer {
     int n_merges;
     int32_t *by_pair; /* hash table of ranks */
     uint32_t pair_mask;
-    int32_t unit[256], unit_end[256]; /* byte -> id of its unit, without and with "</w>" */
-    int32_t start, end, unknown, pad; /* ids */
+    int32_t unit[256], unit_end[256];      /* byte -> id of its unit, without and with "</w>" */
+    int32_t start, end, unknown, pad;      /* ids */
     struct special specials[SPECIALS_MAX]; /* by id */
     int n_specials;
 };
 
-int32_t vocabulary_find(const tokenizer *t, const char *p, size_t n);   /* id of a token's bytes, -1: none */
+int32_t vocabulary_find(const tokenizer *t, const char *p, size_t n);      /* id of a token's bytes, -1: none */
 int32_t vocabulary_merge(const tokenizer *t, int32_t left, int32_t right); /* rank of the pair, -1: none */
 
 /* UTF-8 s[0..n) as code points into out, which has room for n; returns their number. */

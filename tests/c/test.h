@@ -12,34 +12,34 @@
 
 extern int test_failures; /* failed checks of the running test */
 
-#define TEST_FAIL_(...)                               \
-    do {                                              \
-        printf("  %s:%d: ", __FILE__, __LINE__);      \
-        printf(__VA_ARGS__);                          \
-        printf("\n");                                 \
-        test_failures++;                              \
-        return;                                       \
+#define TEST_FAIL_(...)                          \
+    do {                                         \
+        printf("  %s:%d: ", __FILE__, __LINE__); \
+        printf(__VA_ARGS__);                     \
+        printf("\n");                            \
+        test_failures++;                         \
+        return;                                  \
     } while (0)
 
-#define CHECK(cond)                                   \
-    do {                                              \
-        if (!(cond))                                  \
-            TEST_FAIL_("CHECK(%s)", #cond);           \
+#define CHECK(cond)                         \
+    do {                                    \
+        if (!(cond))                        \
+            TEST_FAIL_("CHECK(%s)", #cond); \
     } while (0)
 
 /* Integers of any width up to 64 bits, compared and shown as signed ones. */
-#define CHECK_EQ(a, b)                                                                      \
-    do {                                                                                    \
-        int64_t check_a_ = (int64_t)(a), check_b_ = (int64_t)(b);                           \
-        if (check_a_ != check_b_)                                                           \
+#define CHECK_EQ(a, b)                                                                               \
+    do {                                                                                             \
+        int64_t check_a_ = (int64_t)(a), check_b_ = (int64_t)(b);                                    \
+        if (check_a_ != check_b_)                                                                    \
             TEST_FAIL_("CHECK_EQ(%s, %s): %" PRId64 " is not %" PRId64, #a, #b, check_a_, check_b_); \
     } while (0)
 
-#define CHECK_STR(a, b)                                                                     \
-    do {                                                                                    \
-        const char *check_a_ = (a), *check_b_ = (b);                                        \
-        if (!check_a_ || !check_b_ || strcmp(check_a_, check_b_) != 0)                      \
-            TEST_FAIL_("CHECK_STR(%s, %s): \"%s\" is not \"%s\"", #a, #b,                   \
-                       check_a_ ? check_a_ : "(null)", check_b_ ? check_b_ : "(null)");     \
+#define CHECK_STR(a, b)                                                                                   \
+    do {                                                                                                  \
+        const char *check_a_ = (a), *check_b_ = (b);                                                      \
+        if (!check_a_ || !check_b_ || strcmp(check_a_, check_b_) != 0)                                    \
+            TEST_FAIL_("CHECK_STR(%s, %s): \"%s\" is not \"%s\"", #a, #b, check_a_ ? check_a_ : "(null)", \
+                       check_b_ ? check_b_ : "(null)");                                                   \
     } while (0)
 #endif

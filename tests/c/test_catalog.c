@@ -24,8 +24,8 @@ struct fixture {
 };
 
 /* Appends a tensor, behind those that are as wide or wider. */
-static tensor *add(struct fixture *f, const char *name, tensor_dtype dtype, uint32_t rank,
-                   uint64_t d0, uint64_t d1, const void *data)
+static tensor *add(struct fixture *f, const char *name, tensor_dtype dtype, uint32_t rank, uint64_t d0, uint64_t d1,
+                   const void *data)
 {
     uint32_t at = f->n_parts++;
     for (; at > 0 && tensor_dtype_size(f->parts[at - 1].dtype) < tensor_dtype_size(dtype); at--) {
@@ -142,8 +142,7 @@ void test_catalog_opens(void)
     CHECK(json_equals(json_get(json_get(info, "metadata"), "kin.kind"), "catalog"));
     json tensors = json_get(info, "tensors"), range = json_get(tensors, "items");
     CHECK_EQ(json_length(tensors), 12);
-    CHECK(json_u64(json_first(range), &begin) &&
-          json_u64(json_next(range, json_first(range)), &end));
+    CHECK(json_u64(json_first(range), &begin) && json_u64(json_next(range, json_first(range)), &end));
     CHECK_EQ(end - begin, 34);
     CHECK(!memcmp(bytes + begin, f.items, 34));
 
@@ -265,8 +264,7 @@ void test_catalog_widest(void)
         f.item_offsets[1] = 34, f.id_offsets[1] = 4;
         part(&f, "item_offsets")->shape[0] = part(&f, "id_offsets")->shape[0] = 2;
         part(&f, "id_order")->shape[0] = part(&f, "vectors")->shape[0] = 1;
-        part(&f, "scale")->shape[0] = part(&f, "row_item")->shape[0] =
-            part(&f, "row_picture")->shape[0] = 1;
+        part(&f, "scale")->shape[0] = part(&f, "row_item")->shape[0] = part(&f, "row_picture")->shape[0] = 1;
         part(&f, "vectors")->shape[1] = (uint64_t)dim;
         f.data[part(&f, "vectors") - f.parts] = wide;
         if (dim > 4096) {
@@ -355,8 +353,8 @@ static int compare_hits(const void *a, const void *b)
 }
 
 /* The definition, row by row; returns the number of products that pass. */
-static uint32_t search_plainly(const kin_catalog *c, const float *query, const uint8_t *mask,
-                               float min_score, struct hit *hits)
+static uint32_t search_plainly(const kin_catalog *c, const float *query, const uint8_t *mask, float min_score,
+                               struct hit *hits)
 {
     float top = 0;
     uint32_t n = 0;
@@ -396,8 +394,7 @@ static kin_catalog random_catalog(uint32_t products, uint32_t dim, uint64_t *see
             double sum = 0;
             bool repeat = c.rows > 0 && random_u32(seed) % 3 == 0;
             for (uint32_t i = 0; i < dim; i++) {
-                row[i] = repeat ? row[(ptrdiff_t)i - (ptrdiff_t)dim]
-                                : (int8_t)(random_u32(seed) % 256 - 128);
+                row[i] = repeat ? row[(ptrdiff_t)i - (ptrdiff_t)dim] : (int8_t)(random_u32(seed) % 256 - 128);
                 sum += row[i] * row[i];
             }
             if (sum == 0)
@@ -411,8 +408,7 @@ static kin_catalog random_catalog(uint32_t products, uint32_t dim, uint64_t *see
 
 void test_search_equals_plain_loop(void)
 {
-    static const uint32_t dims[] = {1,   7,   15,  16,   17,   31,   32,
-                                    100, 256, 512, 2047, 2048, 2049, 4096};
+    static const uint32_t dims[] = {1, 7, 15, 16, 17, 31, 32, 100, 256, 512, 2047, 2048, 2049, 4096};
     uint64_t seed = 7;
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
         uint32_t dim = dims[d], products = dim > 1000 ? 20 : 150;
@@ -514,8 +510,7 @@ void test_search_quantises(void)
     CHECK(scale == 5);
 
     static const float sample[] = {0.5f, -1, 0.25f, 0.0039f, 0.004f, -0.75f, 0, 1e-20f};
-    static const int8_t want[] = {64, -127, 32, 0,
-                                  1,  -95,  0,  0}; /* 63.5 to even, 31.75, 0.495, 0.508, -95.25 */
+    static const int8_t want[] = {64, -127, 32, 0, 1, -95, 0, 0}; /* 63.5 to even, 31.75, 0.495, 0.508, -95.25 */
     CHECK_EQ(kin_quantise_vector(sample, 8, row, &scale, err), KIN_OK);
     CHECK(!memcmp(row, want, 8));
     CHECK(scale == (float)(1 / sqrt(64 * 64 + 127 * 127 + 32 * 32 + 1 + 95 * 95)));

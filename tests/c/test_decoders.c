@@ -63,7 +63,8 @@ void test_decoder_equals_stb(void)
             uint8_t *bytes = bytes_of(files[i], &n);
             for (size_t at = 2; coarse && bytes[at + 1] != 0xDA; at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]))
                 if (bytes[at + 1] == 0xDB)
-                    for (size_t k = at + 5; k < at + 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]) && k < at + 69; k++)
+                    for (size_t k = at + 5; k < at + 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]) && k < at + 69;
+                         k++)
                         bytes[k] = (uint8_t)(255 - 3 * (k % 7));
             kin_picture p = {0};
             kin_error err;
@@ -102,7 +103,8 @@ void test_decoder_progressive_equals_baseline(void)
         kin_picture a, b;
         uint8_t *baseline = decoded("reduce-420.jpg", least[i], 1, &a);
         uint8_t *progressive = decoded("reduce-420-progressive.jpg", least[i], 1, &b);
-        CHECK(baseline && progressive && a.reduction == 1 << i && b.reduction == 1 << i && a.width == b.width && a.height == b.height);
+        CHECK(baseline && progressive && a.reduction == 1 << i && b.reduction == 1 << i && a.width == b.width &&
+              a.height == b.height);
         CHECK(!memcmp(baseline, progressive, (size_t)a.width * (size_t)a.height * 3));
         free(baseline), free(progressive);
         image_free(&a), image_free(&b);
@@ -128,8 +130,10 @@ void test_decoder_reduced(void)
                     for (int c = 0; c < 3; c++) {
                         int sum = 0;
                         for (int k = 0; k < d * d; k++)
-                            sum += all[((size_t)(y * d + k / d) * (size_t)full.width + (size_t)(x * d + k % d)) * 3 + (size_t)c];
-                        int off = abs(few[((size_t)y * (size_t)small.width + (size_t)x) * 3 + (size_t)c] - sum / (d * d));
+                            sum += all[((size_t)(y * d + k / d) * (size_t)full.width + (size_t)(x * d + k % d)) * 3 +
+                                       (size_t)c];
+                        int off =
+                            abs(few[((size_t)y * (size_t)small.width + (size_t)x) * 3 + (size_t)c] - sum / (d * d));
                         most = off > most ? off : most;
                     }
             if (most > 20) /* 4:2:2 at 1/8: its colours are averaged over 16 x 8 */
@@ -169,7 +173,8 @@ void test_decoder_reduced_bits(void)
         const char *name;
         uint32_t sum;
     } want[] = {{"reduce-420.jpg", 2860352324u}, {"reduce-422.jpg", 1471404175u}, {"reduce-turned.jpg", 2069071288u}};
-    const resize_rule rule = {.resize_on = 1, .shortest_edge = 32, .crop_on = 1, .crop_h = 32, .crop_w = 32, .resample = 3};
+    const resize_rule rule = {
+        .resize_on = 1, .shortest_edge = 32, .crop_on = 1, .crop_h = 32, .crop_w = 32, .resample = 3};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         kin_picture p;
         kin_error err;
@@ -214,6 +219,7 @@ void test_decoder_limits(void)
 
     static const char header[] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\x17\x70\0\0\x0F\xA0\x10\6\0\0\0\0\0\0\0";
     kin_picture p;
-    CHECK_EQ(image_decode((const uint8_t *)header, sizeof header - 1, &p, &err), KIN_TOO_LARGE); /* 6000x4000, 16 bits */
+    CHECK_EQ(image_decode((const uint8_t *)header, sizeof header - 1, &p, &err),
+             KIN_TOO_LARGE); /* 6000x4000, 16 bits */
     CHECK(strstr(err.text, "8 bits"));
 }

@@ -64,8 +64,7 @@ void test_image_golden(void)
             image_free(&p);
         } else { /* nothing handed out, and one sentence */
             CHECK(p.rgb == NULL && p.planes.n == 0 && p.width == 0 && p.height == 0);
-            CHECK(err.status == got && strlen(err.text) > 20 &&
-                  err.text[strlen(err.text) - 1] == '.');
+            CHECK(err.status == got && strlen(err.text) > 20 && err.text[strlen(err.text) - 1] == '.');
         }
         free(file.bytes);
         n++;
@@ -80,10 +79,9 @@ void test_image_golden(void)
  * can be too few to tell the format. */
 void test_image_cut_anywhere(void)
 {
-    static const char *const names[] = {"jpeg-444.jpg",         "jpeg-420-progressive.jpg",
-                                        "jpeg-restart.jpg",     "jpeg-cmyk.jpg",
-                                        "jpeg-gray.jpg",        "exif-6-MM.jpg",
-                                        "png-colour-6-8-1.png", "png-two-parts.png"};
+    static const char *const names[] = {
+        "jpeg-444.jpg",  "jpeg-420-progressive.jpg", "jpeg-restart.jpg", "jpeg-cmyk.jpg", "jpeg-gray.jpg",
+        "exif-6-MM.jpg", "png-colour-6-8-1.png",     "png-two-parts.png"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct file file = read_file(names[i]);
         CHECK(file.n > 60);
@@ -120,8 +118,7 @@ void test_image_png_bit_flips(void)
 /* What a damaged JPEG gives, a refusal or pixels, it gives every time, whatever lies in memory. */
 void test_image_damaged_jpeg_repeats(void)
 {
-    static const char *const names[] = {"jpeg-420.jpg", "jpeg-444-progressive.jpg",
-                                        "jpeg-restart-progressive.jpg"};
+    static const char *const names[] = {"jpeg-420.jpg", "jpeg-444-progressive.jpg", "jpeg-restart-progressive.jpg"};
     uint32_t random = 1;
     for (int round = 0; round < 300; round++) {
         struct file file = read_file(names[round % 3]);
@@ -170,8 +167,7 @@ void test_image_raw(void)
 
 void test_image_formats(void)
 {
-    static const char *const kinds[] = {"gif",  "webp", "bmp", "tiff",
-                                        "heic", "avif", "svg", "html"};
+    static const char *const kinds[] = {"gif", "webp", "bmp", "tiff", "heic", "avif", "svg", "html"};
     struct file file = read_file("jpeg-444.jpg");
     CHECK_STR(image_format(file.bytes, file.n), "jpeg");
     free(file.bytes);

@@ -84,8 +84,7 @@ void test_json_refuses(void)
 /* Every beginning of a text is refused: no cut file passes, and none is read past its end. */
 void test_json_cut_anywhere(void)
 {
-    static const char text[] =
-        "{\"a\\n\\u00e4\":[1.5e-3,true,null,\"\xe2\x82\xac\"],\"b\":{\"c\":false}}";
+    static const char text[] = "{\"a\\n\\u00e4\":[1.5e-3,true,null,\"\xe2\x82\xac\"],\"b\":{\"c\":false}}";
     kin_error err;
     for (size_t n = 0; n < sizeof text - 1; n++)
         CHECK_EQ(open_copy(text, n, &err), KIN_NOT_A_MODEL);
@@ -199,8 +198,7 @@ void test_json_doubles(void)
     CHECK(json_number(parse("-1.25e2"), &x) && x == -125);
     CHECK(json_number(parse("5e-324"), &x) && x == 5e-324);
     CHECK(json_number(parse("1e-400"), &x) && x == 0);
-    CHECK(json_number(parse("1.00000000000000011102230246251565405"), &x) &&
-          x == 1.0000000000000002);
+    CHECK(json_number(parse("1.00000000000000011102230246251565405"), &x) && x == 1.0000000000000002);
     x = 5;
     CHECK(!json_number(parse("1e309"), &x) && x == 5);
     CHECK(!json_number(parse("\"1\""), &x) && x == 5);
@@ -213,8 +211,7 @@ void test_json_doubles(void)
 
 void test_json_duplicates(void)
 {
-    CHECK(json_no_duplicates(
-        parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")));
+    CHECK(json_no_duplicates(parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")));
     CHECK(json_no_duplicates(parse("[1,1]")));
     CHECK(!json_no_duplicates(parse("{\"a\":1,\"b\":2,\"a\":1}")));
     CHECK(!json_no_duplicates(parse("{\"a\":1,\"\\u0061\":2}"))); /* equal once unescaped */
@@ -298,9 +295,7 @@ void test_json_writes_strings(void)
     json_out_u64(&o, UINT64_MAX);
     json_out_rawn(&o, "", 1);
     CHECK(!o.failed);
-    CHECK_STR(
-        o.text,
-        "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\",\"\",0,18446744073709551615");
+    CHECK_STR(o.text, "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\",\"\",0,18446744073709551615");
     json_out_free(&o);
     for (int i = 0; i < 128; i++)
         all[i] = (char)i;

@@ -30,12 +30,8 @@ static uint32_t crc32_of(const uint8_t *p, size_t n)
 
 static resize_rule square(int size, int crop)
 {
-    return (resize_rule){.resize_on = 1,
-                         .shortest_edge = size,
-                         .crop_on = 1,
-                         .crop_h = crop,
-                         .crop_w = crop,
-                         .resample = 3};
+    return (resize_rule){
+        .resize_on = 1, .shortest_edge = size, .crop_on = 1, .crop_h = crop, .crop_w = crop, .resample = 3};
 }
 
 /* Models' own rules, fixed sizes, both filters, boxes, padding, crops larger and smaller, no
@@ -49,14 +45,11 @@ void test_resize_equals_pillow(void)
     resize_rule r;
     kin_error err;
     CHECK(f != NULL);
-    while (fscanf(f, "%d %d %" SCNu32 " %lf %lf %lf %lf %d %d %d %d %d %d %d %d %d %d %d %" SCNu32,
-                  &w, &h, &seed, &box[0], &box[1], &box[2], &box[3], &pad, &r.resize_on,
-                  &r.shortest_edge, &r.fixed_h, &r.fixed_w, &r.crop_on, &r.crop_h, &r.crop_w,
-                  &r.resample, &want_h, &want_w, &crc) == 19) {
+    while (fscanf(f, "%d %d %" SCNu32 " %lf %lf %lf %lf %d %d %d %d %d %d %d %d %d %d %d %" SCNu32, &w, &h, &seed,
+                  &box[0], &box[1], &box[2], &box[3], &pad, &r.resize_on, &r.shortest_edge, &r.fixed_h, &r.fixed_w,
+                  &r.crop_on, &r.crop_h, &r.crop_w, &r.resample, &want_h, &want_w, &crc) == 19) {
         kin_picture p = {.rgb = source(w, h, seed), .width = w, .height = h};
-        CHECK_EQ(
-            resize_output_size(&p, box[0], box[1], box[2], box[3], pad, &r, &out_w, &out_h, &err),
-            KIN_OK);
+        CHECK_EQ(resize_output_size(&p, box[0], box[1], box[2], box[3], pad, &r, &out_w, &out_h, &err), KIN_OK);
         CHECK(out_w == want_w && out_h == want_h);
         uint8_t *out = malloc((size_t)out_w * (size_t)out_h * 3);
         CHECK_EQ(resize_prepare(&p, box[0], box[1], box[2], box[3], pad, &r, out, &err), KIN_OK);
@@ -92,11 +85,9 @@ void test_resize_box_is_a_cut_out(void)
         uint8_t got[32 * 32 * 3], want[32 * 32 * 3];
         kin_error err;
         for (int y = 0; y < h; y++)
-            memcpy(cut.rgb + (size_t)y * w * 3,
-                   p.rgb + ((size_t)(cases[i].top + y) * W + cases[i].left) * 3, (size_t)w * 3);
-        CHECK_EQ(
-            resize_prepare(&p, cases[i].x, cases[i].y, cases[i].w, cases[i].h, 0, &rule, got, &err),
-            KIN_OK);
+            memcpy(cut.rgb + (size_t)y * w * 3, p.rgb + ((size_t)(cases[i].top + y) * W + cases[i].left) * 3,
+                   (size_t)w * 3);
+        CHECK_EQ(resize_prepare(&p, cases[i].x, cases[i].y, cases[i].w, cases[i].h, 0, &rule, got, &err), KIN_OK);
         CHECK_EQ(resize_prepare(&cut, 0, 0, 1, 1, 0, &rule, want, &err), KIN_OK);
         CHECK(!memcmp(got, want, sizeof got));
         image_free(&cut);
@@ -140,11 +131,8 @@ void test_resize_refuses_boxes(void)
     uint8_t out[8 * 8 * 3];
     kin_error err;
     double nan = 0.0 / (double)(p.width - 8), inf = 1.0 / (double)(p.width - 8);
-    const double bad[][4] = {
-        {nan, 0, 1, 1}, {0, 0, 0, 1}, {0, 0, 1, -1}, {0, inf, 1, 1}, {0, 0, nan, 1}};
+    const double bad[][4] = {{nan, 0, 1, 1}, {0, 0, 0, 1}, {0, 0, 1, -1}, {0, inf, 1, 1}, {0, 0, nan, 1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK_EQ(
-            resize_prepare(&p, bad[i][0], bad[i][1], bad[i][2], bad[i][3], 0, &rule, out, &err),
-            KIN_BAD_ARGUMENT);
+        CHECK_EQ(resize_prepare(&p, bad[i][0], bad[i][1], bad[i][2], bad[i][3], 0, &rule, out, &err), KIN_BAD_ARGUMENT);
     image_free(&p);
 }

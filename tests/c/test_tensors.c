@@ -27,21 +27,18 @@ static const char *complaint(const char *header, size_t data_n, kin_error *err)
     memset(err, 0, sizeof *err);
     kin_status status = open_file(header, data_n, &f, err);
     if (status != KIN_OK)
-        return f.tensors || f.names                    ? "(leaked)"
-               : status != CODE || err->status != CODE ? "(wrong status)"
-                                                       : err->text;
+        return f.tensors || f.names ? "(leaked)" : status != CODE || err->status != CODE ? "(wrong status)" : err->text;
     tensor_file_close(&f);
     return "";
 }
 
 void test_tensors_reads(void)
 {
-    static const char header[] =
-        "{\"b\":{\"shape\":[3],\"dtype\":\"U8\",\"data_offsets\":[20,23],\"note\":1},"
-        "\"__metadata__\":{\"kin.kind\":\"catalog\"},"
-        "\"a\\u00e4\":{\"dtype\":\"F32\",\"shape\":[2,1,2],\"data_offsets\":[0,16]},"
-        "\"scalar\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[16,20]},"
-        "\"none\":{\"dtype\":\"F16\",\"shape\":[0,7],\"data_offsets\":[20,20]}}   ";
+    static const char header[] = "{\"b\":{\"shape\":[3],\"dtype\":\"U8\",\"data_offsets\":[20,23],\"note\":1},"
+                                 "\"__metadata__\":{\"kin.kind\":\"catalog\"},"
+                                 "\"a\\u00e4\":{\"dtype\":\"F32\",\"shape\":[2,1,2],\"data_offsets\":[0,16]},"
+                                 "\"scalar\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[16,20]},"
+                                 "\"none\":{\"dtype\":\"F16\",\"shape\":[0,7],\"data_offsets\":[20,20]}}   ";
     tensor_file f;
     kin_error err;
     CHECK_EQ(open_file(header, 23, &f, &err), KIN_OK);
@@ -88,17 +85,15 @@ void test_tensors_refuses(void)
          0, "not a JSON object"},
         {" {" T "}", 8, "not a JSON object"},
         {"{" T "," T "}", 8, "stands twice"},
-        {"{" T ",\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[8,8]}}", 8,
-         "stands twice"},
+        {"{" T ",\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[8,8]}}", 8, "stands twice"},
         {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"1\"}," T "}", 8, "stands twice"},
         {"{\"__metadata__\":1," T "}", 8, "not an object of strings"},
         {"{\"__metadata__\":[\"a\"]," T "}", 8, "not an object of strings"},
         {"{\"__metadata__\":{\"a\":1}," T "}", 8, "not an object of strings"},
         {"{\"__metadata__\":{\"a\":{}}," T "}", 8, "not an object of strings"},
         {"{\"\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "name has 0 bytes"},
-        {"{\"" LONG64 LONG64 LONG64 LONG64
-         "x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
-         8, "name has 257 bytes"},
+        {"{\"" LONG64 LONG64 LONG64 LONG64 "x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+         "name has 257 bytes"},
         {"{\"t\":3}", 8, "dtype"},
         {"{\"t\":[]}", 8, "dtype"},
         {ENTRY("\"shape\":[2],\"data_offsets\":[0,8]"), 8, "dtype"},
@@ -113,16 +108,13 @@ void test_tensors_refuses(void)
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,8]"), 8, "whole numbers"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[\"2\"],\"data_offsets\":[0,8]"), 8, "whole numbers"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[null],\"data_offsets\":[0,8]"), 8, "whole numbers"},
-        {ENTRY("\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]"), 0,
-         "whole numbers"},
+        {ENTRY("\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]"), 0, "whole numbers"},
         /* 4 * 5581 * 1652637885120010 = 8 modulo 2^64 */
-        {ENTRY("\"dtype\":\"F32\",\"shape\":[5581,1652637885120010],\"data_offsets\":[0,8]"), 8,
-         "whole numbers"},
+        {ENTRY("\"dtype\":\"F32\",\"shape\":[5581,1652637885120010],\"data_offsets\":[0,8]"), 8, "whole numbers"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]"), 8, "data_offsets"},
-        {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":{\"a\":0,\"b\":8}"), 8,
-         "data_offsets"},
+        {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":{\"a\":0,\"b\":8}"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8.5]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]"), 8, "spans"},
@@ -162,8 +154,7 @@ void test_tensors_hostile_name(void)
 
 void test_tensors_header_length(void)
 {
-    static const uint64_t lengths[] = {0,         1,          3,          100000001,
-                                       INT32_MAX, UINT32_MAX, 1ull << 63, UINT64_MAX};
+    static const uint64_t lengths[] = {0, 1, 3, 100000001, INT32_MAX, UINT32_MAX, 1ull << 63, UINT64_MAX};
     tensor_file f = {0};
     kin_error err;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -228,8 +219,7 @@ void test_tensors_unknown_size(void)
     memcpy(bytes + 8, header, sizeof header - 1);
     tensor_file f;
     kin_error err;
-    CHECK_EQ(tensor_file_open(bytes, 8 + sizeof header - 1, UINT64_MAX, CODE, "it", &f, &err),
-             KIN_OK);
+    CHECK_EQ(tensor_file_open(bytes, 8 + sizeof header - 1, UINT64_MAX, CODE, "it", &f, &err), KIN_OK);
     CHECK_EQ(f.file_bytes, 8 + sizeof header - 1 + 8);
     tensor_file_close(&f);
 
@@ -245,17 +235,15 @@ void test_tensors_dtypes(void)
     static const struct {
         const char *name;
         size_t size;
-    } dtypes[] = {{"U64", 8}, {"I64", 8}, {"F64", 8},  {"F32", 4}, {"I32", 4},
-                  {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2}, {"U16", 2},
-                  {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
+    } dtypes[] = {{"U64", 8},  {"I64", 8}, {"F64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2},
+                  {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
     char header[128];
     tensor_file f;
     kin_error err;
     CHECK_EQ(sizeof dtypes / sizeof *dtypes, DT_COUNT);
     for (int d = 0; d < DT_COUNT; d++) {
-        snprintf(header, sizeof header,
-                 "{\"t\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[0,%d]}}", dtypes[d].name,
-                 (int)(3 * dtypes[d].size));
+        snprintf(header, sizeof header, "{\"t\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[0,%d]}}",
+                 dtypes[d].name, (int)(3 * dtypes[d].size));
         CHECK_EQ(open_file(header, 3 * dtypes[d].size, &f, &err), KIN_OK);
         CHECK_STR(tensor_dtype_name(f.tensors[0].dtype), dtypes[d].name);
         CHECK_EQ(tensor_dtype_size(f.tensors[0].dtype), dtypes[d].size);
@@ -283,8 +271,7 @@ void test_tensors_write(void)
     CHECK_EQ(f.n, 4);
     CHECK(json_equals(json_get(f.metadata, "a"), "x\"y"));
     for (int i = 0; i < 4; i++) {
-        CHECK(f.tensors[i].name_len == t[i].name_len &&
-              !memcmp(f.tensors[i].name, t[i].name, t[i].name_len));
+        CHECK(f.tensors[i].name_len == t[i].name_len && !memcmp(f.tensors[i].name, t[i].name, t[i].name_len));
         CHECK(f.tensors[i].dtype == t[i].dtype && f.tensors[i].rank == t[i].rank);
         CHECK(!memcmp(f.tensors[i].shape, t[i].shape, sizeof t[i].shape));
     }
@@ -328,8 +315,7 @@ void test_sha256(void)
         sha256_final(&h, other);
         CHECK(!memcmp(digest, other, sizeof digest));
     }
-    static const char want300[] =
-        "9a76b8af8f16f19d60de2b3999c22f9d10be4395c90ea3bfc5eb6cd6254243af";
+    static const char want300[] = "9a76b8af8f16f19d60de2b3999c22f9d10be4395c90ea3bfc5eb6cd6254243af";
     for (int k = 0; k < 32; k++)
         snprintf(hex + 2 * k, 3, "%02x", digest[k]);
     CHECK_STR(hex, want300);

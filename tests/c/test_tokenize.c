@@ -98,10 +98,22 @@ void test_tokenize_bytes_that_are_no_text(void)
 {
     tokenizer *t = open_small();
     CHECK(t != NULL);
-    CHECK(same(t, "a\xED\xA0\x80" "b", 5, "a\xEF\xBF\xBD" "b", 5));      /* a lone surrogate, once */
-    CHECK(same(t, "a\xFF" "b", 3, "a\xEF\xBF\xBD" "b", 5));             /* a stray byte */
-    CHECK(same(t, "a\xC0\x80", 3, "a\xEF\xBF\xBD\xEF\xBF\xBD", 7));      /* overlong */
-    CHECK(!same(t, "a\0b", 3, "a", 1));                                 /* NUL is a character */
+    CHECK(same(t,
+               "a\xED\xA0\x80"
+               "b",
+               5,
+               "a\xEF\xBF\xBD"
+               "b",
+               5)); /* a lone surrogate, once */
+    CHECK(same(t,
+               "a\xFF"
+               "b",
+               3,
+               "a\xEF\xBF\xBD"
+               "b",
+               5));                                                 /* a stray byte */
+    CHECK(same(t, "a\xC0\x80", 3, "a\xEF\xBF\xBD\xEF\xBF\xBD", 7)); /* overlong */
+    CHECK(!same(t, "a\0b", 3, "a", 1));                             /* NUL is a character */
     CHECK(same(t, "", 0, " \n\t ", 4));
     tokenizer_close(t);
 }
@@ -184,7 +196,8 @@ void test_tokenize_special_tokens(void)
         CHECK(end && json_open(line, (size_t)(end - line), "golden", &all, &err) == KIN_OK);
         json config = json_get(all, "config"), map = json_get(all, "map"), texts = json_get(all, "texts");
         CHECK_EQ(tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, config.at, (size_t)(config.end - config.at),
-                                map.at, (size_t)(map.end - map.at), &t, &err), KIN_OK);
+                                map.at, (size_t)(map.end - map.at), &t, &err),
+                 KIN_OK);
         for (json it = json_first(texts); it.type; it = json_next(texts, it)) {
             char text[256];
             int32_t ids[32];

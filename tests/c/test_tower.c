@@ -43,8 +43,8 @@ static bool fixture_open(struct fixture *f, const char *name)
     f->config_text = read_file(name, "config.json", &f->config_n);
     return f->expected_bytes && f->model_bytes && f->config_text &&
            json_open((const char *)f->config_text, f->config_n, "config.json", &f->config, &f->err) == KIN_OK &&
-           tensor_file_open(f->expected_bytes, f->expected_n, f->expected_n, KIN_NOT_A_MODEL, "expected",
-                            &f->expected, &f->err) == KIN_OK;
+           tensor_file_open(f->expected_bytes, f->expected_n, f->expected_n, KIN_NOT_A_MODEL, "expected", &f->expected,
+                            &f->err) == KIN_OK;
 }
 
 static void fixture_close(struct fixture *f)
@@ -60,8 +60,7 @@ static const void *expected(const struct fixture *f, const char *name)
 }
 
 /* Loads a tower from the fixture in chunks of `chunk` bytes. */
-static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, size_t chunk,
-                       const struct kernels *k)
+static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, size_t chunk, const struct kernels *k)
 {
     static const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
     static const float std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -285,7 +284,8 @@ void test_tower_export_round_trip(void)
             struct slot *s = &t.slots[i];
             if (strcmp(slot_dtype(&t, s), order[d]))
                 continue;
-            list[n] = (tensor){.name = s->name, .name_len = (uint32_t)strlen(s->name), .dtype = dtypes[d], .rank = s->rank};
+            list[n] =
+                (tensor){.name = s->name, .name_len = (uint32_t)strlen(s->name), .dtype = dtypes[d], .rank = s->rank};
             memcpy(list[n++].shape, s->shape, sizeof s->shape);
             total += slot_rows(s) * slot_row_values(s) * tensor_dtype_size(dtypes[d]);
         }
@@ -399,7 +399,7 @@ void test_quant_half_floats(void)
         if (x == x)
             CHECK_EQ(float_to_f16(x), h);
     }
-    CHECK_EQ(float_to_f16(65520.0f), 0x7C00); /* halfway to the next power rounds to infinity */
+    CHECK_EQ(float_to_f16(65520.0f), 0x7C00);       /* halfway to the next power rounds to infinity */
     CHECK_EQ(float_to_f16(1.00048828125f), 0x3C00); /* a tie goes to the even fraction */
     CHECK_EQ(float_to_f16(1.00146484375f), 0x3C02);
 }

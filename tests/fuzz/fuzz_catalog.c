@@ -22,9 +22,8 @@ static void use(kin_catalog *c)
     json info;
     const char *text = kin_catalog_info(c);
     must(json_open(text, strlen(text), "info", &info, &err) == KIN_OK);
-    must(json_u64(json_get(info, "products"), &products) &&
-         json_u64(json_get(info, "pictures"), &pictures) && json_u64(json_get(info, "dim"), &dim) &&
-         dim >= 1 && dim <= 4096 && pictures >= products);
+    must(json_u64(json_get(info, "products"), &products) && json_u64(json_get(info, "pictures"), &pictures) &&
+         json_u64(json_get(info, "dim"), &dim) && dim >= 1 && dim <= 4096 && pictures >= products);
     float *v = calloc((size_t)dim, sizeof *v);
     uint8_t *mask = malloc((size_t)products + 1);
     for (uint64_t p = 0; p < products; p++)
@@ -34,8 +33,7 @@ static void use(kin_catalog *c)
         kin_catalog_vector(c, r, v);
     for (int masked = 0; masked < 2; masked++) {
         int n = kin_catalog_search(c, v, masked ? mask : NULL, -2, 0, rows, scores, CAP, &total);
-        must(n <= CAP && (uint64_t)n <= total && total <= products &&
-             (masked || total == products));
+        must(n <= CAP && (uint64_t)n <= total && total <= products && (masked || total == products));
         for (int i = 0; i < n; i++)
             must(rows[i] < pictures && scores[i] > -1.01f && scores[i] < 1.01f &&
                  (i == 0 || scores[i] <= scores[i - 1]));
@@ -53,8 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (c)
         use(c);
     else
-        must((err.status == KIN_NOT_A_CATALOG || err.status == KIN_UNSUPPORTED) &&
-             strlen(err.text) > 0);
+        must((err.status == KIN_NOT_A_CATALOG || err.status == KIN_UNSUPPORTED) && strlen(err.text) > 0);
     kin_catalog_close(c);
     free(copy);
     return 0;

@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     part[which].n = size - 1;
     if (which == JSON)
         part[VOCAB].text = NULL;
-    kin_status status = tokenizer_open(part[VOCAB].text, part[VOCAB].n, part[MERGES].text, part[MERGES].n,
-                                       part[JSON].text, part[JSON].n, part[CONFIG].text, part[CONFIG].n,
-                                       part[MAP].text, part[MAP].n, &t, &err);
+    kin_status status =
+        tokenizer_open(part[VOCAB].text, part[VOCAB].n, part[MERGES].text, part[MERGES].n, part[JSON].text,
+                       part[JSON].n, part[CONFIG].text, part[CONFIG].n, part[MAP].text, part[MAP].n, &t, &err);
     if (status != KIN_OK)
         return 0;
     if (tokenizer_encode(t, part[TEXT].text, part[TEXT].n, 77, ids, &n, &err) != KIN_OK || n < 2 || n > 77)
