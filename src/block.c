@@ -6,6 +6,33 @@
  * products in 16 bits. */
 enum { ATTENTION_LIMIT = 63 };
 
+/* ---- weights --------------------------------------------------------------------------------- */
+
+bool norm_alloc(struct norm *n, int channels)
+{
+    n->gain = calloc((size_t)channels, sizeof *n->gain);
+    n->shift = calloc((size_t)channels, sizeof *n->shift);
+    return n->gain && n->shift;
+}
+
+void norm_free(struct norm *n) { free(n->gain), free(n->shift); }
+
+bool block_alloc(struct block *b, const struct block_shape *s)
+{
+    int c = s->channels;
+    return norm_alloc(&b->norm1, c) && norm_alloc(&b->norm2, c) && linear_alloc(&b->q, c, c, s->q8) &&
+           linear_alloc(&b->k, c, c, s->q8) && linear_alloc(&b->v, c, c, s->q8) && linear_alloc(&b->out, c, c, s->q8) &&
+           linear_alloc(&b->fc1, s->hidden, c, s->q8) && linear_alloc(&b->fc2, c, s->hidden, s->q8);
+}
+
+void block_free(struct block *b)
+{
+    struct linear *all[] = {&b->q, &b->k, &b->v, &b->out, &b->fc1, &b->fc2};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        linear_free(all[i]);
+    norm_free(&b->norm1), norm_free(&b->norm2);
+}
+
 /* ---- layer norm ------------------------------------------------------------------------------ */
 
 static float lanes_total(const float *x, int n, float shift, bool square)

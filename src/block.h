@@ -41,6 +41,12 @@ struct block_shape {
     bool causal, q8;
 };
 
+/* Memory for the weights; false when it is short. What there is is given back by the free of the same name. */
+bool norm_alloc(struct norm *n, int channels);
+void norm_free(struct norm *n);
+bool block_alloc(struct block *b, const struct block_shape *shape);
+void block_free(struct block *b);
+
 /* Scratch for blocks of one shape; one owner, reused by every block and call. R = rows_max. */
 struct block_scratch {
     float *h, *q, *k, *v, *f; /* [R,C] normed input, then attention's output; [R,C] x3; [R,F] */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIM_MAX = 4096 };
-
 #define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue " __VA_ARGS__)
 
 /* The tensor `name`, of that dtype and rank, or a sentence. */
@@ -125,7 +123,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
     TRY(need(c, "ids", DT_U8, 1, &ids, err));
     TRY(need(c, "items", DT_U8, 1, &items, err));
     uint64_t m = item_offsets->shape[0], r = vectors->shape[0], dim = vectors->shape[1];
-    if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > DIM_MAX)
+    if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX)
         return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.", (unsigned long long)m,
                    (unsigned long long)r, (unsigned long long)dim);
     c->products = (uint32_t)(m - 1);

@@ -14,6 +14,9 @@
 #include "codes.h"
 #include "tensors.h"
 
+enum { CATALOG_DIM_MAX = 4096 };
+#define CATALOG_MAX_BYTES (1u << 31) /* of a file read whole: wasm has twice that */
+
 typedef struct kin_catalog {
     tensor_file file;
     const uint8_t *bytes; /* borrowed */

@@ -15,6 +15,7 @@ enum {
     IMAGE_MAX_PIXELS = 24 * 1000 * 1000 + 1000 * 1000, /* 24-megapixel cameras give a little more */
     IMAGE_MAX_JPEG_PIXELS = 50 * 1000 * 1000 + 1000 * 1000,
     IMAGE_MAX_MEMORY = 208 << 20, /* for decoding; with file and engine, 256 MB */
+    IMAGE_MAX_BYTES = 64 << 20,   /* of a file, for those who fetch it */
     IMAGE_MAX_SIDE = 65535,
     IMAGE_MAX_SCANS = 64,
 };

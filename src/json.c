@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
-
 /* ---- validation ---------------------------------------------------------------------------- */
 
 static const char *skip_space(const char *p, const char *end)
@@ -128,7 +126,7 @@ static const char *pass_value(const char *p, const char *end, int depth)
     default: return pass_number(p, end);
     }
     char close = *p == '{' ? '}' : ']';
-    if (depth >= MAX_DEPTH)
+    if (depth >= JSON_MAX_DEPTH)
         return NULL;
     p = skip_space(p + 1, end);
     if (p < end && *p == close)

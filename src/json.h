@@ -1,12 +1,14 @@
 /* json: an allocation-free cursor over JSON text (RFC 8259). [level 1]
  *
  * The text is borrowed and need not be NUL-terminated. json_open validates the whole text once
- * (syntax, UTF-8, nesting <= 64), so the accessors below cannot fail on syntax later.
+ * (syntax, UTF-8, nesting), so the accessors below cannot fail on syntax later.
  * A json value cannot outlive the text it points into. Duplicate keys: the validator refuses them
  * only where json_no_duplicates is asked for (safetensors headers). */
 #ifndef KIN_JSON_H
 #define KIN_JSON_H
 #include "base.h"
+
+enum { JSON_MAX_DEPTH = 64 }; /* of nesting */
 
 typedef enum json_type {
     JSON_ABSENT, /* no such member or element */

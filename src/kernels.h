@@ -24,6 +24,7 @@ struct kernels {
     const char *name;
     int rows; /* MR: activation rows a tile takes at once */
     enum act_form form;
+    bool raced; /* only the clock can tell whether it beats the tables beside it: it depends on the processor */
     bool (*usable)(void); /* whether this processor has the instructions; NULL: the build says so */
     /* Puts 8 weight rows of kp inputs (kp a multiple of 8, rows `stride` bytes apart) into a panel
      * of 8 * kp bytes, and back. pack_columns reads input k of row c at [k * stride + c]. */

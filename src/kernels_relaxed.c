@@ -116,15 +116,22 @@ FUSED_TILE(tile_unsigned, true)
 FUSED_TILE(tile_signed, false)
 
 #define TABLE .pack = kernels_pack4, .pack_columns = kernels_pack4_columns, .unpack = kernels_unpack4
-const struct kernels kernels_relaxed = {
-    .name = "relaxed", .rows = DEPTH_ROWS, .form = ACT_U8, TABLE, .tile = tile_depth1, .tile_ruled = tile_depth2};
+const struct kernels kernels_relaxed = {.name = "relaxed",
+                                        .raced = true,
+                                        .rows = DEPTH_ROWS,
+                                        .form = ACT_U8,
+                                        TABLE,
+                                        .tile = tile_depth1,
+                                        .tile_ruled = tile_depth2};
 const struct kernels kernels_relaxed_unsigned = {.name = "relaxed unsigned",
+                                                 .raced = true,
                                                  .rows = FUSED_ROWS,
                                                  .form = ACT_U8,
                                                  TABLE,
                                                  .tile = tile_unsigned,
                                                  .tile_ruled = tile_unsigned};
 const struct kernels kernels_relaxed_signed = {.name = "relaxed signed",
+                                               .raced = true,
                                                .rows = FUSED_ROWS,
                                                .form = ACT_S8,
                                                TABLE,

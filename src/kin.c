@@ -6,8 +6,10 @@
 #include "tokenize.h"
 #include <stdlib.h>
 
-struct side { /* one tower of a context */
-    struct tower tower;
+struct side {           /* one tower of a context */
+    struct tower sizes; /* as config.json has them; family is NULL before, or where they cannot be read */
+    kin_error unread;   /* why they cannot be */
+    struct tower *tower;
     bool loaded;
     char id[65];
 };
@@ -16,6 +18,8 @@ struct kin_ctx {
     kin_error error;
     const struct kernels *kernels;
     kin_pool *pool;
+    char *config; /* config.json */
+    size_t config_n;
     struct preprocess preprocess;
     bool has_preprocess;
     tokenizer *tokenizer;
@@ -47,7 +51,8 @@ kin_ctx *kin_open(void)
 
 static void unload(struct side *s)
 {
-    tower_close(&s->tower);
+    tower_close(s->tower);
+    s->tower = NULL;
     s->loaded = false;
     s->id[0] = 0;
 }
@@ -61,7 +66,7 @@ void kin_close(kin_ctx *ctx)
     tokenizer_close(ctx->tokenizer);
     image_free(&ctx->picture);
     json_out_free(&ctx->text);
-    free(ctx->prepared), free(ctx->ids), free(ctx);
+    free(ctx->config), free(ctx->prepared), free(ctx->ids), free(ctx);
 }
 
 const char *kin_error_text(const kin_ctx *ctx) { return ctx->error.text; }
@@ -128,13 +133,6 @@ kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, 
     return KIN_OK;
 }
 
-kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n)
-{
-    json config;
-    TRY(json_open(config_json, n, "config.json", &config, &ctx->error));
-    return tower_text_context(config, &ctx->context, &ctx->error);
-}
-
 static kin_status stop_loading(kin_ctx *ctx, kin_status status)
 {
     if (status != KIN_OK && ctx->loading >= 0) {
@@ -145,25 +143,62 @@ static kin_status stop_loading(kin_ctx *ctx, kin_status status)
     return status;
 }
 
-kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n)
+/* Config and sizes of the new model in place of the old one's. */
+static void adopt(kin_ctx *ctx, char *text, size_t n, const struct side sides[2])
+{
+    stop_loading(ctx, KIN_MORE);
+    free(ctx->config);
+    ctx->config = text;
+    ctx->config_n = n;
+    for (int i = 0; i < 2; i++) {
+        unload(&ctx->sides[i]);
+        ctx->sides[i] = sides[i];
+    }
+    ctx->context = sides[KIN_TEXT].sizes.family ? sides[KIN_TEXT].sizes.context : 77;
+    ctx->n_ids = 0;
+    ctx->running = ctx->embedded = -1;
+}
+
+kin_status kin_config(kin_ctx *ctx, const char *text, size_t n)
+{
+    json config;
+    struct side sides[2] = {0};
+    TRY(json_open(text, n, "config.json", &config, &ctx->error));
+    for (int i = 0; i < 2; i++)
+        if (tower_read(&sides[i].sizes, i, true, config, &sides[i].unread) != KIN_OK)
+            sides[i].sizes.family = NULL;
+    if (!sides[0].sizes.family && !sides[1].sizes.family) {
+        ctx->error = sides[0].unread;
+        return ctx->error.status;
+    }
+    char *copy = malloc(n);
+    if (!copy)
+        return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory for config.json.");
+    memcpy(copy, text, n);
+    adopt(ctx, copy, n, sides);
+    return KIN_OK;
+}
+
+kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
 {
     json config;
     stop_loading(ctx, KIN_MORE);
     if ((tower != KIN_IMAGE && tower != KIN_TEXT) || (dtype != KIN_F32 && dtype != KIN_Q8))
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "A tower is 'image' or 'text' and a dtype 'q8' or 'f32'.");
-    if (tower == KIN_IMAGE ? !ctx->has_preprocess : !ctx->tokenizer)
-        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the preprocessing or the vocabulary before its tower.");
-    TRY(json_open(config_json, n, "config.json", &config, &ctx->error));
+    if (!ctx->config || (tower == KIN_IMAGE ? !ctx->has_preprocess : !ctx->tokenizer))
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
+                        "Load the configuration, and the preprocessing or the vocabulary, before a tower.");
     struct side *s = &ctx->sides[tower];
+    if (!s->sizes.family) {
+        ctx->error = s->unread;
+        return ctx->error.status;
+    }
+    TRY(json_open(ctx->config, ctx->config_n, "config.json", &config, &ctx->error));
     unload(s);
     ctx->running = ctx->embedded = -1;
     TRY(tower_open(&s->tower, tower, dtype == KIN_Q8, config, &ctx->error));
-    if (tower == KIN_TEXT) {
-        ctx->context = s->tower.context;
-        ctx->n_ids = 0;
-    }
     ctx->loading = tower;
-    loader_begin(&ctx->loader, &s->tower, ctx->kernels);
+    loader_begin(&ctx->loader, s->tower, ctx->kernels);
     return KIN_OK;
 }
 
@@ -193,27 +228,24 @@ kin_status kin_identify(kin_ctx *ctx, int tower)
     struct side *s = &ctx->sides[tower];
     if (s->id[0])
         return KIN_OK;
-    if (s->tower.kind == TOWER_IMAGE)
-        return model_id(&s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical), s->id,
+    if (tower == KIN_IMAGE)
+        return model_id(s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical), s->id,
                         &ctx->error);
-    size_t n = tokenizer_canonical_json(ctx->tokenizer, s->tower.context, NULL, 0);
+    size_t n = tokenizer_canonical_json(ctx->tokenizer, s->tower->context, NULL, 0);
     char *json = malloc(n ? n : 1);
     if (!json)
         return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
-    tokenizer_canonical_json(ctx->tokenizer, s->tower.context, json, n);
-    kin_status status = model_id(&s->tower, ctx->kernels, json, n, s->id, &ctx->error);
+    tokenizer_canonical_json(ctx->tokenizer, s->tower->context, json, n);
+    kin_status status = model_id(s->tower, ctx->kernels, json, n, s->id, &ctx->error);
     free(json);
     return status;
 }
 
-static kin_status finish(kin_ctx *ctx, struct side *s)
+static kin_status finish(kin_ctx *ctx, struct tower *t)
 {
-    struct tower *t = &s->tower;
     if (t->kind == TOWER_IMAGE) {
         const resize_rule *rule = &ctx->preprocess.rule;
-        memcpy(t->mean, ctx->preprocess.mean, sizeof t->mean);
-        memcpy(t->std, ctx->preprocess.std, sizeof t->std);
-        t->rescale = ctx->preprocess.rescale;
+        t->pixels = ctx->preprocess.pixels;
         int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
         if (h != t->image_size || w != t->image_size)
             return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
@@ -228,7 +260,7 @@ kin_status kin_tower_end(kin_ctx *ctx)
     if (ctx->loading < 0)
         return not_loading(ctx);
     struct side *s = &ctx->sides[ctx->loading];
-    TRY(stop_loading(ctx, finish(ctx, s)));
+    TRY(stop_loading(ctx, finish(ctx, s->tower)));
     loader_end(&ctx->loader);
     s->loaded = true;
     ctx->loading = -1;
@@ -237,7 +269,7 @@ kin_status kin_tower_end(kin_ctx *ctx)
 
 int kin_dim(const kin_ctx *ctx, int tower)
 {
-    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower.dim : 0;
+    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower->dim : 0;
 }
 
 static void member(struct json_out *o, const char *key, uint64_t value)
@@ -248,8 +280,8 @@ static void member(struct json_out *o, const char *key, uint64_t value)
 
 static void describe(struct json_out *o, const kin_ctx *ctx, const struct side *s)
 {
-    const struct tower *t = &s->tower;
-    if (!s->loaded) {
+    const struct tower *t = s->loaded ? s->tower : &s->sizes;
+    if (!t->family) {
         json_out_raw(o, "null");
         return;
     }
@@ -257,15 +289,23 @@ static void describe(struct json_out *o, const kin_ctx *ctx, const struct side *
     member(o, ",\"width\":", (uint64_t)t->shape.channels);
     member(o, ",\"layers\":", (uint64_t)t->layers);
     member(o, ",\"heads\":", (uint64_t)t->shape.heads);
-    json_out_raw(o, t->shape.q8 ? ",\"dtype\":\"q8\"" : ",\"dtype\":\"f32\"");
+    json_out_raw(o, ",\"scores\":\"");
+    json_out_raw(o, t->family->scores);
     if (t->kind == TOWER_IMAGE) {
-        member(o, ",\"imageSize\":", (uint64_t)t->image_size);
+        member(o, "\",\"imageSize\":", (uint64_t)t->image_size);
         member(o, ",\"patch\":", (uint64_t)t->patch);
+    } else {
+        member(o, "\",\"context\":", (uint64_t)t->context);
+        member(o, ",\"vocab\":", (uint64_t)t->vocab);
+    }
+    if (!s->loaded) {
+        json_out_raw(o, ",\"loaded\":false}");
+        return;
+    }
+    json_out_raw(o, t->shape.q8 ? ",\"loaded\":true,\"dtype\":\"q8\"" : ",\"loaded\":true,\"dtype\":\"f32\"");
+    if (t->kind == TOWER_IMAGE) {
         json_out_raw(o, ",\"preprocess\":");
         json_out_string(o, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical));
-    } else {
-        member(o, ",\"context\":", (uint64_t)t->context);
-        member(o, ",\"vocab\":", (uint64_t)t->vocab);
     }
     json_out_raw(o, ",\"logitScale\":");
     json_out_number(o, (double)t->logit_scale);
@@ -295,7 +335,13 @@ const char *kin_info(kin_ctx *ctx)
     member(o, "{\"numerics\":", KIN_NUMERICS);
     json_out_raw(o, ",\"kernels\":\"");
     json_out_raw(o, ctx->kernels->name);
-    json_out_raw(o, "\",\"image\":");
+    const struct family *family = ctx->sides[0].sizes.family ? ctx->sides[0].sizes.family : ctx->sides[1].sizes.family;
+    json_out_raw(o, family ? "\",\"family\":\"" : "\",\"family\":null");
+    if (family) {
+        json_out_raw(o, family->name);
+        json_out_raw(o, "\"");
+    }
+    json_out_raw(o, ",\"image\":");
     describe(o, ctx, &ctx->sides[KIN_IMAGE]);
     json_out_raw(o, ",\"text\":");
     describe(o, ctx, &ctx->sides[KIN_TEXT]);
@@ -305,20 +351,14 @@ const char *kin_info(kin_ctx *ctx)
 
 static const struct slot *export_slot(const kin_ctx *ctx, int tower, int i)
 {
-    if (tower < 0 || tower > 1 || !ctx->sides[tower].loaded || i < 0 || i >= ctx->sides[tower].tower.n_slots)
+    if (tower < 0 || tower > 1 || !ctx->sides[tower].loaded || i < 0 || i >= ctx->sides[tower].tower->slots.n)
         return NULL;
-    return &ctx->sides[tower].tower.slots[i];
-}
-
-static uint64_t slot_bytes(const struct tower *t, const struct slot *s)
-{
-    const char *dtype = slot_dtype(t, s);
-    return slot_rows(s) * slot_row_values(s) * (dtype[0] == 'I' ? 1 : dtype[1] == '1' ? 2 : 4);
+    return &ctx->sides[tower].tower->slots.list[i];
 }
 
 int kin_export_count(kin_ctx *ctx, int tower)
 {
-    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower.n_slots : 0;
+    return tower >= 0 && tower < 2 && ctx->sides[tower].loaded ? ctx->sides[tower].tower->slots.n : 0;
 }
 
 const char *kin_export_tensor(kin_ctx *ctx, int tower, int i)
@@ -332,11 +372,11 @@ const char *kin_export_tensor(kin_ctx *ctx, int tower, int i)
     json_out_raw(o, "{\"name\":");
     json_out_string(o, s->name, strlen(s->name));
     json_out_raw(o, ",\"dtype\":\"");
-    json_out_raw(o, slot_dtype(&ctx->sides[tower].tower, s));
+    json_out_raw(o, s->form->dtype);
     json_out_raw(o, "\",\"shape\":[");
     for (uint32_t d = 0; d < s->rank; d++)
         member(o, d ? "," : "", s->shape[d]);
-    member(o, "],\"bytes\":", slot_bytes(&ctx->sides[tower].tower, s));
+    member(o, "],\"bytes\":", slot_bytes(s));
     json_out_raw(o, "}");
     return text_of(o);
 }
@@ -346,10 +386,9 @@ kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out)
     const struct slot *s = export_slot(ctx, tower, i);
     if (!s)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no such tensor to export.");
-    const struct tower *t = &ctx->sides[tower].tower;
-    uint64_t rows = slot_rows(s), row = slot_bytes(t, s) / rows;
+    uint64_t rows = slot_rows(s), row = slot_bytes(s) / rows;
     for (uint64_t r = 0; r < rows; r += PANEL)
-        slot_get(t, s, ctx->kernels, r, rows - r < PANEL ? rows - r : PANEL, out + r * row);
+        s->form->get(s, ctx->kernels, r, rows - r < PANEL ? rows - r : PANEL, out + r * row);
     return KIN_OK;
 }
 
@@ -455,7 +494,7 @@ kin_status kin_image_begin(kin_ctx *ctx)
     if (!s->loaded || !ctx->is_prepared)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
                         "Load the image tower and prepare a picture before embedding it.");
-    TRY(tower_begin_image(&s->tower, ctx->pool, &ctx->error));
+    TRY(tower_begin_image(s->tower, TOWER_EMBEDDING, ctx->pool, &ctx->error));
     ctx->running = KIN_IMAGE;
     return KIN_OK;
 }
@@ -467,7 +506,7 @@ kin_status kin_text_add(kin_ctx *ctx)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower and tokenize a text before embedding it.");
     if (ctx->running == KIN_TEXT) /* a run that was left in the middle is given up */
         ctx->running = -1;
-    return tower_add_text(&s->tower, ctx->ids, ctx->n_ids, &ctx->error);
+    return tower_add_text(s->tower, ctx->ids, ctx->n_ids, &ctx->error);
 }
 
 kin_status kin_text_begin(kin_ctx *ctx)
@@ -476,7 +515,7 @@ kin_status kin_text_begin(kin_ctx *ctx)
     ctx->running = ctx->embedded = -1;
     if (!s->loaded)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower before embedding a text.");
-    TRY(tower_begin_texts(&s->tower, ctx->pool, &ctx->error));
+    TRY(tower_begin_texts(s->tower, TOWER_EMBEDDING, ctx->pool, &ctx->error));
     ctx->running = KIN_TEXT;
     return KIN_OK;
 }
@@ -485,8 +524,7 @@ kin_status kin_step(kin_ctx *ctx)
 {
     if (ctx->running < 0)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Nothing is being embedded.");
-    kin_status status =
-        tower_step(&ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared, &ctx->error);
+    kin_status status = tower_step(ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared, &ctx->error);
     if (status != KIN_MORE) {
         ctx->embedded = status == KIN_OK ? ctx->running : -1;
         ctx->running = -1;
@@ -496,5 +534,5 @@ kin_status kin_step(kin_ctx *ctx)
 
 const float *kin_embedding(const kin_ctx *ctx)
 {
-    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower.embeddings;
+    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower->embeddings;
 }

@@ -1,8 +1,9 @@
 /* kin: the whole public interface of the engine. [level 6]
  *
  *   kin_ctx *k = kin_open();
+ *   kin_config(k, json, n);                        // config.json
  *   kin_preprocessing(k, json, n);                 // preprocessor_config.json
- *   kin_tower_begin(k, KIN_IMAGE, KIN_Q8, config, n);
+ *   kin_tower_begin(k, KIN_IMAGE, KIN_Q8);
  *   while (bytes arrive) kin_tower_feed(k, p, n);  // image.safetensors or model.safetensors
  *   kin_tower_file_end(k);                         // once per file or shard
  *   kin_tower_end(k);
@@ -25,6 +26,12 @@ enum { KIN_F32 = 1, KIN_Q8 = 2 };     /* dtypes */
 enum { KIN_CROP = 0, KIN_PAD = 1 };   /* fit */
 enum { KIN_NUMERICS = 1 };            /* docs/numerics.md */
 
+/* What callers would else have to repeat, as JSON: { numerics, statuses: [name, …] in the order of their numbers,
+ * towers, dtypes, fits: { name: number }, families: [name, …], kernels: [{ name, race }, …] in the order of their
+ * tables, race: whether only the clock can tell if it is the faster one, limits: { name: number } }. Writes it with
+ * a NUL where n bytes hold it; returns the bytes it takes, 0 when memory is short. */
+size_t kin_facts(char *out, size_t n);
+
 typedef struct kin_ctx kin_ctx;
 
 kin_ctx *kin_open(void);                        /* NULL when memory is short */
@@ -45,26 +52,30 @@ kin_status kin_use_kernels(kin_ctx *ctx, int i);
 void *kin_malloc(size_t n);
 void kin_free(void *p);
 
-/* Model. Order: kin_preprocessing (image) or kin_vocabulary (text), then one tower at a time. A
- * tower may be loaded later or again. `dtype`: what to hold; a file of floats is quantised to
+/* Model. Order: kin_config, then kin_preprocessing (image) or kin_vocabulary (text), then one tower at a
+ * time. A tower may be loaded later or again. `dtype`: what to hold; a file of floats is quantised to
  * KIN_Q8 by this very code, a converted q8 file cannot become KIN_F32 (KIN_UNSUPPORTED). */
+
+/* Reads config.json: family and sizes of both towers, for kin_info, and the context length, so that texts can be
+ * tokenized (and cut) without the text tower's weights; until then that is 77. What was loaded before goes. A
+ * tower whose sizes cannot be read is told of when it is begun, if the other's can. */
+kin_status kin_config(kin_ctx *ctx, const char *json, size_t n);
 kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n);
 /* merges/vocab or tokenizer_json (the other NULL, 0); the last two may be NULL, 0. */
 kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
                           size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n);
-/* Reads the context length from config.json, so that texts can be tokenized (and cut) without the
- * text tower's weights. kin_tower_begin(KIN_TEXT) does the same. Default 77. */
-kin_status kin_text_context(kin_ctx *ctx, const char *config_json, size_t n);
-kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype, const char *config_json, size_t n);
+kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype);
 kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n); /* any split of the file */
 kin_status kin_tower_file_end(kin_ctx *ctx);
 kin_status kin_tower_end(kin_ctx *ctx); /* all tensors there? */
 /* Computes a loaded tower's id, once; kin_info tells it from then on. It reads every weight (0.4 s for 88
  * MB), which only a catalogue asks for. */
 kin_status kin_identify(kin_ctx *ctx, int tower);
-/* JSON: { numerics, image: null | { dim, imageSize, patch, layers, width, heads, dtype, id, bytes,
- *   preprocess (canonical JSON) }, text: null | { dim, context, vocab, …, id }, logitScale } */
+/* JSON: { numerics, kernels, family, image, text }; family is null before kin_config, and a tower too where the
+ * configuration has none: { dim, width, layers, heads, scores, loaded } with imageSize and patch or context and
+ * vocab, and once it is loaded { dtype, logitScale, id (empty before kin_identify) }, the image's with preprocess
+ * (canonical JSON). scores: how cosines are read, "softmax" of exp(logitScale) times them. */
 const char *kin_info(kin_ctx *ctx);
 
 /* A loaded tower as canonical tensors, for kin convert and kin verify: entry i of kin_export_count,

@@ -17,12 +17,6 @@ void loader_end(struct loader *l)
     l->opened = false;
 }
 
-static bool ends_with(const tensor *t, const char *tail)
-{
-    size_t n = strlen(tail);
-    return t->name_len >= n && !memcmp(t->name + t->name_len - n, tail, n);
-}
-
 static bool starts_with(const tensor *t, const char *head)
 {
     size_t n = strlen(head);
@@ -48,17 +42,14 @@ static bool split_part(const tensor *t, size_t *name_n, uint64_t *first)
 /* Finds what tensor t is for: a slot and its first row, or NULL for one to skip. */
 static kin_status match(struct loader *l, const tensor *t, struct slot **out, uint64_t *first, kin_error *err)
 {
-    bool image = l->tower->kind == TOWER_IMAGE;
     size_t name_n = t->name_len;
     bool part = split_part(t, &name_n, first);
     if (!part)
         *first = 0;
-    struct slot *s = tower_slot(l->tower, t->name, name_n);
+    struct slot *s = slots_find(&l->tower->slots, t->name, name_n);
     *out = NULL;
     if (!s) {
-        if (ends_with(t, ".position_ids") || starts_with(t, "kin.") ||
-            starts_with(t, image ? "text_model." : "vision_model.") ||
-            starts_with(t, image ? "text_projection." : "visual_projection."))
+        if (starts_with(t, "kin.") || l->tower->family->skips(l->tower, t->name, t->name_len))
             return KIN_OK;
         return kin_fail(err, KIN_NOT_A_MODEL,
                         "The model file has a tensor %.*s that a CLIP model of this config.json does not; "
@@ -74,16 +65,15 @@ static kin_status match(struct loader *l, const tensor *t, struct slot **out, ui
     if (!shape)
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s does not have the shape that config.json asks for.",
                         (int)t->name_len, t->name);
-    if (*first != s->rows_done || (part && s->role == SLOT_LINEAR && *first % PANEL))
+    if (*first != s->rows_done || (part && s->form->panels && *first % PANEL))
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s comes twice, or its parts are out of order.",
                         (int)t->name_len, t->name);
-    bool weight = s->role == SLOT_LINEAR || s->role == SLOT_TOKEN;
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16;
-    if (t->dtype == DT_I8 && weight) {
+    if (t->dtype == DT_I8 && s->form->weight) {
         if (!l->converted)
             return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s is I8 but the file does not say kin.weights = s7q128.",
                             (int)t->name_len, t->name);
-    } else if (!floats || (weight && l->converted)) {
+    } else if (!floats || (s->form->weight && l->converted)) {
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s has dtype %s, which this reader does not take there.",
                         (int)t->name_len, t->name, tensor_dtype_name(t->dtype));
     }
@@ -111,15 +101,15 @@ static kin_status take(struct loader *l, const tensor *t, kin_error *err)
     l->first_row += n;
     l->body_n = 0;
     if (t->dtype == DT_I8)
-        return tower_set_q8(l->tower, s, l->kernels, first, n, (const int8_t *)l->body, err);
+        return slot_set_i8(s, l->kernels, first, n, (const int8_t *)l->body, err);
     if (t->dtype == DT_F32)
-        return tower_set_f32(l->tower, s, l->kernels, first, n, (const float *)l->body, err);
+        return slot_set_f32(s, l->kernels, first, n, (const float *)l->body, err);
     float *rows = malloc((size_t)(n * width) * sizeof *rows);
     if (!rows)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read %s.", s->name);
     for (size_t i = 0; i < n * width; i++)
         rows[i] = value_at(l->body, t->dtype, i);
-    kin_status status = tower_set_f32(l->tower, s, l->kernels, first, n, rows, err);
+    kin_status status = slot_set_f32(s, l->kernels, first, n, rows, err);
     free(rows);
     return status;
 }
@@ -222,67 +212,19 @@ kin_status loader_file_end(struct loader *l, kin_error *err)
     return whole ? KIN_OK : kin_fail(err, KIN_NOT_A_MODEL, "The model file ended early; fetch it again.");
 }
 
-static void hash_number(struct sha256 *h, uint64_t value)
-{
-    char digits[20];
-    size_t n = 0;
-    do
-        digits[sizeof digits - ++n] = (char)('0' + value % 10);
-    while (value /= 10);
-    sha256_update(h, digits + sizeof digits - n, n);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(const struct slot *const *)a)->name, (*(const struct slot *const *)b)->name);
-}
-
 kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
                     kin_error *err)
 {
-    size_t widest = 0;
-    const struct slot **order = malloc((size_t)t->n_slots * sizeof *order);
-    for (int i = 0; i < t->n_slots; i++)
-        if (slot_row_values(&t->slots[i]) > widest)
-            widest = (size_t)slot_row_values(&t->slots[i]);
-    uint8_t *some = malloc(PANEL * widest * sizeof(float));
-    if (!order || !some) {
-        free(order), free(some);
-        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
-    }
     struct sha256 h;
-    sha256_init(&h);
-    for (int i = 0; i < t->n_slots; i++)
-        order[i] = &t->slots[i];
-    qsort(order, (size_t)t->n_slots, sizeof *order, by_name);
-    for (int i = 0; i < t->n_slots; i++) {
-        const struct slot *s = order[i];
-        const char *dtype = slot_dtype(t, s);
-        size_t size = dtype[0] == 'I' ? 1 : dtype[1] == '1' ? 2 : 4;
-        sha256_update(&h, s->name, strlen(s->name));
-        sha256_update(&h, "\n", 1);
-        sha256_update(&h, dtype, strlen(dtype));
-        sha256_update(&h, "\n", 1);
-        for (uint32_t d = 0; d < s->rank; d++) {
-            if (d)
-                sha256_update(&h, ",", 1);
-            hash_number(&h, s->shape[d]);
-        }
-        sha256_update(&h, "\n", 1);
-        for (uint64_t r = 0, n; r < slot_rows(s); r += n) {
-            n = slot_rows(s) - r < PANEL ? slot_rows(s) - r : PANEL;
-            slot_get(t, s, k, r, n, some);
-            sha256_update(&h, some, (size_t)(n * slot_row_values(s)) * size);
-        }
-    }
-    sha256_update(&h, json, n);
     uint8_t digest[32];
+    sha256_init(&h);
+    TRY(slots_hash(&t->slots, k, &h, err));
+    sha256_update(&h, json, n);
     sha256_final(&h, digest);
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }
     hex[64] = 0;
-    free(order), free(some);
     return KIN_OK;
 }

@@ -3,8 +3,8 @@
  * Per file: 8 bytes length, header, tensors in file order. A tensor is checked against the tower's
  * list (name, dtype, shape), then collected, converted and packed 8 rows at a time, so that no more
  * than a panel of it exists twice. Names: Hugging Face's; `<name>@<first row>` is a
- * part of a split tensor, parts ascending. The other tower's tensors and `*.position_ids` are
- * skipped, "kin.*" ignored, anything else refused by name. */
+ * part of a split tensor, parts ascending. What the family skips (the other tower's tensors, say) and "kin.*"
+ * is passed over, anything else refused by name. */
 #ifndef KIN_LOAD_H
 #define KIN_LOAD_H
 #include "sha256.h"
@@ -31,8 +31,7 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
 kin_status loader_file_end(struct loader *l, kin_error *err);
 void loader_end(struct loader *l); /* frees what is left; may be called at any time */
 
-/* Model id: SHA-256 over the tower's canonical tensors in order of their names' bytes (each: name,
- * newline, dtype, newline, shape joined by commas, newline, bytes), then canonical JSON. */
+/* Model id: SHA-256 over the tower's tensors (slots_hash), then canonical JSON. */
 kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
                     kin_error *err);
 #endif

@@ -106,10 +106,10 @@ kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, k
     for (int i = 0; i < 3; i++) {
         if (!(std[i] > 1e-6))
             return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: image_std must be positive.");
-        p.mean[i] = (float)mean[i];
-        p.std[i] = (float)std[i];
+        p.pixels.mean[i] = (float)mean[i];
+        p.pixels.std[i] = (float)std[i];
     }
-    p.rescale = (float)rescale;
+    p.pixels.rescale = (float)rescale;
 
     struct json_out o;
     json_out_init(&o);

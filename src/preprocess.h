@@ -8,10 +8,15 @@
 #include "json.h"
 #include "resize.h"
 
+/* x = (u8 * rescale - mean) / std */
+struct pixel_rule {
+    float mean[3], std[3], rescale;
+};
+
 struct preprocess {
     resize_rule rule;
-    float mean[3], std[3], rescale; /* x = (u8 * rescale - mean) / std */
-    char canonical[512];            /* NUL-terminated */
+    struct pixel_rule pixels;
+    char canonical[512]; /* NUL-terminated */
 };
 
 /* text: preprocessor_config.json or processor_config.json (then its image_processor). */

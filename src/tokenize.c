@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 8 << 20 };
-
 /* One encoding: where ids go, and scratch. */
 struct encoding {
     const tokenizer *t;
@@ -266,7 +264,7 @@ kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int 
 {
     if (context < 2)
         return kin_fail(err, KIN_BAD_ARGUMENT, "A context has room for the start and the end token at least.");
-    if (n > TEXT_MAX)
+    if (n > TEXT_MAX_BYTES)
         return kin_fail(err, KIN_TOO_LARGE, "The text is longer than 8 MB.");
     struct encoding e = {.t = t, .ids = ids + 1, .cap = context - 2};
     e.raw = malloc((n + 1) * sizeof *e.raw);

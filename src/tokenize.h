@@ -10,8 +10,10 @@
 #define KIN_TOKENIZE_H
 #include "vocabulary.h"
 
+enum { TEXT_MAX_BYTES = 8 << 20 };
+
 /* ids[0..*count): start token, the text's tokens, end token; at most `context` (>= 2) of them, the
- * end token kept. Text is UTF-8 of any length up to 8 MB, NUL included; what is not UTF-8 counts as
+ * end token kept. Text is UTF-8 of any length up to TEXT_MAX_BYTES, NUL included; what is not UTF-8 counts as
  * U+FFFD. */
 kin_status tokenizer_encode(const tokenizer *t, const char *utf8, size_t n, int context, int32_t *ids, int *count,
                             kin_error *err);

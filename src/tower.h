@@ -1,107 +1,63 @@
-/* tower: CLIP's image and text encoders as weights and as a run of steps. [level 5]
+/* tower: an image or text encoder as weights and as a run of steps. [level 5]
  *
- * image: pixels u8 [S, S, 3] -> patches [N, 3 P P] -> x [N+1, C] = class token, patches, + position
- *        -> pre-norm -> blocks -> post-norm of the class token -> projection [E] -> unit length
- * text:  ids [T] -> x [T, C] = token + position -> causal blocks -> final norm of the end token
- *        -> projection [E] -> unit length. Only tokens up to the pooled one are computed, and the
- *        tokens that all texts of a run begin with only once.
- * A step is the embedding, one block, or the projection, so that a caller can stop in between. */
+ * image: pixels u8 [S, S, 3] -> rows x [T, C] -> layers -> a pooled row -> projection [E] -> unit length
+ * text:  ids [T] -> rows x [T, C] -> causal layers -> the pooled row -> projection [E] -> unit length
+ *
+ * What a layer, the rows and the projection are is the family's business (family.h); this is what all of them share:
+ * opening and closing, the list of tensors, texts run together, and the steps. A step is the embedding, one layer,
+ * or the projection, so that a caller can stop in between. A run ends with embeddings, or with all rows after a
+ * layer: TOWER_EMBEDDING, or a layer 0 … L as transformers numbers its hidden states (0: what `embed` made). */
 #ifndef KIN_TOWER_H
 #define KIN_TOWER_H
 #include "block.h"
-#include "json.h"
+#include "family.h"
+#include "preprocess.h"
+#include "slots.h"
 
 enum { TOWER_IMAGE = 0, TOWER_TEXT = 1 };
-
-/* What a tower's tensors are, in one list: names, shapes and where the numbers go. */
-enum slot_role {
-    SLOT_F32,         /* float target[n]: norms, biases, class and position embeddings, logit_scale */
-    SLOT_PROJECTION,  /* float target[n], values that an F16 can hold in a q8 tower */
-    SLOT_PATCH,       /* the patch convolution [C, 3, P, P] */
-    SLOT_LINEAR,      /* a weight matrix of struct linear */
-    SLOT_SCALE,       /* its row scales; only in q8 files */
-    SLOT_TOKEN,       /* token embedding [V, C] */
-    SLOT_TOKEN_SCALE, /* its row scales; only in q8 files */
-};
-
-struct slot {
-    char name[88];
-    enum slot_role role;
-    uint32_t rank;
-    uint64_t shape[4];
-    void *target;       /* float *, struct linear * or struct tower *, by role */
-    uint64_t rows_done; /* rows filled so far (rank 0 and 1 count as one row) */
-};
+enum { TOWER_EMBEDDING = -1 };
 
 struct tower {
+    const struct family *family;
     int kind;
-    struct block_shape shape;
-    int layers, dim; /* L, E */
-    struct block *blocks;
-    struct norm pre, post; /* text has no pre */
-    float *position;       /* [tokens_max, C] */
-    float *projection;     /* [E, C] */
+    struct block_shape shape; /* of its transformer blocks; channels is C, q8 the dtype */
+    int layers, dim;          /* L, E */
+    int image_size, patch;    /* image: S, P */
+    struct pixel_rule pixels; /* image: of the preprocessing, set before tower_finish */
+    int vocab, context;       /* text: ids below vocab, at most context of them */
+    int eos_id;               /* the pooled token's id; 2: the first largest id of a text */
     float logit_scale;
-    /* image */
-    int image_size, patch;
-    float *class_token;               /* [C] */
-    uint16_t *patch_f16;              /* q8: HF's own values [C, 3, P, P] */
-    struct linear patch_hi, patch_lo; /* q8: w = 128 hi + lo; f32: patch_hi alone, in floats */
-    float mean[3], std[3], rescale;   /* from the preprocessing */
-    struct acts patches;              /* a run's pixels as activations [N][3 P P] */
-    float *patches_f32;               /* f32: the same, normalised */
-    /* text */
-    int vocab, context, eos_id;
-    int8_t *token_q8; /* q8: [V, C] with token_scale [V] */
-    float *token_scale;
-    float *token_f32; /* f32: [V, C] */
-    /* names */
-    struct slot *slots;
-    int n_slots;
+    struct slots slots;
     /* a run */
+    float *x; /* [rows_max, C] */
     struct block_scratch scratch;
-    float *x;           /* [rows_max, C] */
     struct span *spans; /* [rows_max + 1] */
     int n_spans, n_out; /* spans of the run; those wanted: one image, or the texts */
     float *embeddings;  /* [n_out, E]; room for one image or rows_max texts */
-    int step;           /* the next one */
+    int step, until;    /* the next step; TOWER_EMBEDDING or the layer whose rows are wanted */
     /* texts of a run, each up to its pooled token; all begin with the first text's `shared` ones */
     int32_t *ids; /* one text after the other */
     int *starts;  /* [rows_max + 1]: text i is ids[starts[i]] … ids[starts[i + 1] - 1] */
     int n_texts, shared;
 };
 
-/* Reads a CLIPModel config.json (missing keys: transformers' defaults) and lists the slots.
- * Refuses sizes the engine cannot hold. The weights are allocated here. */
-kin_status tower_open(struct tower *t, int kind, bool q8, json config, kin_error *err);
-/* max_position_embeddings of the text tower. */
-kin_status tower_text_context(json config, int *context, kin_error *err);
-void tower_close(struct tower *t);
-struct slot *tower_slot(struct tower *t, const char *name, size_t n);
-
-/* Rows [first, first + n) of a slot given as floats, or (roles LINEAR and TOKEN of a q8 tower) as
- * the int8 of a converted file. A LINEAR part starts at a multiple of 8 rows. */
-kin_status tower_set_f32(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
-                         const float *rows, kin_error *err);
-kin_status tower_set_q8(struct tower *t, struct slot *s, const struct kernels *k, uint64_t first, uint64_t n,
-                        const int8_t *rows, kin_error *err);
-/* After the last slot: folds the preprocessing into the patch planes, makes room for runs. */
+/* Reads the sizes that a config.json gives tower `kind` into *t, which holds nothing to be closed: no weights are
+ * allocated. Missing keys take transformers' defaults. KIN_UNSUPPORTED: sizes the engine cannot hold. */
+kin_status tower_read(struct tower *t, int kind, bool q8, json config, kin_error *err);
+/* The same, with memory for the weights and the list of their tensors; the caller owns *out. */
+kin_status tower_open(struct tower **out, int kind, bool q8, json config, kin_error *err);
+void tower_close(struct tower *t); /* NULL allowed */
+/* After the last tensor, t->pixels set: KIN_NOT_A_MODEL if one is missing. Makes room for runs. */
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err);
 
-/* The canonical file form of a slot: dtype name, rows, values a row, and rows [i, i + n) as its bytes;
- * i a multiple of 8, n at most 8. */
-const char *slot_dtype(const struct tower *t, const struct slot *s);
-uint64_t slot_rows(const struct slot *s);
-uint64_t slot_row_values(const struct slot *s);
-void slot_get(const struct tower *t, const struct slot *s, const struct kernels *k, uint64_t i, uint64_t n, void *out);
-
 /* Starts an image's run; pixels u8 [S, S, 3] stay in use until the first step is done. */
-kin_status tower_begin_image(struct tower *t, kin_pool *pool, kin_error *err);
+kin_status tower_begin_image(struct tower *t, int until, kin_pool *pool, kin_error *err);
 /* Adds a text (ids: start … end) to the next run of texts; KIN_MORE: there is no room for it before
  * those there are have been run. tower_begin_texts starts the run; the next text added then is the
- * first of another. */
+ * first of another. Only tokens up to the pooled one are computed, and those that all texts of a run begin with
+ * only once. */
 kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err);
-kin_status tower_begin_texts(struct tower *t, kin_pool *pool, kin_error *err);
-/* KIN_MORE, or KIN_OK once t->embeddings holds the unit vectors. */
+kin_status tower_begin_texts(struct tower *t, int until, kin_pool *pool, kin_error *err);
+/* KIN_MORE, or KIN_OK once the run is done: t->embeddings holds the unit vectors, or t->x the rows of each span. */
 kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels, kin_error *err);
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCAB_MAX = 1 << 20 };
-
 /* ---- tables -------------------------------------------------------------------------------- */
 
 static uint32_t hash_bytes(const char *p, size_t n)

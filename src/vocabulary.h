@@ -29,7 +29,7 @@ size_t tokenizer_canonical_json(const tokenizer *t, int context, char *out, size
 
 /* ---- for tokenize.c ------------------------------------------------------------------------ */
 
-enum { SPECIALS_MAX = 16, SPECIAL_BYTES = 128 };
+enum { VOCAB_MAX = 1 << 20, SPECIALS_MAX = 16, SPECIAL_BYTES = 128 }; /* VOCAB_MAX: tokens, and merges */
 
 struct token {
     uint32_t at, n; /* bytes in `text`; n = 0: no token has this id */

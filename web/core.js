@@ -4,7 +4,7 @@ import { checkAbort, fail, KinError, packError, unpackError } from './errors.js'
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
 import { checkKernels, chooseKernels } from './kernels.js';
-import { loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from './model.js';
+import { loadConfig, loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from './model.js';
 import { startHelpers } from './threads.js';
 import { chooseVariant } from './variant.js';
 
@@ -12,7 +12,7 @@ export class Core {
   #engine = null;
   #ctx = 0;
   #helpers = null;
-  #have = new Set(); // 'preprocessing', 'vocabulary', 'image', 'text'
+  #have = new Set(); // 'config', 'preprocessing', 'vocabulary', 'image', 'text'
   #about = {};
   #decoder = null;
   #refused = new Set(); // kernels that turned out to be wrong here
@@ -64,15 +64,17 @@ export class Core {
   async #need(part, watcher) {
     if (!this.#engine || this.#engine.spent) await this.#start(watcher.signal);
     if (this.#have.has(part)) return;
+    if (part !== 'config') await this.#need('config', watcher);
     const loads = [this.#engine, this.#ctx, this.files];
-    if (part === 'preprocessing') await loadPreprocessing(...loads, watcher);
-    else if (part === 'vocabulary') await loadVocabulary(...loads, this.config, watcher);
+    if (part === 'config') loadConfig(this.#engine, this.#ctx, this.config);
+    else if (part === 'preprocessing') await loadPreprocessing(...loads, watcher);
+    else if (part === 'vocabulary') await loadVocabulary(...loads, watcher);
     else {
       const weights = this.files.weights(part, watcher.signal); // on their way while the small files come
       weights.catch(() => {}); // heard below
       try {
         await this.#need(part === 'image' ? 'preprocessing' : 'vocabulary', watcher);
-        await loadTower(...loads, await weights, this.config, part, this.options.dtype, watcher);
+        await loadTower(...loads, await weights, part, this.options.dtype, watcher);
       } catch (error) {
         for (const { file } of await weights.catch(() => [])) await file?.cancel();
         throw error;

@@ -99,7 +99,7 @@ export async function loadPreprocessing(engine, ctx, files, watcher) {
   engine.check(ctx, engine.with([json], (p, n) => engine.call('kin_preprocessing', ctx, p, n)));
 }
 
-export async function loadVocabulary(engine, ctx, files, config, watcher) {
+export async function loadVocabulary(engine, ctx, files, watcher) {
   const vocab = await files.bytes('vocab.json', watcher);
   const merges = vocab && await files.bytes('merges.txt', watcher);
   const inputs = merges ? [vocab, merges, null]
@@ -107,14 +107,15 @@ export async function loadVocabulary(engine, ctx, files, config, watcher) {
   for (const name of ['tokenizer_config.json', 'special_tokens_map.json'])
     inputs.push(await files.bytes(name, watcher));
   engine.check(ctx, engine.with(inputs, (...args) => engine.call('kin_vocabulary', ctx, ...args)));
-  engine.check(ctx, engine.with([JSON.stringify(config)],
-    (p, n) => engine.call('kin_text_context', ctx, p, n)));
+}
+
+export function loadConfig(engine, ctx, config) {
+  engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) => engine.call('kin_config', ctx, p, n)));
 }
 
 // Streams the `weights` of `tower`, as ModelFiles opened them, into the engine: nothing holds a whole file.
-export async function loadTower(engine, ctx, files, weights, config, tower, dtype, watcher) {
-  engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) =>
-    engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype], p, n)));
+export async function loadTower(engine, ctx, files, weights, tower, dtype, watcher) {
+  engine.check(ctx, engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype]));
   const piece = engine.allocate(pieceSize);
   try {
     for (const { name, file } of weights) {

@@ -60,15 +60,17 @@ static const void *expected(const struct fixture *f, const char *name)
 }
 
 /* Loads a tower from the fixture in chunks of `chunk` bytes. */
-static kin_status load(struct fixture *f, struct tower *t, int kind, bool q8, size_t chunk, const struct kernels *k)
+static kin_status load(struct fixture *f, struct tower **out, int kind, bool q8, size_t chunk, const struct kernels *k)
 {
     static const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
     static const float std[3] = {0.26862954f, 0.26130258f, 0.27577711f};
     struct loader l;
-    TRY(tower_open(t, kind, q8, f->config, &f->err));
-    memcpy(t->mean, mean, sizeof mean);
-    memcpy(t->std, std, sizeof std);
-    t->rescale = (float)(1.0 / 255);
+    *out = NULL;
+    TRY(tower_open(out, kind, q8, f->config, &f->err));
+    struct tower *t = *out;
+    memcpy(t->pixels.mean, mean, sizeof mean);
+    memcpy(t->pixels.std, std, sizeof std);
+    t->pixels.rescale = (float)(1.0 / 255);
     loader_begin(&l, t, k);
     kin_status status = KIN_OK;
     for (size_t at = 0; at < f->model_n && status == KIN_OK; at += chunk)
@@ -106,10 +108,10 @@ static kin_status begin_case(struct fixture *f, struct tower *t, int i, const ui
     *pixels = NULL;
     if (t->kind == TOWER_IMAGE) {
         *pixels = (const uint8_t *)expected(f, "pixels") + (size_t)i * t->image_size * t->image_size * 3;
-        return tower_begin_image(t, NULL, &f->err);
+        return tower_begin_image(t, TOWER_EMBEDDING, NULL, &f->err);
     }
     TRY(add_case(f, t, i));
-    return tower_begin_texts(t, NULL, &f->err);
+    return tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f->err);
 }
 
 static kin_status run(struct fixture *f, struct tower *t, const struct kernels *k, const uint8_t *pixels)
@@ -133,30 +135,80 @@ void test_tower_f32_stages(void)
     for (int m = 0; m < N_MODELS; m++)
         for (int kind = 0; kind < 2; kind++) {
             struct fixture f = {0};
-            struct tower t;
+            struct tower *t;
             CHECK(fixture_open(&f, models[m]));
             CHECK_EQ(load(&f, &t, kind, false, 1000, &kernels_ref), KIN_OK);
             for (int i = 0; i < CASES; i++) {
                 const uint8_t *pixels;
                 const char *part = kind == TOWER_IMAGE ? "image" : "text";
                 char name[64];
-                CHECK_EQ(begin_case(&f, &t, i, &pixels), KIN_OK);
-                for (int stage = 0; stage < t.layers; stage++) { /* the last block has one row only */
-                    CHECK_EQ(tower_step(&t, NULL, &kernels_ref, pixels, &f.err), KIN_MORE);
+                CHECK_EQ(begin_case(&f, t, i, &pixels), KIN_OK);
+                for (int stage = 0; stage < t->layers; stage++) { /* the last block has one row only */
+                    CHECK_EQ(tower_step(t, NULL, &kernels_ref, pixels, &f.err), KIN_MORE);
                     snprintf(name, sizeof name, "%s.hidden.%d", part, stage);
                     const float *want = expected(&f, name);
                     CHECK(want != NULL);
-                    want += (size_t)i * t.shape.tokens_max * t.shape.channels;
+                    want += (size_t)i * t->shape.tokens_max * t->shape.channels;
                     /* f32 sums in another order than PyTorch's: a few units in the last place */
-                    CHECK(worst_difference(t.x, want, t.spans[0].tokens * t.shape.channels) < 1e-4f);
+                    CHECK(worst_difference(t->x, want, t->spans[0].tokens * t->shape.channels) < 1e-4f);
                 }
-                CHECK_EQ(run(&f, &t, &kernels_ref, pixels), KIN_OK);
+                CHECK_EQ(run(&f, t, &kernels_ref, pixels), KIN_OK);
                 snprintf(name, sizeof name, "%s.embedding", part);
-                CHECK(cosine(t.embeddings, (const float *)expected(&f, name) + i * t.dim, t.dim) > 0.999999);
+                CHECK(cosine(t->embeddings, (const float *)expected(&f, name) + i * t->dim, t->dim) > 0.999999);
             }
-            tower_close(&t);
+            tower_close(t);
             fixture_close(&f);
         }
+}
+
+/* A run may end after any layer, with all rows of it: transformers' hidden states, the last one too. */
+void test_tower_until_a_layer(void)
+{
+    for (int m = 0; m < N_MODELS; m++)
+        for (int kind = 0; kind < 2; kind++) {
+            struct fixture f = {0};
+            struct tower *t;
+            CHECK(fixture_open(&f, models[m]));
+            CHECK_EQ(load(&f, &t, kind, false, 1000, &kernels_ref), KIN_OK);
+            for (int layer = 0; layer <= t->layers; layer++) {
+                char name[64];
+                snprintf(name, sizeof name, "%s.hidden.%d", kind == TOWER_IMAGE ? "image" : "text", layer);
+                const float *want = expected(&f, name);
+                CHECK(want != NULL);
+                if (kind == TOWER_IMAGE)
+                    CHECK_EQ(tower_begin_image(t, layer, NULL, &f.err), KIN_OK);
+                else {
+                    CHECK_EQ(add_case(&f, t, 0), KIN_OK);
+                    CHECK_EQ(tower_begin_texts(t, layer, NULL, &f.err), KIN_OK);
+                }
+                CHECK_EQ(run(&f, t, &kernels_ref, (const uint8_t *)expected(&f, "pixels")), KIN_OK);
+                CHECK_EQ(t->step, layer + 1);
+                CHECK(worst_difference(t->x, want, t->spans[0].tokens * t->shape.channels) < 1e-4f);
+            }
+            tower_close(t);
+            fixture_close(&f);
+        }
+}
+
+/* The rows of a configuration can be asked without memory for its weights. */
+void test_tower_read(void)
+{
+    struct fixture f = {0};
+    struct tower sizes;
+    json other;
+    const char *siglip = "{\"model_type\":\"siglip\"}", *dict = "{\"vision_config_dict\":{\"image_size\":64}}";
+    CHECK(fixture_open(&f, models[0]));
+    CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, f.config, &f.err), KIN_OK);
+    CHECK_STR(sizes.family->name, "clip");
+    CHECK_EQ(sizes.image_size, 32);
+    CHECK_EQ(sizes.shape.tokens_max, 17);
+    CHECK_EQ(sizes.dim, 24);
+    CHECK_EQ(json_open(siglip, strlen(siglip), "config.json", &other, &f.err), KIN_OK);
+    CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_NOT_A_MODEL);
+    CHECK_EQ(json_open(dict, strlen(dict), "config.json", &other, &f.err), KIN_OK);
+    CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_OK);
+    CHECK_EQ(sizes.image_size, 64);
+    fixture_close(&f);
 }
 
 static void check_q8_bits(const struct kernels *k, FILE *golden, bool write)
@@ -164,22 +216,22 @@ static void check_q8_bits(const struct kernels *k, FILE *golden, bool write)
     for (int m = 0; m < N_MODELS; m++)
         for (int kind = 0; kind < 2; kind++) {
             struct fixture f = {0};
-            struct tower t;
+            struct tower *t;
             CHECK(fixture_open(&f, models[m]));
             CHECK_EQ(load(&f, &t, kind, true, 777, k), KIN_OK);
             for (int i = 0; i < CASES; i++) {
                 float want[64];
-                CHECK_EQ(embed(&f, &t, i, k), KIN_OK);
+                CHECK_EQ(embed(&f, t, i, k), KIN_OK);
                 const float *reference = expected(&f, kind == TOWER_IMAGE ? "image.embedding" : "text.embedding");
-                CHECK(cosine(t.embeddings, reference + i * t.dim, t.dim) > 0.995);
+                CHECK(cosine(t->embeddings, reference + i * t->dim, t->dim) > 0.995);
                 if (write) {
-                    CHECK_EQ(fwrite(t.embeddings, 4, (size_t)t.dim, golden), t.dim);
+                    CHECK_EQ(fwrite(t->embeddings, 4, (size_t)t->dim, golden), t->dim);
                 } else {
-                    CHECK_EQ(fread(want, 4, (size_t)t.dim, golden), t.dim);
-                    CHECK(!memcmp(want, t.embeddings, (size_t)t.dim * 4));
+                    CHECK_EQ(fread(want, 4, (size_t)t->dim, golden), t->dim);
+                    CHECK(!memcmp(want, t->embeddings, (size_t)t->dim * 4));
                 }
             }
-            tower_close(&t);
+            tower_close(t);
             fixture_close(&f);
         }
 }
@@ -207,35 +259,35 @@ void test_tower_texts_together(void)
     for (int m = 0; m < N_MODELS; m++)
         for (int q8 = 0; q8 < 2; q8++) {
             struct fixture f = {0};
-            struct tower t;
+            struct tower *t;
             CHECK(fixture_open(&f, models[m]));
             CHECK_EQ(load(&f, &t, TOWER_TEXT, q8, 4096, &kernels_ref), KIN_OK);
             float alone[CASES][64];
             for (int i = 0; i < CASES; i++) {
-                CHECK_EQ(embed(&f, &t, i, &kernels_ref), KIN_OK);
-                memcpy(alone[i], t.embeddings, (size_t)t.dim * sizeof(float));
+                CHECK_EQ(embed(&f, t, i, &kernels_ref), KIN_OK);
+                memcpy(alone[i], t->embeddings, (size_t)t->dim * sizeof(float));
             }
             int added[200], n = 0, runs = 0;
             for (int i = 0; i < 200 || n; i++) { /* case 0 often, so that some runs share much */
                 int which = i % 16 < 12 ? 0 : i % CASES;
-                kin_status status = i < 200 ? add_case(&f, &t, which) : KIN_MORE;
+                kin_status status = i < 200 ? add_case(&f, t, which) : KIN_MORE;
                 if (status == KIN_MORE) {
-                    CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_OK);
-                    CHECK_EQ(t.n_out, n);
-                    CHECK_EQ(run(&f, &t, &kernels_ref, NULL), KIN_OK);
+                    CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_OK);
+                    CHECK_EQ(t->n_out, n);
+                    CHECK_EQ(run(&f, t, &kernels_ref, NULL), KIN_OK);
                     for (int j = 0; j < n; j++)
-                        CHECK(!memcmp(t.embeddings + j * t.dim, alone[added[j]], (size_t)t.dim * sizeof(float)));
+                        CHECK(!memcmp(t->embeddings + j * t->dim, alone[added[j]], (size_t)t->dim * sizeof(float)));
                     runs++;
                     n = 0;
                     if (i < 200)
-                        CHECK_EQ(add_case(&f, &t, which), KIN_OK);
+                        CHECK_EQ(add_case(&f, t, which), KIN_OK);
                 }
                 if (i < 200)
                     added[n++] = which;
             }
             CHECK(runs > 1);
-            CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_BAD_ARGUMENT); /* nothing was added */
-            tower_close(&t);
+            CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_BAD_ARGUMENT); /* nothing was added */
+            tower_close(t);
             fixture_close(&f);
         }
 }
@@ -244,23 +296,23 @@ void test_tower_texts_together(void)
 void test_tower_text_is_causal(void)
 {
     struct fixture f = {0};
-    struct tower t;
+    struct tower *t;
     int32_t ids[12] = {94, 5, 6, 7, 8, 9, 95};
     float x[4 * 64];
     CHECK(fixture_open(&f, models[0]));
     CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096, &kernels_ref), KIN_OK);
     for (int round = 0; round < 2; round++) {
-        CHECK_EQ(tower_add_text(&t, ids, 7, &f.err), KIN_OK);
-        CHECK_EQ(tower_begin_texts(&t, NULL, &f.err), KIN_OK);
-        for (int step = 0; step < t.layers; step++)
-            CHECK_EQ(tower_step(&t, NULL, &kernels_ref, NULL, &f.err), KIN_MORE);
+        CHECK_EQ(tower_add_text(t, ids, 7, &f.err), KIN_OK);
+        CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_OK);
+        for (int step = 0; step < t->layers; step++)
+            CHECK_EQ(tower_step(t, NULL, &kernels_ref, NULL, &f.err), KIN_MORE);
         if (round == 0)
-            memcpy(x, t.x, sizeof(float) * 4 * t.shape.channels);
+            memcpy(x, t->x, sizeof(float) * 4 * t->shape.channels);
         else
-            CHECK(!memcmp(x, t.x, sizeof(float) * 4 * t.shape.channels));
+            CHECK(!memcmp(x, t->x, sizeof(float) * 4 * t->shape.channels));
         ids[4] = 33, ids[5] = 44;
     }
-    tower_close(&t);
+    tower_close(t);
     fixture_close(&f);
 }
 
@@ -268,21 +320,21 @@ void test_tower_text_is_causal(void)
 void test_tower_export_round_trip(void)
 {
     struct fixture f = {0};
-    struct tower t;
+    struct tower *t;
     char id[65], again[65];
     CHECK(fixture_open(&f, models[3]));
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096, &kernels_ref), KIN_OK);
-    CHECK_EQ(model_id(&t, &kernels_ref, "{}", 2, id, &f.err), KIN_OK);
+    CHECK_EQ(model_id(t, &kernels_ref, "{}", 2, id, &f.err), KIN_OK);
 
-    tensor *list = calloc((size_t)t.n_slots, sizeof *list);
+    tensor *list = calloc((size_t)t->slots.n, sizeof *list);
     uint64_t total = 0;
     uint32_t n = 0;
     static const char *const order[] = {"F32", "F16", "I8"};
     static const tensor_dtype dtypes[] = {DT_F32, DT_F16, DT_I8};
     for (int d = 0; d < 3; d++)
-        for (int i = 0; i < t.n_slots; i++) {
-            struct slot *s = &t.slots[i];
-            if (strcmp(slot_dtype(&t, s), order[d]))
+        for (int i = 0; i < t->slots.n; i++) {
+            struct slot *s = &t->slots.list[i];
+            if (strcmp(s->form->dtype, order[d]))
                 continue;
             list[n] =
                 (tensor){.name = s->name, .name_len = (uint32_t)strlen(s->name), .dtype = dtypes[d], .rank = s->rank};
@@ -294,23 +346,23 @@ void test_tower_export_round_trip(void)
     uint8_t *file = malloc(head + total), *at = file + head;
     tensor_header_write(list, n, meta, 1, file, head);
     for (uint32_t i = 0; i < n; i++) {
-        struct slot *s = tower_slot(&t, list[i].name, list[i].name_len);
+        struct slot *s = slots_find(&t->slots, list[i].name, list[i].name_len);
         size_t bytes = (size_t)slot_row_values(s) * tensor_dtype_size(list[i].dtype);
         for (uint64_t r = 0, some; r < slot_rows(s); r += some, at += some * bytes) {
             some = slot_rows(s) - r < PANEL ? slot_rows(s) - r : PANEL;
-            slot_get(&t, s, &kernels_ref, r, some, at);
+            s->form->get(s, &kernels_ref, r, some, at);
         }
     }
-    tower_close(&t);
+    tower_close(t);
     free(f.model_bytes);
     f.model_bytes = file;
     f.model_n = head + (size_t)total;
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 100, &kernels_ref), KIN_OK);
-    CHECK_EQ(model_id(&t, &kernels_ref, "{}", 2, again, &f.err), KIN_OK);
+    CHECK_EQ(model_id(t, &kernels_ref, "{}", 2, again, &f.err), KIN_OK);
     CHECK_STR(again, id);
-    tower_close(&t);
+    tower_close(t);
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, false, 100, &kernels_ref), KIN_UNSUPPORTED); /* q8 cannot become f32 */
-    tower_close(&t);
+    tower_close(t);
     free(list);
     fixture_close(&f);
 }
@@ -318,21 +370,21 @@ void test_tower_export_round_trip(void)
 void test_tower_refuses(void)
 {
     struct fixture f = {0};
-    struct tower t;
+    struct tower *t;
     CHECK(fixture_open(&f, models[2]));
     size_t whole = f.model_n;
     for (size_t cut = 1; cut < 40; cut++) { /* truncated anywhere: one sentence, no crash, no leak */
         f.model_n = whole * cut / 40;
         CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 333, &kernels_ref), KIN_NOT_A_MODEL);
         CHECK(f.err.text[0] != 0);
-        tower_close(&t);
+        tower_close(t);
     }
     f.model_n = whole;
     f.model_bytes[whole - 1] = 0xFF, f.model_bytes[whole - 2] = 0xFF; /* F32 NaN at the end */
     int refused = 0;
     for (int kind = 0; kind < 2; kind++) { /* the damaged tensor belongs to one of them */
         refused += load(&f, &t, kind, false, 4096, &kernels_ref) != KIN_OK;
-        tower_close(&t);
+        tower_close(t);
     }
     CHECK(refused > 0);
     fixture_close(&f);
@@ -341,14 +393,14 @@ void test_tower_refuses(void)
 void test_tower_refuses_texts(void)
 {
     struct fixture f = {0};
-    struct tower t;
+    struct tower *t;
     int32_t ids[13] = {94, 200, 95};
     CHECK(fixture_open(&f, models[0]));
     CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096, &kernels_ref), KIN_OK);
-    CHECK_EQ(tower_add_text(&t, ids, 3, &f.err), KIN_NOT_A_MODEL); /* id beyond the vocabulary */
-    CHECK_EQ(tower_add_text(&t, ids, 13, &f.err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(tower_add_text(&t, ids, 0, &f.err), KIN_BAD_ARGUMENT);
-    tower_close(&t);
+    CHECK_EQ(tower_add_text(t, ids, 3, &f.err), KIN_NOT_A_MODEL); /* id beyond the vocabulary */
+    CHECK_EQ(tower_add_text(t, ids, 13, &f.err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(tower_add_text(t, ids, 0, &f.err), KIN_BAD_ARGUMENT);
+    tower_close(t);
     fixture_close(&f);
 }
 

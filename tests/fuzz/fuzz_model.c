@@ -7,17 +7,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     kin_error err;
     json config;
-    struct tower tower;
+    struct tower *tower;
     struct loader loader;
     size_t n = size < 2 ? 0 : (size_t)data[0] | (size_t)data[1] << 8;
     if (n == 0 || size - 2 < n || json_open((const char *)data + 2, n, "config.json", &config, &err) != KIN_OK)
         return 0;
     if (tower_open(&tower, n & 1, n & 2, config, &err) != KIN_OK)
         return 0;
-    loader_begin(&loader, &tower, &kernels_ref);
+    loader_begin(&loader, tower, &kernels_ref);
     if (loader_feed(&loader, data + 2 + n, size - 2 - n, &err) == KIN_OK)
         loader_file_end(&loader, &err);
     loader_end(&loader);
-    tower_close(&tower);
+    tower_close(tower);
     return 0;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Engine, importsFor, openEngine, sharedMemory } from '../../web/engine.js';
-import { loadTower, loadVocabulary, ModelFiles } from '../../web/model.js';
+import { loadConfig, loadTower, loadVocabulary, ModelFiles } from '../../web/model.js';
 import { module, openFile } from '../../web/platform.node.js';
 import { help } from '../../web/threads.js';
 import { folder, tinyModel } from './cli-support.js';
@@ -87,8 +87,9 @@ test('a helper that trapped stops the leader instead of keeping it waiting', asy
   await help({ module: new WebAssembly.Module(new Uint8Array(trapping)), memory: engine.memory, pool, i: 1, stack: 0 });
   const model = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile });
   const { config } = await model.describe({});
-  await loadVocabulary(engine, ctx, model, config, {});
-  await loadTower(engine, ctx, model, await model.weights('text'), config, 'text', 'q8', {});
+  loadConfig(engine, ctx, config);
+  await loadVocabulary(engine, ctx, model, {});
+  await loadTower(engine, ctx, model, await model.weights('text'), 'text', 'q8', {});
   assert.throws(() => {
     engine.with(['the'], (text, n) => engine.check(ctx, engine.call('kin_tokenize', ctx, text, n)));
     engine.check(ctx, engine.call('kin_text_add', ctx));

@@ -1,0 +1,54 @@
+/* family: what one kind of model does in its own way. [level 5]
+ *
+ * A family is one file, family_<name>.c, with a struct family_<name>, and a line in FAMILIES. tower.c asks it in
+ * this order:
+ *
+ *   knows     whether a config.json is its own
+ *   read      the sizes of one tower of it
+ *   make      memory for the weights, and the list of tensors (slots.h)
+ *   skips     a tensor of the files that is no slot: not this tower's, or none that counts
+ *   finish    what follows from the weights once all are there, and memory for runs
+ *   embed     step 0 of a run: pixels or tokens -> rows x
+ *   layer     steps 1 … L: x -> x
+ *   pool      the last step: a row of x -> an embedding of unit length
+ *   close     gives back what make and finish took
+ *
+ * Its struct begins with a struct tower, which tower.c allocates with it and knows alone. Families differ in whole
+ * towers; where only the text tower is CLIP's, its functions are shared by name. */
+#ifndef KIN_FAMILY_H
+#define KIN_FAMILY_H
+#include "json.h"
+#include "kernels.h"
+#include "pool.h"
+
+/* X(name): in the order they are asked. */
+#define FAMILIES(X) X(clip)
+
+struct tower;
+
+/* How a cosine c of two embeddings becomes a score of "this label": over all labels softmax(exp(logit_scale) c). */
+#define SCORES_SOFTMAX "softmax"
+
+struct family {
+    const char *name;   /* as facts and kin_info tell it */
+    const char *scores; /* how cosines are read, SCORES_… */
+    size_t size;        /* of its struct */
+    bool (*knows)(json config);
+    /* Fills the sizes of *t (kind and q8 are set), and only those. KIN_NOT_A_MODEL: no such configuration;
+     * KIN_UNSUPPORTED: one that the engine cannot hold. */
+    kin_status (*read)(struct tower *t, json config, kin_error *err);
+    bool (*make)(struct tower *t); /* false: memory is short; close is called then too */
+    bool (*skips)(const struct tower *t, const char *name, size_t n);
+    kin_status (*finish)(struct tower *t, const struct kernels *k, kin_error *err);
+    void (*embed)(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels);
+    /* Layer i, 0 … L-1. `pooled`: only the pooled row of each span is wanted, and then stands first in x. */
+    void (*layer)(struct tower *t, int i, bool pooled, kin_pool *pool, const struct kernels *k);
+    /* Row [width] -> out [dim], not yet of unit length. May overwrite the row. */
+    void (*pool)(struct tower *t, float *row, float *out);
+    void (*close)(struct tower *t);
+};
+
+#define X(name) extern const struct family family_##name;
+FAMILIES(X)
+#undef X
+#endif
