@@ -174,10 +174,10 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 node_modules: node_modules/.package-lock.json
 
-# The command as one file, its libraries bundled, so that the package depends on nothing. It lies as
-# deep as catalog/cli.js does and shares web/ with the page.
-dist/cli.js: catalog/cli.js $(wildcard catalog/*.js web/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'../web/*' --outfile=$@ --log-level=warning
+# The command as one file, its libraries bundled, so that the package depends on nothing. It shares web/ with
+# the page, by the name that package.json gives it.
+dist/cli.js: catalog/cli.js $(wildcard catalog/*.js) node_modules/.package-lock.json
+	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 dist: dist/cli.js ## dist/cli.js, the bundled command
 

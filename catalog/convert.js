@@ -3,7 +3,7 @@
 // with dtype q8 are the same model.
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { withModel } from './engine.js';
+import { library, withModel } from './engine.js';
 import { checkReplaceable, writeFolderSafely } from './files.js';
 import { hubId } from './hub.js';
 import { findEntry } from './models.js';
@@ -51,7 +51,7 @@ function showReading(io) {
 // Converts `folder` into `output`, which must be new, empty or an earlier conversion. `about` may hold
 // { licence, languages, hub, revision } for the manifest. Resolves to { ids, bytes, files }.
 export async function convertFolder(folder, output, { dtype, modelOptions, about = {}, io }) {
-  const { exportTower } = await import('../web/index.node.js');
+  const { exportTower } = await library();
   const files = await readCopies(folder);
   const open = { ...modelOptions, model: folder, embedded: false, dtype, onProgress: showReading(io) };
   return withModel(open, io, async (clip) => {

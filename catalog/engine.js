@@ -1,6 +1,10 @@
-// Opens the engine for a command with the options that every command takes.
+// The engine for a command, opened with the options that every command takes. This file alone knows web/, by
+// the name `#web/` that package.json gives it: the bundle lies elsewhere and finds it all the same.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+
+// The library itself. It is imported when first needed, so that `kin serve` or a wrong option never loads it.
+export const library = () => import('#web/index.node.js');
 
 // A folder that `kin convert --dtype f32` wrote stays f32 unless another dtype is asked for.
 function folderDtype(model) {
@@ -13,14 +17,14 @@ function folderDtype(model) {
 
 // Node 20 has relaxed SIMD behind a flag; newer ones have it.
 async function allowRelaxed() {
-  const { features } = await import('../web/variant.js');
+  const { features } = await import('#web/variant.js');
   if (!features(true).relaxed) (await import('node:v8')).setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
 
 // `options`: readCommon's. The caller closes what it gets.
 export async function openModel(options, io) {
   if (options.variant?.startsWith('relaxed')) await allowRelaxed();
-  const { load } = await import('../web/index.node.js');
+  const { load } = await library();
   const { model, embedded, ...rest } = options;
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(model)) {
     if (!existsSync(model))

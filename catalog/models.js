@@ -1,15 +1,15 @@
 // The models that models/index.json names, and where each lies on this machine: the embedded one in
 // the package, the others, once fetched, in the user's cache folder.
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
 
-const here = new URL('../models/', import.meta.url);
+const index = createRequire(import.meta.url).resolve('#models/index.json'); // by package.json
 
 // { default, models: { name: entry } }; models/README.md says what an entry holds.
 export function readIndex() {
-  return JSON.parse(readFileSync(new URL('index.json', here), 'utf8'));
+  return JSON.parse(readFileSync(index, 'utf8'));
 }
 
 // What is fetched lies under this folder: KIN_CACHE, else where the system wants caches.
@@ -22,7 +22,7 @@ export function cacheFolder(env = process.env, platform = process.platform) {
 
 // The folder of a named model in a dtype, whether or not it is there yet.
 export function modelFolder(name, entry, dtype = 'q8') {
-  if (entry.folder) return fileURLToPath(new URL(entry.folder.replace(/\/$/, ''), here));
+  if (entry.folder) return resolve(dirname(index), entry.folder);
   return join(cacheFolder(), 'models', dtype === 'f32' ? `${name}-f32` : name);
 }
 

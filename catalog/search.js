@@ -1,5 +1,5 @@
 // kin search: the products nearest to a picture, a text, or other products.
-import { openModel } from './engine.js';
+import { library, openModel } from './engine.js';
 import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from './options.js';
 import { openTyped } from './pictures.js';
 
@@ -42,7 +42,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score']);
   if (Number.isNaN(minScore)) throw new UsageError('--min-score must be a number');
   const query = await readQuery(values, picture);
-  const { openCatalog } = await import('../web/index.node.js');
+  const { openCatalog } = await library();
   const clip = query.like ? undefined : await openModel(modelOptions, io);
   try {
     const catalog = await openCatalog(path, { clip, signal: io.signal });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { withModel } from './engine.js';
+import { library, withModel } from './engine.js';
 import { exists } from './files.js';
 import { commonUsage, findModel, UsageError } from './options.js';
 import { readCatalogue, whatIs } from './stored.js';
@@ -85,7 +85,7 @@ function contentFaults(catalogue) {
 
 async function catalogueFaults(path, values, modelOptions, io) {
   const catalogue = readCatalogue(new Uint8Array(await readFile(path)), path);
-  const { openCatalog } = await import('../web/index.node.js');
+  const { openCatalog } = await library();
   const opened = await openCatalog(path, { signal: io.signal }); // reads strictly or says why not
   await opened.close();
   const faults = contentFaults(catalogue);

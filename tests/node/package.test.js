@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import './relaxed.js';
@@ -185,11 +187,16 @@ test('the packed package holds what its manifest names', () => {
   assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
 });
 
-test('the bundled command runs by itself', () => {
+test('the bundled command runs by itself, from any folder', () => {
   assert.ok(existsSync(new URL('dist/cli.js', root)), 'make dist');
-  const help = execFileSync(process.execPath, [fileURLToPath(new URL('dist/cli.js', root)), '--help'],
-    { encoding: 'utf8' });
-  assert.match(help, /kin/);
+  const run = (...args) => execFileSync(process.execPath, [fileURLToPath(new URL('dist/cli.js', root)), ...args],
+    { cwd: tmpdir(), encoding: 'utf8' });
+  assert.match(run('--help'), /^Usage: kin /);
+  assert.match(run('model', 'list'), /kin-small .* embedded\n/);
+  assert.match(run('tokens', 'a dog', '--variant', 'relaxed'), /^\[\d+(?:,\d+)+\]\n$/);
   const text = read('dist/cli.js').toString();
-  assert.doesNotMatch(text, /from\s*["'](?:csv-parse|@jsquash)/);
+  const names = [...text.matchAll(/^import (?:.* from )?"(.+)";$/gm), ...text.matchAll(/\bimport\("(.+?)"\)/g)]
+    .map(([, name]) => name);
+  assert.ok(names.includes('node:fs') && names.includes('#web/index.node.js'), 'the imports have been found');
+  assert.deepEqual(names.filter((name) => !isBuiltin(name) && !name.startsWith('#web/')), [], 'its libraries are in it');
 });
