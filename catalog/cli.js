@@ -1,30 +1,30 @@
 #!/usr/bin/env node
 // kin: the command line. This file knows the commands' names, reads their options, turns errors
-// into one sentence and an exit code, and nothing else. A command is one file that exports
+// into one sentence and an exit code, and nothing else. A command is one file of commands/ that exports
 //   usage     its help text
 //   options   what node:util parseArgs needs beyond the options every command takes
-//   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from terminal.js
+//   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from lib/terminal.js
 // and is imported only when asked for, so `kin serve` never loads an engine.
 // Exit: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
 import { parseArgs } from 'node:util';
-import { commonOptions, readCommon, UsageError } from './options.js';
-import { openTerminal } from './terminal.js';
+import { commonOptions, readCommon, UsageError } from './lib/options.js';
+import { openTerminal } from './lib/terminal.js';
 
 const commands = {
-  build: ['products in, catalogue out', () => import('./build.js')],
-  search: ['find products by a picture, a text or other products', () => import('./search.js')],
-  embed: ['embeddings of pictures or texts', () => import('./embed.js')],
-  classify: ['which of some labels fits a picture best', () => import('./classify.js')],
-  tokens: ['token ids of a text', () => import('./tokens.js')],
-  preprocess: ['the pixels the model sees, as .npy', () => import('./preprocess.js')],
-  model: ['list the models that are known by name, or get one', () => import('./model.js')],
+  build: ['products in, catalogue out', () => import('./commands/build.js')],
+  search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
+  embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
+  classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
+  tokens: ['token ids of a text', () => import('./commands/tokens.js')],
+  preprocess: ['the pixels the model sees, as .npy', () => import('./commands/preprocess.js')],
+  model: ['list the models that are known by name, or get one', () => import('./commands/model.js')],
   convert: ['a Hugging Face CLIP folder or hub id in, a small model folder out',
-    () => import('./convert.js')],
+    () => import('./commands/convert.js')],
   inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
-    () => import('./inspect.js')],
-  verify: ['check every byte of a catalogue or a model', () => import('./verify.js')],
-  serve: ['serve a folder on this machine', () => import('./serve.js')],
-  bench: ['milliseconds a picture and a text on this machine', () => import('./bench.js')],
+    () => import('./commands/inspect.js')],
+  verify: ['check every byte of a catalogue or a model', () => import('./commands/verify.js')],
+  serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
+  bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
 const later = ['export', 'labels', 'alt', 'publish', 'report', 'doctor'];
 

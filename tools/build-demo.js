@@ -14,9 +14,9 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, transformSync } from 'esbuild';
-import { getModel } from '../catalog/get.js';
-import { findEntry, readIndex } from '../catalog/models.js';
-import { openTerminal } from '../catalog/terminal.js';
+import { getModel } from '../catalog/lib/get.js';
+import { findEntry, readIndex } from '../catalog/lib/models.js';
+import { openTerminal } from '../catalog/lib/terminal.js';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
 

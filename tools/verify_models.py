@@ -63,7 +63,7 @@ def build(a, act, eos):
 
 
 def fingerprint(model):
-    """SHA-256 over `name [sizes]` lines in the order of the names, as catalog/fingerprint.js has it."""
+    """SHA-256 over `name [sizes]` lines in the order of the names, as catalog/lib/fingerprint.js has it."""
     shapes = sorted(f'{name} [{",".join(map(str, p.shape))}]' for name, p in model.state_dict().items()
                     if not name.endswith('position_ids'))
     return hashlib.sha256('\n'.join(shapes).encode()).hexdigest()

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readHeader, tensorFiles } from '../../catalog/tensors.js';
+import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 
 const bytesOf = (path) => Object.fromEntries(readdirSync(path).sort()

@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { fingerprintShapes } from '../../catalog/fingerprint.js';
-import { cacheFolder, readIndex } from '../../catalog/models.js';
-import { readHeader, tensorFiles } from '../../catalog/tensors.js';
+import { fingerprintShapes } from '../../catalog/lib/fingerprint.js';
+import { cacheFolder, readIndex } from '../../catalog/lib/models.js';
+import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
 import { byteUnits, drawing, eachTensor, folder, kin, tinyModel } from './cli-support.js';
 import { filesOf, startHub } from './hub-support.js';
 

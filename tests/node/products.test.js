@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { looksPrivate, typeFields } from '../../catalog/fields.js';
-import { readListed } from '../../catalog/pictures.js';
-import { readMap, readProducts } from '../../catalog/products.js';
+import { looksPrivate, typeFields } from '../../catalog/lib/fields.js';
+import { readListed } from '../../catalog/lib/pictures.js';
+import { readMap, readProducts } from '../../catalog/lib/products.js';
 import { drawing, folder } from './cli-support.js';
 
 async function read(context, name, content, { map = {}, fields = [] } = {}) {

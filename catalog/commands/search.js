@@ -1,7 +1,7 @@
 // kin search: the products nearest to a picture, a text, or other products.
-import { library, openModel } from './engine.js';
-import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from './options.js';
-import { openTyped } from './pictures.js';
+import { library, openModel } from '../lib/engine.js';
+import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from '../lib/options.js';
+import { openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: kin search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
        [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S] [--exact]

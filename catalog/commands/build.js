@@ -1,14 +1,14 @@
 // kin build: products in, catalogue out. A row that fails is reported and left out; nothing else
 // moves because of it.
 import { open } from 'node:fs/promises';
-import { openModel } from './engine.js';
-import { typeFields } from './fields.js';
-import { exists, writeFileSafely } from './files.js';
-import { recommended } from './models.js';
-import { commonUsage, oneOf, UsageError } from './options.js';
-import { readListed, toSource } from './pictures.js';
-import { readMap, readProducts } from './products.js';
-import { readHeader } from './tensors.js';
+import { openModel } from '../lib/engine.js';
+import { typeFields } from '../lib/fields.js';
+import { exists, writeFileSafely } from '../lib/files.js';
+import { recommended } from '../lib/models.js';
+import { commonUsage, oneOf, UsageError } from '../lib/options.js';
+import { readListed, toSource } from '../lib/pictures.js';
+import { readMap, readProducts } from '../lib/products.js';
+import { readHeader } from '../lib/tensors.js';
 
 export const usage = `Usage: kin build <products.csv | products.jsonl | folder> -o <catalogue>
        [--fields a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]

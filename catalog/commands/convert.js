@@ -3,12 +3,12 @@
 // with dtype q8 are the same model.
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { library, withModel } from './engine.js';
-import { checkReplaceable, writeFolderSafely } from './files.js';
-import { hubId } from './hub.js';
-import { findEntry } from './models.js';
-import { commonUsage, UsageError } from './options.js';
-import { tensorFiles } from './tensors.js';
+import { library, withModel } from '../lib/engine.js';
+import { checkReplaceable, writeFolderSafely } from '../lib/files.js';
+import { hubId } from '../lib/hub.js';
+import { findEntry } from '../lib/models.js';
+import { commonUsage, UsageError } from '../lib/options.js';
+import { tensorFiles } from '../lib/tensors.js';
 
 export const usage = `Usage: kin convert <hf-folder | hub id | name> -o <model-folder> [--dtype q8|f32]
 
@@ -91,7 +91,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   let done;
   if (info) done = await convertFolder(from, values.output, work);
   else {
-    const { checkNewFolder, fetchAndConvert } = await import('./get.js');
+    const { checkNewFolder, fetchAndConvert } = await import('../lib/get.js');
     await checkNewFolder(values.output);
     done = await fetchAndConvert(hub, values.output, { ...work, entry, say: (text) => io.note(text) });
   }

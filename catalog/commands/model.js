@@ -2,10 +2,10 @@
 // fetches one, converts it and keeps it where --model finds it by its name.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { checkNewFolder, getModel } from './get.js';
-import { hubId } from './hub.js';
-import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from './models.js';
-import { commonUsage, UsageError } from './options.js';
+import { checkNewFolder, getModel } from '../lib/get.js';
+import { hubId } from '../lib/hub.js';
+import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from '../lib/models.js';
+import { commonUsage, UsageError } from '../lib/options.js';
 
 export const usage = `Usage: kin model list [name]
        kin model get <name> [-o <folder>] [--dtype q8|f32]

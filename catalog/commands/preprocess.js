@@ -1,9 +1,9 @@
 // kin preprocess: the pixels the image tower sees.
-import { withModel } from './engine.js';
-import { writeFileSafely } from './files.js';
-import { npy } from './npy.js';
-import { commonUsage, oneOf, readBox, UsageError } from './options.js';
-import { openTyped } from './pictures.js';
+import { withModel } from '../lib/engine.js';
+import { writeFileSafely } from '../lib/files.js';
+import { npy } from '../lib/npy.js';
+import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
+import { openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: kin preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
 

@@ -1,7 +1,7 @@
 // kin classify: which of some labels fits a picture best.
-import { withModel } from './engine.js';
-import { commonUsage, UsageError } from './options.js';
-import { openTyped } from './pictures.js';
+import { withModel } from '../lib/engine.js';
+import { commonUsage, UsageError } from '../lib/options.js';
+import { openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: kin classify <picture> --labels a,b,c [--template "a photo of a {}"]
 

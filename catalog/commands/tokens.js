@@ -1,7 +1,7 @@
 // kin tokens: the ids of a text.
-import { withModel } from './engine.js';
-import { commonUsage, UsageError } from './options.js';
-import { readTexts } from './terminal.js';
+import { withModel } from '../lib/engine.js';
+import { commonUsage, UsageError } from '../lib/options.js';
+import { readTexts } from '../lib/terminal.js';
 
 export const usage = `Usage: kin tokens "text" | -
 

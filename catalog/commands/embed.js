@@ -1,10 +1,10 @@
 // kin embed: a line for every picture or text, in the order given; a bad picture is a line too.
-import { withModel } from './engine.js';
-import { writeFileSafely } from './files.js';
-import { npy } from './npy.js';
-import { commonUsage, oneOf, readBox, UsageError } from './options.js';
-import { openTyped } from './pictures.js';
-import { readTexts } from './terminal.js';
+import { withModel } from '../lib/engine.js';
+import { writeFileSafely } from '../lib/files.js';
+import { npy } from '../lib/npy.js';
+import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
+import { openTyped } from '../lib/pictures.js';
+import { readTexts } from '../lib/terminal.js';
 
 export const usage = `Usage: kin embed <pictures...> [-o F] [--format json|npy]
        kin embed --text "a red shoe" | --text -

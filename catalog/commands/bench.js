@@ -1,6 +1,6 @@
 // kin bench: what this machine takes for a picture and for a text, everything included.
-import { withModel } from './engine.js';
-import { commonUsage, UsageError } from './options.js';
+import { withModel } from '../lib/engine.js';
+import { commonUsage, UsageError } from '../lib/options.js';
 
 export const usage = `Usage: kin bench
 

@@ -4,7 +4,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { extname, join, resolve, sep } from 'node:path';
-import { UsageError, wholeNumber } from './options.js';
+import { UsageError, wholeNumber } from '../lib/options.js';
 
 export const usage = `Usage: kin serve [folder] [--port 8080] [--isolate]
 

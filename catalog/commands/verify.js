@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { library, withModel } from './engine.js';
-import { exists } from './files.js';
-import { commonUsage, findModel, UsageError } from './options.js';
-import { readCatalogue, whatIs } from './stored.js';
+import { library, withModel } from '../lib/engine.js';
+import { exists } from '../lib/files.js';
+import { commonUsage, findModel, UsageError } from '../lib/options.js';
+import { readCatalogue, whatIs } from '../lib/stored.js';
 
 export const usage = `Usage: kin verify <catalogue | model folder>
 

@@ -1,8 +1,8 @@
 // kin inspect: what a catalogue or a model holds.
 import { readFile } from 'node:fs/promises';
-import { withModel } from './engine.js';
-import { commonUsage, findModel, UsageError } from './options.js';
-import { describeFields, readCatalogue, whatIs } from './stored.js';
+import { withModel } from '../lib/engine.js';
+import { commonUsage, findModel, UsageError } from '../lib/options.js';
+import { describeFields, readCatalogue, whatIs } from '../lib/stored.js';
 
 export const usage = `Usage: kin inspect <catalogue | model folder> [--public]
 
