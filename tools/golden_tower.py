@@ -9,14 +9,17 @@ expected.safetensors: pixels U8 [n, S, S, 3], image.hidden.<i> F32 [n, tokens, C
 text.hidden.<i>, text.embedding. The models differ in what configs differ in: activation, epsilon,
 patch and image size, head depth, projection, end-of-text rule, dtype of the file. On another
 processor PyTorch sums in another order: expected values then move by up to 1e-6 of their largest.
+Beside them vocab.json and merges.txt, in which every id but start and end is a word, so that the ids of
+all models can be written as texts: token i of the vocabulary, without its "</w>", for each id i.
 """
+import json
 import os
 import shutil
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 HERE = os.path.join(os.path.dirname(__file__), '..', 'tests', 'golden', 'tower')
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
@@ -57,7 +60,23 @@ def build(m):
     return model.to(m['dtype'])
 
 
+def vocabulary():
+    """Printable ASCII, a character a word; capitals, which no text keeps, stand for a small letter twice."""
+    characters = [chr(33 + i) for i in range(END - 1)]
+    words = [2 * c.lower() if c.isupper() else c for c in characters]
+    letters = [w[0] for w in words if len(w) == 2]
+    tokens = [w + '</w>' for w in words] + ['<|startoftext|>', '<|endoftext|>'] + letters
+    names = {'vocab.json': json.dumps({token: i for i, token in enumerate(tokens)}, ensure_ascii=False, indent=0) + '\n',
+             'merges.txt': '#version: 0.2\n' + ''.join(f'{c} {c}</w>\n' for c in letters)}
+    for name, text in names.items():
+        with open(os.path.join(HERE, name), 'w', encoding='utf-8') as f:
+            f.write(text)
+    tokenizer = CLIPTokenizer(os.path.join(HERE, 'vocab.json'), os.path.join(HERE, 'merges.txt'))
+    assert tokenizer(' '.join(words))['input_ids'] == [END - 1, *range(END - 1), END]
+
+
 def main():
+    vocabulary()
     for seed, (name, m) in enumerate(MODELS.items()):
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)

@@ -12,12 +12,13 @@ async function towers({ models, variants }) {
     const key = JSON.stringify(options);
     try {
       bits[key] = [];
-      for (const { name, preprocessor, size, pixels } of models) {
+      for (const { name, files, size, pixels, texts } of models) {
         const model = Object.fromEntries(['config.json', 'model.safetensors'].map((file) => [file, `/tests/golden/tower/${name}/${file}`]));
-        model['preprocessor_config.json'] = `data:application/json,${encodeURIComponent(JSON.stringify(preprocessor))}`;
+        for (const [file, text] of Object.entries(files)) model[file] = `data:text/plain,${encodeURIComponent(text)}`;
         const clip = await load({ dtype: 'q8', ...options, model });
         for (const picture of pixels)
           bits[key].push(bitsOf(await clip.embedImage({ data: Uint8Array.from(picture), width: size, height: size })));
+        bits[key].push(...(await clip.embedText(texts)).map(bitsOf));
         await clip.close();
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 // The bits that the native build stored (tests/golden/tower/q8.bin, checked by tests/c/test_tower.c) come out of
-// WebAssembly as well: the same pictures, every variant, one and two threads.
+// WebAssembly as well: the same pictures and texts, every variant, one and two threads.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { load } from '../../web/index.node.js';
 import './relaxed.js';
-import { cases, fixture, golden, models } from './towers.js';
+import { fixture, golden, models } from './towers.js';
 
 let folder;
 
@@ -15,7 +15,7 @@ before(() => {
   folder = mkdtempSync(join(tmpdir(), 'kin-native-'));
   for (const name of models) {
     cpSync(join(golden, name), join(folder, name), { recursive: true });
-    writeFileSync(join(folder, name, 'preprocessor_config.json'), JSON.stringify(fixture(name).preprocessor));
+    for (const [file, text] of Object.entries(fixture(name).files)) writeFileSync(join(folder, name, file), text);
   }
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,14 +26,18 @@ for (const options of ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind },
     const stored = readFileSync(join(golden, 'q8.bin'));
     let at = 0;
     for (const name of models) {
-      const { size, pixels, dim } = fixture(name);
+      const { size, pixels, texts, dim } = fixture(name);
       const clip = await load({ model: join(folder, name), dtype: 'q8', ...options });
-      for (const data of pixels) {
-        const vector = await clip.embedImage({ data, width: size, height: size });
-        assert.deepEqual(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength), stored.subarray(at, at + 4 * dim), name);
+      const expect = (vector, what) => {
+        assert.deepEqual(Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength),
+          stored.subarray(at, at + 4 * dim), `${name}: ${what}`);
         at += 4 * dim;
-      }
-      at += cases * 4 * dim; // the text tower's, whose tiny vocabulary has no file
+      };
+      for (const data of pixels) expect(await clip.embedImage({ data, width: size, height: size }), 'a picture');
+      const alone = at;
+      for (const text of texts) expect(await clip.embedText(text), text);
+      at = alone;
+      for (const vector of await clip.embedText(texts)) expect(vector, 'texts together');
       await clip.close();
     }
     assert.equal(at, stored.length);

@@ -1,4 +1,5 @@
-// The towers of tests/golden/tower: their pictures, and what a model folder of them holds beside the weights.
+// The towers of tests/golden/tower: their pictures and texts, and what a model folder of them holds beside the
+// weights.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,13 +8,28 @@ export const golden = fileURLToPath(new URL('../golden/tower', import.meta.url))
 export const models = ['quick-gelu-f16', 'gelu-bf16', 'tanh-f32', 'wide-f16'];
 export const cases = 3;
 
-// Pictures and sizes, out of the fixture's safetensors header.
+const vocabulary = Object.fromEntries(['vocab.json', 'merges.txt'].map((name) => [name, readFileSync(join(golden, name), 'utf8')]));
+// Each id but start and end is a word (tools/golden_tower.py).
+const words = new Map(Object.entries(JSON.parse(vocabulary['vocab.json'])).map(([token, id]) => [id, token.replace('</w>', '')]));
+
+// Pictures, texts and sizes, out of the fixture's safetensors; `files` by name.
 export function fixture(name) {
   const bytes = readFileSync(join(golden, name, 'expected.safetensors'));
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
-  const { shape: [, size], data_offsets: [begin] } = header.pixels;
-  const each = size * size * 3;
-  const pixels = Array.from({ length: cases }, (_, i) => new Uint8Array(bytes.subarray(8 + length + begin + i * each, 8 + length + begin + (i + 1) * each)));
-  return { size, pixels, dim: header['image.embedding'].shape[1], preprocessor: { size: { shortest_edge: size }, crop_size: size } };
+  // Row i of a tensor, its own bytes.
+  const row = (tensor, i) => {
+    const { shape: [n], data_offsets: [begin, end] } = header[tensor];
+    const each = (end - begin) / n;
+    return new Uint8Array(bytes.subarray(8 + length + begin + i * each, 8 + length + begin + (i + 1) * each));
+  };
+  const rows = Array.from({ length: cases }, (_, i) => i);
+  const { shape: [, size] } = header.pixels;
+  return {
+    size, dim: header['image.embedding'].shape[1],
+    pixels: rows.map((i) => row('pixels', i)),
+    texts: rows.map((i) => [...new Int32Array(row('ids', i).buffer)].slice(1, new Int32Array(row('lengths', i).buffer)[0] - 1)
+      .map((id) => words.get(id)).join(' ')),
+    files: { ...vocabulary, 'preprocessor_config.json': JSON.stringify({ size: { shortest_edge: size }, crop_size: size }) },
+  };
 }
