@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildSync, transformSync } from 'esbuild';
+import { build, transformSync } from 'esbuild';
 import { getModel } from '../catalog/lib/get.js';
 import { findEntry, readIndex } from '../catalog/lib/models.js';
 import { openTerminal } from '../catalog/lib/terminal.js';
@@ -145,7 +145,11 @@ function place(from, to) {
   else cpSync(from, to, { recursive: true });
 }
 
-function copyPage({ list, hits }, rows, { path, about }) {
+// esbuild leaves new URL('…', import.meta.url) as it stands: in kin/ all lies beside the scripts.
+const addresses = { name: 'addresses', setup: ({ onLoad }) => onLoad({ filter: /\bweb[/\\](page|worker)[/\\]/ }, ({ path }) =>
+  ({ contents: readFileSync(path, 'utf8').replace(/new URL\('\.\.\/(worker\/)?/g, "new URL('./") })) };
+
+async function copyPage({ list, hits }, rows, { path, about }) {
   const { box, src } = list[0];
   const percent = (x) => `${(x * 100).toFixed(2)}%`;
   const sampleButtons = list.map((s, i) => {
@@ -163,8 +167,9 @@ function copyPage({ list, hits }, rows, { path, about }) {
     `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
   for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
     place(join(root, 'web/demo', name), join(site, name));
-  buildSync({ entryPoints: ['index.js', 'worker.js'].map((name) => join(root, 'web', name)), outdir: join(site, 'kin'),
-    bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning' });
+  await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),
+    bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',
+    plugins: [addresses] });
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(path, join(site, 'model'), { recursive: true });
 }
@@ -178,5 +183,5 @@ const model = await chooseModel(process.argv[2]).catch((error) => {
 });
 buildCatalogue(rows, model.path);
 clearPage();
-copyPage(await makeSamples(model.path), rows, model);
+await copyPage(await makeSamples(model.path), rows, model);
 console.log(`build/site: ${rows.length} products`);

@@ -1,5 +1,5 @@
 // The integer kernels of one build by themselves, and the same instructions in registers.
-import { openEngine, sharedMemory } from '/web/engine.js';
+import { openEngine, sharedMemory } from '/web/worker/engine.js';
 
 const compile = async (url) => WebAssembly.compile(await (await fetch(url)).arrayBuffer());
 

@@ -17,7 +17,7 @@ function folderDtype(model) {
 
 // Node 20 has relaxed SIMD behind a flag; newer ones have it.
 async function allowRelaxed() {
-  const { features } = await import('#web/variant.js');
+  const { features } = await import('#web/worker/variant.js');
   if (!features(true).relaxed) (await import('node:v8')).setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
 

@@ -230,7 +230,7 @@ for (const isolate of [false, true])
     const page = await open(browser, shop.url, { bypassCSP: true });
     const got = await page.evaluate(async (host) => {
       const { load } = await import(`${host}/kin/index.js`);
-      const own = URL.createObjectURL(new Blob([`import '${host}/kin/worker.js';`], { type: 'text/javascript' }));
+      const own = URL.createObjectURL(new Blob([`import '${host}/kin/worker/worker.js';`], { type: 'text/javascript' }));
       const clip = await load({ model: '/model/', worker: own, threads: 2 });
       const vectors = [];
       for (let i = 0; i < 20; i++) vectors.push(String(await clip.embedText('a boot')));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { Engine } from '../../web/engine.js';
+import { Engine } from '../../web/worker/engine.js';
 import { KinError, load } from '../../web/index.node.js';
 import { drawing, png, tinyModel } from './cli-support.js';
 
@@ -146,7 +146,7 @@ test('an abort inside a running picture stops it between two steps', async () =>
 test('a worker that dies rejects its calls; the next call starts a new one', async () => {
   const source = `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
-    import '${new URL('../../web/worker.node.js', import.meta.url)}';
+    import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';
     parentPort.on('message', (message) => { if (String(message.args?.[0]) === 'die') process.exit(3); });`)}`;
   const mine = await load({ model, worker: new URL(source) });
   const wanted = await mine.embedText('the');
@@ -247,7 +247,7 @@ test('texts embedded as a list have the bits that each has alone', async () => {
 test('texts after an aborted list have their own bits', async () => {
   const mine = await load({ model, worker: false });
   const wanted = await mine.embedText('the');
-  const { turn } = await import('../../web/platform.node.js');
+  const { turn } = await import('../../web/worker/platform.node.js');
   for (let turns = 0; turns < 6; turns++) { // aborted in ever later steps
     const controller = new AbortController();
     const call = mine.embedText(['x', 'the x', 'thing'], { signal: controller.signal });

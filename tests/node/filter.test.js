@@ -1,7 +1,7 @@
 // The filter language, as text and as objects, and its sentences.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileFilter } from '../../web/filter.js';
+import { compileFilter } from '../../web/page/filter.js';
 
 const items = [
   { color: 'red', price: 3, tags: ['new', 'in sale'], sale: true, size: '42' },

@@ -4,10 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Engine, importsFor, openEngine, sharedMemory } from '../../web/engine.js';
-import { loadConfig, loadTower, loadVocabulary, ModelFiles } from '../../web/model.js';
-import { module, openFile } from '../../web/platform.node.js';
-import { help } from '../../web/threads.js';
+import { Engine, importsFor, openEngine, sharedMemory } from '../../web/worker/engine.js';
+import { loadConfig, loadTower, loadVocabulary, ModelFiles } from '../../web/worker/model.js';
+import { module, openFile } from '../../web/worker/platform.node.js';
+import { help } from '../../web/worker/threads.js';
 import { folder, tinyModel } from './cli-support.js';
 
 const index = fileURLToPath(new URL('../../web/index.node.js', import.meta.url));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chooseVariant, features } from '../../web/variant.js';
+import { chooseVariant, features } from '../../web/worker/variant.js';
 import { load } from '../../web/index.node.js';
 import './relaxed.js';
 import { folder, tinyModel } from './cli-support.js';

@@ -1,16 +1,16 @@
 // The page's side of what differs from Node.
-import { checkAbort, fail } from './errors.js';
-import { is, request } from './source.js';
+import { checkAbort, fail } from '../shared/errors.js';
+import { is, request } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => probe();
 
 // Spelled out, so that bundlers find them.
 const wasm = {
-  simd: () => new URL('./wasm/kin-simd.wasm', import.meta.url),
-  'simd-threads': () => new URL('./wasm/kin-simd-threads.wasm', import.meta.url),
-  relaxed: () => new URL('./wasm/kin-relaxed.wasm', import.meta.url),
-  'relaxed-threads': () => new URL('./wasm/kin-relaxed-threads.wasm', import.meta.url),
+  simd: () => new URL('../wasm/kin-simd.wasm', import.meta.url),
+  'simd-threads': () => new URL('../wasm/kin-simd-threads.wasm', import.meta.url),
+  relaxed: () => new URL('../wasm/kin-relaxed.wasm', import.meta.url),
+  'relaxed-threads': () => new URL('../wasm/kin-relaxed-threads.wasm', import.meta.url),
 };
 
 const nothing = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]); // a module, and all that one needs

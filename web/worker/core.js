@@ -1,6 +1,6 @@
 // One model in one engine: what runs behind `load`. Calls come one at a time (serve.js); the event loop
 // gets a turn between two steps, so that an abort is heard. After a trap the next call starts anew.
-import { checkAbort, fail, KinError, packError, unpackError } from './errors.js';
+import { checkAbort, fail, KinError, packError, unpackError } from '../shared/errors.js';
 import { fits, openEngine, sharedMemory, towers } from './engine.js';
 import { holdImage } from './images.js';
 import { checkKernels, chooseKernels } from './kernels.js';

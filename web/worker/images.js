@@ -1,7 +1,7 @@
 // Pictures of any kind -> encoded bytes or raw pixels. Only formats that the engine lacks reach the
 // platform's decoder.
-import { fail } from './errors.js';
-import { is, readSource } from './source.js';
+import { fail } from '../shared/errors.js';
+import { is, readSource } from '../shared/source.js';
 
 const limit = 64 * 2 ** 20;
 

@@ -1,5 +1,5 @@
 // Which build of the engine runs here. Pure: features in, choice out.
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 
 // A function that returns one vector: only valid with SIMD.
 const simdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0,

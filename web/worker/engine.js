@@ -1,7 +1,7 @@
 // One instance of the engine: bytes in and out of its memory, statuses into errors. Synchronous.
 // Views of the memory are made fresh each time, since growing detaches them. After a trap the state is
 // unknown: the instance is `spent` and refuses further calls.
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 
 // The order of KIN_STATUSES in src/base.h.
 const codes = ['ok', 'more', 'out-of-memory', 'bad-argument', 'not-a-model', 'not-a-catalog', 'unsupported',

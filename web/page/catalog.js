@@ -1,6 +1,6 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { Client } from './client.js';
-import { fail, late, later } from './errors.js';
+import { fail, late, later } from '../shared/errors.js';
 
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 const numerics = '1';

@@ -1,8 +1,8 @@
 // The caller's side of a worker: keeps the calls' promises, passes aborts on. A worker that dies rejects
 // what is pending; the next call starts a new one, which opens the same thing again.
-import { abortError, checkAbort, KinError, packError, unpackError } from './errors.js';
-import { serve } from './serve.js';
-import { is } from './source.js';
+import { abortError, checkAbort, KinError, packError, unpackError } from '../shared/errors.js';
+import { serve } from '../worker/serve.js';
+import { is } from '../shared/source.js';
 
 // Calls `heard` when `signal` aborts; returns what ends that. One listener for all calls with one signal:
 // Node warns of more than ten.

@@ -4,7 +4,7 @@
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args }.
 import { CatalogCore } from './catalog-core.js';
 import { Core } from './core.js';
-import { abortError, asKinError, packError, unpackError } from './errors.js';
+import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
 
 function buffersOf(value, found = new Set()) {

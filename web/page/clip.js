@@ -1,7 +1,7 @@
 // A loaded model as callers see it; the work is in core.js.
 import { Client } from './client.js';
-import { checkAbort, fail, KinError, late, later, unpackError } from './errors.js';
-import { packImage } from './images.js';
+import { checkAbort, fail, KinError, late, later, unpackError } from '../shared/errors.js';
+import { packImage } from '../worker/images.js';
 
 export const version = '0.1.0';
 const internal = Symbol('client');

@@ -5,14 +5,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { fail } from './errors.js';
-import { is } from './source.js';
+import { fail } from '../shared/errors.js';
+import { is } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => ({ ...probe(true), cores: availableParallelism() });
 
 export async function module(variant, io) {
-  const { href } = new URL(`./wasm/kin-${variant}.wasm`, import.meta.url);
+  const { href } = new URL(`../wasm/kin-${variant}.wasm`, import.meta.url);
   const url = await io.resolve?.(`kin-${variant}.wasm`, href) ?? href;
   return WebAssembly.compile(await readFile(new URL(url)));
 }

@@ -1,7 +1,7 @@
 // A model's files: which there are, and how they go into the engine.
-import { checkAbort, fail } from './errors.js';
+import { checkAbort, fail } from '../shared/errors.js';
 import { dtypes, towers } from './engine.js';
-import { collect, openUrl, peek, watch } from './source.js';
+import { collect, openUrl, peek, watch } from '../shared/source.js';
 
 const configLimit = 64 * 2 ** 20;
 const pieceSize = 2 ** 20; // enters the engine at once

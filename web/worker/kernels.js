@@ -2,7 +2,7 @@
 // has compiled them anew (its two compilers may differ in relaxed instructions), in the engine's own order
 // of speed; only among relaxed ones does that depend on the processor, so these are timed. Exact ones give
 // the same bits: the clock decides nothing but the time.
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 
 const tiles = 40; // 1.2 million multiply-adds: well under a millisecond
 const slice = 1; // ms a turn; coarse clocks count in tenths

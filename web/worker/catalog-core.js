@@ -1,8 +1,8 @@
 // One catalogue in an engine of its own: opens and checks the file, scans it. Runs behind
 // openCatalog; filters and items are the caller's side (catalog.js).
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 import { openEngine } from './engine.js';
-import { readSource } from './source.js';
+import { readSource } from '../shared/source.js';
 import { chooseVariant } from './variant.js';
 
 const limit = 2 ** 31; // bytes; wasm has twice that

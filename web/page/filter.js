@@ -2,7 +2,7 @@
 //   or := and ('or' and)*   and := not ('and' not)*   not := 'not' not | '(' or ')' | test
 //   test := field [ ('='|'!='|'<'|'<='|'>'|'>=') value | 'in' '(' value, … ')' | 'has' value ]
 // A bare field means = true; a missing one matches only = null.
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 
 const bad = (message) => fail('bad-filter', message);
 const token = /\s*(?:(!=|<=|>=|[=<>(),])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s=<>!(),"']+))/uy;

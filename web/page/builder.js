@@ -1,6 +1,6 @@
 // Makes a catalogue file: a strict safetensors file whose layout src/catalog.h states. The same
 // products in the same order give the same bytes.
-import { fail } from './errors.js';
+import { fail } from '../shared/errors.js';
 
 const encoder = new TextEncoder();
 const always = ['id', 'title', 'url', 'image'];
