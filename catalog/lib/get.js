@@ -2,7 +2,7 @@
 // until they are converted, and whether they are what models/index.json says they are.
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { convertFolder } from '../commands/convert.js';
+import { convertFolder } from './conversion.js';
 import { checkReplaceable, exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
 import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';

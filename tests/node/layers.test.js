@@ -1,6 +1,6 @@
-// The law of layers in src/: a file includes nothing of a higher level, and no two files include each
+// The law of layers. In src/: a file includes nothing of a higher level, and no two files include each
 // other, however far round; no Emscripten, no printing, no leaving; and every public function is
-// exported to WebAssembly.
+// exported to WebAssembly. In catalog/: the entry knows the commands, they know lib/, and nothing looks back.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -33,6 +33,19 @@ function withoutComments(text) {
     (part) => (part.startsWith('"') ? part : ' '));
 }
 
+// Everything that `start` leads to; `links`: name -> the names it leads to itself.
+function reached(start, links) {
+  const found = new Set();
+  const open = [...links.get(start)];
+  while (open.length) {
+    const name = open.pop();
+    if (found.has(name)) continue;
+    found.add(name);
+    open.push(...(links.get(name) ?? []));
+  }
+  return found;
+}
+
 test('every header names its level', () => {
   const headers = files.filter((name) => name.endsWith('.h'));
   assert.ok(headers.length >= 10, 'src/ holds the headers');
@@ -60,17 +73,8 @@ test('a file includes nothing of a higher level', () => {
 test('no header includes itself, however far round', () => {
   const includes = new Map(files.filter((name) => name.endsWith('.h')).map((name) => [name,
     [...read(`src/${name}`).matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)].map((m) => m[1])]));
-  for (const start of includes.keys()) {
-    const reached = new Set();
-    const open = [...includes.get(start)];
-    while (open.length) {
-      const name = open.pop();
-      if (reached.has(name)) continue;
-      reached.add(name);
-      open.push(...(includes.get(name) ?? []));
-    }
-    assert.ok(!reached.has(start), `src/${start} includes itself`);
-  }
+  for (const start of includes.keys())
+    assert.ok(!reached(start, includes).has(start), `src/${start} includes itself`);
 });
 
 test('src/ knows no Emscripten, prints nothing and never leaves', () => {
@@ -87,4 +91,32 @@ test('src/ knows no Emscripten, prints nothing and never leaves', () => {
 test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
   const exported = read('wasm/exports.txt').trim().split('\n');
   assert.deepEqual(exported, declared);
+});
+
+// catalog/'s modules -> what each imports, now or later: files of catalog/ by path, else the name as it stands.
+const modules = new Map(readdirSync(new URL('catalog/', root), { recursive: true })
+  .map((path) => `catalog/${path.replaceAll('\\', '/')}`).filter((path) => path.endsWith('.js')).sort()
+  .map((path) => [path, [...read(path).matchAll(/\b(?:from|import)\s*\(?\s*'([^'\s]+)'/g)]
+    .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
+
+test('catalog/: cli.js leads to every module, and no module to itself', () => {
+  const used = reached('catalog/cli.js', modules);
+  assert.deepEqual([...modules.keys()].filter((path) => !used.has(path)), ['catalog/cli.js']);
+  for (const start of modules.keys())
+    assert.ok(!reached(start, modules).has(start), `${start} imports itself`);
+});
+
+test('catalog/: cli.js imports commands and lib/, a command lib/, lib/ itself; lib/engine.js alone web/', () => {
+  const allowed = { cli: /^catalog\/(?:commands|lib)\//, commands: /^catalog\/lib\//, lib: /^catalog\/lib\// };
+  const wrong = [];
+  for (const [path, names] of modules) {
+    const [, room] = path.split(/[/.]/);
+    for (const name of names) {
+      const good = name.startsWith('#web/') ? path === 'catalog/lib/engine.js'
+        : modules.has(name) ? allowed[room].test(name)
+          : !/^(?:catalog|web|src|models|tools|tests)\/|^kin-clip/.test(name);
+      if (!good) wrong.push(`${path} imports ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
 });
