@@ -1,4 +1,6 @@
-// kin serve: a folder over http on this machine, as strictly as a good host would send it.
+// kin serve: a folder over http on this machine, as strictly as a good host would send it. Ranges are read here
+// and not by a library: sirv 3.0.2 sends other bytes than `bytes=-2` and `bytes=0-0` ask for, breaks off at
+// `bytes=4-2` and knows no If-Range; send 1.2.1 is right, but makes the bundle 2.3 times as large.
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';

@@ -15,7 +15,7 @@ function site(context) {
   writeFileSync(join(outer, 'secret.txt'), 'secret');
   writeFileSync(join(root, 'index.html'), '<!doctype html>home');
   writeFileSync(join(root, 'shop', 'index.html'), '<!doctype html>shop');
-  for (const name of ['a.wasm', 'a.js', 'a.json', 'a.safetensors', 'a.css', 'a b.png', 'a.bin'])
+  for (const name of ['a.wasm', 'a.js', 'a.json', 'a.safetensors', 'a.css', 'a b.png', 'a#%.png', 'a.bin'])
     writeFileSync(join(root, name), '0123456789');
   writeFileSync(join(root, 'empty.txt'), '');
   symlinkSync(join(outer, 'secret.txt'), join(root, 'link.txt'));
@@ -56,7 +56,7 @@ test('types, lengths, headers, ranges', async (t) => {
     const types = { '/': 'text/html; charset=utf-8', '/shop/': 'text/html; charset=utf-8',
       '/a.wasm': 'application/wasm', '/a.js': 'text/javascript; charset=utf-8',
       '/a.json': 'application/json; charset=utf-8', '/a.safetensors': 'application/octet-stream',
-      '/a.css': 'text/css; charset=utf-8', '/a%20b.png': 'image/png',
+      '/a.css': 'text/css; charset=utf-8', '/a%20b.png': 'image/png', '/a%23%25.png': 'image/png',
       '/a.bin': 'application/octet-stream', '/a.js?v=1': 'text/javascript; charset=utf-8' };
     for (const [path, type] of Object.entries(types)) {
       const got = await raw(base, path);
@@ -70,6 +70,8 @@ test('types, lengths, headers, ranges', async (t) => {
     }
     const ranges = { 'bytes=2-4': [206, '234', 'bytes 2-4/10'], 'bytes=7-': [206, '789', 'bytes 7-9/10'],
       'bytes=-2': [206, '89', 'bytes 8-9/10'], 'bytes=5-99': [206, '56789', 'bytes 5-9/10'],
+      'bytes=0-0': [206, '0', 'bytes 0-0/10'], 'bytes=-99': [206, '0123456789', 'bytes 0-9/10'],
+      'bytes=-0': [416, 'no such range\n', 'bytes */10'], 'bytes=0-1,3-4': [200, '0123456789', undefined],
       'bytes=10-': [416, 'no such range\n', 'bytes */10'], 'bytes=4-2': [416, 'no such range\n', 'bytes */10'],
       'bytes=-': [200, '0123456789', undefined], 'lines=1-2': [200, '0123456789', undefined] };
     for (const [range, expected] of Object.entries(ranges)) {
@@ -79,6 +81,10 @@ test('types, lengths, headers, ranges', async (t) => {
     const whole = await raw(base, '/a.bin');
     const again = await raw(base, '/a.bin', { headers: { 'if-none-match': whole.headers.etag } });
     check(() => assert.deepEqual([again.status, again.body], [304, '']));
+    for (const [etag, expected] of [[whole.headers.etag, [206, '234']], ['"older"', [200, '0123456789']]]) {
+      const got = await raw(base, '/a.bin', { headers: { range: 'bytes=2-4', 'if-range': etag } });
+      check(() => assert.deepEqual([got.status, got.body], expected, `if-range ${etag}`));
+    }
     const head = await raw(base, '/a.bin', { method: 'HEAD' });
     check(() => assert.deepEqual([head.status, head.headers['content-length'], head.body], [200, '10', '']));
     const empty = await raw(base, '/empty.txt');
