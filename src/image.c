@@ -317,6 +317,17 @@ static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o,
 
 /* ---- pixels -------------------------------------------------------------------------------- */
 
+/* The rows lie as the orientation says; width and height become those of the upright picture. */
+static void orient(kin_picture *p, int orientation)
+{
+    p->orientation = orientation;
+    if (image_turn(p).swap) {
+        int width = p->width;
+        p->width = p->height;
+        p->height = width;
+    }
+}
+
 static uint8_t over_white(uint32_t c, uint32_t a) { return (uint8_t)((c * a + 255 * (255 - a) + 127) / 255); }
 
 /* RGBA -> RGB in place; the target never overtakes the source. */
@@ -423,7 +434,7 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
         return refuse_format(format, err);
 
     struct stb_source source = {bytes, n, 0, false};
-    kin_picture p = {.orientation = o.orientation, .reduction = 1};
+    kin_picture p = {.reduction = 1};
     bool whole;
     if (o.png) {
         p.rgb = stb_png(&source, &p.width, &p.height);
@@ -449,11 +460,7 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
         uint8_t *smaller = realloc(p.rgb, (size_t)p.width * (size_t)p.height * 3);
         p.rgb = smaller ? smaller : p.rgb;
     }
-    if (image_turn(&p).swap) {
-        int width = p.width;
-        p.width = p.height;
-        p.height = width;
-    }
+    orient(&p, o.orientation);
     *out = p;
     return KIN_OK;
 }
@@ -469,7 +476,8 @@ kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4]
     return decode(bytes, n, box, width, height, out, err);
 }
 
-kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out, kin_error *err)
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, const uint8_t *exif,
+                          size_t exif_n, kin_picture *out, kin_error *err)
 {
     if (width < 0 || height < 0 || (channels != 3 && channels != 4))
         return kin_fail(err, KIN_BAD_ARGUMENT, "Raw pixels need a width, a height and 3 or 4 channels.");
@@ -486,6 +494,8 @@ kin_status image_from_raw(const uint8_t *pixels, int width, int height, int chan
             for (int c = 0; c < 3; c++)
                 to[c] = over_white(pixels[c], pixels[3]);
     }
+    bool marked = exif_n >= 6 && !memcmp(exif, "Exif\0\0", 6); /* some WebPs repeat JPEG's mark */
+    orient(&p, marked ? exif_orientation(exif + 6, exif_n - 6) : exif_orientation(exif, exif_n));
     *out = p;
     return KIN_OK;
 }

@@ -49,6 +49,8 @@ kin_status image_decode(const uint8_t *bytes, size_t n, kin_picture *out, kin_er
  * at which the box, in fractions of the upright picture, keeps `width` x `height` pixels. */
 kin_status image_decode_fast(const uint8_t *bytes, size_t n, const double box[4], int width, int height,
                              kin_picture *out, kin_error *err);
-/* Tight rows of RGB (channels 3) or RGBA (4, over white). */
-kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, kin_picture *out, kin_error *err);
+/* Tight rows of RGB (channels 3) or RGBA (4, over white). They lie as the EXIF block that came with them
+ * says; NULL, 0: upright. */
+kin_status image_from_raw(const uint8_t *pixels, int width, int height, int channels, const uint8_t *exif,
+                          size_t exif_n, kin_picture *out, kin_error *err);
 #endif

@@ -427,11 +427,12 @@ kin_status kin_image_decode_fast(kin_ctx *ctx, const uint8_t *bytes, size_t n, d
 
 int kin_image_reduction(const kin_ctx *ctx) { return ctx->picture.reduction; }
 
-kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels)
+kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels, const uint8_t *exif,
+                         size_t exif_n)
 {
     kin_picture p = {0};
     hold(ctx, p);
-    TRY(image_from_raw(pixels, width, height, channels, &p, &ctx->error));
+    TRY(image_from_raw(pixels, width, height, channels, exif, exif_n, &p, &ctx->error));
     return hold(ctx, p);
 }
 

@@ -85,14 +85,16 @@ const char *kin_export_tensor(kin_ctx *ctx, int tower, int i);
 kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out); /* out: `bytes` long */
 
 /* Pictures. decode: JPEG or PNG bytes -> upright RGB8 held in the context. raw: tight rows of 3
- * (RGB) or 4 (RGBA, over white) channels. */
+ * (RGB) or 4 (RGBA, over white) channels, turned as the EXIF block that came with them says (NULL, 0:
+ * upright). */
 kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n);
 /* As kin_image_decode, but a JPEG at 1/2, 1/4 or 1/8 of its size where the box (the one that is then
  * prepared) still has twice the pixels that the preprocessing wants; 1/1 otherwise. */
 kin_status kin_image_decode_fast(kin_ctx *ctx, const uint8_t *bytes, size_t n, double x, double y, double width,
                                  double height);
 int kin_image_reduction(const kin_ctx *ctx); /* 1, 2, 4 or 8 */
-kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels);
+kin_status kin_image_raw(kin_ctx *ctx, const uint8_t *pixels, int width, int height, int channels, const uint8_t *exif,
+                         size_t exif_n);
 int kin_image_width(const kin_ctx *ctx); /* of the upright picture held */
 int kin_image_height(const kin_ctx *ctx);
 /* Format by content: "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" "unknown". */

@@ -142,53 +142,15 @@ function webpSize(bytes) {
   return null;
 }
 
-// EXIF orientation, 1 to 8, out of the file's EXIF chunk; 1 where there is none that makes sense.
-function webpOrientation(bytes) {
+// The bytes of the file's EXIF chunk, if it has one. The engine reads them, as it does a JPEG's, and turns.
+function webpExif(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  try {
-    for (let at = 12; at + 8 <= bytes.length;) {
-      const size = view.getUint32(at + 4, true);
-      if (view.getUint32(at) === 0x45584946) return tiffOrientation(view, at + 8); // "EXIF"
-      at += 8 + size + (size & 1);
-    }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // an offset beyond the end: no orientation
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const size = view.getUint32(at + 4, true);
+    if (view.getUint32(at) === 0x45584946) return bytes.slice(at + 8, at + 8 + size); // "EXIF"
+    at += 8 + size + (size & 1);
   }
-  return 1;
-}
-
-function tiffOrientation(view, chunk) {
-  // Some writers repeat JPEG's "Exif\0\0" here.
-  const start = view.getUint32(chunk) === 0x45786966 ? chunk + 6 : chunk;
-  const little = view.getUint16(start) === 0x4949;
-  const u16 = (at) => view.getUint16(start + at, little);
-  const u32 = (at) => view.getUint32(start + at, little);
-  if (u16(2) !== 42) return 1;
-  const directory = u32(4);
-  for (let i = 0; i < u16(directory); i++) {
-    const entry = directory + 2 + i * 12;
-    if (u16(entry) !== 0x0112) continue;
-    const value = u16(entry + 8);
-    return value >= 1 && value <= 8 ? value : 1;
-  }
-  return 1;
-}
-
-// Upright pixels: from orientation 5 on, rows and columns change places.
-function turn({ data, width, height }, orientation) {
-  if (orientation === 1) return { data, width, height };
-  const swapped = orientation >= 5;
-  const [w, h] = swapped ? [height, width] : [width, height];
-  const flipX = [2, 3, 7, 8].includes(orientation);
-  const flipY = [3, 4, 6, 7].includes(orientation);
-  const from = new Uint32Array(data.slice().buffer);
-  const to = new Uint32Array(from.length);
-  for (let y = 0, i = 0; y < h; y++)
-    for (let x = 0; x < w; x++, i++) {
-      const [sx, sy] = swapped ? [y, x] : [x, y];
-      to[i] = from[(flipY ? height - 1 - sy : sy) * width + (flipX ? width - 1 - sx : sx)];
-    }
-  return { data: new Uint8Array(to.buffer), width: w, height: h };
+  return undefined;
 }
 
 let webp = null;
@@ -225,7 +187,7 @@ async function decodeWebp(bytes, shown) {
     const { data, width, height } = await decode(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return turn({ data: pixels, width, height }, webpOrientation(bytes));
+    return { data: pixels, width, height, exif: webpExif(bytes) };
   } catch {
     throw bad('bad-image', `${shown}: not a valid WebP picture`);
   }

@@ -150,19 +150,55 @@ void test_image_raw(void)
     const uint8_t flat[] = {10, 20, 30, 255, 255, 255, 227, 177, 127, 255, 255, 255};
     kin_picture p = {0};
     kin_error err;
-    CHECK_EQ(image_from_raw(rgba, 2, 2, 4, &p, &err), KIN_OK);
+    CHECK_EQ(image_from_raw(rgba, 2, 2, 4, NULL, 0, &p, &err), KIN_OK);
     CHECK(p.width == 2 && p.height == 2 && !memcmp(p.rgb, flat, sizeof flat));
     image_free(&p);
     CHECK(p.rgb == NULL && p.width == 0);
-    CHECK_EQ(image_from_raw(flat, 4, 1, 3, &p, &err), KIN_OK);
+    CHECK_EQ(image_from_raw(flat, 4, 1, 3, NULL, 0, &p, &err), KIN_OK);
     CHECK(p.width == 4 && p.height == 1 && !memcmp(p.rgb, flat, sizeof flat));
     image_free(&p);
-    CHECK_EQ(image_from_raw(rgba, 2, 2, 2, &p, &err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(image_from_raw(rgba, 0, 2, 4, &p, &err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(image_from_raw(rgba, 2, -1, 4, &p, &err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(image_from_raw(rgba, 6000, 4200, 4, &p, &err), KIN_TOO_LARGE);
+    CHECK_EQ(image_from_raw(rgba, 2, 2, 2, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 0, 2, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 2, -1, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 6000, 4200, 4, NULL, 0, &p, &err), KIN_TOO_LARGE);
     CHECK(strstr(err.text, "6000x4200") && strstr(err.text, "24 megapixels"));
-    CHECK_EQ(image_from_raw(rgba, 70000, 1, 4, &p, &err), KIN_TOO_LARGE);
+    CHECK_EQ(image_from_raw(rgba, 70000, 1, 4, NULL, 0, &p, &err), KIN_TOO_LARGE);
+}
+
+/* Six pixels in two rows, turned to the right by an EXIF block where it says so. */
+void test_image_raw_turned(void)
+{
+    static const uint8_t rgb[18] = {1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 5, 0, 0, 6, 0, 0};
+    static const uint8_t little[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    const struct {
+        const uint8_t *exif;
+        size_t n;
+        int width, height;
+        uint8_t reds[6];
+    } cases[] = {
+        {little, sizeof little - 1, 2, 3, {4, 1, 5, 2, 6, 3}}, /* with the mark that some writers put first */
+        {little + 6, sizeof little - 7, 2, 3, {4, 1, 5, 2, 6, 3}},
+        {big, sizeof big - 1, 2, 3, {4, 1, 5, 2, 6, 3}},
+        {big, 19, 3, 2, {1, 2, 3, 4, 5, 6}}, /* cut within the entry */
+        {little, 6, 3, 2, {1, 2, 3, 4, 5, 6}},
+        {NULL, 0, 3, 2, {1, 2, 3, 4, 5, 6}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kin_picture p = {0};
+        kin_error err;
+        /* as long as it is said to be, so that the sanitizer sees a read beyond its end */
+        uint8_t *exif = malloc(cases[i].n + !cases[i].n);
+        if (cases[i].n)
+            memcpy(exif, cases[i].exif, cases[i].n);
+        CHECK_EQ(image_from_raw(rgb, 3, 2, 3, cases[i].n ? exif : NULL, cases[i].n, &p, &err), KIN_OK);
+        CHECK(p.width == cases[i].width && p.height == cases[i].height);
+        uint8_t *upright = image_pixels(&p);
+        for (int j = 0; j < 6; j++)
+            CHECK_EQ(upright[3 * j], cases[i].reds[j]);
+        free(upright), free(exif);
+        image_free(&p);
+    }
 }
 
 void test_image_formats(void)

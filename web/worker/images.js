@@ -7,12 +7,14 @@ const limit = 64 * 2 ** 20;
 
 const isRaw = (value) => ArrayBuffer.isView(value?.data) && 'width' in value && 'height' in value;
 
-function checkRaw({ data, width, height }) {
+// `exif`, the command's: the EXIF block of a file whose pixels its own decoder gave as they lie.
+function checkRaw({ data, width, height, exif }) {
   const channels = data.length / (width * height);
   if (!is(data, 'Uint8Array', 'Uint8ClampedArray') ||
       ![width, height].every((side) => side > 0 && Number.isInteger(side)) || (channels !== 3 && channels !== 4))
     fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
-  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height,
+    ...(is(exif, 'Uint8Array') && { exif }) };
 }
 
 function fromCanvas(canvas) {
@@ -51,8 +53,8 @@ const ours = ['jpeg', 'png', 'html', 'unknown'];
 // In the worker: puts the picture into the engine's context; returns which decoder ran. `box`: the
 // part to be prepared, for decode 'fast'.
 export async function holdImage(engine, ctx, source, io, box, signal) {
-  const raw = ({ data, width, height }) => engine.check(ctx, engine.with([data], (p) =>
-    engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height))));
+  const raw = ({ data, width, height, exif }) => engine.check(ctx, engine.with([data, exif], (p, _, e, n) =>
+    engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height), e, n)));
   if (isRaw(source)) {
     raw(source);
     return 'raw';
