@@ -5,8 +5,24 @@
  *
  * Prints a line a test and a sum; exits 1 if a test failed or a filter matched none. */
 #include "test.h"
+#include <stdlib.h>
 
 int test_failures;
+
+uint8_t *test_read(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    *n = 0;
+    if (!f)
+        return NULL;
+    fseek(f, 0, SEEK_END);
+    long size = ftell(f);
+    rewind(f);
+    uint8_t *bytes = malloc(size > 0 ? (size_t)size : 1);
+    *n = fread(bytes, 1, (size_t)size, f);
+    fclose(f);
+    return bytes;
+}
 
 #define TEST(name) void name(void);
 #include "list.h"

@@ -1,4 +1,4 @@
-/* test: the three checks that every C test uses.
+/* test: the three checks that every C test uses, and a reader of files.
  *
  * A test is `void test_something(void)` in a C file here, named on a line of its own in a
  * .list file here. A failing check prints where and what, marks the test as failed and leaves the
@@ -11,6 +11,10 @@
 #include <string.h>
 
 extern int test_failures; /* failed checks of the running test */
+
+/* A file's bytes in a block of just that size, so that the sanitizer sees a read beyond its end; the caller
+ * frees it. NULL and n = 0 where there is no such file. */
+uint8_t *test_read(const char *path, size_t *n);
 
 #define TEST_FAIL_(...)                          \
     do {                                         \

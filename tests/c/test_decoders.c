@@ -22,12 +22,7 @@ static uint8_t *bytes_of(const char *name, size_t *n)
 {
     char path[256];
     snprintf(path, sizeof path, "tests/golden/images/%s", name);
-    FILE *f = fopen(path, "rb");
-    uint8_t *bytes = calloc(1, 1 << 20);
-    *n = f ? fread(bytes, 1, 1 << 20, f) : 0; /* no file: no picture */
-    if (f)
-        fclose(f);
-    return bytes;
+    return test_read(path, n);
 }
 
 static uint8_t *by_stb(const uint8_t *bytes, size_t n, int *w, int *h)

@@ -12,18 +12,9 @@ struct file {
 static struct file read_file(const char *name)
 {
     char path[256];
-    struct file file = {malloc(1), 0};
+    struct file file;
     snprintf(path, sizeof path, "tests/golden/images/%s", name);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return file;
-    fseek(f, 0, SEEK_END);
-    long n = ftell(f);
-    rewind(f);
-    /* as long as the file and no longer, so that the sanitizer sees a read beyond its end */
-    file.bytes = realloc(file.bytes, n > 0 ? (size_t)n : 1);
-    file.n = fread(file.bytes, 1, (size_t)n, f);
-    fclose(f);
+    file.bytes = test_read(path, &file.n);
     return file;
 }
 

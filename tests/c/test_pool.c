@@ -1,11 +1,9 @@
 /* test_pool: each item once, and the same results, with 1 to 4 threads and without a pool. */
-#include "../../src/pool.h"
+#include "team.h"
 #include "test.h"
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 enum { ITEMS = 1000 };
 
@@ -26,41 +24,6 @@ static void work(void *arg, int begin, int end, int thread)
         job->times[i]++;
     }
     job->busy[thread]--;
-}
-
-struct team {
-    kin_pool *pool;
-    int threads;
-    pthread_t ids[POOL_MAX_THREADS];
-    struct helper {
-        kin_pool *pool;
-        int number;
-    } helpers[POOL_MAX_THREADS];
-};
-
-static void *help(void *arg)
-{
-    struct helper *h = arg;
-    kin_pool_help(h->pool, h->number);
-    return NULL;
-}
-
-static void team_start(struct team *t, int threads) /* 0: no pool */
-{
-    *t = (struct team){.threads = threads, .pool = threads ? kin_pool_open(threads) : NULL};
-    CHECK(!threads || t->pool != NULL);
-    for (int i = 1; i < threads; i++) {
-        t->helpers[i] = (struct helper){t->pool, i};
-        CHECK_EQ(pthread_create(&t->ids[i], NULL, help, &t->helpers[i]), 0);
-    }
-}
-
-static void team_end(struct team *t)
-{
-    kin_pool_close(t->pool);
-    for (int i = 1; i < t->threads; i++)
-        CHECK_EQ(pthread_join(t->ids[i], NULL), 0);
-    free(t->pool); /* kin_pool_close leaves it to helpers on their way out; here they are joined */
 }
 
 void test_pool_same_results(void)

@@ -4,26 +4,11 @@
 #include "test.h"
 #include <stdlib.h>
 
-static char *read_file(const char *path, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    fseek(f, 0, SEEK_END);
-    *n = (size_t)ftell(f);
-    rewind(f);
-    char *bytes = malloc(*n + 1);
-    if (fread(bytes, 1, *n, f) != *n)
-        *n = 0;
-    fclose(f);
-    return bytes;
-}
-
 static tokenizer *open_small(void)
 {
     size_t vocab_n, merges_n;
-    char *vocab = read_file("models/kin-small/vocab.json", &vocab_n);
-    char *merges = read_file("models/kin-small/merges.txt", &merges_n);
+    char *vocab = (char *)test_read("models/kin-small/vocab.json", &vocab_n);
+    char *merges = (char *)test_read("models/kin-small/merges.txt", &merges_n);
     tokenizer *t = NULL;
     kin_error err;
     if (vocab && merges)
@@ -56,7 +41,7 @@ static uint32_t ids_crc(const tokenizer *t, uint32_t crc, const char *text, size
 void test_tokenize_equals_reference(void)
 {
     size_t n, at = 4;
-    uint8_t *golden = (uint8_t *)read_file("tests/golden/tokens.bin", &n);
+    uint8_t *golden = test_read("tests/golden/tokens.bin", &n);
     tokenizer *t = open_small();
     uint32_t texts, want, wrong = 0;
     CHECK(golden && t);
@@ -184,9 +169,9 @@ void test_tokenize_file_forms_are_one_model(void)
 void test_tokenize_special_tokens(void)
 {
     size_t vocab_n, merges_n, n, wrong = 0, lines = 0;
-    char *vocab = read_file("models/kin-small/vocab.json", &vocab_n);
-    char *merges = read_file("models/kin-small/merges.txt", &merges_n);
-    char *golden = read_file("tests/golden/special_tokens.jsonl", &n);
+    char *vocab = (char *)test_read("models/kin-small/vocab.json", &vocab_n);
+    char *merges = (char *)test_read("models/kin-small/merges.txt", &merges_n);
+    char *golden = (char *)test_read("tests/golden/special_tokens.jsonl", &n);
     CHECK(vocab && merges && golden);
     for (char *line = golden, *end; line < golden + n; line = end + 1, lines++) {
         tokenizer *t;
