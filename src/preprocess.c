@@ -11,9 +11,14 @@ static kin_status side(json value, int *out, kin_error *err)
     return KIN_OK;
 }
 
-static bool flag(json config, const char *key)
+/* Every switch that counts is on by default. */
+static kin_status flag(json config, const char *key, bool *out, kin_error *err)
 {
-    return json_get(config, key).type != JSON_FALSE; /* every switch that counts is on by default */
+    json value = json_get(config, key);
+    if (value.type != JSON_ABSENT && value.type != JSON_TRUE && value.type != JSON_FALSE)
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is neither true nor false.", key);
+    *out = value.type != JSON_FALSE;
+    return KIN_OK;
 }
 
 static kin_status three(json config, const char *key, const double otherwise[3], double out[3], kin_error *err)
@@ -65,28 +70,34 @@ kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, k
         return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json is not a JSON object.");
 
     resize_rule *rule = &p.rule;
-    rule->resize_on = flag(config, "do_resize");
-    rule->crop_on = flag(config, "do_center_crop");
-    bool do_rescale = flag(config, "do_rescale"), do_normalize = flag(config, "do_normalize");
+    bool do_resize, do_crop, do_rescale, do_normalize;
+    TRY(flag(config, "do_resize", &do_resize, err));
+    TRY(flag(config, "do_center_crop", &do_crop, err));
+    TRY(flag(config, "do_rescale", &do_rescale, err));
+    TRY(flag(config, "do_normalize", &do_normalize, err));
+    rule->resize_on = do_resize;
+    rule->crop_on = do_crop;
     json size = json_get(config, "size"), edge = json_get(size, "shortest_edge");
     rule->shortest_edge = 224;
-    if (size.type == JSON_NUMBER) {
-        TRY(side(size, &rule->shortest_edge, err));
-    } else if (edge.type > JSON_NULL) {
+    if (json_get(size, "longest_edge").type > JSON_NULL)
+        return kin_fail(err, KIN_UNSUPPORTED, "preprocessor_config.json: a size with longest_edge is not supported.");
+    if (edge.type > JSON_NULL) {
         TRY(side(edge, &rule->shortest_edge, err));
     } else if (size.type == JSON_OBJECT) {
         rule->shortest_edge = 0;
         TRY(side(json_get(size, "height"), &rule->fixed_h, err));
         TRY(side(json_get(size, "width"), &rule->fixed_w, err));
+    } else if (size.type > JSON_NULL) {
+        TRY(side(size, &rule->shortest_edge, err));
     }
     json crop = json_get(config, "crop_size");
     rule->crop_h = rule->crop_w = 224;
-    if (crop.type == JSON_NUMBER) {
-        TRY(side(crop, &rule->crop_h, err));
-        rule->crop_w = rule->crop_h;
-    } else if (crop.type == JSON_OBJECT) {
+    if (crop.type == JSON_OBJECT) {
         TRY(side(json_get(crop, "height"), &rule->crop_h, err));
         TRY(side(json_get(crop, "width"), &rule->crop_w, err));
+    } else if (crop.type > JSON_NULL) {
+        TRY(side(crop, &rule->crop_h, err));
+        rule->crop_w = rule->crop_h;
     }
     uint64_t resample = 3;
     json given = json_get(config, "resample");

@@ -108,6 +108,12 @@ def main():
     put('tokenize', 'config', b'\x04{"added_tokens_decoder":{"6":{"content":"<|startoftext|>","normalized":true,"special":true}},'
                              b'"pad_token":"<PAD>","additional_special_tokens":["a"]}')
     put('tokenize', 'map', b'\x05{"eos_token":{"content":"<|endoftext|>","normalized":true},"pad_token":{"content":"\\u0130B"}}')
+    for name, text in (('empty', '{}'), ('old', '{"size":224,"crop_size":224,"resample":3,"do_convert_rgb":true}'),
+                       ('sizes', '{"size":{"height":16,"width":24},"crop_size":{"height":8,"width":12},"resample":2}'),
+                       ('off', '{"do_resize":false,"do_center_crop":false,"do_rescale":false,"do_normalize":false}'),
+                       ('numbers', '{"image_mean":[0.5,-1e-3,2E2],"image_std":[1,0.25,3.5],"rescale_factor":0.00784313725490196}'),
+                       ('processor', '{"image_processor":{"size":{"shortest_edge":32,"longest_edge":null},"crop_size":null}}')):
+        put('preprocess', name, text.encode())
     config = b'{"projection_dim":4,"vision_config":{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,' \
              b'"num_attention_heads":1,"image_size":8,"patch_size":8},"text_config":{"hidden_size":8,"intermediate_size":8,' \
              b'"num_hidden_layers":1,"num_attention_heads":1,"vocab_size":4}}'

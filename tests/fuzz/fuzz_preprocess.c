@@ -1,0 +1,39 @@
+/* fuzz_preprocess: any bytes as a preprocessor_config.json; of what is accepted the promises that resize and
+ * tower rely on, and that its canonical form is such a file and means the same. */
+#include "../../src/preprocess.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static bool side(int n) { return n >= 1 && n <= 4096; }
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    struct preprocess p, again;
+    kin_error err;
+    if (preprocess_read((const char *)bytes, n, &p, &err) != KIN_OK) {
+        must((err.status == KIN_NOT_A_MODEL || err.status == KIN_UNSUPPORTED) && strlen(err.text) > 0);
+        return 0;
+    }
+    const resize_rule *r = &p.rule;
+    must(r->shortest_edge ? side(r->shortest_edge) : side(r->fixed_h) && side(r->fixed_w));
+    must(side(r->crop_h) && side(r->crop_w) && (r->resample == 2 || r->resample == 3));
+    for (int i = 0; i < 3; i++)
+        must(p.std[i] > 0 && p.std[i] < 1e7f && p.mean[i] > -1e7f && p.mean[i] < 1e7f);
+    must(p.rescale >= 0 && p.rescale < 1e7f);
+    must(memchr(p.canonical, 0, sizeof p.canonical) != NULL);
+    must(preprocess_read(p.canonical, strlen(p.canonical), &again, &err) == KIN_OK);
+    must(r->resize_on || strstr(p.canonical, "\"size\":null"));
+    must(r->crop_on || strstr(p.canonical, "\"crop_size\":null"));
+    if (!r->resize_on || !r->crop_on) /* null would be read as the default */
+        return 0;
+    must(!memcmp(&again.rule, r, sizeof *r) && !strcmp(again.canonical, p.canonical) && again.rescale == p.rescale);
+    for (int i = 0; i < 3; i++) /* -0 is written as 0 */
+        must(again.mean[i] == p.mean[i] && again.std[i] == p.std[i]);
+    return 0;
+}
