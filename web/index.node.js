@@ -1,9 +1,12 @@
 // kin-clip in Node: as in a browser, with paths too. exportTower is for `kin convert`.
 import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
-import * as platform from './worker/platform.node.js';
+import { packFile, packModel, writeFile } from './page/files.node.js';
+import { startWorker } from './page/start.node.js';
+
+const host = { packFile, packModel, startWorker, writeFile };
 
 export { exportTower } from './page/clip.js';
 export { KinError } from './shared/errors.js';
-export const load = (options) => loadOn(platform, options);
-export const openCatalog = (source, options) => open(platform, source, options);
+export const load = (options) => loadOn(host, options);
+export const openCatalog = (source, options) => open(host, source, options);

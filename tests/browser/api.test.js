@@ -23,10 +23,12 @@ for (let i = 0; i < picture.data.length; i++) picture.data[i] = i % 4 === 3 ? 25
 const encoded = PNG.sync.write(picture);
 writeFileSync(join(site, 'a.png'), encoded);
 
-// Another origin with the package's files: `cors` says whether pages may read them.
+// Another origin with the package's files: `cors` says whether pages may read them. `asked`: the paths so far.
 async function otherHost(cors) {
+  const asked = [];
   const server = createServer((request, response) => {
     const path = new URL(request.url, 'http://x').pathname;
+    asked.push(path);
     if (cors) response.setHeader('access-control-allow-origin', '*');
     response.setHeader('cross-origin-resource-policy', 'cross-origin');
     response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream');
@@ -37,7 +39,7 @@ async function otherHost(cors) {
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => server.closeAllConnections() ?? server.close() };
+  return { url: `http://127.0.0.1:${server.address().port}`, asked, stop: () => server.closeAllConnections() ?? server.close() };
 }
 
 let browser, server, wanted;
@@ -230,7 +232,8 @@ for (const isolate of [false, true])
     const page = await open(browser, shop.url, { bypassCSP: true });
     const got = await page.evaluate(async (host) => {
       const { load } = await import(`${host}/kin/index.js`);
-      const own = URL.createObjectURL(new Blob([`import '${host}/kin/worker/worker.js';`], { type: 'text/javascript' }));
+      const own = URL.createObjectURL(new Blob([`fetch('${host}/index.html');
+        import '${host}/kin/worker/worker.js';`], { type: 'text/javascript' }));
       const clip = await load({ model: '/model/', worker: own, threads: 2 });
       const vectors = [];
       for (let i = 0; i < 20; i++) vectors.push(String(await clip.embedText('a boot')));
@@ -239,6 +242,7 @@ for (const isolate of [false, true])
       return { threads, different: new Set(vectors).size, length: vectors[0].split(',').length };
     }, other.url);
     assert.deepEqual(got, { threads: isolate ? 2 : 1, different: 1, length: 256 });
+    assert.equal(other.asked.filter((path) => path === '/index.html').length, got.threads, 'helpers are starts of the same file');
     assert.deepEqual(page.noise, []);
     await page.context().close();
     other.stop();

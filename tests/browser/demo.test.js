@@ -65,7 +65,8 @@ for (const isolated of [false, true]) {
       const page = await open(browser, server.url);
       const single = [{}, { variant: 'simd' }, { variant: 'relaxed' }];
       const shared = ['simd-threads', 'relaxed-threads'].flatMap((variant) => [{ variant, threads: 1 }, { variant, threads: 2 }]);
-      for (const options of isolated ? [...single, ...shared, { threads: 2, worker: '/worker.js' }] : single) {
+      for (const options of isolated ? [...single, ...shared, { threads: 2, worker: '/worker.js' },
+        { threads: 2, worker: false }] : single) {
         const got = await page.evaluate(async ({ options, box }) => {
           const { load } = await import('/kin/index.js');
           const clip = await load({ model: '/model/', ...options });

@@ -1,6 +1,7 @@
 // The law of layers. In src/: a file includes nothing of a higher level, and no two files include each
 // other, however far round; no Emscripten, no printing, no leaving; and every public function is
-// exported to WebAssembly. In catalog/: the entry knows the commands, they know lib/, and nothing looks back.
+// exported to WebAssembly. In web/: the page knows the worker, both know shared/, and nothing looks back. In
+// catalog/: the entry knows the commands, they know lib/, and nothing looks back.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -91,6 +92,34 @@ test('src/ knows no Emscripten, prints nothing and never leaves', () => {
 test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
   const exported = read('wasm/exports.txt').trim().split('\n');
   assert.deepEqual(exported, declared);
+});
+
+// web/'s modules -> those each leads to: by an import, now or later, or by an address, as of a worker. Bundlers
+// follow both alike, and some hang where that leads back.
+const web = new Map(['', 'page/', 'worker/', 'shared/'].flatMap((room) => readdirSync(new URL(`web/${room}`, root))
+  .filter((name) => name.endsWith('.js')).map((name) => `web/${room}${name}`)).map((path) => [path, [
+  /\b(?:from|import)\s*\(?\s*'([\w./:-]+)'/g, /new URL\(\s*'([^']+\.js)',\s*import\.meta\.url/g]
+  .flatMap((link) => [...read(path).matchAll(link)])
+  .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
+
+test('web/: the entries lead to every module, and no module to itself', () => {
+  const used = new Set(['web/index.js', 'web/index.node.js'].flatMap((entry) => [entry, ...reached(entry, web)]));
+  assert.deepEqual([...web.keys()].filter((path) => !used.has(path)), []);
+  for (const start of web.keys())
+    assert.ok(!reached(start, web).has(start), `${start} leads to itself`);
+});
+
+test('web/: shared/ leads to shared/, worker/ to both; what a page loads to nothing of Node', () => {
+  const allowed = { shared: /^web\/shared\//, worker: /^web\/(?:shared|worker)\//, page: /^web\/(?:shared|worker|page)\// };
+  const wrong = [];
+  for (const [path, names] of web)
+    for (const name of names) {
+      const forNode = path.endsWith('.node.js');
+      const good = web.has(name) ? (allowed[path.split('/')[1]]?.test(name) ?? true) && (forNode || !name.endsWith('.node.js'))
+        : forNode && name.startsWith('node:');
+      if (!good) wrong.push(`${path} leads to ${name}`);
+    }
+  assert.deepEqual(wrong, []);
 });
 
 // catalog/'s modules -> what each imports, now or later: files of catalog/ by path, else the name as it stands.

@@ -35,6 +35,16 @@ test('close() ends the workers, each of which leaves by itself: code 0, not that
       console.log(codes.join(' '), process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length);`), `${codes} 0\n`);
 });
 
+test('a helper is another start of the very worker file that runs', (t) => {
+  const model = JSON.stringify(tinyModel(join(folder(t), 'model')));
+  const own = JSON.stringify(`data:text/javascript,${encodeURIComponent(`import { writeSync } from 'node:fs';
+    writeSync(1, 'started ');
+    import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';`)}`);
+  assert.equal(run(`const clip = await load({ model: ${model}, threads: 3, worker: ${own} });
+    await clip.embedText('the');
+    await clip.close();`), 'started started started ');
+});
+
 test('told to stop while it starts, it starts no helpers', (t) => {
   const model = JSON.stringify(tinyModel(join(folder(t), 'model')));
   assert.equal(run(`let workers = 0;

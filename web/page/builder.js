@@ -38,10 +38,10 @@ function safetensors(metadata, tensors) {
   return file;
 }
 
-// `to`: a stream, a file or folder handle of a page, or what the platform knows (Node: a path).
-async function write(to, bytes, platform) {
+// `to`: a stream, a file or folder handle of a page, or what the host knows (Node: a path).
+async function write(to, bytes, host) {
   const name = 'catalog.safetensors';
-  if (await platform.writeFile?.(to, bytes, name)) return;
+  if (await host.writeFile?.(to, bytes, name)) return;
   const handle = await to?.getFileHandle?.(name, { create: true }) ?? to;
   const stream = await handle?.createWritable?.() ?? handle;
   if (typeof stream?.getWriter !== 'function')
@@ -122,7 +122,7 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
       ['row_picture', Uint16Array.from(rows, ({ picture }) => picture)],
       ['vectors', vectors, [rows.length, dim]], ['ids', ids.bytes], ['items', items.bytes],
     ]);
-    if (to !== undefined) await write(to, bytes, client.platform);
+    if (to !== undefined) await write(to, bytes, client.host);
     return bytes;
   }
 

@@ -5,10 +5,10 @@ import { fail, late, later } from '../shared/errors.js';
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 const numerics = '1';
 
-export async function openCatalog(platform, source, options = {}) {
+export async function openCatalog(host, source, options = {}) {
   const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
-  const client = new Client(platform, { worker, onProgress, io: { fetch, resolve, cache } },
-    { call: 'openCatalog', args: [{ source: platform.packFile(source) }] });
+  const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache } },
+    { call: 'openCatalog', args: [{ source: host.packFile(source) }] });
   return new Catalog(client, await client.start(signal), clip);
 }
 

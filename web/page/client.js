@@ -1,7 +1,6 @@
 // The caller's side of a worker: keeps the calls' promises, passes aborts on. A worker that dies rejects
 // what is pending; the next call starts a new one, which opens the same thing again.
 import { abortError, checkAbort, KinError, packError, unpackError } from '../shared/errors.js';
-import { serve } from '../worker/serve.js';
 import { is } from '../shared/source.js';
 
 // Calls `heard` when `signal` aborts; returns what ends that. One listener for all calls with one signal:
@@ -18,12 +17,6 @@ function onAbort(signal, heard) {
   return () => all.delete(heard);
 }
 
-// `worker: false`: the same protocol without a thread.
-function localWorker(platform, { message }) {
-  const receive = serve((reply) => message(reply), platform);
-  return { post: (sent) => receive(sent), terminate: () => receive({ stop: true }), ref() {}, unref() {} };
-}
-
 export class Client {
   closed = false;
   info = null;
@@ -32,9 +25,10 @@ export class Client {
   #worker = null;
   #closing = null;
 
-  // `open`: the first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache }.
-  constructor(platform, { worker, io = {}, onProgress }, open) {
-    this.platform = platform;
+  // `host`: what differs between a page and Node (index.js, index.node.js); `worker`: as load() takes it; `open`: the
+  // first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache }.
+  constructor(host, { worker, io = {}, onProgress }, open) {
+    this.host = host;
     this.kind = worker;
     this.io = io;
     this.onProgress = onProgress;
@@ -54,8 +48,7 @@ export class Client {
 
   #start(signal) {
     const handlers = { message: (message) => this.#receive(message), died: (error) => this.#died(error) };
-    this.#worker = this.kind === false ? localWorker(this.platform, handlers)
-      : this.platform.createWorker(this.kind, handlers);
+    this.#worker = this.host.startWorker(this.kind, handlers);
     const io = Object.entries(this.io).map(([name, value]) => [name, typeof value === 'function' || value]);
     return this.#post({ ...this.open, io: Object.fromEntries(io) }, signal);
   }

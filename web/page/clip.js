@@ -1,19 +1,19 @@
 // A loaded model as callers see it; the work is in core.js.
 import { Client } from './client.js';
 import { checkAbort, fail, KinError, late, later, unpackError } from '../shared/errors.js';
-import { packImage } from '../worker/images.js';
+import { packImage } from './pack.js';
 
 export const version = '0.1.0';
 const internal = Symbol('client');
 const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
-export async function load(platform, options = {}) {
+export async function load(host, options = {}) {
   const { model, dtype = 'q8', decode = 'exact', threads, variant, resolve, worker, fetch, cache, decoders, signal,
     onProgress } = options;
   if (dtype !== 'q8' && dtype !== 'f32') fail('bad-argument', `dtype is 'q8' or 'f32', not '${dtype}'.`);
   if (decode !== 'exact' && decode !== 'fast') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
-  const client = new Client(platform, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
-    { call: 'open', args: [{ model: platform.packModel(model), dtype, decode, threads, variant, worker: platform.packFile(worker) }] });
+  const client = new Client(host, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
+    { call: 'open', args: [{ model: host.packModel(model), dtype, decode, threads, variant }] });
   await client.start(signal);
   return new Clip(client, worker);
 }

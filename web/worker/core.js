@@ -50,7 +50,7 @@ export class Core {
     this.#engine = engine;
     this.#have.clear();
     checkAbort(signal); // told to stop meanwhile: who would end the helpers?
-    if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform, this.options.worker);
+    if (threads > 1) this.#helpers = startHelpers(engine, module, this.#ctx, threads, this.platform.startHelper);
   }
 
   async stop() {

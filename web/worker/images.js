@@ -1,56 +1,12 @@
-// Pictures of any kind -> encoded bytes or raw pixels. Only formats that the engine lacks reach the
+// Pictures of any kind -> pixels in the engine's context. Only formats that the engine lacks reach the
 // platform's decoder.
-import { fail } from '../shared/errors.js';
-import { is, readSource } from '../shared/source.js';
+import { checkRaw, isRaw } from '../shared/raw.js';
+import { readSource } from '../shared/source.js';
 
 const limit = 64 * 2 ** 20;
-
-const isRaw = (value) => ArrayBuffer.isView(value?.data) && 'width' in value && 'height' in value;
-
-// `exif`, the command's: the EXIF block of a file whose pixels its own decoder gave as they lie.
-function checkRaw({ data, width, height, exif }) {
-  const channels = data.length / (width * height);
-  if (!is(data, 'Uint8Array', 'Uint8ClampedArray') ||
-      ![width, height].every((side) => side > 0 && Number.isInteger(side)) || (channels !== 3 && channels !== 4))
-    fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
-  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height,
-    ...(is(exif, 'Uint8Array') && { exif }) };
-}
-
-function fromCanvas(canvas) {
-  const { width, height } = canvas;
-  if (!width || !height) fail('bad-argument', 'The canvas is empty.');
-  try {
-    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-    context.drawImage(canvas, 0, 0);
-    return checkRaw(context.getImageData(0, 0, width, height));
-  } catch (error) {
-    return fail('cors', 'The canvas cannot be read: it holds a picture of another host.', error);
-  }
-}
-
-// In the page: elements become what a worker can be sent. An <img> is read anew.
-export function packImage(source) {
-  if (is(source, 'HTMLImageElement')) return packImage(source.currentSrc || source.src);
-  if (is(source, 'URL')) return source.href;
-  if (typeof source === 'string') {
-    const base = globalThis.document?.baseURI;
-    try {
-      return base ? new URL(source, base).href : source;
-    } catch {
-      return source; // fails where it is opened
-    }
-  }
-  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromCanvas(source);
-  if (isRaw(source)) return checkRaw(source);
-  if (is(source, 'Blob', 'File', 'ArrayBuffer') || ArrayBuffer.isView(source)) return source;
-  return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, bytes or ' +
-    '{ data, width, height }.');
-}
-
 const ours = ['jpeg', 'png', 'html', 'unknown'];
 
-// In the worker: puts the picture into the engine's context; returns which decoder ran. `box`: the
+// Returns which decoder ran. `box`: the
 // part to be prepared, for decode 'fast'.
 export async function holdImage(engine, ctx, source, io, box, signal) {
   const raw = ({ data, width, height, exif }) => engine.check(ctx, engine.with([data, exif], (p, _, e, n) =>

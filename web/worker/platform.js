@@ -1,6 +1,6 @@
-// The page's side of what differs from Node.
+// What the worker's side needs of a page and Node has otherwise. To it comes startHelper(): another worker, as a link.
 import { checkAbort, fail } from '../shared/errors.js';
-import { is, request } from '../shared/source.js';
+import { request } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => probe();
@@ -51,18 +51,6 @@ export function turn() {
   });
 }
 
-export function createWorker(url, { message, died }) {
-  if (typeof Worker !== 'function') fail('unsupported', 'Nothing here can start a worker: say worker: false.');
-  const worker = url && url !== true ? new Worker(url, { type: 'module' })
-    : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }) => message?.(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    died?.(event);
-  };
-  return { post: (sent) => worker.postMessage(sent), terminate: () => worker.terminate(), ref() {}, unref() {} };
-}
-
 const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' };
 
 async function draw(source) {
@@ -100,11 +88,3 @@ export async function decodeImage(bytes) {
     return null;
   }
 }
-
-const absolute = (url) => new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-
-// What load() and openCatalog() were given, as a worker with another base address can use it.
-const isUrl = (value) => typeof value === 'string' || is(value, 'URL');
-export const packFile = (source) => (isUrl(source) ? absolute(source) : source);
-export const packModel = (model) => (!model || isUrl(model) ? model && absolute(model)
-  : Object.fromEntries(Object.entries(model).map(([name, url]) => [name, absolute(url)])));

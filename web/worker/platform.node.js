@@ -1,12 +1,9 @@
-// Node's side of what differs from a page.
+// What the worker's side needs of Node and a page has otherwise.
 import { constants, createReadStream } from 'node:fs';
-import { access, readFile, rename, rm, stat, writeFile as write } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { fail } from '../shared/errors.js';
-import { is } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => ({ ...probe(true), cores: availableParallelism() });
@@ -41,49 +38,6 @@ export async function openFile(url, name) {
   }
 }
 
-const patience = 5000; // ms that a worker has to leave
-
-export function createWorker(url, { message, died }) {
-  const file = !url || url === true ? new URL('./worker.node.js', import.meta.url)
-    : /^(data|file):/.test(url) ? new URL(url) : url;
-  const worker = new Worker(file, { execArgv: [] });
-  let ended = false;
-  const gone = new Promise((resolve) => { worker.once('exit', resolve); });
-  worker.on('message', (sent) => message?.(sent));
-  worker.on('error', (error) => died?.(error));
-  worker.on('exit', (code) => ended || died?.(new Error(`exit code ${code}`)));
-  return {
-    post: (sent) => worker.postMessage(sent), ref: () => worker.ref(), unref: () => worker.unref(),
-    // It leaves by itself (worker.node.js), and Node then waits for what V8 still compiles for it. Ended from
-    // outside meanwhile, it may take the process along (nodejs/node#56236, rarely, with Node 20).
-    async terminate({ hung = false } = {}) {
-      ended = true;
-      worker.ref();
-      worker.postMessage({ stop: true });
-      const timer = setTimeout(() => worker.terminate(), hung ? 0 : patience);
-      await gone;
-      clearTimeout(timer);
-    },
-  };
-}
-
-// Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
-export async function writeFile(to, bytes, name) {
-  if (typeof to !== 'string' && !is(to, 'URL')) return false;
-  const path = is(to, 'URL') ? fileURLToPath(to) : to;
-  const folder = await stat(path).then((found) => found.isDirectory(), () => false);
-  const file = folder ? join(path, name) : path;
-  const part = `${file}.${process.pid}.part`;
-  try {
-    await write(part, bytes);
-    await rename(part, file);
-  } catch (error) {
-    await rm(part, { force: true });
-    fail('unreadable', `${file} cannot be written (${error.code}).`, error);
-  }
-  return true;
-}
-
 // For `kin convert`: what a tower's canonical file holds.
 export function exportTensors(engine, ctx, tower) {
   const tensors = [];
@@ -98,10 +52,3 @@ export function exportTensors(engine, ctx, tower) {
 }
 
 export const decodeImage = undefined; // no format beside the engine's own
-
-export function packModel(model) {
-  if (!model || typeof model === 'string') return model;
-  if (is(model, 'URL')) return model.href;
-  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, String(url)]));
-}
-export const packFile = (source) => (is(source, 'URL') ? source.href : source);

@@ -13,6 +13,7 @@ function buffersOf(value, found = new Set()) {
   return found;
 }
 
+// `platform`: platform.js or platform.node.js, and startHelper.
 export function serve(post, platform) {
   const running = new Map(); // id -> AbortController
   const asked = new Map(); // ask -> { resolve, reject }
@@ -80,4 +81,10 @@ export function serve(post, platform) {
     queue = queue.then(() => run(message));
     return queue;
   };
+}
+
+// `worker: false`: the same protocol without a thread, as a link (shared/link.js).
+export function serveHere(platform, { message }) {
+  const receive = serve((reply) => message(reply), platform);
+  return { post: (sent) => receive(sent), terminate: () => receive({ stop: true }), ref() {}, unref() {} };
 }

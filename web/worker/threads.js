@@ -5,13 +5,13 @@ import { importsFor } from './engine.js';
 
 const stackSize = 256 * 1024;
 
-export function startHelpers(engine, module, ctx, threads, platform, worker) {
+export function startHelpers(engine, module, ctx, threads, startHelper) {
   const pool = engine.pointer('kin_pool_open', threads);
   if (!pool) return null;
   engine.call('kin_use_pool', ctx, pool);
   const helpers = [];
   for (let i = 1; i < threads; i++) {
-    const helper = platform.createWorker(worker, {});
+    const helper = startHelper();
     helper.unref();
     const stack = (engine.allocate(stackSize) + stackSize & -16) >>> 0;
     helper.post({ helper: { module, memory: engine.memory, pool, i, stack } });

@@ -1,0 +1,30 @@
+// Addresses and files as callers in Node name them: paths and URLs.
+import { rename, rm, stat, writeFile as write } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fail } from '../shared/errors.js';
+import { is } from '../shared/source.js';
+
+// Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
+export async function writeFile(to, bytes, name) {
+  if (typeof to !== 'string' && !is(to, 'URL')) return false;
+  const path = is(to, 'URL') ? fileURLToPath(to) : to;
+  const folder = await stat(path).then((found) => found.isDirectory(), () => false);
+  const file = folder ? join(path, name) : path;
+  const part = `${file}.${process.pid}.part`;
+  try {
+    await write(part, bytes);
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    fail('unreadable', `${file} cannot be written (${error.code}).`, error);
+  }
+  return true;
+}
+
+export function packModel(model) {
+  if (!model || typeof model === 'string') return model;
+  if (is(model, 'URL')) return model.href;
+  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, String(url)]));
+}
+export const packFile = (source) => (is(source, 'URL') ? source.href : source);
