@@ -33,25 +33,6 @@ static kin_status check_offsets(const kin_catalog *c, const tensor *offsets, con
     return KIN_OK;
 }
 
-static bool valid_utf8(const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-    while (i < n) {
-        uint8_t c = p[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
-        if (more > n - i - 1)
-            return false;
-        for (size_t k = 1; k <= more; k++)
-            if ((p[i + k] & 0xC0) != 0x80)
-                return false;
-        if ((c == 0xE0 && p[i + 1] < 0xA0) || (c == 0xED && p[i + 1] > 0x9F) || (c == 0xF0 && p[i + 1] < 0x90) ||
-            (c == 0xF4 && p[i + 1] > 0x8F))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 /* Ids: not empty, UTF-8, all different, and id_order sorts them. */
 static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const tensor *ids, const tensor *order,
                             kin_error *err)
@@ -66,7 +47,7 @@ static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const t
         if (b >= c->products)
             return BAD(err, "has an id_order that names a product it does not have.");
         size_t n = (size_t)(at[b + 1] - at[b]);
-        if (n == 0 || !valid_utf8(text + at[b], n))
+        if (n == 0 || !json_utf8((const char *)text + at[b], n))
             return BAD(err, "has an id that is empty or not UTF-8.");
         if (i == 0)
             continue;

@@ -51,6 +51,18 @@ static int utf8_length(const char *s, const char *end)
     return n;
 }
 
+bool json_utf8(const char *text, size_t n)
+{
+    const char *end = text + n;
+    while (text < end) {
+        int used = utf8_length(text, end);
+        if (!used)
+            return false;
+        text += used;
+    }
+    return true;
+}
+
 /* Each pass_… returns the byte after what it accepted, or NULL. */
 static const char *pass_string(const char *p, const char *end)
 {
@@ -364,33 +376,34 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : x->n < y->n ? -1 : x->n > y->n;
 }
 
-static bool object_unique(json object)
+static kin_status check_object(json object)
 {
     size_t n = json_length(object), bytes = (size_t)(object.end - object.at), at = 0, i = 0;
     struct key *keys = malloc((n ? n : 1) * sizeof *keys);
     char *text = malloc(bytes ? bytes : 1); /* unescaped keys are never longer than written ones */
-    bool unique = keys && text;
-    for (json it = json_first(object); unique && it.type; it = json_next(object, it)) {
+    kin_status status = keys && text ? KIN_OK : KIN_OUT_OF_MEMORY;
+    for (json it = json_first(object); status == KIN_OK && it.type; it = json_next(object, it)) {
         size_t length = json_string(json_key(object, it), text + at, bytes - at);
         keys[i++] = (struct key){text + at, length};
         at += length;
     }
-    if (unique)
+    if (status == KIN_OK)
         qsort(keys, i, sizeof *keys, compare_keys);
-    for (size_t k = 1; unique && k < i; k++)
-        unique = compare_keys(&keys[k - 1], &keys[k]) != 0;
+    for (size_t k = 1; status == KIN_OK && k < i; k++)
+        if (compare_keys(&keys[k - 1], &keys[k]) == 0)
+            status = KIN_BAD_ARGUMENT;
     free(keys), free(text);
-    return unique;
+    return status;
 }
 
-bool json_no_duplicates(json value)
+kin_status json_check_keys(json value)
 {
-    if (value.type == JSON_OBJECT && !object_unique(value))
-        return false;
+    if (value.type == JSON_OBJECT)
+        TRY(check_object(value));
     for (json it = json_first(value); it.type; it = json_next(value, it))
-        if ((it.type == JSON_OBJECT || it.type == JSON_ARRAY) && !json_no_duplicates(it))
-            return false;
-    return true;
+        if (it.type == JSON_OBJECT || it.type == JSON_ARRAY)
+            TRY(json_check_keys(it));
+    return KIN_OK;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */

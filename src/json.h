@@ -3,7 +3,7 @@
  * The text is borrowed and need not be NUL-terminated. json_open validates the whole text once
  * (syntax, UTF-8, nesting), so the accessors below cannot fail on syntax later.
  * A json value cannot outlive the text it points into. Duplicate keys: the validator refuses them
- * only where json_no_duplicates is asked for (safetensors headers). */
+ * only where json_check_keys is asked for (safetensors headers). */
 #ifndef KIN_JSON_H
 #define KIN_JSON_H
 #include "base.h"
@@ -31,6 +31,9 @@ typedef struct json {
  * status: KIN_NOT_A_MODEL on any violation. */
 kin_status json_open(const char *text, size_t n, const char *what, json *out, kin_error *err);
 
+/* True if the bytes are UTF-8 (no surrogates, none longer than it need be). */
+bool json_utf8(const char *text, size_t n);
+
 /* Object member by key (plain UTF-8, compared after unescaping); JSON_ABSENT when missing or when
  * `object` is no object. First of duplicates. */
 json json_get(json object, const char *key);
@@ -52,9 +55,9 @@ size_t json_string(json value, char *out, size_t cap);
 /* True if value is a string equal to the NUL-terminated text. */
 bool json_equals(json value, const char *text);
 
-/* True if no object inside `value` (itself included) has two equal keys. O(n log n). On a shortage
- * of memory the answer is false. */
-bool json_no_duplicates(json value);
+/* KIN_OK if no object inside `value` (itself included) has two equal keys, KIN_BAD_ARGUMENT if one has;
+ * KIN_OUT_OF_MEMORY. O(n log n). */
+kin_status json_check_keys(json value);
 
 /* JSON written into one growing buffer. After a failed allocation `failed` is set and the rest does
  * nothing; text is not NUL-terminated unless the caller adds it (json_out_rawn(o, "", 1)). */

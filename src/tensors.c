@@ -126,7 +126,10 @@ static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
     }
     if (header.type != JSON_OBJECT || text[0] != '{')
         return BAD(c, "%s: the header is not a JSON object.", c->what);
-    if (!json_no_duplicates(header))
+    kin_status keys = json_check_keys(header);
+    if (keys == KIN_OUT_OF_MEMORY)
+        return kin_fail(c->err, keys, "Not enough memory for the header of %s.", c->what);
+    if (keys != KIN_OK)
         return BAD(c, "%s: a name stands twice in the header.", c->what);
     size_t entries = json_length(header);
     f->tensors = malloc((entries ? entries : 1) * sizeof *f->tensors);

@@ -211,12 +211,12 @@ void test_json_doubles(void)
 
 void test_json_duplicates(void)
 {
-    CHECK(json_no_duplicates(parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")));
-    CHECK(json_no_duplicates(parse("[1,1]")));
-    CHECK(!json_no_duplicates(parse("{\"a\":1,\"b\":2,\"a\":1}")));
-    CHECK(!json_no_duplicates(parse("{\"a\":1,\"\\u0061\":2}"))); /* equal once unescaped */
-    CHECK(!json_no_duplicates(parse("{\"\":1,\"\":2}")));
-    CHECK(!json_no_duplicates(parse("[[{\"a\":{\"b\":1,\"b\":2}}]]")));
+    CHECK_EQ(json_check_keys(parse("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}],\"\":0,\"A\":0,\"aa\":0}")), KIN_OK);
+    CHECK_EQ(json_check_keys(parse("[1,1]")), KIN_OK);
+    CHECK_EQ(json_check_keys(parse("{\"a\":1,\"b\":2,\"a\":1}")), KIN_BAD_ARGUMENT);
+    CHECK_EQ(json_check_keys(parse("{\"a\":1,\"\\u0061\":2}")), KIN_BAD_ARGUMENT); /* equal once unescaped */
+    CHECK_EQ(json_check_keys(parse("{\"\":1,\"\":2}")), KIN_BAD_ARGUMENT);
+    CHECK_EQ(json_check_keys(parse("[[{\"a\":{\"b\":1,\"b\":2}}]]")), KIN_BAD_ARGUMENT);
 }
 
 /* What ECMAScript's String(x) gives (checked against V8 on 60,000 doubles when this was written).
