@@ -1,21 +1,26 @@
 /* catalog: opening and describing; the search itself is search.c. */
 #include "catalog.h"
 #include "kin.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+const tensor catalog_parts[PART_COUNT] = {
+#define X(constant, name, dtype, rank) {name, sizeof name - 1, dtype, rank, {0}, 0, 0},
+    CATALOG_PARTS(X)
+#undef X
+};
+
 #define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue " __VA_ARGS__)
 
-/* The tensor `name`, of that dtype and rank, or a sentence. */
-static kin_status need(const kin_catalog *c, const char *name, tensor_dtype dtype, uint32_t rank, const tensor **out,
-                       kin_error *err)
+/* The file's tensor that is `want` of the table, or a sentence. */
+static kin_status find_part(const kin_catalog *c, const tensor *want, const tensor **out, kin_error *err)
 {
-    const tensor *t = tensor_find(&c->file, name);
+    const tensor *t = tensor_find(&c->file, want->name);
     if (!t)
-        return BAD(err, "has no tensor %s; is this a Kin catalogue?", name);
-    if (t->dtype != dtype || t->rank != rank)
-        return BAD(err, "has a tensor %s that is not %s of rank %u.", name, tensor_dtype_name(dtype), rank);
+        return BAD(err, "has no tensor %s; is this a Kin catalogue?", want->name);
+    if (t->dtype != want->dtype || t->rank != want->rank)
+        return BAD(err, "has a tensor %s that is not %s of rank %u.", want->name, tensor_dtype_name(want->dtype),
+                   want->rank);
     *out = t;
     return KIN_OK;
 }
@@ -64,16 +69,12 @@ static kin_status check_rows(const kin_catalog *c, kin_error *err)
 {
     uint32_t next = 0; /* the product that may come next */
     for (uint32_t r = 0; r < c->rows; r++) {
-        const int8_t *row = c->vectors + (size_t)r * c->dim;
-        int32_t sum = 0; /* at most 4096 * 128^2 */
         uint32_t item = c->row_item[r];
         if (item > next || item + 1 < next || item >= c->products)
             return BAD(err, "has rows that do not follow its products (row %u).", r);
         next = item + 1;
-        for (uint32_t i = 0; i < c->dim; i++)
-            sum += row[i] * row[i];
-        double want = 1.0 / sqrt((double)sum), gap = (double)c->scale[r] - want;
-        if (sum == 0 || !(gap < want * 1e-6 && gap > -want * 1e-6))
+        double want = row_scale(c->vectors + (size_t)r * c->dim, c->dim), gap = (double)c->scale[r] - want;
+        if (!(gap < want * 1e-6 && gap > -want * 1e-6)) /* nor where `want` is infinite */
             return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", r);
     }
     return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");
@@ -92,34 +93,29 @@ static kin_status check_metadata(const kin_catalog *c, kin_error *err)
 
 static kin_status check(kin_catalog *c, kin_error *err)
 {
-    const tensor *item_offsets, *id_offsets, *scale, *row_item, *id_order, *row_picture, *vectors, *ids, *items;
+    const tensor *part[PART_COUNT];
     TRY(check_metadata(c, err));
-    TRY(need(c, "item_offsets", DT_U64, 1, &item_offsets, err));
-    TRY(need(c, "id_offsets", DT_U64, 1, &id_offsets, err));
-    TRY(need(c, "scale", DT_F32, 1, &scale, err));
-    TRY(need(c, "row_item", DT_U32, 1, &row_item, err));
-    TRY(need(c, "id_order", DT_U32, 1, &id_order, err));
-    TRY(need(c, "row_picture", DT_U16, 1, &row_picture, err));
-    TRY(need(c, "vectors", DT_I8, 2, &vectors, err));
-    TRY(need(c, "ids", DT_U8, 1, &ids, err));
-    TRY(need(c, "items", DT_U8, 1, &items, err));
-    uint64_t m = item_offsets->shape[0], r = vectors->shape[0], dim = vectors->shape[1];
+    for (int i = 0; i < PART_COUNT; i++)
+        TRY(find_part(c, &catalog_parts[i], &part[i], err));
+    uint64_t m = part[PART_ITEM_OFFSETS]->shape[0], r = part[PART_VECTORS]->shape[0];
+    uint64_t dim = part[PART_VECTORS]->shape[1];
     if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX)
         return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.", (unsigned long long)m,
                    (unsigned long long)r, (unsigned long long)dim);
     c->products = (uint32_t)(m - 1);
     c->rows = (uint32_t)r;
     c->dim = (uint32_t)dim;
-    if (scale->shape[0] != r || row_item->shape[0] != r || row_picture->shape[0] != r)
+    if (part[PART_SCALE]->shape[0] != r || part[PART_ROW_ITEM]->shape[0] != r || part[PART_ROW_PICTURE]->shape[0] != r)
         return BAD(err, "has tensors for different numbers of pictures.");
-    if ((item_offsets->begin | id_offsets->begin) % 8 || (scale->begin | row_item->begin | id_order->begin) % 4)
-        return BAD(err, "has a header whose length is no multiple of 8.");
-    c->scale = (const float *)(c->bytes + scale->begin);
-    c->row_item = (const uint32_t *)(c->bytes + row_item->begin);
-    c->vectors = (const int8_t *)(c->bytes + vectors->begin);
-    TRY(check_offsets(c, item_offsets, items, c->products, err));
-    TRY(check_offsets(c, id_offsets, ids, c->products, err));
-    TRY(check_ids(c, id_offsets, ids, id_order, err));
+    for (int i = 0; i < PART_COUNT; i++)
+        if (part[i]->begin % tensor_dtype_size(part[i]->dtype))
+            return BAD(err, "has a header whose length is no multiple of 8.");
+    c->scale = (const float *)(c->bytes + part[PART_SCALE]->begin);
+    c->row_item = (const uint32_t *)(c->bytes + part[PART_ROW_ITEM]->begin);
+    c->vectors = (const int8_t *)(c->bytes + part[PART_VECTORS]->begin);
+    TRY(check_offsets(c, part[PART_ITEM_OFFSETS], part[PART_ITEMS], c->products, err));
+    TRY(check_offsets(c, part[PART_ID_OFFSETS], part[PART_IDS], c->products, err));
+    TRY(check_ids(c, part[PART_ID_OFFSETS], part[PART_IDS], part[PART_ID_ORDER], err));
     return check_rows(c, err);
 }
 
@@ -171,18 +167,22 @@ const char *kin_catalog_info(kin_catalog *c)
     json_out_rawn(o, c->file.metadata.at, (size_t)(c->file.metadata.end - c->file.metadata.at));
     json_out_raw(o, ",\"tensors\":{");
     for (uint32_t i = 0; i < c->file.n; i++) {
-        const tensor *t = &c->file.tensors[i];
         json_out_raw(o, i ? "," : "");
-        json_out_string(o, t->name, t->name_len);
-        json_out_raw(o, ":[");
-        json_out_u64(o, t->begin);
-        json_out_raw(o, ",");
-        json_out_u64(o, t->end);
-        json_out_raw(o, "]");
+        json_out_string(o, c->file.tensors[i].name, c->file.tensors[i].name_len);
+        json_out_raw(o, ":\"");
+        json_out_raw(o, tensor_dtype_name(c->file.tensors[i].dtype));
+        json_out_raw(o, "\"");
     }
     json_out_raw(o, "}}");
     json_out_rawn(o, "", 1);
     return o->failed ? short_of_memory : o->text;
+}
+
+const void *kin_catalog_tensor(const kin_catalog *c, const char *name, size_t *bytes)
+{
+    const tensor *t = tensor_find(&c->file, name);
+    *bytes = t ? (size_t)(t->end - t->begin) : 0;
+    return t ? c->bytes + t->begin : NULL;
 }
 
 kin_error *kin_error_new(void) { return calloc(1, sizeof(kin_error)); }

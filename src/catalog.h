@@ -1,21 +1,46 @@
 /* catalog: the catalogue file, checked whole when it is opened. [level 3]
  *
- * One safetensors file over borrowed bytes (docs/format.md). M products, R pictures:
- *   item_offsets U64 [M+1]  bytes of product i in `items` (JSON Lines)
- *   id_offsets   U64 [M+1]  bytes of its id in `ids` (UTF-8)
- *   scale        F32 [R]    1 / ||row||
- *   row_item     U32 [R]    product of a row, not falling; every product has a row
- *   id_order     U32 [M]    products by the bytes of their ids
- *   row_picture  U16 [R]    which of the product's pictures
- *   vectors      I8  [R, dim], ids U8, items U8
- * Other tensors are left alone. Nobody else knows where a byte lies. */
+ * One safetensors file (docs/format.md) of M products and R pictures, whose vectors have E numbers. The table
+ * below is all that is known of its layout. */
 #ifndef KIN_CATALOG_H
 #define KIN_CATALOG_H
 #include "codes.h"
 #include "tensors.h"
+#include <math.h>
 
-enum { CATALOG_DIM_MAX = 4096 };
+enum { CATALOG_DIM_MAX = 4096, CATALOG_PICTURES_MAX = 65535 /* of a product */ };
 #define CATALOG_MAX_BYTES (1u << 31) /* of a file read whole: wasm has twice that */
+
+/* X(constant, name, dtype, rank) in the order of the file, the widest first so that each is aligned. */
+#define CATALOG_PARTS(X)                                                                                   \
+    X(ITEM_OFFSETS, "item_offsets", DT_U64, 1) /* [M+1] bytes of product i in `items`: from i to i+1 */    \
+    X(ID_OFFSETS, "id_offsets", DT_U64, 1)     /* [M+1] the same in `ids` */                               \
+    X(SCALE, "scale", DT_F32, 1)               /* [R] 1 / ||row|| */                                       \
+    X(ROW_ITEM, "row_item", DT_U32, 1)         /* [R] product of a row, not falling; none without a row */ \
+    X(ID_ORDER, "id_order", DT_U32, 1)         /* [M] products by the bytes of their ids */                \
+    X(ROW_PICTURE, "row_picture", DT_U16, 1)   /* [R] which of the product's pictures */                   \
+    X(VECTORS, "vectors", DT_I8, 2)            /* [R, E] */                                                \
+    X(IDS, "ids", DT_U8, 1)                    /* UTF-8, one after the other */                            \
+    X(ITEMS, "items", DT_U8, 1)                /* a JSON object and a newline each */
+
+enum {
+#define X(constant, name, dtype, rank) PART_##constant,
+    CATALOG_PARTS(X)
+#undef X
+        PART_COUNT
+};
+
+/* The rows of the table, without begin, end and the sizes: those are a file's own. */
+extern const tensor catalog_parts[PART_COUNT];
+
+/* 1 / ||row||, infinite for a row of zeros. The sum is at most 4096 * 128^2. */
+static inline double row_scale(const int8_t *row, uint32_t dim)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < dim; i++)
+        sum += row[i] * row[i];
+    return sum ? 1.0 / sqrt((double)sum) : (double)INFINITY;
+}
 
 typedef struct kin_catalog {
     tensor_file file;

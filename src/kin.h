@@ -134,8 +134,11 @@ void kin_use_pool(kin_ctx *ctx, kin_pool *pool); /* NULL: one thread */
 typedef struct kin_catalog kin_catalog;
 kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */
 void kin_catalog_close(kin_catalog *catalog);
-/* JSON: { products, pictures, dim, metadata: {…}, tensors: { name: [begin, end] } } */
+/* JSON: { products, pictures, dim, metadata: {…}, tensors: { name: dtype } } */
 const char *kin_catalog_info(kin_catalog *catalog);
+/* A tensor's values, within the borrowed bytes, and how many bytes they are; NULL and 0 for a name that is
+ * not there. Those of docs/format.md are aligned to their dtype. */
+const void *kin_catalog_tensor(const kin_catalog *catalog, const char *name, size_t *bytes);
 /* Int8 scan. query: f32 [dim], unit length. mask: u8 [products], 0 = left out, or NULL.
  * Writes at most `cap` hits, best first (score descending, then row ascending), one per product
  * (its best picture): rows[] picture row, scores[] cosine. Returns their number; *total = products

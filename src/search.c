@@ -249,7 +249,6 @@ void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)
 kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err)
 {
     float top = 0;
-    int64_t sum = 0;
     for (int i = 0; i < dim; i++) {
         float size = vector[i] < 0 ? -vector[i] : vector[i];
         if (!(size - size == 0))
@@ -257,12 +256,10 @@ kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float 
         top = size > top ? size : top;
     }
     float inv = 127.0f / top;
-    if (dim < 1 || dim > 4096 || !(top > 0) || !(inv - inv == 0))
+    if (dim < 1 || dim > CATALOG_DIM_MAX || !(top > 0) || !(inv - inv == 0))
         return kin_fail(err, KIN_BAD_ARGUMENT, "A vector is all zeros, or its length is not 1 to 4096.");
-    for (int i = 0; i < dim; i++) {
+    for (int i = 0; i < dim; i++)
         row[i] = (int8_t)round_f32(vector[i] * inv);
-        sum += row[i] * row[i];
-    }
-    *scale = (float)(1.0 / sqrt((double)sum));
+    *scale = (float)row_scale(row, (uint32_t)dim);
     return KIN_OK;
 }

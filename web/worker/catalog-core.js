@@ -30,11 +30,9 @@ export class CatalogCore {
     this.#engine = engine;
     this.about = engine.json('kin_catalog_info', this.#catalog);
     const { tensors, ...about } = this.about;
-    const part = (name) => bytes.slice(...tensors[name]);
-    const as = (Type, name) => new Type(part(name).buffer);
-    return { ...about, items: part('items'), itemOffsets: as(BigUint64Array, 'item_offsets'), ids: part('ids'),
-      idOffsets: as(BigUint64Array, 'id_offsets'), rowItem: as(Uint32Array, 'row_item'),
-      rowPicture: as(Uint16Array, 'row_picture') };
+    const tensor = (name) => engine.tensor(this.#catalog, name, tensors[name]);
+    return { ...about, items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
+      idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
   }
 
   info() {

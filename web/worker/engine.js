@@ -11,6 +11,9 @@ export const towers = { image: 0, text: 1 };
 export const dtypes = { f32: 1, q8: 2 };
 export const fits = { crop: 0, pad: 1 };
 
+const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
+  U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
+
 // A memory that other threads may share. Its maximum is address space set aside, which phones refuse.
 export function sharedMemory() {
   for (let maximum = 65536; ; maximum /= 2)
@@ -110,6 +113,15 @@ export class Engine {
     } finally {
       for (const pointer of held) this.free(pointer);
     }
+  }
+
+  // Copies the values of an open catalogue's tensor; `dtype` is what kin_catalog_info says of it.
+  tensor(catalog, name, dtype) {
+    return this.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
+      const start = this.pointer('kin_catalog_tensor', catalog, text, size);
+      const [n] = new Uint32Array(this.memory.buffer, size, 1);
+      return new arrays[dtype](this.bytes(start, n).buffer);
+    });
   }
 
   // A kin_status of a function on context `ctx`; returns whether more is to be done.
