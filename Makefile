@@ -57,6 +57,9 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # Hostile pictures overflow stb_image's integers; -fwrapv makes them wrap, the same with every compiler.
 %/src/stb.o %/src/stb_png.o %/tests/c/test_decoders.o: NUMBERS += -fwrapv
 
+# tests/c/memory.c stands between the tests and these.
+COUNTED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free)
+
 define native-config
 build/$(1)/src/%.o: src/%.c $$(STB)
 	@mkdir -p $$(@D)
@@ -72,7 +75,7 @@ build/$(1)/libkin.a: $$(SRC:%.c=build/$(1)/%.o)
 	$$(Q)$$(AR) rcs $$@ $$^
 build/$(1)/tests/run: $$(TEST_SRC:%.c=build/$(1)/%.o) build/$(1)/libkin.a
 	$$(call show,LINK,$$@)
-	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) -pthread $$^ -lm -o $$@
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) -pthread $$(COUNTED) $$^ -lm -o $$@
 -include $$(SRC:%.c=build/$(1)/%.d) $$(TEST_SRC:%.c=build/$(1)/%.d)
 endef
 $(eval $(call native-config,release))
@@ -120,8 +123,8 @@ fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
 # are fixed here since newer releases have other defaults.
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
-WASM_COLD := base catalog codes facts family_clip image json kernels_ref kin load patches preprocess slots stb_png tensors tokenize \
-    tower unicode vocabulary
+WASM_COLD := base catalog catalog_write codes facts family_clip image json kernels_ref kin load patches preprocess slots \
+    stb_png tensors tokenize tower unicode vocabulary
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O3)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \

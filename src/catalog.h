@@ -1,7 +1,7 @@
-/* catalog: the catalogue file, checked whole when it is opened. [level 3]
+/* catalog: the catalogue file, written by catalog_write.c and checked whole when it is opened. [level 3]
  *
  * One safetensors file (docs/format.md) of M products and R pictures, whose vectors have E numbers. The table
- * below is all that is known of its layout. */
+ * below is all that anybody knows of its layout: the reader and the writer both walk it. */
 #ifndef KIN_CATALOG_H
 #define KIN_CATALOG_H
 #include "codes.h"

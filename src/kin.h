@@ -149,9 +149,36 @@ int kin_catalog_search(const kin_catalog *catalog, const float *query, const uin
                        uint32_t *rows, float *scores, int cap, uint32_t *total);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
-/* One row for a catalogue being built: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a
+/* One row for a catalogue being written: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a
  * non-finite or zero vector. */
 kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err);
+/* Writing a catalogue:
+ *
+ *   kin_writer *w = kin_writer_begin(dim, "{\"kin.fit\":\"crop\"}", n, &err);
+ *   while (products come) kin_writer_add(w, id, id_n, item, item_n, rows, pictures, &err);
+ *   kin_writer_end(w, &err);
+ *   while ((n = kin_writer_take(w, out, cap)) > 0) ;   // the file's bytes, first to last
+ *   kin_writer_close(w);                               // also before the end: nothing is kept
+ *
+ * The bytes are taken, not handed to a function, since a caller of WebAssembly has none to give. Everything
+ * given in is copied. The writer holds the file's bytes, 16 a product until the end, and at most 64 KiB
+ * unused for each tensor; what was taken is freed. The same calls give the same bytes. */
+typedef struct kin_writer kin_writer;
+/* metadata: a JSON object of strings without kin.format, kin.kind and kin.numerics, which the writer adds;
+ * its members come after them, each text as it is written here. NULL: see err. */
+kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error *err);
+/* One product. id: UTF-8, not empty, not there yet. item: a JSON object on one line, taken over as it is
+ * written. rows: i8 [pictures][dim] as kin_quantise_vector makes them, none all zeros; pictures 1..65,535.
+ * What is refused (KIN_BAD_ARGUMENT; KIN_TOO_LARGE beyond a file of 2 GiB; KIN_OUT_OF_MEMORY) leaves the
+ * writer as it was. */
+kin_status kin_writer_add(kin_writer *writer, const char *id, size_t id_n, const char *item, size_t item_n,
+                          const int8_t *rows, uint32_t pictures, kin_error *err);
+/* No more products. After KIN_OUT_OF_MEMORY it may be tried again. */
+kin_status kin_writer_end(kin_writer *writer, kin_error *err);
+size_t kin_writer_bytes(const kin_writer *writer); /* the whole file's; 0 before the end */
+/* The next bytes of the file, at most cap; returns their number: 0 when all were taken, and before the end. */
+size_t kin_writer_take(kin_writer *writer, uint8_t *out, size_t cap);
+void kin_writer_close(kin_writer *writer); /* NULL allowed */
 /* Error struct for the functions above, for callers that cannot lay one out themselves. */
 kin_error *kin_error_new(void);
 const char *kin_error_struct_text(const kin_error *err);

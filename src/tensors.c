@@ -189,23 +189,18 @@ const tensor *tensor_find(const tensor_file *file, const char *name)
     return NULL;
 }
 
-size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta, uint8_t *out,
-                           size_t cap)
+bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata, size_t metadata_n,
+                         struct json_out *out)
 {
     struct json_out o;
     uint64_t at = 0;
     for (uint32_t i = 1; i < n; i++)
         if (dtypes[tensors[i - 1].dtype].size < dtypes[tensors[i].dtype].size)
-            return 0; /* a wider one could lie askew */
+            return false; /* a wider one could lie askew */
     json_out_init(&o);
-    json_out_raw(&o, "{\"__metadata__\":{");
-    for (uint32_t i = 0; i < n_meta; i++) {
-        json_out_raw(&o, i ? "," : "");
-        json_out_string(&o, meta[2 * i], strlen(meta[2 * i]));
-        json_out_raw(&o, ":");
-        json_out_string(&o, meta[2 * i + 1], strlen(meta[2 * i + 1]));
-    }
-    json_out_raw(&o, "}");
+    json_out_rawn(&o, "\0\0\0\0\0\0\0", 8); /* the length, known at the end */
+    json_out_raw(&o, "{\"__metadata__\":");
+    json_out_rawn(&o, metadata, metadata_n);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t bytes = dtypes[tensors[i].dtype].size;
         json_out_raw(&o, ",");
@@ -227,12 +222,12 @@ size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const 
     json_out_raw(&o, "}");
     while (o.n % 8 && !o.failed)
         json_out_raw(&o, " ");
-    size_t total = o.failed ? 0 : 8 + o.n;
-    if (total && total <= cap) {
-        for (int i = 0; i < 8; i++)
-            out[i] = (uint8_t)((uint64_t)o.n >> (8 * i));
-        memcpy(out + 8, o.text, o.n);
+    if (o.failed) {
+        json_out_free(&o);
+        return false;
     }
-    json_out_free(&o);
-    return total;
+    for (int i = 0; i < 8; i++)
+        o.text[i] = (char)((uint64_t)(o.n - 8) >> (8 * i));
+    *out = o;
+    return true;
 }

@@ -58,11 +58,11 @@ void tensor_file_close(tensor_file *file);
 /* By exact name; NULL if absent. */
 const tensor *tensor_find(const tensor_file *file, const char *name);
 
-/* Writes the 8 + n header bytes for tensors[] laid out one after the other in the given order
- * (begin/end ignored; widest dtype first is the caller's job and is checked), metadata as n_meta
- * key/value pairs of NUL-terminated UTF-8, sorted by the caller. Padded with spaces to a multiple
- * of 8. Returns the number of bytes and writes them if they fit into cap (call with cap 0 to
- * measure); 0 if the order is wrong or memory short. */
-size_t tensor_header_write(const tensor *tensors, uint32_t n, const char *const *meta, uint32_t n_meta, uint8_t *out,
-                           size_t cap);
+/* Puts the 8 + n header bytes for tensors[] laid out one after the other in the given order into *out
+ * (begin and end ignored; widest dtype first is the caller's job and is checked). `metadata` is the
+ * JSON object of strings that stands as __metadata__, taken over as it is written. Padded with spaces
+ * to a multiple of 8. The caller frees *out; false, and nothing to free, if the order is wrong or
+ * memory short. */
+bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata, size_t metadata_n,
+                         struct json_out *out);
 #endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/<target>/. Needs Pillow and numpy.
+"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/<target>/. Needs Pillow and numpy. Those of `catalog`
+are kept as they are: a file of three products as the engine writes it, and the same cut short.
 
     python3 tools/fuzz_seeds.py
 """
@@ -67,26 +68,18 @@ def pictures():
     put('image', 'many-scans', whole[:scan] + b'\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00' * 80 + b'\xff\xd9')
 
 
-def catalogue(rows=3, dim=8):
-    rng = np.random.default_rng(2)
-    vectors = rng.integers(-127, 128, (rows, dim)).astype('<i1')
-    scale = (1 / np.sqrt((vectors.astype(int) ** 2).sum(1))).astype('<f4')
-    ids = [f'p{i}' for i in range(rows)]
-    items = [json.dumps({'id': i, 'title': 't'}).encode() + b'\n' for i in ids]
-    offsets = lambda parts: np.cumsum([0] + [len(p) for p in parts]).astype('<u8').tobytes()
-    meta = {'kin.format': '1', 'kin.kind': 'catalog', 'kin.numerics': '1'}
-    return safetensors([
-        ('item_offsets', 'U64', [rows + 1], offsets(items)), ('id_offsets', 'U64', [rows + 1], offsets(ids)),
-        ('scale', 'F32', [rows], scale.tobytes()), ('row_item', 'U32', [rows], np.arange(rows, dtype='<u4').tobytes()),
-        ('id_order', 'U32', [rows], np.arange(rows, dtype='<u4').tobytes()),
-        ('row_picture', 'U16', [rows], bytes(2 * rows)), ('vectors', 'I8', [rows, dim], vectors.tobytes()),
-        ('ids', 'U8', [sum(map(len, ids))], ''.join(ids).encode()), ('items', 'U8', [sum(map(len, items))], b''.join(items))], meta)
+def record(*texts, pictures=None, vectors=b''):
+    return bytes([] if pictures is None else [pictures]) + b''.join(bytes([len(t)]) + t for t in texts) + vectors
 
 
 def main():
     pictures()
-    put('catalog', 'three', catalogue())
-    put('catalog', 'cut', catalogue()[:-9])
+    put('catalog_write', 'five', record(b'{"kin.fit":"crop","a":"\\ud800"}') +
+        record(b'a', b'{"id":"a"}', pictures=2, vectors=b'\1\2\3\0\0\x80') + record(b'b', b'{}', pictures=1, vectors=b'\x7f\0\0') +
+        record(b'a', b'{}', pictures=1, vectors=b'\1\1\1') + record(b'ab', b'{"x":1\n}', pictures=1, vectors=b'\1\1\1') +
+        record(b'\xc3\xa4', b' {"y":[]} ', pictures=1, vectors=b'\0\0\0') + record(b'abc', b'{"y":[]}', pictures=1, vectors=b'\0\1\0'))
+    put('catalog_write', 'metadata-twice', record(b'{"a":"b","a":"c"}') + record(b'\0', b'{}', pictures=1, vectors=b'abc'))
+    put('catalog_write', 'own-metadata', record(b'{"kin.kind":"x"}'))
     put('tensors', 'two', safetensors([('a', 'F32', [2], bytes(8)), ('b', 'I8', [3], b'abc')], {'k': 'v'}))
     put('tensors', 'empty', safetensors([]))
     put('tensors', 'gap', safetensors([('a', 'F32', [2], bytes(8))]) + b'x')

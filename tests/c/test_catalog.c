@@ -1,31 +1,33 @@
-/* test_catalog: one damaged catalogue for each rule of docs/format.md, and the search against a
- * plain loop over all rows. Catalogues are made in memory by tensor_header_write. */
+/* test_catalog: one damaged catalogue for each rule of docs/format.md, and the search against a plain loop
+ * over all rows. What is damaged is a catalogue that the writer made. */
 #include "../../src/catalog.h"
 #include "../../src/kin.h"
 #include "test.h"
+#include "written.h"
 #include <math.h>
 #include <stdlib.h>
 
-enum { M = 3, R = 4, DIM = 20, MAX_PARTS = 14 };
+enum { M = 3, R = 4, DIM = 20, ITEMS_N = 34, MAX_PARTS = PART_COUNT + 3 };
 
-/* Three products, the first of them with two pictures; `data` of a tensor lies in `parts`. */
+/* Three products, the first of them with two pictures: the file, and what a damaged one is put together
+ * from, its metadata and its tensors with their values. The first values may be reached by their names. */
 struct fixture {
-    uint64_t item_offsets[M + 1], id_offsets[M + 1];
-    float scale[R];
-    uint32_t row_item[R], id_order[M];
-    uint16_t row_picture[R];
-    int8_t vectors[R * DIM];
-    char ids[8], items[64];
+    uint8_t *bytes;
     tensor parts[MAX_PARTS];
-    const void *data[MAX_PARTS];
+    void *data[MAX_PARTS];
     uint32_t n_parts;
-    const char *meta[8];
+    const char *meta[4];
     uint32_t n_meta;
+    uint64_t *item_offsets, *id_offsets;
+    float *scale;
+    uint32_t *row_item, *id_order;
+    int8_t *vectors;
+    char *ids;
 };
 
 /* Appends a tensor, behind those that are as wide or wider. */
-static tensor *add(struct fixture *f, const char *name, tensor_dtype dtype, uint32_t rank, uint64_t d0, uint64_t d1,
-                   const void *data)
+static void add(struct fixture *f, const char *name, tensor_dtype dtype, uint32_t rank, uint64_t d0, uint64_t d1,
+                void *data)
 {
     uint32_t at = f->n_parts++;
     for (; at > 0 && tensor_dtype_size(f->parts[at - 1].dtype) < tensor_dtype_size(dtype); at--) {
@@ -34,7 +36,6 @@ static tensor *add(struct fixture *f, const char *name, tensor_dtype dtype, uint
     }
     f->parts[at] = (tensor){name, (uint32_t)strlen(name), dtype, rank, {d0, d1, 1, 1}, 0, 0};
     f->data[at] = data;
-    return &f->parts[at];
 }
 
 static tensor *part(struct fixture *f, const char *name)
@@ -54,44 +55,66 @@ static void leave_out(struct fixture *f, const char *name)
     }
 }
 
-static void fixture_fill(struct fixture *f)
+/* Products with the ids b, a and ä, the first n of them; NULL if one was refused. */
+static uint8_t *catalogue(int products, size_t *n)
 {
-    static const uint64_t item_offsets[M + 1] = {0, 11, 22, 34}, id_offsets[M + 1] = {0, 1, 2, 4};
-    static const uint32_t row_item[R] = {0, 0, 1, 2}, id_order[M] = {1, 0, 2};
-    static const uint16_t row_picture[R] = {0, 1, 0, 0};
+    static const char *const ids[M] = {"b", "a", "\xc3\xa4"};
     kin_error err;
-    memset(f, 0, sizeof *f);
-    memcpy(f->item_offsets, item_offsets, sizeof item_offsets);
-    memcpy(f->id_offsets, id_offsets, sizeof id_offsets);
-    memcpy(f->row_item, row_item, sizeof row_item);
-    memcpy(f->id_order, id_order, sizeof id_order);
-    memcpy(f->row_picture, row_picture, sizeof row_picture);
-    memcpy(f->ids, "ba\xc3\xa4", 4);
-    memcpy(f->items, "{\"id\":\"b\"}\n{\"id\":\"a\"}\n{\"id\":\"\xc3\xa4\"}\n", 34);
-    for (int r = 0; r < R; r++) {
-        float v[DIM];
-        for (int i = 0; i < DIM; i++)
-            v[i] = (float)((r * 7 + i * 5) % 11 - 5);
-        kin_quantise_vector(v, DIM, f->vectors + r * DIM, &f->scale[r], &err);
+    kin_writer *w = kin_writer_begin(DIM, "{}", 2, &err);
+    for (int p = 0, r = 0; p < products; p++) {
+        char item[16];
+        int8_t rows[2 * DIM];
+        uint32_t pictures = p == 0 ? 2 : 1;
+        for (uint32_t k = 0; k < pictures; k++, r++) {
+            float v[DIM], scale;
+            for (int i = 0; i < DIM; i++)
+                v[i] = (float)((r * 7 + i * 5) % 11 - 5);
+            kin_quantise_vector(v, DIM, rows + k * DIM, &scale, &err);
+        }
+        int item_n = snprintf(item, sizeof item, "{\"id\":\"%s\"}", ids[p]);
+        kin_writer_add(w, ids[p], strlen(ids[p]), item, (size_t)item_n, rows, pictures, &err);
     }
-    add(f, "item_offsets", DT_U64, 1, M + 1, 1, f->item_offsets);
-    add(f, "id_offsets", DT_U64, 1, M + 1, 1, f->id_offsets);
-    add(f, "scale", DT_F32, 1, R, 1, f->scale);
-    add(f, "row_item", DT_U32, 1, R, 1, f->row_item);
-    add(f, "id_order", DT_U32, 1, M, 1, f->id_order);
-    add(f, "row_picture", DT_U16, 1, R, 1, f->row_picture);
-    add(f, "vectors", DT_I8, 2, R, DIM, f->vectors);
-    add(f, "ids", DT_U8, 1, 4, 1, f->ids);
-    add(f, "items", DT_U8, 1, 34, 1, f->items);
-    f->meta[0] = "kin.format", f->meta[1] = "1", f->meta[2] = "kin.kind", f->meta[3] = "catalog";
-    f->n_meta = 2;
+    return written(w, n);
 }
 
-/* The file, in a block of exactly its size. */
+static void fixture_fill(struct fixture *f)
+{
+    size_t n, bytes;
+    kin_error err;
+    memset(f, 0, sizeof *f);
+    f->bytes = catalogue(M, &n);
+    kin_catalog *c = kin_catalog_open(f->bytes, n, &err);
+    for (int i = 0; i < PART_COUNT; i++) {
+        const tensor *t = tensor_find(&c->file, catalog_parts[i].name);
+        add(f, catalog_parts[i].name, t->dtype, t->rank, t->shape[0], t->shape[1], f->bytes + t->begin);
+    }
+    f->item_offsets = (void *)kin_catalog_tensor(c, "item_offsets", &bytes);
+    f->id_offsets = (void *)kin_catalog_tensor(c, "id_offsets", &bytes);
+    f->scale = (void *)kin_catalog_tensor(c, "scale", &bytes);
+    f->row_item = (void *)kin_catalog_tensor(c, "row_item", &bytes);
+    f->id_order = (void *)kin_catalog_tensor(c, "id_order", &bytes);
+    f->vectors = (void *)kin_catalog_tensor(c, "vectors", &bytes);
+    f->ids = (void *)kin_catalog_tensor(c, "ids", &bytes);
+    f->meta[0] = "kin.format", f->meta[1] = "1", f->meta[2] = "kin.kind", f->meta[3] = "catalog";
+    f->n_meta = 2;
+    kin_catalog_close(c);
+}
+
+/* The file put together anew, in a block of exactly its size. */
 static uint8_t *assemble(const struct fixture *f, size_t *n)
 {
-    size_t at = tensor_header_write(f->parts, f->n_parts, f->meta, f->n_meta, NULL, 0), total = at;
+    struct json_out meta, header;
     size_t sizes[MAX_PARTS];
+    json_out_init(&meta);
+    for (uint32_t i = 0; i < f->n_meta; i++) {
+        json_out_raw(&meta, i ? "," : "{");
+        json_out_string(&meta, f->meta[2 * i], strlen(f->meta[2 * i]));
+        json_out_raw(&meta, ":");
+        json_out_string(&meta, f->meta[2 * i + 1], strlen(f->meta[2 * i + 1]));
+    }
+    json_out_raw(&meta, f->n_meta ? "}" : "{}");
+    tensor_header_write(f->parts, f->n_parts, meta.text, meta.n, &header);
+    size_t at = header.n, total = at;
     for (uint32_t i = 0; i < f->n_parts; i++) {
         const tensor *t = &f->parts[i];
         sizes[i] = tensor_dtype_size(t->dtype);
@@ -100,22 +123,23 @@ static uint8_t *assemble(const struct fixture *f, size_t *n)
         total += sizes[i];
     }
     uint8_t *bytes = malloc(total);
-    tensor_header_write(f->parts, f->n_parts, f->meta, f->n_meta, bytes, total);
+    memcpy(bytes, header.text, header.n);
     for (uint32_t i = 0; i < f->n_parts; at += sizes[i++])
         if (sizes[i])
             memcpy(bytes + at, f->data[i], sizes[i]);
+    json_out_free(&header), json_out_free(&meta);
     *n = total;
     return bytes;
 }
 
-/* Opens it; "" if that works, else the sentence. */
-static const char *complaint(const struct fixture *f, kin_error *err)
+/* Opens it and gives its values up; "" if it opens, else the sentence. */
+static const char *complaint(struct fixture *f, kin_error *err)
 {
     size_t n;
     uint8_t *bytes = assemble(f, &n);
     kin_catalog *c = kin_catalog_open(bytes, n, err);
     kin_catalog_close(c);
-    free(bytes);
+    free(bytes), free(f->bytes);
     return c ? "" : err->text;
 }
 
@@ -123,17 +147,18 @@ void test_catalog_opens(void)
 {
     struct fixture f;
     kin_error err;
-    size_t n;
+    size_t n, tensor_n = 9;
+    double prices[M] = {1, 2, 3};
     fixture_fill(&f);
     add(&f, "null", DT_F32, 2, R, 1, f.scale); /* tensors it does not know of are left alone */
     add(&f, "codes", DT_U8, 1, 4, 1, f.ids);
-    add(&f, "col.price", DT_F64, 1, M, 1, f.item_offsets);
+    add(&f, "col.price", DT_F64, 1, M, 1, prices);
     uint8_t *bytes = assemble(&f, &n);
+    free(f.bytes);
     kin_catalog *c = kin_catalog_open(bytes, n, &err);
     CHECK(c);
 
     json info;
-    size_t tensor_n;
     uint64_t value;
     const char *text = kin_catalog_info(c);
     CHECK_EQ(json_open(text, strlen(text), "info", &info, &err), KIN_OK);
@@ -142,11 +167,14 @@ void test_catalog_opens(void)
     CHECK(json_u64(json_get(info, "dim"), &value) && value == DIM);
     CHECK(json_equals(json_get(json_get(info, "metadata"), "kin.kind"), "catalog"));
     json tensors = json_get(info, "tensors");
-    CHECK_EQ(json_length(tensors), 12);
+    CHECK_EQ(json_length(tensors), PART_COUNT + 3);
     CHECK(json_equals(json_get(tensors, "items"), "U8") && json_equals(json_get(tensors, "col.price"), "F64"));
+
     const char *items = kin_catalog_tensor(c, "items", &tensor_n);
-    CHECK_EQ(tensor_n, 34);
-    CHECK(!memcmp(items, f.items, 34));
+    CHECK_EQ(tensor_n, ITEMS_N);
+    CHECK(!memcmp(items, "{\"id\":\"b\"}\n{\"id\":\"a\"}\n{\"id\":\"\xc3\xa4\"}\n", ITEMS_N));
+    const double *price = kin_catalog_tensor(c, "col.price", &tensor_n);
+    CHECK(tensor_n == sizeof prices && price[2] == 3);
     CHECK(!kin_catalog_tensor(c, "item", &tensor_n) && tensor_n == 0);
 
     float v[DIM], sum = 0;
@@ -242,8 +270,10 @@ void test_catalog_refuses(void)
     for (int i = 0;; i++) {
         fixture_fill(&f);
         const char *says = damage(&f, i);
-        if (!says)
+        if (!says) {
+            free(f.bytes);
             break;
+        }
         const char *text = complaint(&f, &err);
         if (!strstr(text, says))
             printf("  case %d: %s\n", i, text);
@@ -259,44 +289,41 @@ void test_catalog_widest(void)
     static int8_t wide[4097];
     struct fixture f;
     kin_error err;
-    for (int dim = 4096; dim <= 4097; dim++) {
-        fixture_fill(&f);
-        memset(wide, -128, sizeof wide);
-        f.scale[0] = (float)(1 / (128 * sqrt(dim)));
-        f.row_item[0] = f.id_order[0] = 0;
-        f.item_offsets[1] = 34, f.id_offsets[1] = 4;
-        part(&f, "item_offsets")->shape[0] = part(&f, "id_offsets")->shape[0] = 2;
-        part(&f, "id_order")->shape[0] = part(&f, "vectors")->shape[0] = 1;
-        part(&f, "scale")->shape[0] = part(&f, "row_item")->shape[0] = part(&f, "row_picture")->shape[0] = 1;
-        part(&f, "vectors")->shape[1] = (uint64_t)dim;
-        f.data[part(&f, "vectors") - f.parts] = wide;
-        if (dim > 4096) {
-            CHECK(strstr(complaint(&f, &err), "sizes out of range"));
-            continue;
-        }
-        size_t n;
-        uint8_t *bytes = assemble(&f, &n);
-        kin_catalog *c = kin_catalog_open(bytes, n, &err);
-        CHECK(c);
-        float *query = malloc(4096 * sizeof *query), score;
-        uint32_t row, total;
-        for (int i = 0; i < 4096; i++)
-            query[i] = 1 / 64.0f;
-        CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 1);
-        CHECK(fabsf(score + 1) < 1e-6f); /* the largest sum there is, not wrapped */
-        kin_catalog_close(c);
-        free(query), free(bytes);
-    }
+    memset(wide, -128, sizeof wide);
+    fixture_fill(&f);
+    f.scale[0] = (float)(1 / (128 * sqrt(4097)));
+    f.row_item[0] = f.id_order[0] = 0;
+    f.item_offsets[1] = ITEMS_N, f.id_offsets[1] = 4;
+    part(&f, "item_offsets")->shape[0] = part(&f, "id_offsets")->shape[0] = 2;
+    part(&f, "id_order")->shape[0] = part(&f, "vectors")->shape[0] = 1;
+    part(&f, "scale")->shape[0] = part(&f, "row_item")->shape[0] = part(&f, "row_picture")->shape[0] = 1;
+    part(&f, "vectors")->shape[1] = 4097;
+    f.data[part(&f, "vectors") - f.parts] = wide;
+    CHECK(strstr(complaint(&f, &err), "sizes out of range"));
+    CHECK(!kin_writer_begin(4097, "{}", 2, &err));
+
+    kin_writer *w = kin_writer_begin(4096, "{}", 2, &err);
+    CHECK_EQ(kin_writer_add(w, "a", 1, "{}", 2, wide, 1, &err), KIN_OK);
+    size_t n;
+    uint8_t *bytes = written(w, &n);
+    kin_catalog *c = kin_catalog_open(bytes, n, &err);
+    CHECK(c);
+    float *query = malloc(4096 * sizeof *query), score;
+    uint32_t row, total;
+    for (int i = 0; i < 4096; i++)
+        query[i] = 1 / 64.0f;
+    CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 1);
+    CHECK(fabsf(score + 1) < 1e-6f); /* the largest sum there is, not wrapped */
+    kin_catalog_close(c);
+    free(query), free(bytes);
 }
 
 /* Every beginning of a file is refused, and so is one byte more. */
 void test_catalog_cut_anywhere(void)
 {
-    struct fixture f;
     kin_error err;
     size_t n;
-    fixture_fill(&f);
-    uint8_t *bytes = assemble(&f, &n);
+    uint8_t *bytes = catalogue(M, &n);
     for (size_t cut = 0; cut <= n + 1; cut++) {
         uint8_t *copy = calloc(cut ? cut : 1, 1);
         memcpy(copy, bytes, cut < n ? cut : n);
@@ -315,17 +342,11 @@ void test_catalog_cut_anywhere(void)
 
 void test_catalog_empty(void)
 {
-    struct fixture f;
     kin_error err;
     size_t n;
     float query[DIM] = {1}, score;
     uint32_t row, total = 9;
-    fixture_fill(&f);
-    part(&f, "item_offsets")->shape[0] = part(&f, "id_offsets")->shape[0] = 1;
-    for (uint32_t i = 0; i < f.n_parts; i++)
-        if (f.parts[i].dtype != DT_U64)
-            f.parts[i].shape[0] = 0;
-    uint8_t *bytes = assemble(&f, &n);
+    uint8_t *bytes = catalogue(0, &n);
     kin_catalog *c = kin_catalog_open(bytes, n, &err);
     CHECK(c);
     CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 0);

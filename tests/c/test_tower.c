@@ -341,10 +341,13 @@ void test_tower_export_round_trip(void)
             memcpy(list[n++].shape, s->shape, sizeof s->shape);
             total += slot_rows(s) * slot_row_values(s) * tensor_dtype_size(dtypes[d]);
         }
-    const char *meta[] = {"kin.weights", "s7q128"};
-    size_t head = tensor_header_write(list, n, meta, 1, NULL, 0);
+    static const char meta[] = "{\"kin.weights\":\"s7q128\"}";
+    struct json_out header;
+    CHECK(tensor_header_write(list, n, meta, strlen(meta), &header));
+    size_t head = header.n;
     uint8_t *file = malloc(head + total), *at = file + head;
-    tensor_header_write(list, n, meta, 1, file, head);
+    memcpy(file, header.text, head);
+    json_out_free(&header);
     for (uint32_t i = 0; i < n; i++) {
         struct slot *s = slots_find(&t->slots, list[i].name, list[i].name_len);
         size_t bytes = (size_t)slot_row_values(s) * tensor_dtype_size(list[i].dtype);

@@ -1,0 +1,395 @@
+/* catalog_write: the only writer of catalogue files, and its public functions; catalog.h has the layout.
+ *
+ * A file holds each tensor whole, while products come one by one: so each part of the file grows by itself,
+ * in blocks that never move, and is given out block by block once the last product is there. Nothing is
+ * copied to grow, so that a file takes the memory of its bytes and little more.
+ *
+ * The ids are leaves of a crit-bit tree, whose inner nodes say in which bit the ids below them first
+ * differ. It finds a repeated id in no more steps than the id has bits, however ids are chosen, and walked
+ * from left to right it gives their order. */
+#include "catalog.h"
+#include "kin.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A number or a node never lies in two blocks, since its size divides theirs. */
+enum { BLOCK = 65536, HEADER_ROOM = 2048 /* more than a header has without its metadata */ };
+
+struct growing { /* bytes in blocks */
+    uint8_t **blocks;
+    size_t n_blocks, room, bytes;
+};
+
+struct node {
+    uint64_t bit;
+    uint32_t child[2]; /* by that bit: the number of a node, or LEAF and that of a product */
+};
+#define LEAF 0x80000000u
+
+struct kin_writer {
+    uint32_t dim, products, rows;
+    uint64_t file_bytes; /* at most; exactly once it is finished */
+    struct json_out metadata;
+    struct growing file[1 + PART_COUNT]; /* the header, then the parts */
+    struct growing nodes;                /* one less than products */
+    uint32_t root;
+    bool finished;
+    int giving;   /* which of `file` is being given out … */
+    size_t given; /* … and how many of its bytes have been */
+};
+
+#define BAD(err, ...) kin_fail(err, KIN_BAD_ARGUMENT, __VA_ARGS__)
+
+/* ---- bytes in blocks ----------------------------------------------------------------------- */
+
+static void trim(struct growing *g)
+{
+    while (g->n_blocks * BLOCK >= g->bytes + BLOCK)
+        free(g->blocks[--g->n_blocks]);
+}
+
+static void clear(struct growing *g)
+{
+    g->bytes = 0;
+    trim(g);
+    free(g->blocks);
+    *g = (struct growing){0};
+}
+
+/* Room for n bytes more, so that putting them cannot fail; false when memory is short. */
+static bool reserve(struct growing *g, size_t n)
+{
+    size_t want = (g->bytes + n + BLOCK - 1) / BLOCK;
+    if (want > g->room) {
+        size_t room = want > 2 * g->room ? want : 2 * g->room;
+        uint8_t **blocks = realloc(g->blocks, room * sizeof *blocks);
+        if (!blocks)
+            return false;
+        g->blocks = blocks;
+        g->room = room;
+    }
+    while (g->n_blocks < want) {
+        uint8_t *block = malloc(BLOCK);
+        if (!block)
+            return false;
+        g->blocks[g->n_blocks++] = block;
+    }
+    return true;
+}
+
+static void put(struct growing *g, const void *data, size_t n)
+{
+    for (size_t done = 0, some; done < n; done += some, g->bytes += some) {
+        some = BLOCK - g->bytes % BLOCK;
+        some = some < n - done ? some : n - done;
+        memcpy(g->blocks[g->bytes / BLOCK] + g->bytes % BLOCK, (const uint8_t *)data + done, some);
+    }
+}
+
+static void put_u32(struct growing *g, uint32_t value) { put(g, &value, sizeof value); }
+static void put_u64(struct growing *g, uint64_t value) { put(g, &value, sizeof value); }
+
+static void *at(const struct growing *g, size_t byte) { return g->blocks[byte / BLOCK] + byte % BLOCK; }
+static struct growing *part(kin_writer *w, int i) { return &w->file[1 + i]; }
+
+/* ---- ids ----------------------------------------------------------------------------------- */
+
+static struct node *node_at(const kin_writer *w, uint32_t i) { return at(&w->nodes, i * sizeof(struct node)); }
+
+/* A bit of an id as the tree counts them: for each byte a 1 and then its eight bits, behind the last byte
+ * zeros. So an id comes before the longer ones that begin with it. */
+static int bit_of(const char *id, size_t n, uint64_t bit)
+{
+    uint64_t i = bit / 9, k = bit % 9;
+    return i < n && (k == 0 || ((uint8_t)id[i] >> (8 - k) & 1));
+}
+
+/* The first bit in which the id differs from every other; false if it is one of them. The walk by its own
+ * bits ends at a product whose id agrees with it for as long as any does. */
+static bool find_difference(kin_writer *w, const char *id, size_t n, uint64_t *bit)
+{
+    uint32_t to = w->root;
+    while (!(to & LEAF)) {
+        const struct node *node = node_at(w, to);
+        to = node->child[bit_of(id, n, node->bit)];
+    }
+    uint64_t ends[2];
+    for (uint32_t i = 0; i < 2; i++)
+        ends[i] = *(const uint64_t *)at(part(w, PART_ID_OFFSETS), ((to & ~LEAF) + i) * sizeof ends[i]);
+    size_t other_n = (size_t)(ends[1] - ends[0]), i = 0;
+    for (; i < n && i < other_n; i++) {
+        uint32_t differ = (uint8_t)id[i] ^ *(const uint8_t *)at(part(w, PART_IDS), (size_t)ends[0] + i);
+        if (differ) {
+            *bit = 9 * (uint64_t)i + (uint64_t)__builtin_clz(differ) - 23; /* of eight bits the first is 1 */
+            return true;
+        }
+    }
+    *bit = 9 * (uint64_t)i;
+    return n != other_n;
+}
+
+/* Hangs the next product into the tree; there is room for its node. */
+static void insert_id(kin_writer *w, const char *id, size_t n, uint64_t bit)
+{
+    uint32_t leaf = LEAF | w->products, *link = &w->root;
+    if (w->products > 0) {
+        while (!(*link & LEAF) && node_at(w, *link)->bit < bit) {
+            struct node *node = node_at(w, *link);
+            link = &node->child[bit_of(id, n, node->bit)];
+        }
+        int side = bit_of(id, n, bit);
+        struct node node = {.bit = bit};
+        node.child[side] = leaf;
+        node.child[!side] = *link;
+        leaf = w->products - 1;
+        put(&w->nodes, &node, sizeof node);
+    }
+    *link = leaf;
+}
+
+/* Writes id_order and uses the tree up: on the way down a node keeps, in place of its first child, the node
+ * above that still has its second one to come. */
+static void write_order(kin_writer *w)
+{
+    const uint32_t none = UINT32_MAX; /* no node: there is a leaf more */
+    uint32_t waiting = none, to = w->root;
+    if (w->products == 0)
+        return;
+    for (;;) {
+        while (!(to & LEAF)) {
+            struct node *node = node_at(w, to);
+            uint32_t first = node->child[0];
+            node->child[0] = waiting;
+            waiting = to;
+            to = first;
+        }
+        put_u32(part(w, PART_ID_ORDER), to & ~LEAF);
+        if (waiting == none)
+            return;
+        const struct node *node = node_at(w, waiting);
+        waiting = node->child[0];
+        to = node->child[1];
+    }
+}
+
+/* ---- public -------------------------------------------------------------------------------- */
+
+/* The metadata of the file: the writer's own, then the caller's as they are written. */
+static kin_status read_metadata(kin_writer *w, const char *text, size_t n, kin_error *err)
+{
+    static const char *const own[] = {"kin.format", "kin.kind", "kin.numerics"};
+    struct json_out *o = &w->metadata;
+    json all;
+    if (n > TENSOR_HEADER_MAX - HEADER_ROOM)
+        return kin_fail(err, KIN_TOO_LARGE, "The catalogue's metadata are larger than 99 MB.");
+    if (json_open(text, n, "", &all, err) != KIN_OK || all.type != JSON_OBJECT)
+        return BAD(err, "The catalogue's metadata are not a JSON object.");
+    kin_status keys = json_check_keys(all);
+    if (keys == KIN_BAD_ARGUMENT)
+        return BAD(err, "The catalogue's metadata have a key twice.");
+    o->failed = keys == KIN_OUT_OF_MEMORY;
+    json_out_raw(o, "{\"kin.format\":\"1\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"");
+    json_out_u64(o, KIN_NUMERICS);
+    json_out_raw(o, "\"");
+    for (json it = json_first(all); it.type; it = json_next(all, it)) {
+        json key = json_key(all, it);
+        if (it.type != JSON_STRING)
+            return BAD(err, "The catalogue's metadata have a value that is not a string.");
+        for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+            if (json_equals(key, own[i]))
+                return BAD(err, "The catalogue's metadata have %s, which the writer sets itself: leave it out.",
+                           own[i]);
+        json_out_raw(o, ",");
+        json_out_rawn(o, key.at, (size_t)(key.end - key.at));
+        json_out_raw(o, ":");
+        json_out_rawn(o, it.at, (size_t)(it.end - it.at));
+    }
+    json_out_raw(o, "}");
+    w->file_bytes = o->n + HEADER_ROOM;
+    return KIN_OK;
+}
+
+static kin_status begin(kin_writer *w, int dim, const char *metadata, size_t n, kin_error *err)
+{
+    if (dim < 1 || dim > CATALOG_DIM_MAX)
+        return BAD(err, "A catalogue's vectors have 1 to %d numbers, not %d.", CATALOG_DIM_MAX, dim);
+    w->dim = (uint32_t)dim;
+    TRY(read_metadata(w, metadata, n, err));
+    if (w->metadata.failed || !reserve(part(w, PART_ITEM_OFFSETS), 8) || !reserve(part(w, PART_ID_OFFSETS), 8))
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to begin a catalogue.");
+    put_u64(part(w, PART_ITEM_OFFSETS), 0);
+    put_u64(part(w, PART_ID_OFFSETS), 0);
+    w->file_bytes += 16;
+    return KIN_OK;
+}
+
+kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error *err)
+{
+    kin_writer *w = calloc(1, sizeof *w);
+    if (!w) {
+        kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to begin a catalogue.");
+        return NULL;
+    }
+    if (begin(w, dim, metadata, n, err) != KIN_OK) {
+        kin_writer_close(w);
+        return NULL;
+    }
+    return w;
+}
+
+void kin_writer_close(kin_writer *w)
+{
+    if (!w)
+        return;
+    for (int i = 0; i <= PART_COUNT; i++)
+        clear(&w->file[i]);
+    clear(&w->nodes);
+    json_out_free(&w->metadata);
+    free(w);
+}
+
+/* How much of an id a sentence shows, in whole letters. */
+static int shown(const char *id, size_t n)
+{
+    size_t most = n < 60 ? n : 60;
+    while (most < n && ((uint8_t)id[most] & 0xC0) == 0x80)
+        most--;
+    return (int)most;
+}
+
+static kin_status check_product(const kin_writer *w, const char *id, size_t id_n, const char *item, size_t item_n,
+                                const int8_t *rows, uint32_t pictures, kin_error *err)
+{
+    json value;
+    if (w->finished)
+        return BAD(err, "The catalogue is finished and takes no more products: begin another.");
+    if (id_n == 0 || !json_utf8(id, id_n))
+        return BAD(err, "A product's id is empty or not UTF-8.");
+    int n = shown(id, id_n);
+    if (pictures < 1 || pictures > CATALOG_PICTURES_MAX)
+        return BAD(err, "The product '%.*s' has %u pictures; 1 to %d are possible.", n, id, pictures,
+                   CATALOG_PICTURES_MAX);
+    if (json_open(item, item_n, "", &value, err) != KIN_OK || value.type != JSON_OBJECT || memchr(item, '\n', item_n))
+        return BAD(err, "The item of product '%.*s' is not a JSON object on one line.", n, id);
+    for (uint32_t p = 0; p < pictures; p++, rows += w->dim) {
+        uint32_t i = 0;
+        while (i < w->dim && rows[i] == 0)
+            i++;
+        if (i == w->dim)
+            return BAD(err, "Picture %u of product '%.*s' has a vector of zeros.", p, n, id);
+    }
+    return KIN_OK;
+}
+
+static kin_status short_of_memory(kin_writer *w, kin_error *err)
+{
+    for (int i = 0; i <= PART_COUNT; i++)
+        trim(&w->file[i]);
+    trim(&w->nodes);
+    return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for a catalogue of more than %u pictures.", w->rows);
+}
+
+kin_status kin_writer_add(kin_writer *w, const char *id, size_t id_n, const char *item, size_t item_n,
+                          const int8_t *rows, uint32_t pictures, kin_error *err)
+{
+    uint64_t bit = 0, more = 0;
+    TRY(check_product(w, id, id_n, item, item_n, rows, pictures, err));
+    if (w->products > 0 && !find_difference(w, id, id_n, &bit))
+        return BAD(err, "There is a product '%.*s' already.", shown(id, id_n), id);
+    const size_t grows[PART_COUNT] = {
+        [PART_ITEM_OFFSETS] = 8,
+        [PART_ID_OFFSETS] = 8,
+        [PART_SCALE] = 4 * (size_t)pictures,
+        [PART_ROW_ITEM] = 4 * (size_t)pictures,
+        [PART_ID_ORDER] = 4, /* put at the end */
+        [PART_ROW_PICTURE] = 2 * (size_t)pictures,
+        [PART_VECTORS] = w->dim * (size_t)pictures,
+        [PART_IDS] = id_n,
+        [PART_ITEMS] = item_n + 1,
+    };
+    for (int i = 0; i < PART_COUNT; i++)
+        more += grows[i];
+    if (more > CATALOG_MAX_BYTES - w->file_bytes) /* fewer than 2^31 products and pictures follow from it */
+        return kin_fail(err, KIN_TOO_LARGE, "A catalogue of more than %u pictures would be larger than 2 GiB.",
+                        w->rows);
+    bool fits = reserve(&w->nodes, sizeof(struct node));
+    for (int i = 0; i < PART_COUNT && fits; i++)
+        fits = reserve(part(w, i), grows[i]);
+    if (!fits)
+        return short_of_memory(w, err);
+
+    insert_id(w, id, id_n, bit);
+    put(part(w, PART_IDS), id, id_n);
+    put(part(w, PART_ITEMS), item, item_n);
+    put(part(w, PART_ITEMS), "\n", 1);
+    put_u64(part(w, PART_ID_OFFSETS), part(w, PART_IDS)->bytes);
+    put_u64(part(w, PART_ITEM_OFFSETS), part(w, PART_ITEMS)->bytes);
+    put(part(w, PART_VECTORS), rows, grows[PART_VECTORS]);
+    for (uint32_t p = 0; p < pictures; p++) {
+        float scale = (float)row_scale(rows + (size_t)p * w->dim, w->dim);
+        uint16_t picture = (uint16_t)p;
+        put(part(w, PART_SCALE), &scale, sizeof scale);
+        put(part(w, PART_ROW_PICTURE), &picture, sizeof picture);
+        put_u32(part(w, PART_ROW_ITEM), w->products);
+    }
+    w->file_bytes += more;
+    w->rows += pictures;
+    w->products++;
+    return KIN_OK;
+}
+
+kin_status kin_writer_end(kin_writer *w, kin_error *err)
+{
+    tensor list[PART_COUNT];
+    struct json_out header;
+    if (w->finished)
+        return BAD(err, "The catalogue is finished already.");
+    memcpy(list, catalog_parts, sizeof list);
+    for (int i = 0; i < PART_COUNT; i++)
+        list[i].shape[0] = part(w, i)->bytes / tensor_dtype_size(list[i].dtype);
+    list[PART_ID_ORDER].shape[0] = w->products; /* not there yet */
+    list[PART_VECTORS].shape[0] = w->rows;
+    list[PART_VECTORS].shape[1] = w->dim;
+    if (!tensor_header_write(list, PART_COUNT, w->metadata.text, w->metadata.n, &header))
+        return short_of_memory(w, err);
+    bool fits = reserve(&w->file[0], header.n) && reserve(part(w, PART_ID_ORDER), 4 * (size_t)w->products);
+    if (fits)
+        put(&w->file[0], header.text, header.n);
+    json_out_free(&header);
+    if (!fits)
+        return short_of_memory(w, err);
+    write_order(w);
+    clear(&w->nodes);
+    w->file_bytes = 0;
+    for (int i = 0; i <= PART_COUNT; i++)
+        w->file_bytes += w->file[i].bytes;
+    w->finished = true;
+    return KIN_OK;
+}
+
+size_t kin_writer_bytes(const kin_writer *w) { return w->finished ? (size_t)w->file_bytes : 0; }
+
+size_t kin_writer_take(kin_writer *w, uint8_t *out, size_t cap)
+{
+    size_t n = 0;
+    while (w->finished && n < cap && w->giving <= PART_COUNT) {
+        struct growing *g = &w->file[w->giving];
+        size_t block = w->given / BLOCK, some = BLOCK - w->given % BLOCK;
+        if (w->given == g->bytes) {
+            clear(g);
+            w->giving++;
+            w->given = 0;
+            continue;
+        }
+        some = some < g->bytes - w->given ? some : g->bytes - w->given;
+        some = some < cap - n ? some : cap - n;
+        memcpy(out + n, at(g, w->given), some);
+        n += some;
+        w->given += some;
+        if (w->given / BLOCK > block) {
+            free(g->blocks[block]);
+            g->blocks[block] = NULL;
+        }
+    }
+    return n;
+}
