@@ -24,8 +24,9 @@ static double element(json list, int i)
 static bool same_colour(const struct preprocess *p, json pixel, float u)
 {
     for (int c = 0; c < 3; c++) {
-        double want = element(pixel, c), got = (double)((u * p->rescale - p->mean[c]) / p->std[c]);
-        if (!(fabs(got - want) <= 1e-6 * (1 + fabs(want)) * 255 * (double)p->rescale / (double)p->std[c] + 1e-6))
+        double want = element(pixel, c), got = (double)((u * p->pixels.rescale - p->pixels.mean[c]) / p->pixels.std[c]);
+        if (!(fabs(got - want) <=
+              1e-6 * (1 + fabs(want)) * 255 * (double)p->pixels.rescale / (double)p->pixels.std[c] + 1e-6))
             return false;
     }
     return json_length(pixel) == 3;
@@ -92,9 +93,9 @@ void test_preprocess_defaults(void)
         CHECK_STR(p.canonical, plain);
         CHECK(p.rule.resize_on && p.rule.shortest_edge == 224 && p.rule.fixed_h == 0 && p.rule.fixed_w == 0);
         CHECK(p.rule.crop_on && p.rule.crop_h == 224 && p.rule.crop_w == 224 && p.rule.resample == 3);
-        CHECK(p.rescale == (float)(1.0 / 255) && p.mean[0] == 0.48145466f && p.mean[1] == 0.4578275f &&
-              p.mean[2] == 0.40821073f && p.std[0] == 0.26862954f && p.std[1] == 0.26130258f &&
-              p.std[2] == 0.27577711f);
+        CHECK(p.pixels.rescale == (float)(1.0 / 255) && p.pixels.mean[0] == 0.48145466f &&
+              p.pixels.mean[1] == 0.4578275f && p.pixels.mean[2] == 0.40821073f && p.pixels.std[0] == 0.26862954f &&
+              p.pixels.std[1] == 0.26130258f && p.pixels.std[2] == 0.27577711f);
     }
 }
 
@@ -137,8 +138,8 @@ void test_preprocess_keys(void)
     CHECK(p.rule.shortest_edge == 0 && p.rule.fixed_h == 16 && p.rule.fixed_w == 24 && !p.rule.crop_on &&
           p.rule.resample == 2);
     CHECK_EQ(read("{\"image_mean\":[-0.5,0,2],\"image_std\":[0.1,1e5,3],\"rescale_factor\":0.25}", &p, &err), KIN_OK);
-    CHECK(p.mean[0] == -0.5f && p.mean[1] == 0 && p.mean[2] == 2 && p.std[0] == 0.1f && p.std[1] == 1e5f &&
-          p.std[2] == 3 && p.rescale == 0.25f);
+    CHECK(p.pixels.mean[0] == -0.5f && p.pixels.mean[1] == 0 && p.pixels.mean[2] == 2 && p.pixels.std[0] == 0.1f &&
+          p.pixels.std[1] == 1e5f && p.pixels.std[2] == 3 && p.pixels.rescale == 0.25f);
 }
 
 /* The canonical form with all its keys is itself such a file, and reads as the same rule. */

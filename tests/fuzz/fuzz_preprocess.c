@@ -24,16 +24,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     must(r->shortest_edge ? side(r->shortest_edge) : side(r->fixed_h) && side(r->fixed_w));
     must(side(r->crop_h) && side(r->crop_w) && (r->resample == 2 || r->resample == 3));
     for (int i = 0; i < 3; i++)
-        must(p.std[i] > 0 && p.std[i] < 1e7f && p.mean[i] > -1e7f && p.mean[i] < 1e7f);
-    must(p.rescale >= 0 && p.rescale < 1e7f);
+        must(p.pixels.std[i] > 0 && p.pixels.std[i] < 1e7f && p.pixels.mean[i] > -1e7f && p.pixels.mean[i] < 1e7f);
+    must(p.pixels.rescale >= 0 && p.pixels.rescale < 1e7f);
     must(memchr(p.canonical, 0, sizeof p.canonical) != NULL);
     must(preprocess_read(p.canonical, strlen(p.canonical), &again, &err) == KIN_OK);
     must(r->resize_on || strstr(p.canonical, "\"size\":null"));
     must(r->crop_on || strstr(p.canonical, "\"crop_size\":null"));
     if (!r->resize_on || !r->crop_on) /* null would be read as the default */
         return 0;
-    must(!memcmp(&again.rule, r, sizeof *r) && !strcmp(again.canonical, p.canonical) && again.rescale == p.rescale);
+    must(!memcmp(&again.rule, r, sizeof *r) && !strcmp(again.canonical, p.canonical) &&
+         again.pixels.rescale == p.pixels.rescale);
     for (int i = 0; i < 3; i++) /* -0 is written as 0 */
-        must(again.mean[i] == p.mean[i] && again.std[i] == p.std[i]);
+        must(again.pixels.mean[i] == p.pixels.mean[i] && again.pixels.std[i] == p.pixels.std[i]);
     return 0;
 }
