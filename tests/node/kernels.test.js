@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openEngine, sharedMemory } from '../../web/engine.js';
-import { loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from '../../web/model.js';
-import { module, openFile } from '../../web/platform.node.js';
+import { openEngine, sharedMemory } from '../../web/worker/engine.js';
+import { loadConfig, loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from '../../web/worker/model.js';
+import { module, openFile } from '../../web/worker/platform.node.js';
 import { folder, tinyModel } from './cli-support.js';
 import './relaxed.js';
 
@@ -38,10 +38,11 @@ async function embed(engine, path, { side, context }, i) {
   call('kin_use_kernels', i);
   const files = new ModelFiles(path, { openFile });
   const { config } = await files.describe({});
+  loadConfig(engine, ctx, config);
   await loadPreprocessing(engine, ctx, files, {});
-  await loadVocabulary(engine, ctx, files, config, {});
+  await loadVocabulary(engine, ctx, files, {});
   for (const tower of ['image', 'text'])
-    await loadTower(engine, ctx, files, await files.weights(tower), config, tower, 'q8', {});
+    await loadTower(engine, ctx, files, await files.weights(tower), tower, 'q8', {});
   const size = side * patch;
   const pixels = Uint8Array.from({ length: size * size * 3 }, (_, at) => at * at * 31 >> 4);
   engine.with([pixels], (p) => call('kin_image_raw', p, size, size, 3));
