@@ -4,9 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Encoder } from '../../web/worker/encoder.js';
 import { Engine, importsFor, openEngine, sharedMemory } from '../../web/worker/engine.js';
-import { loadConfig, loadTower, loadVocabulary, ModelFiles } from '../../web/worker/model.js';
-import { module, openFile } from '../../web/worker/platform.node.js';
+import { ModelFiles } from '../../web/worker/model.js';
+import * as platform from '../../web/worker/platform.node.js';
 import { help } from '../../web/worker/threads.js';
 import { folder, tinyModel } from './cli-support.js';
 
@@ -62,24 +63,24 @@ test('a shared memory is made with what the machine gives', () => {
 });
 
 test('an instance that trapped is spent', async () => {
-  const engine = await openEngine(await module('simd', {}));
+  const engine = await openEngine(await platform.module('simd', {}));
   assert.throws(() => engine.call('kin_dim', 0x7fff0000, 0), { code: 'crashed' });
   assert.equal(engine.spent, true);
   assert.throws(() => engine.call('kin_open'), { code: 'crashed' });
 });
 
 test('memory that is not there is an error with a sentence, and the engine goes on', async () => {
-  const engine = await openEngine(await module('simd', {}));
+  const engine = await openEngine(await platform.module('simd', {}));
   assert.throws(() => engine.allocate(0xfff00000), { code: 'out-of-memory' });
   assert.equal(engine.call('kin_kernels_exact', 0), 1);
   assert.ok(engine instanceof Engine);
 });
 
 test('imports are given as they are asked for', async () => {
-  const single = await module('simd', {});
+  const single = await platform.module('simd', {});
   assert.equal(importsFor(single, undefined).env.memory, undefined);
   const memory = sharedMemory();
-  assert.equal(importsFor(await module('simd-threads', {}), memory).env.memory, memory);
+  assert.equal(importsFor(await platform.module('simd-threads', {}), memory).env.memory, memory);
 });
 
 // (module (memory (import "env" "memory") 1 65536 shared) (global (export "__stack_pointer") (mut i32) …)
@@ -90,20 +91,17 @@ const trapping = [0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 1
   95, 104, 101, 108, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11];
 
 test('a helper that trapped stops the leader instead of keeping it waiting', async (t) => {
-  const engine = await openEngine(await module('simd-threads', {}), sharedMemory());
-  const pool = engine.pointer('kin_pool_open', 2);
-  const ctx = engine.pointer('kin_open');
-  engine.call('kin_use_pool', ctx, pool);
-  await help({ module: new WebAssembly.Module(new Uint8Array(trapping)), memory: engine.memory, pool, i: 1, stack: 0 });
-  const model = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile });
-  const { config } = await model.describe({});
-  loadConfig(engine, ctx, config);
-  await loadVocabulary(engine, ctx, model, {});
-  await loadTower(engine, ctx, model, await model.weights('text'), 'text', 'q8', {});
-  assert.throws(() => {
-    engine.with(['the'], (text, n) => engine.check(ctx, engine.call('kin_tokenize', ctx, text, n)));
-    engine.check(ctx, engine.call('kin_text_add', ctx));
-    engine.check(ctx, engine.call('kin_text_begin', ctx));
-    while (engine.check(ctx, engine.call('kin_step', ctx)));
-  }, { code: 'crashed', message: /kin_step/ });
+  let trapped;
+  const startHelper = () => ({ unref() {}, terminate() {},
+    post: ({ helper }) => { trapped = help({ ...helper, module: new WebAssembly.Module(new Uint8Array(trapping)) }); } });
+  const encoder = new Encoder({ ...platform, startHelper }, {}, { variant: 'simd-threads', threads: 2 });
+  await encoder.start();
+  await trapped;
+  const files = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile: platform.openFile });
+  await encoder.load('config', (await files.describe({})).config);
+  await encoder.load('vocabulary', await files.vocabulary({}));
+  await encoder.load('text', { dtype: 'q8', files: files.each(await files.weights('text'), {}) });
+  await assert.rejects(encoder.texts(['the']), { code: 'crashed', message: /kin_step/ });
+  assert.equal(encoder.ready, false);
+  await encoder.close();
 });

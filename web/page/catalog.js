@@ -3,7 +3,6 @@ import { Client } from './client.js';
 import { fail, late, later } from '../shared/errors.js';
 
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
-const numerics = '1';
 
 export async function openCatalog(host, source, options = {}) {
   const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
@@ -21,13 +20,13 @@ class Catalog {
   #index = null; // id -> product
   #types = null;
 
-  constructor(client, { metadata, products, pictures, dim, ...file }, clip) {
+  constructor(client, { metadata, products, pictures, dim, numerics, ...file }, clip) {
     this.#client = client;
     this.#file = file;
     this.#clip = clip;
     this.#items = new Array(products);
-    const exact = metadata['kin.numerics'] === numerics;
-    this.info = { products, pictures, dim, metadata, exact, exactReason: exact ? null
+    const sameNumerics = metadata['kin.numerics'] === String(numerics);
+    this.info = { products, pictures, dim, metadata, exact: sameNumerics, exactReason: sameNumerics ? null
       : 'This catalogue was built by another release whose numbers differ slightly: build it again.' };
   }
 

@@ -5,8 +5,6 @@ import { openEngine } from './engine.js';
 import { readSource } from '../shared/source.js';
 import { chooseVariant } from './variant.js';
 
-const limit = 2 ** 31; // bytes; wasm has twice that
-
 export class CatalogCore {
   #engine = null;
   #catalog = 0;
@@ -19,19 +17,19 @@ export class CatalogCore {
 
   async open(signal, onProgress) {
     const { variant } = chooseVariant(this.platform.features(), { threads: 1 });
-    const bytes = await readSource(this.options.source, 'The catalogue', this.io, { signal, onProgress, limit });
+    const engine = await openEngine(await this.platform.module(variant, this.io, signal));
+    const { numerics, limits } = engine.facts;
+    const bytes = await readSource(this.options.source, 'The catalogue', this.io,
+      { signal, onProgress, limit: limits.catalogBytes });
     if (bytes[0] === 60)
       fail('not-a-catalog', 'The server sent a web page in place of the catalogue; check the address.');
-    const engine = await openEngine(await this.platform.module(variant, this.io, signal));
-    const start = engine.allocate(bytes.length);
-    engine.view(start, bytes.length).set(bytes);
-    this.#catalog = engine.pointer('kin_catalog_open', start, bytes.length, engine.error);
+    this.#catalog = engine.pointer('kin_catalog_open', engine.put(bytes), bytes.length, engine.error);
     if (!this.#catalog) engine.throwError();
     this.#engine = engine;
     this.about = engine.json('kin_catalog_info', this.#catalog);
     const { tensors, ...about } = this.about;
     const tensor = (name) => engine.tensor(this.#catalog, name, tensors[name]);
-    return { ...about, items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
+    return { ...about, numerics, items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
       idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
   }
 

@@ -3,14 +3,6 @@
 // unknown: the instance is `spent` and refuses further calls.
 import { fail } from '../shared/errors.js';
 
-// The order of KIN_STATUSES in src/base.h.
-const codes = ['ok', 'more', 'out-of-memory', 'bad-argument', 'not-a-model', 'not-a-catalog', 'unsupported',
-  'unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'model-mismatch'];
-export const MORE = 1;
-export const towers = { image: 0, text: 1 };
-export const dtypes = { f32: 1, q8: 2 };
-export const fits = { crop: 0, pad: 1 };
-
 const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
   U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
 
@@ -35,7 +27,9 @@ export function importsFor(module, memory) {
 export async function openEngine(module, memory) {
   const { exports } = await WebAssembly.instantiate(module, importsFor(module, memory));
   exports._initialize?.();
-  return new Engine(exports, memory ?? exports.memory);
+  const engine = new Engine(exports, memory ?? exports.memory);
+  engine.facts = engine.readFacts();
+  return engine;
 }
 
 export class Engine {
@@ -85,6 +79,16 @@ export class Engine {
     return JSON.parse(this.text(this.pointer(name, ...args)));
   }
 
+  // What the engine says of itself (kin_facts): names and numbers that are written down nowhere here.
+  readFacts() {
+    const n = this.pointer('kin_facts', 0, 0);
+    const text = this.allocate(n);
+    this.call('kin_facts', text, n);
+    const facts = JSON.parse(this.text(text));
+    this.free(text);
+    return facts;
+  }
+
   allocate(n) {
     const pointer = this.pointer('kin_malloc', Math.max(1, n));
     if (!pointer)
@@ -96,6 +100,13 @@ export class Engine {
     if (pointer && !this.spent) this.call('kin_free', pointer);
   }
 
+  // A copy of `bytes`, to be freed.
+  put(bytes) {
+    const pointer = this.allocate(bytes.length);
+    this.view(pointer, bytes.length).set(bytes);
+    return pointer;
+  }
+
   // Runs `work(pointer, length, …)` with copies of texts or bytes (null: 0, 0), then frees them.
   with(inputs, work) {
     const held = [];
@@ -104,10 +115,8 @@ export class Engine {
         if (input === null || input === undefined) return [0, 0];
         const bytes = typeof input === 'string' ? new TextEncoder().encode(input)
           : new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-        const pointer = this.allocate(bytes.length);
-        held.push(pointer);
-        this.view(pointer, bytes.length).set(bytes);
-        return [pointer, bytes.length];
+        held.push(this.put(bytes));
+        return [held.at(-1), bytes.length];
       });
       return work(...args);
     } finally {
@@ -126,8 +135,9 @@ export class Engine {
 
   // A kin_status of a function on context `ctx`; returns whether more is to be done.
   check(ctx, status) {
-    if (status > MORE) this.#throw(status, 'kin_error_text', ctx);
-    return status === MORE;
+    const name = this.facts.statuses[status];
+    if (name !== 'ok' && name !== 'more') this.#throw(status, 'kin_error_text', ctx);
+    return name === 'more';
   }
 
   // Throws what a function with a kin_error of its own has put there.
@@ -136,6 +146,6 @@ export class Engine {
   }
 
   #throw(status, sentence, of) {
-    fail(codes[status] ?? 'failed', this.text(this.pointer(sentence, of)));
+    fail(this.facts.statuses[status] ?? 'failed', this.text(this.pointer(sentence, of)));
   }
 }

@@ -3,11 +3,9 @@
 import { checkRaw, isRaw } from '../shared/raw.js';
 import { readSource } from '../shared/source.js';
 
-const limit = 64 * 2 ** 20;
 const ours = ['jpeg', 'png', 'html', 'unknown'];
 
-// Returns which decoder ran. `box`: the
-// part to be prepared, for decode 'fast'.
+// Returns which decoder ran. `box`: the part to be prepared, for decode 'fast'.
 export async function holdImage(engine, ctx, source, io, box, signal) {
   const raw = ({ data, width, height, exif }) => engine.check(ctx, engine.with([data, exif], (p, _, e, n) =>
     engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height), e, n)));
@@ -15,13 +13,20 @@ export async function holdImage(engine, ctx, source, io, box, signal) {
     raw(source);
     return 'raw';
   }
-  const bytes = await readSource(source, 'The picture', io, { signal, limit });
-  const format = engine.with([bytes], (p, n) => engine.text(engine.pointer('kin_image_format', p, n)));
-  const decoded = !ours.includes(format) && await io.decodeImage?.(bytes, format);
-  if (!decoded) { // or refused by the engine
-    const name = box ? 'kin_image_decode_fast' : 'kin_image_decode';
-    engine.check(ctx, engine.with([bytes], (p, n) => engine.call(name, ctx, p, n, ...box ?? [])));
-    return engine.call('kin_image_reduction', ctx) > 1 ? 'own-fast' : 'own';
+  const { limits } = engine.facts;
+  const bytes = await readSource(source, 'The picture', io, { signal, limit: limits.pictureBytes });
+  const at = engine.put(bytes); // once, to be looked at and to be decoded
+  let decoded;
+  try {
+    const format = engine.text(engine.pointer('kin_image_format', at, bytes.length));
+    decoded = !ours.includes(format) && await io.decodeImage?.(bytes, format, limits);
+    if (!decoded) { // or refused by the engine
+      const name = box ? 'kin_image_decode_fast' : 'kin_image_decode';
+      engine.check(ctx, engine.call(name, ctx, at, bytes.length, ...box ?? []));
+      return engine.call('kin_image_reduction', ctx) > 1 ? 'own-fast' : 'own';
+    }
+  } finally {
+    engine.free(at);
   }
   raw(checkRaw(decoded));
   return decoded.decoder ?? 'browser';

@@ -1,7 +1,7 @@
-// Which integer kernels a build uses here: those that are exact, before and after the JavaScript engine
+// Which integer kernels a build uses here: those that agree with plain C, before and after the JavaScript engine
 // has compiled them anew (its two compilers may differ in relaxed instructions), in the engine's own order
-// of speed; only among relaxed ones does that depend on the processor, so these are timed. Exact ones give
-// the same bits: the clock decides nothing but the time.
+// of speed; where that depends on the processor they are raced. Those that agree give the same bits: the clock
+// decides nothing but the time.
 import { fail } from '../shared/errors.js';
 
 const tiles = 40; // 1.2 million multiply-adds: well under a millisecond
@@ -23,16 +23,15 @@ function rate(engine, i) {
   return done / passed / 1e6;
 }
 
-const exact = (engine, i) => engine.call('kin_kernels_exact', i);
+const agrees = (engine, i) => engine.call('kin_kernels_exact', i) === 1;
 
 // -> { i, name, gmacs }; `ctx` uses table i from then on. `turn`: a turn of the event loop; `refused`: tables
 // that were found out later.
 export async function chooseKernels(engine, ctx, turn, refused) {
-  const found = [];
-  for (let i = 0; exact(engine, i) >= 0; i++)
-    if (exact(engine, i) && !refused.has(i)) found.push({ i, name: engine.text(engine.pointer('kin_kernels_name', i)), gmacs: 0 });
-  const relaxed = found.filter(({ name }) => name.startsWith('relaxed'));
-  const timed = relaxed.length ? relaxed : found.slice(0, 1);
+  const found = engine.facts.kernels.map((table, i) => ({ ...table, i, gmacs: 0 }))
+    .filter(({ i }) => agrees(engine, i) && !refused.has(i));
+  const raced = found.filter(({ race }) => race);
+  const timed = raced.length ? raced : found.slice(0, 1);
   for (const table of timed) {
     engine.call('kin_kernels_exercise', table.i, 1); // compiled quickly, on its first call
     table.first = table.gmacs = rate(engine, table.i);
@@ -44,7 +43,7 @@ export async function chooseKernels(engine, ctx, turn, refused) {
       table.gmacs = Math.max(table.gmacs, rate(engine, table.i));
     }
   const fastest = timed.reduce((best, one) => (one.gmacs > margin * best.gmacs ? one : best), timed[0]);
-  const best = [fastest, ...found].find((table) => table && exact(engine, table.i) === 1);
+  const best = [fastest, ...found].find((table) => table && agrees(engine, table.i));
   if (!best) fail('unsupported', 'This browser computes wrongly: the self-test failed.');
   engine.check(ctx, engine.call('kin_use_kernels', ctx, best.i));
   return { i: best.i, name: best.name, gmacs: Math.round(best.gmacs * 10) / 10, checks: 50 };
@@ -53,7 +52,7 @@ export async function chooseKernels(engine, ctx, turn, refused) {
 // Called after each run. The better compiler may come later than the choice: until it surely has been,
 // the table is asked again; a wrong answer ends the instance, whose last result was perhaps wrong too.
 export function checkKernels(engine, kernels, refused) {
-  if (kernels.checks-- <= 0 || exact(engine, kernels.i) === 1) return;
+  if (kernels.checks-- <= 0 || agrees(engine, kernels.i)) return;
   refused.add(kernels.i);
   engine.spent = true;
   fail('crashed', `The kernels '${kernels.name}' compute wrongly here: call again, others will be used.`);

@@ -1,10 +1,8 @@
-// A model's files: which there are, and how they go into the engine.
-import { checkAbort, fail } from '../shared/errors.js';
-import { dtypes, towers } from './engine.js';
+// A model's files: which there are and where.
+import { fail } from '../shared/errors.js';
 import { collect, openUrl, peek, watch } from '../shared/source.js';
 
 const configLimit = 64 * 2 ** 20;
-const pieceSize = 2 ** 20; // enters the engine at once
 
 export class ModelFiles {
   #sawPage = false;
@@ -91,46 +89,25 @@ export class ModelFiles {
     for (const file of names) this.#listed?.add(file);
     return names.map((file) => ({ name: file, file: null }));
   }
-}
 
-export async function loadPreprocessing(engine, ctx, files, watcher) {
-  const json = await files.bytes('preprocessor_config.json', watcher) ??
-    await files.bytes('processor_config.json', watcher) ?? files.missing('preprocessor_config.json');
-  engine.check(ctx, engine.with([json], (p, n) => engine.call('kin_preprocessing', ctx, p, n)));
-}
+  // The chunks of each of the `weights` in turn.
+  async *each(weights, watcher) {
+    for (const { name, file } of weights)
+      yield watch(file ?? await this.open(name, watcher.signal) ?? this.missing(name), name, watcher);
+  }
 
-export async function loadVocabulary(engine, ctx, files, watcher) {
-  const vocab = await files.bytes('vocab.json', watcher);
-  const merges = vocab && await files.bytes('merges.txt', watcher);
-  const inputs = merges ? [vocab, merges, null]
-    : [null, null, await files.bytes('tokenizer.json', watcher) ?? files.missing('vocab.json and merges.txt')];
-  for (const name of ['tokenizer_config.json', 'special_tokens_map.json'])
-    inputs.push(await files.bytes(name, watcher));
-  engine.check(ctx, engine.with(inputs, (...args) => engine.call('kin_vocabulary', ctx, ...args)));
-}
+  async preprocessing(watcher) {
+    return await this.bytes('preprocessor_config.json', watcher) ??
+      await this.bytes('processor_config.json', watcher) ?? this.missing('preprocessor_config.json');
+  }
 
-export function loadConfig(engine, ctx, config) {
-  engine.check(ctx, engine.with([JSON.stringify(config)], (p, n) => engine.call('kin_config', ctx, p, n)));
-}
-
-// Streams the `weights` of `tower`, as ModelFiles opened them, into the engine: nothing holds a whole file.
-export async function loadTower(engine, ctx, files, weights, tower, dtype, watcher) {
-  engine.check(ctx, engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype]));
-  const piece = engine.allocate(pieceSize);
-  try {
-    for (const { name, file } of weights) {
-      const opened = file ?? await files.open(name, watcher.signal) ?? files.missing(name);
-      for await (const chunk of watch(opened, name, watcher))
-        for (let at = 0; at < chunk.length; at += pieceSize) {
-          const part = chunk.subarray(at, at + pieceSize);
-          engine.view(piece, part.length).set(part);
-          engine.check(ctx, engine.call('kin_tower_feed', ctx, piece, part.length));
-        }
-      engine.check(ctx, engine.call('kin_tower_file_end', ctx));
-    }
-    checkAbort(watcher.signal);
-    engine.check(ctx, engine.call('kin_tower_end', ctx));
-  } finally {
-    engine.free(piece);
+  // Either `vocab` and `merges` or `tokenizer`; the last two are null where there are none.
+  async vocabulary(watcher) {
+    const vocab = await this.bytes('vocab.json', watcher);
+    const merges = vocab && await this.bytes('merges.txt', watcher);
+    const words = merges ? { vocab, merges }
+      : { tokenizer: await this.bytes('tokenizer.json', watcher) ?? this.missing('vocab.json and merges.txt') };
+    return { ...words, tokenizerConfig: await this.bytes('tokenizer_config.json', watcher),
+      specialTokens: await this.bytes('special_tokens_map.json', watcher) };
   }
 }

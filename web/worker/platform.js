@@ -53,10 +53,11 @@ export function turn() {
 
 const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' };
 
-async function draw(source) {
+// `most`: the pixels it may have.
+async function draw(source, most) {
   const bitmap = await createImageBitmap(source, options);
   const { width, height } = bitmap;
-  if (width * height > 25e6) {
+  if (width * height > most) {
     bitmap.close();
     fail('too-large', `The picture has ${width} x ${height} pixels, more than 24 megapixels: make it smaller.`);
   }
@@ -71,17 +72,17 @@ let honest;
 async function probeCanvas() {
   const known = new ImageData(16, 16);
   for (let i = 0; i < known.data.length; i++) known.data[i] = i % 4 === 3 ? 255 : i * 37 & 255;
-  const { data } = await draw(known);
+  const { data } = await draw(known, Infinity);
   return data.every((value, i) => value === known.data[i]);
 }
 
-// For formats that the engine lacks; null where the browser does too.
-export async function decodeImage(bytes) {
+// For formats that the engine lacks; null where the browser does too. `limits`: the engine's.
+export async function decodeImage(bytes, format, limits) {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return null;
   if (!await (honest ??= probeCanvas()))
     fail('unsupported-image', 'This browser alters pixels to protect you from tracking: use a JPEG or PNG picture.');
   try {
-    const { data, width, height } = await draw(new Blob([bytes]));
+    const { data, width, height } = await draw(new Blob([bytes]), limits.pixels);
     return { data, width, height, decoder: 'browser' };
   } catch (error) {
     if (error.code === 'too-large') throw error;

@@ -30,7 +30,7 @@ export function serve(post, platform) {
   const readIo = ({ cache, fetch, resolve, decodeImage }) => ({
     cache,
     ...(resolve && { resolve: ask('resolve') }),
-    ...(decodeImage && { decodeImage: ask('decodeImage') }),
+    ...(decodeImage && { decodeImage: (bytes, format) => ask('decodeImage')(bytes, format) }),
     ...(fetch && { fetch: async (url) => {
       const { status, headers, bytes } = await ask('fetch')(String(url));
       return new Response(bytes, { status, headers });

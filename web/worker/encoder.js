@@ -1,0 +1,213 @@
+// The encoder: a model's towers, run by the engine in WebAssembly. core.js knows of it what stands here and nothing
+// of the engine, so that another back end may take its place:
+//
+//   start(signal)       makes it ready, with nothing loaded; once more after a trap, which ends `ready`
+//   close()             ends it and its helper threads
+//   ready, holds(part), exact, kernels { name, gmacs }, peakBytes; facts and about: JSON of kin_facts, kin_info
+//   load(part, input, signal):
+//     'config'          the object of config.json, before all else
+//     'preprocessing'   bytes of its file, before 'image'
+//     'vocabulary'      bytes of its files as model.js names them, before 'text'
+//     'image', 'text'   { dtype, files }: the weights, an async iterable of files, each one of chunks
+//   image(source, how, signal)    -> { vector, decoder }; source: as images.js takes it;
+//                                    how: { box: [x, y, width, height], fit, fast: decode at a reduced size }
+//   pixels(source, how, signal)   -> { data, width, height, decoder }: what the tower sees
+//   tokens(text)                  -> Int32Array
+//   texts(list, signal)           -> vectors, KinErrors in the places of those that fail
+//   identify(tower)     -> what catalogues know a loaded tower by: SHA-256 over its weights and what it is given
+//   tensors(tower)      -> a loaded tower as `kin convert` writes it; in Node alone
+//   quantise(vectors)   -> rows of a catalogue: [{ row: Int8Array, scale }]
+//
+// No weights are held whole beside the engine's own. image() and texts() run in steps of at most a block, and give
+// the event loop a turn between two: an abort is heard there.
+import { checkAbort, fail, KinError } from '../shared/errors.js';
+import { openEngine, sharedMemory } from './engine.js';
+import { holdImage } from './images.js';
+import { checkKernels, chooseKernels } from './kernels.js';
+import { startHelpers } from './threads.js';
+
+const pieceSize = 2 ** 20; // of weights, enters the engine at once
+
+export class Encoder {
+  exact = true; // its vectors have the bits that docs/numerics.md defines
+  #platform;
+  #io;
+  #choice;
+  #engine = null;
+  #ctx = 0;
+  #helpers = null;
+  #held = new Set();
+  #refused = new Set(); // kernels that turned out to be wrong here
+
+  // `choice`: { variant, threads }.
+  constructor(platform, io, choice) {
+    this.#platform = platform;
+    this.#io = { decodeImage: platform.decodeImage, ...io };
+    this.#choice = choice;
+  }
+
+  get ready() {
+    return this.#engine !== null && !this.#engine.spent;
+  }
+
+  get peakBytes() {
+    return this.#engine?.memory.buffer.byteLength ?? 0;
+  }
+
+  holds(part) {
+    return this.#held.has(part);
+  }
+
+  async start(signal) {
+    const { variant, threads } = this.#choice;
+    await this.close();
+    const module = await this.#platform.module(variant, this.#io, signal);
+    const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
+    const ctx = engine.pointer('kin_open');
+    if (!ctx) fail('out-of-memory', 'The engine has no memory to start.');
+    this.kernels = await chooseKernels(engine, ctx, this.#platform.turn, this.#refused);
+    this.#engine = engine;
+    this.#ctx = ctx;
+    this.#held.clear();
+    this.facts = engine.facts;
+    checkAbort(signal); // told to stop meanwhile: who would end the helpers?
+    if (threads > 1) this.#helpers = startHelpers(engine, module, ctx, threads, this.#platform.startHelper);
+  }
+
+  async close() {
+    const helpers = this.#helpers;
+    this.#helpers = null;
+    this.#engine = null;
+    await helpers?.stop();
+  }
+
+  async load(part, input, signal) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const give = (name, ...inputs) =>
+      engine.check(ctx, engine.with(inputs, (...args) => engine.call(name, ctx, ...args)));
+    if (part === 'config') give('kin_config', JSON.stringify(input));
+    else if (part === 'preprocessing') give('kin_preprocessing', input);
+    else if (part === 'vocabulary')
+      give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig, input.specialTokens);
+    else await this.#loadTower(part, input, signal);
+    this.about = engine.json('kin_info', ctx);
+    this.#held.add(part);
+  }
+
+  async #loadTower(tower, { dtype, files }, signal) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const { towers, dtypes } = engine.facts;
+    engine.check(ctx, engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype]));
+    const piece = engine.allocate(pieceSize);
+    try {
+      for await (const chunks of files) {
+        for await (const chunk of chunks)
+          for (let at = 0; at < chunk.length; at += pieceSize) {
+            const part = chunk.subarray(at, at + pieceSize);
+            engine.view(piece, part.length).set(part);
+            engine.check(ctx, engine.call('kin_tower_feed', ctx, piece, part.length));
+          }
+        engine.check(ctx, engine.call('kin_tower_file_end', ctx));
+      }
+      checkAbort(signal);
+      engine.check(ctx, engine.call('kin_tower_end', ctx));
+    } finally {
+      engine.free(piece);
+    }
+  }
+
+  // Leaves the picture's pixels, upright, cut and resized, in the engine; returns what decoded it.
+  async #prepare(source, { box, fit, fast }, signal) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const decoder = await holdImage(engine, ctx, source, this.#io, fast ? box : null, signal);
+    checkAbort(signal);
+    engine.check(ctx, engine.call('kin_image_prepare', ctx, ...box, engine.facts.fits[fit]));
+    return decoder;
+  }
+
+  // The vector of an image, or those of `n` texts.
+  async #run(tower, signal, n = 1) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    engine.check(ctx, engine.call(`kin_${tower}_begin`, ctx));
+    do {
+      await this.#platform.turn();
+      checkAbort(signal);
+    } while (engine.check(ctx, engine.call('kin_step', ctx)));
+    checkKernels(engine, this.kernels, this.#refused);
+    const dim = engine.call('kin_dim', ctx, engine.facts.towers[tower]);
+    const vectors = engine.pointer('kin_embedding', ctx);
+    return Array.from({ length: n }, (_, i) => engine.floats(vectors + 4 * dim * i, dim));
+  }
+
+  async image(source, how, signal) {
+    const decoder = await this.#prepare(source, how, signal);
+    const [vector] = await this.#run('image', signal);
+    return { vector, decoder };
+  }
+
+  async pixels(source, how, signal) {
+    const decoder = await this.#prepare(source, how, signal);
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const [width, height] = ['width', 'height'].map((side) => engine.call(`kin_prepared_${side}`, ctx));
+    return { data: engine.bytes(engine.pointer('kin_prepared', ctx), width * height * 3), width, height, decoder };
+  }
+
+  tokens(text) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    engine.check(ctx, engine.with([text], (p, n) => engine.call('kin_tokenize', ctx, p, n)));
+    const n = engine.call('kin_token_count', ctx);
+    return new Int32Array(engine.bytes(engine.pointer('kin_tokens', ctx), n * 4).buffer);
+  }
+
+  // As many together as the engine has room for.
+  async texts(list, signal) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    const results = [];
+    let added = [];
+    const run = async () => {
+      const vectors = added.length ? await this.#run('text', signal, added.length) : [];
+      for (const [i, at] of added.entries()) results[at] = vectors[i];
+      added = [];
+    };
+    const add = (text) => {
+      this.tokens(text);
+      return engine.check(ctx, engine.call('kin_text_add', ctx));
+    };
+    for (const [at, text] of list.entries())
+      try {
+        if (add(text)) { // there was no room
+          await run();
+          add(text);
+        }
+        added.push(at);
+      } catch (error) {
+        if (!(error instanceof KinError) || engine.spent) throw error;
+        results[at] = error;
+      }
+    await run();
+    return results;
+  }
+
+  identify(tower) {
+    const [engine, ctx] = [this.#engine, this.#ctx];
+    if (!this.about[tower].id) {
+      engine.check(ctx, engine.call('kin_identify', ctx, engine.facts.towers[tower]));
+      this.about = engine.json('kin_info', ctx);
+    }
+    return this.about[tower].id;
+  }
+
+  tensors(tower) {
+    return this.#platform.exportTensors(this.#engine, this.#ctx, this.facts.towers[tower]);
+  }
+
+  quantise(vectors) {
+    const engine = this.#engine;
+    const read = (vector) => (p, _, row) => {
+      const scale = row + Math.ceil(vector.length / 4) * 4;
+      if (engine.call('kin_quantise_vector', p, vector.length, row, scale, engine.error)) engine.throwError();
+      return { row: new Int8Array(engine.bytes(row, vector.length).buffer), scale: engine.floats(scale, 1)[0] };
+    };
+    return vectors.map((vector) => engine.with([vector, new Uint8Array(vector.length + 8)], read(vector)));
+  }
+}
