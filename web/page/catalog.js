@@ -1,6 +1,6 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { Client } from './client.js';
-import { fail, late, later } from '../shared/errors.js';
+import { fail, notYet, onFirstUse } from '../shared/errors.js';
 
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 
@@ -122,7 +122,8 @@ class Catalog {
     };
     const one = async (part, weight = 1) => {
       for (const tower of ['image', 'text'])
-        if (part[tower] !== undefined) return { weight, vector: await this.#embed(tower, part, signal), text: tower === 'text' };
+        if (part[tower] !== undefined)
+          return { weight, vector: await this.#embed(tower, part, signal), text: tower === 'text' };
       if (part.vector !== undefined) return { weight, vector: this.#checkVector(part.vector) };
       if (part.id !== undefined) return byId(part.id, weight);
       return fail('bad-argument', 'A query is one of { image }, { text }, { vector }, { like, unlike }, { mix }.');
@@ -145,7 +146,7 @@ class Catalog {
   }
 
   async search(query, { limit = 24, offset = 0, filter, minScore = -Infinity, exact = false, signal, ...rest } = {}) {
-    for (const name of refused) if (rest[name] !== undefined) later(`The search option '${name}'`);
+    for (const name of refused) if (rest[name] !== undefined) notYet(`The search option '${name}'`);
     if (![limit, offset].every((n) => Number.isInteger(n) && n >= 0))
       fail('bad-argument', 'limit and offset are whole numbers of at least 0.');
     if (Number.isNaN(Number(minScore))) fail('bad-argument', 'minScore is a number.');
@@ -153,7 +154,7 @@ class Catalog {
     const { products } = this.info;
     let wanted = null;
     if (![undefined, null, ''].includes(filter))
-      wanted = (await late(import('./filter.js'))).compileFilter(filter, this.fields);
+      wanted = (await onFirstUse(import('./filter.js'))).compileFilter(filter, this.fields);
     const { parts, used } = await this.#parts(query, signal);
     const embedded = performance.now();
     let mask = null;
@@ -163,8 +164,9 @@ class Catalog {
     }
     const filtered = performance.now();
     const count = Math.min(products, offset + limit);
+    const everyRow = exact || parts.some(({ text }) => text);
     const { rows, scores, total, contributions } =
-      await this.#client.call('search', [{ parts, mask, minScore, exact: exact || parts.some(({ text }) => text), count }], signal);
+      await this.#client.call('search', [{ parts, mask, minScore, everyRow, count }], signal);
     const hits = [];
     for (let i = offset; i < rows.length; i++)
       hits.push(this.#hit(rows[i], scores[i], i, contributions?.[i] ?? [scores[i]]));

@@ -1,6 +1,6 @@
 // A loaded model as callers see it; the work is in core.js.
 import { Client } from './client.js';
-import { checkAbort, fail, KinError, late, later, unpackError } from '../shared/errors.js';
+import { checkAbort, fail, KinError, notYet, onFirstUse, unpackError } from '../shared/errors.js';
 import { packImage } from './pack.js';
 
 export const version = '0.1.0';
@@ -92,8 +92,8 @@ class Clip {
   }
 
   async classify(source, labels, { templates = ['a photo of a {}'], multiLabel, none, box, fit, signal } = {}) {
-    if (multiLabel !== undefined) later('multiLabel');
-    if (none !== undefined) later('none');
+    if (multiLabel !== undefined) notYet('multiLabel');
+    if (none !== undefined) notYet('none');
     const lists = [labels, templates].map((list) => (Array.isArray(list) ? list : [list]));
     for (const list of lists) list.forEach(checkText);
     if (!lists.every((list) => list.length)) fail('bad-argument', 'classify needs at least one label and template.');
@@ -101,11 +101,11 @@ class Clip {
   }
 
   async hiddenStates() {
-    later('hiddenStates');
+    notYet('hiddenStates');
   }
 
   async createCatalog(options) {
-    const { createCatalog } = await late(import('./builder.js'));
+    const { createCatalog } = await onFirstUse(import('./builder.js'));
     return createCatalog(this, this[internal], options);
   }
 

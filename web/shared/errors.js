@@ -11,7 +11,7 @@ export const fail = (code, message, cause) => {
   throw new KinError(code, message, cause === undefined ? undefined : { cause });
 };
 
-export const later = (what) => fail('unsupported', `${what} comes in a later release of Kin.`);
+export const notYet = (what) => fail('unsupported', `${what} comes in a later release of Kin.`);
 
 export const abortError = () => new DOMException('The call was aborted.', 'AbortError');
 
@@ -21,7 +21,7 @@ export const checkAbort = (signal) => {
 };
 
 // For what is imported on first use.
-export const late = (part) => part.catch((error) =>
+export const onFirstUse = (part) => part.catch((error) =>
   fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
 
 // Errors cross to and from a worker as plain objects, their cause as its text.

@@ -48,7 +48,7 @@ export class CatalogCore {
 
   // parts: [{ weight, vector | row }]; q = normalise(sum of weight * unit vector).
   // -> { rows, scores, total, contributions: for each hit one number per part, summing to its score }
-  async search({ parts, mask, minScore, exact, count }, { signal }) {
+  async search({ parts, mask, minScore, everyRow, count }, { signal }) {
     if (!this.#engine || this.#engine.spent) await this.open(signal);
     const engine = this.#engine;
     const { dim, products } = this.about;
@@ -65,7 +65,7 @@ export class CatalogCore {
         fail('bad-argument', 'The parts of the query cancel each other out: change the weights.');
       new Float32Array(engine.memory.buffer, vector, dim).set(sum.map((value) => value / length));
       if (mask) engine.view(masked, products).set(mask);
-      const n = engine.call('kin_catalog_search', this.#catalog, vector, mask ? masked : 0, minScore, exact, rows,
+      const n = engine.call('kin_catalog_search', this.#catalog, vector, mask ? masked : 0, minScore, everyRow, rows,
         scores, count, total);
       const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
       const cosines = engine.floats(scores, n);
