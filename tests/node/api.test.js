@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { Engine } from '../../web/worker/engine.js';
 import { KinError, load } from '../../web/index.node.js';
 import { drawing, png, tinyModel } from './cli-support.js';
@@ -143,17 +144,22 @@ test('an abort inside a running picture stops it between two steps', async () =>
   await mine.close();
 });
 
-test('a worker that dies rejects its calls; the next call starts a new one', async () => {
+test('a worker that dies rejects its calls; the next call starts a new one, asked again for ids', async (t) => {
   const source = `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
     import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';
     parentPort.on('message', (message) => { if (String(message.args?.[0]) === 'die') process.exit(3); });`)}`;
   const mine = await load({ model, worker: new URL(source) });
   const wanted = await mine.embedText('the');
+  const post = t.mock.method(Worker.prototype, 'postMessage');
+  const asked = () => post.mock.calls.filter(({ arguments: [{ call }] }) => call === 'identify').length;
+  const id = await mine.identify('text');
+  assert.deepEqual([await mine.identify('text'), asked()], [id, 1]);
   const [died, beside] = await Promise.allSettled([mine.embedText('die'), mine.embedText('the')]);
   assert.equal(died.reason.code, 'crashed');
   assert.equal(beside.reason.code, 'crashed');
   assert.deepEqual(await mine.embedText('the'), wanted);
+  assert.deepEqual([await mine.identify('text'), asked()], [id, 2]);
   await mine.close();
 });
 

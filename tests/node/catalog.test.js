@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { after, before, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { load, openCatalog } from '../../web/index.node.js';
 import { drawing, tinyModel } from './cli-support.js';
 
@@ -73,6 +74,16 @@ test('a picture finds its own product; order and scores are those of the cosines
     });
     near(hits.find((hit) => hit.id === `p${i}`).score, 1, 1e-3);
   }
+});
+
+test('a search crosses to each worker once', async (t) => {
+  await shared.catalog.search({ image: drawing(7) });
+  await shared.catalog.search({ text: 'the' });
+  const post = t.mock.method(Worker.prototype, 'postMessage');
+  await shared.catalog.search({ image: drawing(7) });
+  await shared.catalog.search({ text: 'the' });
+  assert.deepEqual(post.mock.calls.map(({ arguments: [{ call }] }) => call),
+    ['embedImage', 'search', 'embedTexts', 'search']);
 });
 
 test('a product with two pictures comes once, with the one that fits', async () => {

@@ -49,7 +49,8 @@ class Clip {
   }
 
   get info() {
-    return { ...this[internal].info, version };
+    const { ids, ...info } = this[internal].info;
+    return { ...info, version };
   }
 
   get closed() {
@@ -60,8 +61,11 @@ class Clip {
     return this[internal].call('preload', [tower], signal);
   }
 
-  identify(tower, { signal } = {}) {
-    return this[internal].call('identify', [tower], signal);
+  // Every reply tells the ids known by then, so that each is asked for once, but again of a worker started anew.
+  async identify(tower, { signal } = {}) {
+    const { closed, info: { ids } } = this[internal];
+    const known = !closed && !signal?.aborted && Object.hasOwn(ids, tower) && ids[tower];
+    return known || this[internal].call('identify', [tower], signal);
   }
 
   async embedImage(source, { box, fit, signal } = {}) {

@@ -73,7 +73,7 @@ export class Core {
       dtype: this.options.dtype, ...this.choice, decoder: this.#decoder, numerics: facts.numerics, exact,
       selfTest: true, kernels: kernels.name, gmacs: kernels.gmacs, peakBytes,
       licence: this.manifest?.licence ?? null, languages: this.manifest?.languages ?? null,
-      preprocess: image?.preprocess ?? null,
+      preprocess: image?.preprocess ?? null, ids: { image: image?.id, text: text?.id }, // of those asked for so far
     };
   }
 
