@@ -90,14 +90,6 @@ double kin_kernels_exercise(int i, int times)
     return done;
 }
 
-int kin_kernels(const kin_ctx *ctx)
-{
-    int i = 0;
-    while (kernels_all[i] != ctx->kernels)
-        i++;
-    return i;
-}
-
 kin_status kin_use_kernels(kin_ctx *ctx, int i)
 {
     if (ctx->sides[0].loaded || ctx->sides[1].loaded || ctx->loading >= 0)

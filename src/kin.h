@@ -38,12 +38,12 @@ kin_ctx *kin_open(void);                        /* NULL when memory is short */
 void kin_close(kin_ctx *ctx);                   /* NULL allowed */
 const char *kin_error_text(const kin_ctx *ctx); /* the last error's sentence */
 
-/* The integer kernels of this build are tables 0, 1, …; kin_open takes the first that is exact here.
+/* The integer kernels of this build are tables 0, 1, …; kin_open takes the first that is exact here, kin_info
+ * names it.
  * All exact ones give the same bits, so one may be taken for its speed instead. */
 int kin_kernels_exact(int i);                  /* 1, 0; -1: there is no table i */
 const char *kin_kernels_name(int i);           /* "simd128" … */
 double kin_kernels_exercise(int i, int times); /* runs a tile; returns its multiply-adds (0: no memory) */
-int kin_kernels(const kin_ctx *ctx);           /* the table in use */
 /* Before any tower is loaded (weights are packed for their kernels); KIN_BAD_ARGUMENT otherwise, and
  * for a table that is not exact here. */
 kin_status kin_use_kernels(kin_ctx *ctx, int i);
@@ -99,7 +99,8 @@ int kin_image_width(const kin_ctx *ctx); /* of the upright picture held */
 int kin_image_height(const kin_ctx *ctx);
 /* Format by content: "jpeg" "png" "webp" "gif" "avif" "heic" "bmp" "tiff" "svg" "html" "unknown". */
 const char *kin_image_format(const uint8_t *bytes, size_t n);
-/* box in fractions of the upright picture, rounded outward, clipped; result: u8 RGB [H, W, 3]. */
+/* box in fractions of the upright picture (one in pixels: divided by its width and height), rounded outward,
+ * clipped; result: u8 RGB [H, W, 3]. */
 kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, double height, int fit);
 int kin_prepared_width(const kin_ctx *ctx);
 int kin_prepared_height(const kin_ctx *ctx);
