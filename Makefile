@@ -117,6 +117,10 @@ fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
 	build/fuzz/fuzz-$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=3000 \
 	    -artifact_prefix=build/fuzz/$(TARGET)/ build/fuzz/$(TARGET) tests/fuzz/corpus/$(TARGET)
 
+# Minutes a file; reasons for what no test can miss stand in tests/c/mutants.txt.
+mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses when deleted: make mutants FILE=src/image.c
+	node tools/mutate.js $(FILE) $(ONLY)
+
 # --- WebAssembly ------------------------------------------------------------------------------
 # MAXIMUM_MEMORY is asked of emcc because its own default overrides wasm-ld's --max-memory, and
 # without ABORTING_MALLOC=0 a failed allocation would end the module. The stack and first memory
@@ -281,5 +285,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-node test-browser test-engines test-arm64 fuzz fuzz-replay \
+.PHONY: all native wasm dist site demo test test-c test-node test-browser test-engines test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval pack format check-format clean help node_modules
