@@ -1,10 +1,8 @@
-// Writing without ever losing what was there: a temporary name beside the target, fsync, rename.
-import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-
-const beside = (path) =>
-  join(dirname(path), `.${basename(path)}.kin-${process.pid}-${randomBytes(4).toString('hex')}`);
+// Writing without ever losing what was there: a file as the library does it, a folder in the same steps.
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { beside, removeLeft, replaceFile, syncFolder, writeNew } from '#web/shared/files.node.js';
 
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -13,22 +11,6 @@ export async function exists(path) {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     throw error;
   });
-}
-
-async function syncFolder(path) {
-  if (process.platform === 'win32') return; // a folder cannot be opened there
-  const handle = await open(path, 'r');
-  await handle.sync().finally(() => handle.close());
-}
-
-async function writeSynced(path, bytes) {
-  const handle = await open(path, 'wx');
-  try {
-    for (const part of Array.isArray(bytes) ? bytes : [bytes]) await handle.writeFile(part);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function plain(error, path) {
@@ -42,17 +24,8 @@ function plain(error, path) {
 
 export async function writeFileSafely(path, bytes) {
   const target = resolve(path);
-  const temporary = beside(target);
-  try {
-    if ((await exists(target))?.isDirectory())
-      throw new Error(`cannot write ${path}: it is a folder`);
-    await writeSynced(temporary, bytes);
-    await rename(temporary, target);
-    await syncFolder(dirname(target));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw plain(error, path);
-  }
+  if ((await exists(target))?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
+  await replaceFile(target, bytes).catch((error) => { throw plain(error, path); });
 }
 
 // Folders that Kin writes carry a manifest.json naming their files. Only such a folder with
@@ -86,7 +59,7 @@ export async function writeFolderSafely(path, kind, files, manifest) {
     const listed = [];
     for (const { name, bytes } of files) {
       const parts = Array.isArray(bytes) ? bytes : [bytes];
-      await writeSynced(join(temporary, name), parts);
+      await writeNew(join(temporary, name), parts);
       const hash = createHash('sha256');
       for (const part of parts) hash.update(part);
       listed.push({
@@ -95,7 +68,7 @@ export async function writeFolderSafely(path, kind, files, manifest) {
       });
     }
     const text = JSON.stringify({ kind, format: 1, ...manifest, files: listed }, null, 2) + '\n';
-    await writeSynced(join(temporary, 'manifest.json'), text);
+    await writeNew(join(temporary, 'manifest.json'), text);
     await syncFolder(temporary);
     const replaces = await exists(target);
     if (replaces) await rename(target, old);
@@ -106,6 +79,7 @@ export async function writeFolderSafely(path, kind, files, manifest) {
       throw error;
     }
     await syncFolder(dirname(target));
+    await removeLeft(target); // not before: a killed run may have left the only whole folder
     if (replaces) await rm(old, { recursive: true });
     return listed;
   } catch (error) {

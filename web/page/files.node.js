@@ -1,8 +1,9 @@
 // Addresses and files as callers in Node name them: paths and URLs.
-import { rename, rm, stat, writeFile as write } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail } from '../shared/errors.js';
+import { replaceFile } from '../shared/files.node.js';
 import { is } from '../shared/source.js';
 
 // Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
@@ -11,14 +12,8 @@ export async function writeFile(to, bytes, name) {
   const path = is(to, 'URL') ? fileURLToPath(to) : to;
   const folder = await stat(path).then((found) => found.isDirectory(), () => false);
   const file = folder ? join(path, name) : path;
-  const part = `${file}.${process.pid}.part`;
-  try {
-    await write(part, bytes);
-    await rename(part, file);
-  } catch (error) {
-    await rm(part, { force: true });
-    fail('unreadable', `${file} cannot be written (${error.code}).`, error);
-  }
+  await replaceFile(resolve(file), bytes)
+    .catch((error) => fail('unreadable', `${file} cannot be written (${error.code}).`, error));
   return true;
 }
 

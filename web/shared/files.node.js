@@ -1,0 +1,68 @@
+// The one way in which Node replaces a file: a new one beside it, synced, then renamed over it. Who reads the path
+// finds the old bytes or the new ones, whatever ends the process meanwhile.
+import { createHash, randomBytes } from 'node:crypto';
+import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+
+// `.NAME.kin-HOST-PID-RANDOM`: nobody can guess it, and a later run can tell whose it was.
+const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+const own = /^\.(.+)\.kin-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}(?:-old)?$/;
+const day = 86_400_000;
+
+export const beside = (path) =>
+  join(dirname(path), `.${basename(path)}.kin-${host}-${process.pid}-${randomBytes(8).toString('hex')}`);
+
+const alive = (pid) => {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code !== 'ESRCH'; // EPERM: another user's
+  }
+};
+
+// Removes what a killed process left beside `path`. Of another machine on a shared disk, or with a number that
+// another process has by now, only what is a day old: nobody writes as long.
+export async function removeLeft(path) {
+  const folder = dirname(path);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, of, where, pid] = own.exec(name) ?? [];
+    if (of !== basename(path)) continue;
+    const left = join(folder, name);
+    const found = await lstat(left).catch(() => null);
+    if (found && (where === host && !alive(Number(pid)) || Date.now() - found.mtimeMs > day))
+      await rm(left, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+export async function syncFolder(path) {
+  if (process.platform === 'win32') return; // a folder cannot be opened there
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+// A file that was not there before, on the disk when it resolves; a link of that name is not followed. `bytes` may
+// be a list of parts.
+export async function writeNew(path, bytes) {
+  const handle = await open(path, 'wx');
+  try {
+    for (const part of Array.isArray(bytes) ? bytes : [bytes]) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+// `path` is absolute. Rejects with Node's own errors.
+export async function replaceFile(path, bytes) {
+  const temporary = beside(path);
+  await removeLeft(path);
+  try {
+    await writeNew(temporary, bytes);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
