@@ -1,5 +1,6 @@
 // kin serve as a real process: types, lengths, ranges, headers, and no way out of the folder.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
@@ -19,6 +20,13 @@ function site(context) {
     writeFileSync(join(root, name), '0123456789');
   writeFileSync(join(root, 'empty.txt'), '');
   symlinkSync(join(outer, 'secret.txt'), join(root, 'link.txt'));
+  mkdirSync(join(outer, 'kept'));
+  symlinkSync(join(outer, 'kept'), join(root, 'away'));
+  mkdirSync(join(root, '.git'));
+  writeFileSync(join(root, '.git', 'config'), 'secret');
+  writeFileSync(join(root, '.env'), 'secret');
+  writeFileSync(join(root, 'shop', '.hidden.html'), 'secret');
+  symlinkSync(join(root, '.git'), join(root, 'plain'));
   return root;
 }
 
@@ -110,6 +118,64 @@ test('no path leads out of the folder', async (t) => {
   });
   assert.equal(got.length, 12);
   for (const [path, status] of got) assert.equal(status, 404, path);
+});
+
+test('what lies outside or is hidden answers like what is not there', async (t) => {
+  const root = site(t);
+  const got = [];
+  await serving([root], async (base) => {
+    const nothing = await raw(base, '/nothing');
+    for (const path of ['/away', '/away/', '/../kept', '/..', '/%2e%2e', '/../..', '/.', '/.git', '/.git/', '/.git/config', '/%2egit/config',
+      '/.env', '/shop/.hidden.html', '/plain', '/plain/', '/plain/config', '//.git/config', '/shop/../.env'])
+      got.push([path, (await raw(base, path)).status, (await raw(base, path)).body === nothing.body]);
+  });
+  assert.equal(got.length, 18);
+  for (const [path, status, same] of got) assert.deepEqual([status, same], [404, true], path);
+});
+
+test('a folder whose own path is hidden is served', async (t) => {
+  const root = join(folder(t), '.cache', 'site');
+  mkdirSync(root, { recursive: true });
+  writeFileSync(join(root, 'index.html'), 'home');
+  let got;
+  await serving([root], async (base) => { got = await raw(base, '/'); });
+  assert.deepEqual([got.status, got.body], [200, 'home']);
+});
+
+test('only this machine\'s own names are answered', async (t) => {
+  const got = [];
+  await serving([site(t)], async (base) => {
+    const { port } = new URL(base);
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, `LocalHost:${port}`])
+      got.push([host, 200, await raw(base, '/', { headers: { host } })]);
+    for (const host of ['evil.example', `evil.example:${port}`, 'localhost', `localhost:${Number(port) + 1}`, `127.0.0.2:${port}`,
+      `localhost.evil.example:${port}`, `localhost:${port}@evil.example`, `0x7f.1:${port}`, `[::ffff:127.0.0.1]:${port}`])
+      got.push([host, 403, await raw(base, '/', { headers: { host } })]);
+  });
+  assert.equal(got.length, 13);
+  for (const [host, status, answer] of got) {
+    assert.equal(answer.status, status, host);
+    if (status === 403) assert.match(answer.body, /^open it as http:\/\/127\.0\.0\.1:\d+\/\n$/);
+  }
+});
+
+// What the policy must allow of a page's inline scripts and styles: SHA-256 as a browser computes it.
+const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+test('inline scripts and styles of a page are allowed by their hashes, and nothing else', async (t) => {
+  const root = site(t);
+  const parts = ['one()', '\n  two("é");\n', 'p { color: red }'];
+  writeFileSync(join(root, 'page.html'), `<!doctype html><STYLE media="all">${parts[2]}</STYLE><script src="a.js"></script>` +
+    `<script type="module">${parts[0]}</script><p onclick="three()"><script>${parts[1].replaceAll('\n', '\r\n')}</script >`);
+  const policies = [];
+  await serving([root], async (base) => {
+    for (const path of ['/page.html', '/', '/a.js']) policies.push((await raw(base, path)).headers['content-security-policy']);
+  });
+  const [page, plain, script] = policies;
+  assert.equal(plain, script);
+  assert.doesNotMatch(plain, /sha256|unsafe-inline/);
+  assert.equal(page, plain.replace("'wasm-unsafe-eval'", `'wasm-unsafe-eval' ${hash(parts[0])} ${hash(parts[1])}`)
+    .replace("style-src 'self'", `style-src 'self' ${hash(parts[2])}`));
 });
 
 test('--isolate sends the isolation headers', async (t) => {

@@ -1,0 +1,172 @@
+// The page that `kin serve` shows for a folder with a catalogue and none of its own: as the command ships it, in a real
+// Chromium, under the policy it is served with, with a mouse, from the keyboard and on a phone.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { drawing, tinyModel } from '../node/cli-support.js';
+import { launch, open, serve } from './shop.js';
+
+const count = 30;
+let browser, server, shop;
+const cli = (...args) => spawnSync(process.execPath, ['catalog/cli.js', ...args], { encoding: 'utf8' });
+
+function makeShop(...options) {
+  const root = mkdtempSync(join(tmpdir(), 'kin-test-'));
+  mkdirSync(join(root, 'pictures'));
+  const rows = ['id,title,url,image,price'];
+  for (let i = 0; i < count; i++) {
+    writeFileSync(join(root, 'pictures', `${i}.png`), drawing(i + 1));
+    rows.push(`p${i},<b>Product ${i}</b>,/product/${i},pictures/${i}.png,${i}.5`);
+  }
+  writeFileSync(join(root, 'products.csv'), rows.join('\n'));
+  const built = cli('build', join(root, 'products.csv'), '-o', join(root, 'shop.kin'), '--fields', 'price', ...options);
+  assert.equal(built.status, 0, built.stderr);
+  return root;
+}
+
+before(async () => {
+  shop = makeShop();
+  browser = await launch();
+  server = await serve(shop);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  rmSync(shop, { recursive: true, force: true });
+});
+
+const photo = (i) => ({ name: 'photo.png', mimeType: 'image/png', buffer: readFileSync(join(shop, 'pictures', `${i}.png`)) });
+const status = (page, pattern) => page.waitForFunction((source) => new RegExp(source).test(document.getElementById('status').textContent),
+  pattern, { timeout: 30000 });
+const ids = (page) => page.$$eval('#hits > li', (all) => all.map((li) => li.dataset.id));
+async function silent(page) {
+  assert.deepEqual(page.noise, []);
+  assert.deepEqual(page.sent, []);
+  assert.deepEqual(await page.evaluate(() => window.violations), []);
+  await page.context().close();
+}
+
+test('a photo finds its like, with pictures, titles, fields and links; nothing is sent', async () => {
+  const page = await open(browser, server.url);
+  await status(page, '^Choose a photo');
+  assert.match(await page.textContent('#about'), /^30 products of shop\.kin/);
+  await page.setInputFiles('#file', photo(7));
+  assert.ok(await page.evaluate(() => document.getElementById('drop').getBoundingClientRect().right <
+    document.getElementById('found').getBoundingClientRect().left), 'side by side');
+  await status(page, '^24 of 30 products, like your photo$');
+  const [first] = await ids(page);
+  assert.equal(first, 'p7');
+  const card = page.locator('#hits > li').first();
+  assert.equal(await card.locator('.title').textContent(), '<b>Product 7</b>');
+  assert.equal(await card.locator('.fields').textContent(), 'price 7.5');
+  assert.equal(await card.locator('a').getAttribute('href'), new URL('/product/7', server.url).href);
+  await page.waitForFunction(() => [...document.querySelectorAll('#hits img')].slice(0, 4).every((img) => img.naturalWidth > 0));
+  await page.click('#more');
+  await status(page, '^30 of 30');
+  assert.deepEqual((await ids(page)).sort(), Array.from({ length: count }, (_, i) => `p${i}`).sort());
+  assert.ok(await page.isHidden('#more'));
+  await page.getByRole('button', { name: 'More like <b>Product 3</b>' }).click();
+  await status(page, 'like <b>Product 3</b>$');
+  assert.ok(!(await ids(page)).includes('p3'));
+  await silent(page);
+});
+
+test('it works from the keyboard alone', async () => {
+  const page = await open(browser, server.url, { go: false });
+  page.on('filechooser', (chooser) => chooser.setFiles(photo(2)));
+  await page.goto(server.url);
+  await status(page, '^Choose a photo');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'file');
+  assert.notEqual(await page.$eval('#drop', (drop) => getComputedStyle(drop).outlineStyle), 'none', 'the focus is seen');
+  await page.keyboard.press('Enter');
+  await status(page, 'like your photo$');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('red stripes');
+  await page.keyboard.press('Enter');
+  await status(page, '^24 of 30 products, for “red stripes”$');
+  assert.ok(await page.isHidden('#photo'));
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'product');
+  await silent(page);
+});
+
+test('on a phone nothing is wider than the screen, and the hits come into view', async () => {
+  const page = await open(browser, server.url, { width: 360, height: 640 });
+  await status(page, '^Choose a photo');
+  await page.setInputFiles('#file', photo(4));
+  await status(page, 'like your photo$');
+  await page.waitForFunction(() => document.querySelector('#hits > li').getBoundingClientRect().top < innerHeight / 2);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  const small = await page.$$eval('button, .choose, #text', (all) => all.filter((one) => one.offsetParent && one.offsetHeight < 44).length);
+  assert.equal(small, 0, 'all can be touched');
+  await silent(page);
+});
+
+test('what cannot be read is said, and the page goes on', async () => {
+  const page = await open(browser, server.url);
+  await status(page, '^Choose a photo');
+  await page.setInputFiles('#file', { name: 'a.png', mimeType: 'image/png', buffer: photo(1).buffer.subarray(0, 90) });
+  await page.waitForSelector('#error:not([hidden])');
+  assert.match(await page.textContent('#error'), /ends before the picture does/);
+  await page.setInputFiles('#file', photo(1));
+  await status(page, 'like your photo$');
+  assert.ok(await page.isHidden('#error'));
+  await page.context().close();
+});
+
+test('the model is the one that the catalogue was built with; where it is not to be found, that is said', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'kin-test-'));
+  const model = tinyModel(join(root, 'hf'));
+  assert.equal(cli('convert', model, '-o', join(root, 'model')).status, 0);
+  const other = makeShop('--model', join(root, 'model'));
+  try {
+    for (const [flags, expected] of [[[], /model/], [['--model', join(root, 'model')], null], [['--model', model], null]]) {
+      const served = await serve(other, ...flags);
+      const page = await open(browser, served.url);
+      await status(page, '^Choose a photo');
+      await page.setInputFiles('#file', photo(5));
+      if (expected) {
+        await page.waitForSelector('#error:not([hidden])');
+        assert.match(await page.textContent('#error'), /another image model/);
+      } else {
+        await status(page, 'like your photo$');
+        assert.equal((await ids(page))[0], 'p5');
+      }
+      await page.context().close();
+      await served.stop();
+    }
+    assert.equal(cli('convert', model, '-o', join(other, 'model')).status, 0); // beside the catalogue it is found
+    const served = await serve(other);
+    const page = await open(browser, served.url);
+    await page.setInputFiles('#file', photo(5));
+    await status(page, 'like your photo$');
+    assert.equal((await ids(page))[0], 'p5');
+    await silent(page);
+    await served.stop();
+  } finally {
+    for (const one of [root, other]) rmSync(one, { recursive: true, force: true });
+  }
+});
+
+test('a page of the folder\'s own comes first, and a catalogue built meanwhile is found', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'kin-test-'));
+  const served = await serve(root);
+  try {
+    assert.equal((await fetch(served.url)).status, 404);
+    writeFileSync(join(root, 'catalog.safetensors'), readFileSync(join(shop, 'shop.kin')));
+    assert.match(await (await fetch(served.url)).text(), /<h1>Search by photo/);
+    assert.equal((await (await fetch(`${served.url}~kin/shop.json`)).json()).name, 'catalog.safetensors');
+    for (const path of ['~kin/', '~kin/package.json', '~kin/web/../package.json', '~kin/web/%2e%2e/package.json', '~kin/model/../index.json'])
+      assert.equal((await fetch(served.url + path)).status, 404, path);
+    writeFileSync(join(root, 'index.html'), 'mine');
+    assert.equal(await (await fetch(served.url)).text(), 'mine');
+  } finally {
+    await served.stop();
+    rmSync(root, { recursive: true, force: true });
+  }
+});
