@@ -221,7 +221,7 @@ export interface Catalog {
   search(query: Query, options?: SearchOptions): Promise<SearchResult>;
   get(id: string): Item | undefined;
   get(ids: string[]): (Item | undefined)[];
-  /** Replaces fields of products (price, stock …) without touching vectors. */
+  /** Replaces fields of products (price, stock …) without touching vectors. A field keeps its type; null empties it. */
   setFields(rows: ({ id: string } & Item)[]): void;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -134,6 +134,45 @@ test('filters, minScore and changed fields', async () => {
   assert.deepEqual(catalog.get(['p1', 'none']).map((item) => item?.title), ['T 1', undefined]);
 });
 
+test('setFields cannot flip a type, and takes nothing a filter could not read', async () => {
+  const catalog = await openCatalog(shared.bytes, { worker: false });
+  const refuse = (row, message) =>
+    assert.throws(() => catalog.setFields([{ id: 'p1', price: 500 }, row]), { code: 'bad-argument', message });
+  refuse({ id: 'p2', price: '19,90' }, /'price' is a number .*'p2'.*"19,90"/);
+  refuse({ id: 'p0', price: '5' }, /'price' is a number/);
+  refuse({ id: 'p2', colour: 5 }, /'colour' is a string/);
+  refuse({ id: 'p2', price: NaN }, /'price' of 'p2' is neither/);
+  refuse({ id: 'p2', price: { eur: 3 } }, /'price' of 'p2' is neither/);
+  refuse({ id: 'p2', tags: ['a', 3] }, /'tags' of 'p2' is neither/);
+  assert.throws(() => catalog.setFields([{ id: 'p1', fresh: true }, { id: 'p2', fresh: 'yes' }]), /'fresh' is a boolean/);
+  assert.equal(catalog.get('p1').price, 1, 'all of the rows or none');
+  assert.equal(catalog.fields.fresh, undefined);
+  catalog.setFields([{ id: 'p1', price: null, tags: ['a'] }, { id: 'p2', tags: [], image: ['a.png', 'b.png'] }]);
+  assert.deepEqual([catalog.fields.price, catalog.fields.tags], ['number', 'list']);
+  const { hits } = await catalog.search({ like: 'p0' }, { filter: 'price < 4' });
+  assert.deepEqual(hits.map(({ id }) => id).sort(), ['p2', 'p3']);
+  await catalog.close();
+});
+
+test('fields named constructor, toString and __proto__ are fields like others', async () => {
+  const builder = await shared.clip.createCatalog({ fields: ['constructor', 'toString', '__proto__'] });
+  const item = '{"constructor":"Ferrari","toString":"y","__proto__":"a"}';
+  await builder.add({ id: '1', vectors: [shared.vectors[0]], item: JSON.parse(item) });
+  await builder.add({ id: '2', vectors: [shared.vectors[1]] });
+  const catalog = await openCatalog(await builder.save(), { worker: false });
+  const found = async (filter) =>
+    (await catalog.search({ vector: shared.vectors[0] }, { filter })).hits.map(({ id }) => id);
+  assert.deepEqual(Object.keys(catalog.fields).sort(), ['__proto__', 'constructor', 'id', 'toString']);
+  assert.equal(JSON.stringify(catalog.get('1')), `${item.slice(0, -1)},"id":"1"}`);
+  for (const filter of ['constructor = Ferrari', 'toString = y', '__proto__ = a'])
+    assert.deepEqual(await found(filter), ['1'], filter);
+  assert.deepEqual(await found('constructor = null'), ['2']);
+  catalog.setFields([JSON.parse('{"id":"2","__proto__":"b","valueOf":3}')]);
+  assert.deepEqual(await found('__proto__ = b'), ['2']);
+  assert.deepEqual(await found('valueOf > 2'), ['2']);
+  await catalog.close();
+});
+
 test('like, unlike and mix are weighted sums of unit vectors', async () => {
   const { catalog, vectors } = shared;
   const check = async (query, parts, left) => {

@@ -19,7 +19,7 @@ test('filters match what they say', () => {
     ['price > 50.5', [1]], ['price >= 50.5', [1, 2]], ['price = -1', [3]], ['price<4 and sale', [0]],
     ['sale', [0]], ['not sale', [1, 2, 3]], ['sale = false', [1]], ['sale = null', [2, 3]], ['sale != true', [1]],
     ['tags has new', [0, 2]], ['tags has "in sale"', [0]], ['not tags has new', [1, 3]], ['tags = null', [3]],
-    ['size = 42', [0, 2]], ['size in (42, 43)', [0, 1, 2]], ['size in (43, null)', [1, 3]], ['color > red', []],
+    ['size = 42', [0, 2]], ['size in (42, 43)', [0, 1, 2]], ['size in (43, null)', [1, 3]],
     ['price < 4 or price > 55 and sale', [0, 3]], ['(price < 4 or price > 55) and not sale', [1, 3]],
     ['NOT (color = red OR color = Red)', [2, 3]], ['not not sale', [0]], ['((sale))', [0]],
     [{ color: 'red' }, [0]], [{ color: { in: ['red', 'Red'] }, price: { lt: 50 } }, [0]], [{ color: ['red', 'or'] }, [0, 3]],
@@ -37,12 +37,47 @@ test('quotes, escapes and Unicode in values', () => {
   assert.equal(found(`name = 'größe (42)'`), 1);
 });
 
+test('a bare value is what its field is, digit for digit', () => {
+  const odd = [{ zip: '01234' }, { zip: '1234' }, { zip: '1e3' }, { zip: '1000' }, { zip: '5.0' }];
+  const found = (filter) => odd.flatMap((item, i) => (compileFilter(filter, { zip: 'string' })(item) ? [i] : []));
+  assert.deepEqual(found('zip = 01234'), [0]);
+  assert.deepEqual(found('zip in (1e3, 5.0)'), [2, 4]);
+  assert.deepEqual(odd.filter(compileFilter('zip = 1e3', { zip: 'number' })), []);
+});
+
+test('fields named as what every object inherits', () => {
+  const names = ['constructor', 'toString', 'valueOf', '__proto__', 'hasOwnProperty'];
+  for (const name of names) {
+    const [here, missing] = [JSON.parse(`{"${name}":"x"}`), {}];
+    const found = (filter) => [here, missing].map(compileFilter(filter, JSON.parse(`{"${name}":"string"}`)));
+    for (const filter of [`${name} = x`, JSON.parse(`{"${name}":"x"}`), JSON.parse(`{"${name}":{"in":["x"]}}`)])
+      assert.deepEqual(found(filter), [true, false], name);
+    assert.deepEqual(found(`${name} = null`), [false, true], name);
+    assert.deepEqual([{}].map(compileFilter(`${name} < 3`, JSON.parse(`{"${name}":"number"}`))), [false], name);
+  }
+});
+
+test('values of several types under one name are read as the type says, and never compared across', () => {
+  const odd = [{ price: 9 }, { price: '9' }, { price: true }, { tags: 'a' }, { tags: ['b'] }];
+  const types = { price: 'string', tags: 'list' };
+  const found = (filter) => odd.flatMap((item, i) => (compileFilter(filter, types)(item) ? [i] : []));
+  assert.deepEqual(found('price = 9'), [0, 1]);
+  assert.deepEqual(found('price = "true"'), [2]);
+  assert.deepEqual(found('tags has a'), [3]);
+  assert.throws(() => found('price < 50'), { code: 'bad-filter' });
+});
+
 test('a wrong filter says what is wrong', () => {
   const cases = [
     ['nonsense = 1', /no field 'nonsense'; the fields are color, price, sale, size, tags/],
     ['constructor = 1', /no field 'constructor'/], ['__proto__ = 1', /no field '__proto__'/],
     ['price <', /needs a value before its end/], ['price = cheap', /is a number.*"cheap"/], ['price < "3"', /is a number/],
-    ['color = true', /is a string.*true/], ['tags = new', /is a list: ask with has/], ['color has red', /has is for lists/],
+    ['color = true', /is a string.*true/],
+    ['size < 43', /'size' is a string: < and > need a number.*all its cells.*kin build/],
+    [{ size: { lt: 43 } }, /'size' is a string: </],
+    ['color >= red', /is a string: </], ['color < "red"', /is a string: </], [{ size: 42 }, /'size' is a string.*42/],
+    [{ size: { in: [42] } }, /'size' is a string.*42/], [{ price: { lt: NaN } }, /is a number/],
+    [{ price: '3' }, /is a number.*"3"/], ['tags = new', /is a list: ask with has/], ['color has red', /has is for lists/],
     ['sale < true', /true or false/], ['price < null', /is a number/], ['price in 3', /needs '\('/],
     ['price in (3', /needs '\)'/], ['(price = 3', /needs '\)'/], ['price = 3 sale', /goes on with 'sale'/],
     ['and', /no field 'and'/], ['= 3', /needs a field before '='/], ['price = 3 and', /needs a field before its end/],

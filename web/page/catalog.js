@@ -4,6 +4,17 @@ import { fail, notYet, onFirstUse } from '../shared/errors.js';
 
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 
+const typeOf = (value) => (Array.isArray(value) ? 'list' : value === undefined || value === null ? null : typeof value);
+const settable = (value) => (Array.isArray(value) ? value.every((one) => typeof one === 'string')
+  : ['string', 'boolean', null].includes(typeOf(value)) || Number.isFinite(value));
+
+// types: Map of field -> type. Where values differ the field is a list if one of them is, else a string: filters read
+// the others so.
+function addType(types, field, value) {
+  const [was, type] = [types.get(field), typeOf(value)];
+  if (type) types.set(field, !was || was === type ? type : was === 'list' || type === 'list' ? 'list' : 'string');
+}
+
 export async function openCatalog(host, source, options = {}) {
   const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
   const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache } },
@@ -74,22 +85,40 @@ class Catalog {
     });
   }
 
-  // rows: [{ id, price, … }]: replaces fields of an open page's products; vectors stay as they are.
+  // rows: [{ id, price, … }]: replaces fields of an open page's products, all rows or none; vectors stay as they are.
+  // A field keeps its type, for filters: a number does not become a text because one row says so. null empties it.
   setFields(rows) {
-    const found = rows.map(({ id, ...fields }) => [this.#known(id), structuredClone(fields)]);
-    for (const [i, fields] of found) Object.assign(this.#item(i), fields);
-    this.#types = null;
+    const types = new Map(this.#fieldTypes());
+    const found = rows.map(({ id, ...given }) => {
+      const fields = structuredClone(given);
+      for (const [field, value] of Object.entries(fields)) {
+        const was = types.get(field);
+        if (!settable(value))
+          fail('bad-argument',
+            `'${field}' of '${id}' is neither a string, a finite number, true or false, nor a list of strings.`);
+        if (was && ![was, null].includes(typeOf(value)) && field !== 'image')
+          fail('bad-argument', `'${field}' is a ${was} in this catalogue, and '${id}' would get ${JSON.stringify(value)}.`);
+        addType(types, field, value);
+      }
+      return [this.#known(id), fields];
+    });
+    for (const [i, fields] of found) this.#items[i] = { ...this.#item(i), ...fields };
+    this.#types = types;
+  }
+
+  #fieldTypes() {
+    if (!this.#types) {
+      const types = new Map();
+      for (let i = 0; i < this.info.products; i++)
+        for (const [field, value] of Object.entries(this.#item(i))) addType(types, field, value);
+      this.#types = types;
+    }
+    return this.#types;
   }
 
   // Which field has which type, for filters: { price: 'number', … }.
   get fields() {
-    if (!this.#types) {
-      this.#types = {};
-      for (let i = 0; i < this.info.products; i++)
-        for (const [field, value] of Object.entries(this.#item(i)))
-          if (value !== null) this.#types[field] ??= Array.isArray(value) ? 'list' : typeof value;
-    }
-    return { ...this.#types };
+    return Object.fromEntries(this.#fieldTypes());
   }
 
   async #embed(tower, { image, text, box, fit = this.info.metadata['kin.fit'] || 'crop' }, signal) {

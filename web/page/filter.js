@@ -1,7 +1,8 @@
 // Filters, as text or as an object, compiled to a predicate over items:
 //   or := and ('or' and)*   and := not ('and' not)*   not := 'not' not | '(' or ')' | test
 //   test := field [ ('='|'!='|'<'|'<='|'>'|'>=') value | 'in' '(' value, … ')' | 'has' value ]
-// A bare field means = true; a missing one matches only = null.
+// A bare field means = true; a missing one matches only = null. A bare value is what its field is: 042
+// is a number where that holds numbers, else the text '042'.
 import { fail } from '../shared/errors.js';
 
 const bad = (message) => fail('bad-filter', message);
@@ -10,6 +11,17 @@ const number = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 const words = { true: true, false: false, null: null };
 const names = { '=': 'eq', '!=': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', in: 'in', has: 'has' };
 const maxDepth = 64;
+class Word {
+  constructor(text) {
+    this.text = text;
+  }
+  as(type) {
+    return type === 'number' && number.test(this.text) ? Number(this.text) : this.text;
+  }
+  toJSON() {
+    return this.as('number');
+  }
+}
 const deep = () => bad(`The filter is nested more than ${maxDepth} deep.`);
 
 function parse(text) {
@@ -34,7 +46,7 @@ function parse(text) {
   };
   const value = () => {
     const { quoted, word } = next('value');
-    return quoted ?? (Object.hasOwn(words, word) ? words[word] : number.test(word) ? Number(word) : word);
+    return quoted ?? (Object.hasOwn(words, word) ? words[word] : new Word(word));
   };
   const values = () => {
     expect('(');
@@ -101,6 +113,8 @@ const tests = {
   gt: (have, want) => have > want, ge: (have, want) => have >= want,
   in: (have, want) => want.includes(have), has: (have, want) => have.includes(want),
 };
+// Values of several types under one name are read as its type says: as texts, or as lists.
+const same = { string: String, list: (have) => (Array.isArray(have) ? have : [String(have)]) };
 const typeOf = (value) => (Array.isArray(value) ? 'list' : value === null ? 'null' : typeof value);
 
 function compileTest({ field, op, value }, types) {
@@ -112,17 +126,20 @@ function compileTest({ field, op, value }, types) {
     bad(type === 'list' ? `'${field}' is a list: ask with has.` : `'${field}' is a ${type}: has is for lists.`);
   const wanted = type === 'list' ? 'string' : type;
   if (orders && type === 'boolean') bad(`'${field}' is true or false: < and > cannot be asked.`);
-  const read = (one) => { // a bare 42 is a text where the field is one
-    const given = wanted === 'string' && typeof one === 'number' ? String(one) : one;
-    if (typeOf(given) !== wanted && (given !== null || orders || op === 'has'))
+  if (orders && type !== 'number')
+    bad(`'${field}' is a ${type}: < and > need a number. A column is one only if all its cells are, in one notation; ` +
+      `'kin build' names the first that is not.`);
+  const read = (one) => {
+    const given = one instanceof Word ? one.as(wanted) : one;
+    if (typeOf(given) !== wanted && (given !== null || orders || op === 'has') || Number.isNaN(given))
       bad(`'${field}' is a ${wanted}, but the filter compares it with ${JSON.stringify(one) ?? typeof one}.`);
     return given;
   };
   const want = op === 'in' ? value.map(read) : read(value);
   const matchesMissing = op === 'eq' ? want === null : op === 'in' && want.includes(null);
-  return (item) => {
-    const have = item[field] ?? null;
-    return have === null ? matchesMissing : tests[op](have, want);
+  return (item) => { // own fields only: every object inherits a 'constructor'
+    const have = (Object.hasOwn(item, field) ? item[field] : null) ?? null;
+    return have === null ? matchesMissing : tests[op](same[type]?.(have) ?? have, want);
   };
 }
 
