@@ -2,12 +2,52 @@
 #include "preprocess.h"
 #include <string.h>
 
-static kin_status side(json value, int *out, kin_error *err)
+static kin_status side(json value, const char *key, int *out, kin_error *err)
 {
     uint64_t n;
     if (!json_u64(value, &n) || n < 1 || n > 4096)
-        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: a size is not a whole number from 1 to 4096.");
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a whole number from 1 to 4096.",
+                        key);
     *out = (int)n;
+    return KIN_OK;
+}
+
+/* A height and a width: an object of them, a list as older files have it, or one number for both. */
+static kin_status sides(json value, const char *key, int *height, int *width, kin_error *err)
+{
+    json first = value, second = value;
+    if (value.type == JSON_OBJECT) {
+        first = json_get(value, "height");
+        second = json_get(value, "width");
+    } else if (value.type == JSON_ARRAY) {
+        first = json_first(value);
+        second = json_next(value, first);
+        if (json_length(value) != 2)
+            return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a list of height and width.",
+                            key);
+    }
+    TRY(side(first, key, height, err));
+    return side(second, key, width, err);
+}
+
+/* What older and other processors have, and this one does not do. */
+static kin_status refuse_others(json config, json size, kin_error *err)
+{
+    static const char *const switches[] = {"do_pad", "use_square_size",
+                                           "default_to_square"}; /* the last: of a number */
+    static const char *const edges[] = {"longest_edge", "max_height", "max_width"};
+    for (size_t i = 0; i < 3; i++) {
+        json value = json_get(config, switches[i]);
+        if (value.type > JSON_NULL && value.type != JSON_FALSE && (i < 2 || size.type == JSON_NUMBER))
+            return kin_fail(err, KIN_UNSUPPORTED, "preprocessor_config.json: %s is not supported.", switches[i]);
+        if (json_get(size, edges[i]).type > JSON_NULL)
+            return kin_fail(err, KIN_UNSUPPORTED, "preprocessor_config.json: a size with %s is not supported.",
+                            edges[i]);
+    }
+    if (json_get(size, "shortest_edge").type > JSON_NULL &&
+        (json_get(size, "height").type > JSON_NULL || json_get(size, "width").type > JSON_NULL))
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "preprocessor_config.json: size has shortest_edge as well as height or width.");
     return KIN_OK;
 }
 
@@ -77,28 +117,19 @@ kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, k
     TRY(flag(config, "do_normalize", &do_normalize, err));
     rule->resize_on = do_resize;
     rule->crop_on = do_crop;
-    json size = json_get(config, "size"), edge = json_get(size, "shortest_edge");
-    rule->shortest_edge = 224;
-    if (json_get(size, "longest_edge").type > JSON_NULL)
-        return kin_fail(err, KIN_UNSUPPORTED, "preprocessor_config.json: a size with longest_edge is not supported.");
+    json size = json_get(config, "size"), edge = json_get(size, "shortest_edge"), crop = json_get(config, "crop_size");
+    TRY(refuse_others(config, size, err));
+    rule->shortest_edge = rule->crop_h = rule->crop_w = 224;
     if (edge.type > JSON_NULL) {
-        TRY(side(edge, &rule->shortest_edge, err));
-    } else if (size.type == JSON_OBJECT) {
+        TRY(side(edge, "size.shortest_edge", &rule->shortest_edge, err));
+    } else if (size.type == JSON_OBJECT || size.type == JSON_ARRAY) {
         rule->shortest_edge = 0;
-        TRY(side(json_get(size, "height"), &rule->fixed_h, err));
-        TRY(side(json_get(size, "width"), &rule->fixed_w, err));
+        TRY(sides(size, "size", &rule->fixed_h, &rule->fixed_w, err));
     } else if (size.type > JSON_NULL) {
-        TRY(side(size, &rule->shortest_edge, err));
+        TRY(side(size, "size", &rule->shortest_edge, err));
     }
-    json crop = json_get(config, "crop_size");
-    rule->crop_h = rule->crop_w = 224;
-    if (crop.type == JSON_OBJECT) {
-        TRY(side(json_get(crop, "height"), &rule->crop_h, err));
-        TRY(side(json_get(crop, "width"), &rule->crop_w, err));
-    } else if (crop.type > JSON_NULL) {
-        TRY(side(crop, &rule->crop_h, err));
-        rule->crop_w = rule->crop_h;
-    }
+    if (crop.type > JSON_NULL)
+        TRY(sides(crop, "crop_size", &rule->crop_h, &rule->crop_w, err));
     uint64_t resample = 3;
     json given = json_get(config, "resample");
     if (given.type > JSON_NULL && (!json_u64(given, &resample) || (resample != 2 && resample != 3)))

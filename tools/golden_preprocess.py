@@ -23,6 +23,10 @@ CONFIGS = [
     {'size': {'shortest_edge': 40}, 'crop_size': 32},
     {'size': {'height': 16, 'width': 24}, 'do_center_crop': False},
     {'size': {'height': 16, 'width': 24}, 'crop_size': {'height': 8, 'width': 12}},
+    {'size': [16, 24], 'do_center_crop': False},  # lists, as older files have them
+    {'size': [64, 64], 'crop_size': 64},
+    {'size': 80, 'crop_size': [64, 64]},
+    {'size': [16, 24], 'crop_size': [8, 12]},
     {'size': None, 'do_resize': False, 'crop_size': 9},
     {'crop_size': {'height': 50, 'width': 60}, 'size': 17},
     {'do_resize': False, 'do_center_crop': False},
