@@ -221,14 +221,13 @@ kin_status kin_identify(kin_ctx *ctx, int tower)
     if (s->id[0])
         return KIN_OK;
     if (tower == KIN_IMAGE)
-        return model_id(s->tower, ctx->kernels, ctx->preprocess.canonical, strlen(ctx->preprocess.canonical), s->id,
-                        &ctx->error);
+        return model_id(s->tower, ctx->kernels, "preprocess", ctx->preprocess.canonical,
+                        strlen(ctx->preprocess.canonical), s->id, &ctx->error);
     size_t n = tokenizer_canonical_json(ctx->tokenizer, s->tower->context, NULL, 0);
-    char *json = malloc(n ? n : 1);
-    if (!json)
-        return kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
-    tokenizer_canonical_json(ctx->tokenizer, s->tower->context, json, n);
-    kin_status status = model_id(s->tower, ctx->kernels, json, n, s->id, &ctx->error);
+    char *json = n ? malloc(n) : NULL;
+    kin_status status = json && tokenizer_canonical_json(ctx->tokenizer, s->tower->context, json, n) == n
+                            ? model_id(s->tower, ctx->kernels, "tokenizer", json, n, s->id, &ctx->error)
+                            : kin_fail(&ctx->error, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
     free(json);
     return status;
 }

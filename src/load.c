@@ -212,14 +212,28 @@ kin_status loader_file_end(struct loader *l, kin_error *err)
     return whole ? KIN_OK : kin_fail(err, KIN_NOT_A_MODEL, "The model file ended early; fetch it again.");
 }
 
-kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
-                    kin_error *err)
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *what, const char *json, size_t n,
+                    char hex[65], kin_error *err)
 {
     struct sha256 h;
     uint8_t digest[32];
+    struct json_out o;
     sha256_init(&h);
     TRY(slots_hash(&t->slots, k, &h, err));
+    json_out_init(&o);
+    json_out_raw(&o, "{\"config\":");
+    tower_canonical(t, &o);
+    json_out_raw(&o, ",\"");
+    json_out_raw(&o, what);
+    json_out_raw(&o, "\":");
+    bool fine = !o.failed;
+    if (fine)
+        sha256_update(&h, o.text, o.n);
+    json_out_free(&o);
+    if (!fine)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to identify the model.");
     sha256_update(&h, json, n);
+    sha256_update(&h, "}", 1);
     sha256_final(&h, digest);
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];

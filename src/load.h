@@ -31,7 +31,8 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
 kin_status loader_file_end(struct loader *l, kin_error *err);
 void loader_end(struct loader *l); /* frees what is left; may be called at any time */
 
-/* Model id: SHA-256 over the tower's tensors (slots_hash), then canonical JSON. */
-kin_status model_id(const struct tower *t, const struct kernels *k, const char *json, size_t n, char hex[65],
-                    kin_error *err);
+/* Model id: SHA-256 over the tower's tensors (slots_hash), then RFC 8785 JSON of what else decides an embedding:
+ * {"config":…,"<what>":…}, the tower's configuration and json[0..n), its preprocessing or vocabulary. */
+kin_status model_id(const struct tower *t, const struct kernels *k, const char *what, const char *json, size_t n,
+                    char hex[65], kin_error *err);
 #endif

@@ -15,12 +15,19 @@ static const struct family *const families[] = {
 
 static kin_status find_family(json config, const struct family **out, kin_error *err)
 {
+    char kind[64];
+    if (config.type != JSON_OBJECT)
+        return kin_fail(err, KIN_NOT_A_MODEL, "config.json is not a JSON object.");
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (families[i]->knows(config)) {
             *out = families[i];
             return KIN_OK;
         }
-    return kin_fail(err, KIN_NOT_A_MODEL, "config.json: model_type is not \"clip\"; Kin reads CLIP models.");
+    size_t n = json_string(json_get(config, "model_type"), kind, sizeof kind);
+    if (n > sizeof kind)
+        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: model_type is no text, or too long.");
+    return kin_fail(err, KIN_UNSUPPORTED, "config.json: this is a model of the kind \"%.*s\"; Kin reads CLIP models.",
+                    (int)n, kind);
 }
 
 static kin_status read_sizes(struct tower *t, json config, kin_error *err)
@@ -87,6 +94,42 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
     if (!t->x || !t->spans || !t->embeddings || (text && (!t->ids || !t->starts)))
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to finish loading the model.");
     return t->family->finish(t, k, err);
+}
+
+static void put_sides(struct json_out *o, const char *key, int value)
+{
+    json_out_raw(o, key);
+    json_out_u64(o, (uint64_t)value);
+}
+
+void tower_canonical(const struct tower *t, struct json_out *o)
+{
+    static const char *const activations[] = {
+        [ACT_QUICK_GELU] = "quick_gelu", [ACT_GELU] = "gelu", [ACT_GELU_TANH] = "gelu_tanh"};
+    bool image = t->kind == TOWER_IMAGE;
+    json_out_raw(o, "{\"activation\":\"");
+    json_out_raw(o, activations[t->shape.act]);
+    if (!image)
+        put_sides(o, "\",\"context\":", t->context);
+    put_sides(o, image ? "\",\"dim\":" : ",\"dim\":", t->dim);
+    if (!image && t->eos_id == 2)
+        json_out_raw(o, ",\"end\":\"largest\"");
+    else if (!image) {
+        json_out_raw(o, ",\"end\":");
+        json_out_number(o, (double)t->eos_id);
+    }
+    json_out_raw(o, ",\"eps\":");
+    json_out_number(o, (double)t->shape.eps);
+    json_out_raw(o, ",\"family\":\"");
+    json_out_raw(o, t->family->name);
+    put_sides(o, "\",\"heads\":", t->shape.heads);
+    put_sides(o, ",\"hidden\":", t->shape.hidden);
+    if (image)
+        put_sides(o, ",\"image_size\":", t->image_size);
+    put_sides(o, ",\"layers\":", t->layers);
+    put_sides(o, image ? ",\"patch\":" : ",\"vocab\":", image ? t->patch : t->vocab);
+    put_sides(o, ",\"width\":", t->shape.channels);
+    json_out_raw(o, "}");
 }
 
 /* ---- what is to be run ----------------------------------------------------------------------- */

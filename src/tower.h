@@ -47,6 +47,10 @@ kin_status tower_read(struct tower *t, int kind, bool q8, json config, kin_error
 /* The same, with memory for the weights and the list of their tensors; the caller owns *out. */
 kin_status tower_open(struct tower **out, int kind, bool q8, json config, kin_error *err);
 void tower_close(struct tower *t); /* NULL allowed */
+/* RFC 8785 JSON of all that the configuration decides of an embedding: {activation, context (text), dim, end (text:
+ * the pooled token's id, or "largest"), eps, family, heads, hidden, image_size (image), layers, patch (image) or vocab,
+ * width}. */
+void tower_canonical(const struct tower *t, struct json_out *o);
 /* After the last tensor, t->pixels set: KIN_NOT_A_MODEL if one is missing. Makes room for runs. */
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err);
 

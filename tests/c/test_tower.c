@@ -204,10 +204,50 @@ void test_tower_read(void)
     CHECK_EQ(sizes.shape.tokens_max, 17);
     CHECK_EQ(sizes.dim, 24);
     CHECK_EQ(json_open(siglip, strlen(siglip), "config.json", &other, &f.err), KIN_OK);
+    CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_UNSUPPORTED);
+    CHECK(strstr(f.err.text, "\"siglip\"") != NULL);
+    CHECK_EQ(json_open("[]", 2, "config.json", &other, &f.err), KIN_OK);
+    CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_NOT_A_MODEL);
+    CHECK_EQ(json_open("{\"model_type\":7}", 16, "config.json", &other, &f.err), KIN_OK);
     CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_NOT_A_MODEL);
     CHECK_EQ(json_open(dict, strlen(dict), "config.json", &other, &f.err), KIN_OK);
     CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, other, &f.err), KIN_OK);
     CHECK_EQ(sizes.image_size, 64);
+    fixture_close(&f);
+}
+
+static bool has_canonical(struct fixture *f, int kind, const char *want)
+{
+    struct tower sizes;
+    struct json_out o;
+    json_out_init(&o);
+    if (tower_read(&sizes, kind, true, f->config, &f->err) == KIN_OK)
+        tower_canonical(&sizes, &o);
+    bool same = o.n == strlen(want) && !memcmp(o.text, want, o.n);
+    if (!same)
+        printf("  %.*s\n", (int)o.n, o.text);
+    json_out_free(&o);
+    return same;
+}
+
+/* All that a configuration decides, in RFC 8785's form: it is part of the model's id. */
+void test_tower_canonical(void)
+{
+    struct fixture f = {0};
+    CHECK(fixture_open(&f, models[1]));
+    CHECK(has_canonical(
+        &f, TOWER_IMAGE,
+        "{\"activation\":\"gelu\",\"dim\":36,\"eps\":9.999999974752427e-7,\"family\":\"clip\",\"heads\":2,"
+        "\"hidden\":120,\"image_size\":30,\"layers\":2,\"patch\":7,\"width\":40}"));
+    CHECK(has_canonical(&f, TOWER_TEXT,
+                        "{\"activation\":\"gelu\",\"context\":12,\"dim\":36,\"end\":95,\"eps\":9.999999974752427e-7,"
+                        "\"family\":\"clip\",\"heads\":4,\"hidden\":120,\"layers\":2,\"vocab\":96,\"width\":40}"));
+    fixture_close(&f);
+    CHECK(fixture_open(&f, models[0]));
+    CHECK(has_canonical(&f, TOWER_TEXT,
+                        "{\"activation\":\"quick_gelu\",\"context\":12,\"dim\":24,\"end\":\"largest\",\"eps\":"
+                        "0.000009999999747378752,\"family\":\"clip\",\"heads\":2,\"hidden\":64,\"layers\":2,"
+                        "\"vocab\":96,\"width\":32}"));
     fixture_close(&f);
 }
 
@@ -324,7 +364,7 @@ void test_tower_export_round_trip(void)
     char id[65], again[65];
     CHECK(fixture_open(&f, models[3]));
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096, &kernels_ref), KIN_OK);
-    CHECK_EQ(model_id(t, &kernels_ref, "{}", 2, id, &f.err), KIN_OK);
+    CHECK_EQ(model_id(t, &kernels_ref, "preprocess", "{}", 2, id, &f.err), KIN_OK);
 
     tensor *list = calloc((size_t)t->slots.n, sizeof *list);
     uint64_t total = 0;
@@ -361,7 +401,7 @@ void test_tower_export_round_trip(void)
     f.model_bytes = file;
     f.model_n = head + (size_t)total;
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 100, &kernels_ref), KIN_OK);
-    CHECK_EQ(model_id(t, &kernels_ref, "{}", 2, again, &f.err), KIN_OK);
+    CHECK_EQ(model_id(t, &kernels_ref, "preprocess", "{}", 2, again, &f.err), KIN_OK);
     CHECK_STR(again, id);
     tower_close(t);
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, false, 100, &kernels_ref), KIN_UNSUPPORTED); /* q8 cannot become f32 */
