@@ -24,7 +24,7 @@ export class Core {
     const both = [this.files.describe({ signal, onProgress }), this.#encoder.start(signal)]; // side by side
     try {
       Object.assign(this, (await Promise.all(both))[0]);
-      await this.#encoder.load('config', this.config);
+      await this.#encoder.load('config', this.config); // a model of another kind is told of here
     } catch (error) {
       await Promise.allSettled(both);
       await this.stop();

@@ -4,9 +4,21 @@ import { collect, openUrl, peek, watch } from '../shared/source.js';
 
 const configLimit = 64 * 2 ** 20;
 
+// The chunks of a file that a manifest says has `size` bytes.
+async function* ofSize(chunks, size, name) {
+  let n = 0;
+  for await (const chunk of chunks) {
+    n += chunk.length;
+    yield chunk;
+  }
+  if (n !== size)
+    fail('not-a-model', `${name} has ${n} bytes, but manifest.json says ${size}: fetch or convert the model again.`);
+}
+
 export class ModelFiles {
   #sawPage = false;
   #listed = null; // names, where a manifest or an object says which there are
+  #sizes = new Map(); // bytes by name, of a manifest
 
   // `model`: the URL or path of a folder, or an object of URLs by file name.
   constructor(model, io) {
@@ -29,7 +41,9 @@ export class ModelFiles {
     if (!file) return null;
     const { page, ...opened } = await peek(file);
     this.#sawPage ||= page;
-    return page ? null : opened;
+    if (page) return null;
+    const size = this.#sizes.get(name);
+    return size === undefined ? opened : { ...opened, total: size, chunks: ofSize(opened.chunks, size, name) };
   }
 
   async bytes(name, watcher = {}) {
@@ -54,13 +68,21 @@ export class ModelFiles {
   }
 
   // What can be known before any weights: { config, manifest }. A manifest says which files there
-  // are, so that nothing is asked for in vain.
+  // are and how long, so that nothing is asked for in vain and nothing cut short is taken.
   async describe(watcher) {
     const [manifest, config] = await Promise.all(['manifest.json', 'config.json'].map((name) => this.json(name, watcher)));
     if (!config) this.missing('config.json');
-    if (!this.#listed && manifest?.kind === 'model' && Array.isArray(manifest.files))
-      this.#listed = new Set(manifest.files.map((file) => file.name));
+    if (manifest?.kind === 'model') this.#obey(manifest);
     return { config, manifest };
+  }
+
+  #obey({ format, files }) {
+    if (format !== 1)
+      fail('unsupported', `manifest.json of ${this.where} is of format ${JSON.stringify(format)}, which this release of Kin ` +
+        'does not know: update Kin, or convert the model again.');
+    if (!Array.isArray(files)) return;
+    this.#listed ??= new Set(files.map((file) => file?.name));
+    this.#sizes = new Map(files.filter((file) => Number.isSafeInteger(file?.bytes)).map((file) => [file.name, file.bytes]));
   }
 
   // The weight files of a tower, in order.

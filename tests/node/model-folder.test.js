@@ -1,0 +1,105 @@
+// Model folders as they are found: of another kind, of another format, and what of their files decides an id.
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { load } from '../../web/index.node.js';
+import { folder, kin, tinyModel } from './cli-support.js';
+
+const read = (path, name) => JSON.parse(readFileSync(join(path, name), 'utf8'));
+const write = (path, name, value) => writeFileSync(join(path, name), JSON.stringify(value));
+
+// A copy of `path` in which `change` has been at the JSON file `name`.
+function changed(t, path, name, change) {
+  const copy = join(folder(t), 'model');
+  cpSync(path, copy, { recursive: true });
+  const json = read(copy, name);
+  write(copy, name, change(json) ?? json);
+  return copy;
+}
+
+async function ids(model) {
+  const clip = await load({ model, worker: false });
+  try {
+    return { image: await clip.identify('image'), text: await clip.identify('text') };
+  } finally {
+    await clip.close();
+  }
+}
+
+test('what decides an embedding decides the id, and nothing else does', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const first = await ids(path);
+  const deciding = {
+    heads: (part) => { part.num_attention_heads = 4; },
+    activation: (part) => { part.hidden_act = 'gelu'; },
+    eps: (part) => { part.layer_norm_eps = 1e-3; },
+  };
+  const seen = { image: new Set([first.image]), text: new Set([first.text]) };
+  for (const [what, change] of Object.entries(deciding))
+    for (const [tower, part] of [['image', 'vision_config'], ['text', 'text_config']]) {
+      const now = await ids(changed(t, path, 'config.json', (config) => change(config[part])));
+      assert.ok(!seen[tower].has(now[tower]), `${what} of the ${tower} tower`);
+      seen[tower].add(now[tower]);
+      const other = tower === 'image' ? 'text' : 'image';
+      assert.equal(now[other], first[other], `${what} of the ${tower} tower is nothing to the other`);
+    }
+  const end = await ids(changed(t, path, 'config.json', (config) => { config.text_config.eos_token_id = 2; }));
+  assert.ok(!seen.text.has(end.text), 'the rule of the end token');
+  const pixels = await ids(changed(t, path, 'preprocessor_config.json', () => ({ size: [32, 32], crop_size: 32 })));
+  assert.ok(!seen.image.has(pixels.image) && pixels.text === first.text, 'how pictures are made smaller');
+  assert.deepEqual(await ids(changed(t, path, 'config.json', (config) => {
+    config.transformers_version = '5.24.0';
+    config.text_config.layer_norm_eps = 1e-5; // its default
+    config.vision_config.attention_dropout = 0;
+  })), first);
+  const out = join(folder(t), 'out');
+  assert.equal((await kin(['convert', path, '-o', out])).code, 0);
+  assert.deepEqual(await ids(out), first);
+  assert.deepEqual(read(out, 'manifest.json').ids, first);
+});
+
+test('the embedded model is what its manifest says', async () => {
+  const path = new URL('../../models/kin-small/', import.meta.url);
+  assert.deepEqual(await ids(path), JSON.parse(readFileSync(new URL('manifest.json', path))).ids);
+});
+
+test('a model of another kind is unsupported when it is loaded, by the name of its kind', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const of = (change) => load({ model: changed(t, path, 'config.json', change), worker: false });
+  for (const kind of ['siglip', 'clip_vision_model', 'chinese_clip', 'blip'])
+    await assert.rejects(of((config) => { config.model_type = kind; }), (error) => error.code === 'unsupported' &&
+      error.message.includes(`"${kind}"`) && !error.message.includes('\n'));
+  await assert.rejects(of((config) => { config.model_type = ['clip']; }), { code: 'not-a-model', message: /model_type/ });
+  await assert.rejects(of(() => []), { code: 'not-a-model', message: /config\.json/ });
+  await assert.rejects(of((config) => { config.vision_config.hidden_size = config.text_config.hidden_size = 3; }),
+    { code: 'unsupported', message: /hidden_size/ });
+  await (await of((config) => { delete config.model_type; })).close();
+  const { code, err } = await kin(['tokens', 'a', '--model', changed(t, path, 'config.json', (config) => { config.model_type = 'siglip'; })]);
+  assert.equal(code, 1);
+  assert.match(err, /^kin: [^\n]*siglip[^\n]*\n$/);
+});
+
+test('a manifest of another format is refused, one of somebody else is passed over', async (t) => {
+  const out = join(folder(t), 'out');
+  assert.equal((await kin(['convert', tinyModel(join(folder(t), 'hf')), '-o', out])).code, 0);
+  const of = (change) => load({ model: changed(t, out, 'manifest.json', change), worker: false });
+  for (const format of [99, 0, '1', null])
+    await assert.rejects(of((manifest) => { manifest.format = format; }), { code: 'unsupported', message: /manifest\.json.*format/ });
+  await (await of(() => ({ name: 'Shop', icons: [], start_url: '/' }))).close(); // of a web application
+  await (await of((manifest) => { manifest.kind = 'gallery'; })).close();
+});
+
+test('a file of another size than the manifest says is no model', async (t) => {
+  const out = join(folder(t), 'out');
+  assert.equal((await kin(['convert', tinyModel(join(folder(t), 'hf')), '-o', out])).code, 0);
+  for (const [name, change] of [['image.safetensors', (bytes) => bytes.subarray(0, -1)],
+    ['preprocessor_config.json', (bytes) => Buffer.concat([bytes, Buffer.from(' ')])],
+    ['vocab.json', (bytes) => Buffer.concat([bytes, Buffer.from('\n')])]]) {
+    const copy = join(folder(t), 'model');
+    cpSync(out, copy, { recursive: true });
+    writeFileSync(join(copy, name), change(readFileSync(join(copy, name))));
+    await assert.rejects(ids(copy), (error) => error.code === 'not-a-model' && error.message.includes(name) &&
+      /manifest\.json says/.test(error.message), name);
+  }
+});
