@@ -146,10 +146,10 @@ static kin_status feed_head(struct loader *l, const uint8_t **bytes, size_t *n, 
         if (l->head_need == 8) {
             uint64_t header;
             memcpy(&header, l->head, 8);
-            if (l->head[0] == '<')
-                return kin_fail(err, KIN_NOT_A_MODEL, "The server sent a web page in place of the model file.");
-            if (header < 2 || header > TENSOR_HEADER_MAX)
-                return kin_fail(err, KIN_NOT_A_MODEL, "The model file is not safetensors: its header length is wrong.");
+            if (header < 2 || header > TENSOR_HEADER_MAX) /* a length may look like '<', a page like no length */
+                return kin_fail(err, KIN_NOT_A_MODEL,
+                                l->head[0] == '<' ? "The server sent a web page in place of the model file."
+                                                  : "The model file is not safetensors: its header length is wrong.");
             l->head_need = 8 + (size_t)header;
             uint8_t *grown = realloc(l->head, l->head_need);
             if (!grown)

@@ -86,6 +86,42 @@ test('progress reaches the length of each file, compressed or not', async (t) =>
   }
 });
 
+// S3 and its like answer 403 for what is not there; pages may begin with blanks and a byte order mark.
+test('a file that is not there, however that is said, is not asked of a folder that does without', async (t) => {
+  const files = modelFiles(t);
+  const wanted = await text((await serve(t, files)).url);
+  const html = (begin) => (response) => response.writeHead(200, { 'content-type': 'text/html' }).end(`${begin}<!doctype html><p>shop`);
+  const slowly = (response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).write('\n');
+    setTimeout(() => response.end(' \n<html></html>'), 50);
+  };
+  const status = (code) => (response) => response.writeHead(code).end('<Error><Code>AccessDenied</Code></Error>');
+  for (const missing of [status(403), status(401), status(410), html(''), html('\n'), html('\r\n\t '), html('\ufeff'), html('\ufeff\n'),
+    html(' '.repeat(3000)), slowly])
+    assert.deepEqual(await text((await serve(t, files, missing)).url), wanted);
+  const { 'merges.txt': merges, ...without } = files;
+  assert.ok(merges);
+  await assert.rejects(text((await serve(t, without, status(403))).url), { code: 'http', message: /merges\.txt.*403/ });
+  await assert.rejects(text((await serve(t, without, html('\n'))).url), { code: 'not-a-model', message: /web page/ });
+  await assert.rejects(text((await serve(t, {}, status(403))).url), { code: 'http', message: /config\.json.*403/ });
+});
+
+// Where the length of a header ends in the byte '<', or in a blank and that.
+test('weights that look like a page are none', async (t) => {
+  const files = modelFiles(t);
+  const wanted = await text((await serve(t, files)).url);
+  const weights = files['model.safetensors'];
+  const n = Number(weights.readBigUInt64LE());
+  for (const length of [Math.ceil(n / 256) * 256 + 0x3c, 0x3c20, 0x3c0a]) {
+    assert.ok(length >= n);
+    const head = Buffer.alloc(8 + length, ' ');
+    head.writeBigUInt64LE(BigInt(length));
+    weights.copy(head, 8, 8, 8 + n);
+    const padded = Buffer.concat([head, weights.subarray(8 + n)]);
+    assert.deepEqual(await text((await serve(t, { ...files, 'model.safetensors': padded })).url), wanted);
+  }
+});
+
 test('what can go wrong has a code and one sentence', async (t) => {
   const files = modelFiles(t);
   const weights = files['model.safetensors'];

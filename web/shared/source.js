@@ -1,9 +1,11 @@
 // Files and pictures by URL (in Node also by path): opened as streams, with typed errors.
 import { checkAbort, fail, KinError } from './errors.js';
 
+const isGone = (status) => status === 404 || status === 410;
+
 // A response -> { total, chunks }; null: no such file.
-async function fromResponse(response, name) {
-  if (response.status === 404 || response.status === 410) {
+async function fromResponse(response, name, gone) {
+  if (gone(response.status)) {
     await response.body?.cancel();
     return null;
   }
@@ -35,11 +37,12 @@ export async function request(url, name, io, signal) {
   }
 }
 
-// `io`: { fetch, cache, openFile }; Node's openFile answers paths and file: URLs.
-export async function openUrl(url, name, io, signal) {
+// `io`: { fetch, cache, openFile }; Node's openFile answers paths and file: URLs. `gone` says which statuses mean that
+// there is no such file.
+export async function openUrl(url, name, io, signal, gone = isGone) {
   checkAbort(signal);
   const file = await io.openFile?.(url, name);
-  return file === undefined ? fromResponse(await request(url, name, io, signal), name) : file;
+  return file === undefined ? fromResponse(await request(url, name, io, signal), name, gone) : file;
 }
 
 // The chunks of an opened file, with onProgress told of every one.
@@ -56,13 +59,18 @@ export async function* watch({ total, chunks }, name, { signal, onProgress }) {
 }
 
 // The same file and whether it is a web page: servers of single-page apps answer 200 with their page
-// for a file they do not have. No file that Kin loads begins with '<'.
+// for a file they do not have. No JSON or vocabulary begins with '<', and weights have a zero in their first 8 bytes.
 export async function peek({ total, chunks }) {
   const rest = chunks[Symbol.asyncIterator]();
-  const first = await rest.next();
-  const page = !first.done && first.value[0] === 60;
+  const seen = [];
+  let head = '';
+  for (let next; (head.length < 8 || /^[\xef\xbb\xbf\s]*$/.test(head)) && head.length < 4096 && !(next = await rest.next()).done;) {
+    seen.push(next.value);
+    head += String.fromCharCode(...next.value.subarray(0, 4096));
+  }
+  const page = /^(\xef\xbb\xbf)?\s*</.test(head) && !head.slice(0, 8).includes('\0');
   async function* again() {
-    if (!first.done) yield first.value;
+    yield* seen;
     yield* { [Symbol.asyncIterator]: () => rest };
   }
   if (page) await rest.return?.();

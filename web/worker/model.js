@@ -17,6 +17,7 @@ async function* ofSize(chunks, size, name) {
 
 export class ModelFiles {
   #sawPage = false;
+  #denied = 0; // a status that may say "you may not" or, as S3 and its like, "there is no such file"
   #listed = null; // names, where a manifest or an object says which there are
   #sizes = new Map(); // bytes by name, of a manifest
 
@@ -37,7 +38,10 @@ export class ModelFiles {
 
   async open(name, signal) {
     if (this.#listed && !this.#listed.has(name)) return null;
-    const file = await openUrl(await this.#url(name), name, this.io, signal);
+    const file = await openUrl(await this.#url(name), name, this.io, signal, (status) => {
+      if (status === 401 || status === 403) this.#denied = status;
+      return [401, 403, 404, 410].includes(status);
+    });
     if (!file) return null;
     const { page, ...opened } = await peek(file);
     this.#sawPage ||= page;
@@ -62,6 +66,9 @@ export class ModelFiles {
   }
 
   missing(what) {
+    if (this.#denied)
+      fail('http', `${this.where} has no ${what} that may be read, the server answered ${this.#denied}: check the address, ` +
+        'and that everybody may read the folder.');
     fail('not-a-model', this.#sawPage
       ? `${this.where} has no ${what}, the server sent a web page for it: check the address.`
       : `${this.where} has no ${what}: is it the folder of a CLIP model?`);
