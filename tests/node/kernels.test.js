@@ -2,11 +2,11 @@
 // real models: 50 and 197 tokens of a picture, 77 and 7 of a text, heads of 64, 32 and 80 channels, and what their
 // padding and the tiles' last rows leave over. The plain table itself is held against sums by tests/c/test_kernels.c.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openEngine, sharedMemory } from '../../web/worker/engine.js';
-import { loadConfig, loadPreprocessing, loadTower, loadVocabulary, ModelFiles } from '../../web/worker/model.js';
-import { module, openFile } from '../../web/worker/platform.node.js';
+import { module } from '../../web/worker/platform.node.js';
 import { folder, tinyModel } from './cli-support.js';
 import './relaxed.js';
 
@@ -36,13 +36,17 @@ async function embed(engine, path, { side, context }, i) {
   };
   if (engine.call('kin_kernels_exact', i) !== 1) return null;
   call('kin_use_kernels', i);
-  const files = new ModelFiles(path, { openFile });
-  const { config } = await files.describe({});
-  loadConfig(engine, ctx, config);
-  await loadPreprocessing(engine, ctx, files, {});
-  await loadVocabulary(engine, ctx, files, {});
-  for (const tower of ['image', 'text'])
-    await loadTower(engine, ctx, files, await files.weights(tower), tower, 'q8', {});
+  const give = (name, ...files) => engine.with(files.map((file) => file && readFileSync(join(path, file))),
+    (...args) => call(name, ...args));
+  give('kin_config', 'config.json');
+  give('kin_preprocessing', 'preprocessor_config.json');
+  give('kin_vocabulary', 'vocab.json', 'merges.txt', null, null, null);
+  for (const tower of Object.values(engine.facts.towers)) {
+    call('kin_tower_begin', tower, engine.facts.dtypes.q8);
+    give('kin_tower_feed', 'model.safetensors');
+    call('kin_tower_file_end');
+    call('kin_tower_end');
+  }
   const size = side * patch;
   const pixels = Uint8Array.from({ length: size * size * 3 }, (_, at) => at * at * 31 >> 4);
   engine.with([pixels], (p) => call('kin_image_raw', p, size, size, 3));
