@@ -1,6 +1,6 @@
 // Building, opening and searching a catalogue, against sums done here.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -287,4 +287,63 @@ test('save writes to streams, files and folders', async () => {
   for (const name of readdirSync(folder)) assert.deepEqual(readFileSync(join(folder, name)), bytes);
   await assert.rejects(shared.builder.save({ to: join(folder, 'none', 'a.kin') }), { code: 'unreadable', message: /ENOENT/ });
   await assert.rejects(shared.builder.save({ to: 7 }), { code: 'bad-argument' });
+});
+
+test('a long file is written in pieces as it comes; a stream that fails is told, and given up', async () => {
+  const builder = await shared.clip.createCatalog();
+  for (let i = 0; i < 12; i++)
+    await builder.add({ id: `p${i}`, vectors: [shared.vectors[i]], item: { title: `${i}`.repeat(200_000) } });
+  const parts = [];
+  const bytes = await builder.save({ to: new WritableStream({ write: (part) => { parts.push(part); } }) });
+  assert.ok(bytes.length > 2 ** 21 && parts.length > 2, `${parts.length} pieces`);
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+  const catalog = await openCatalog(bytes);
+  assert.equal(catalog.get('p7').title, '7'.repeat(200_000));
+  await catalog.close();
+  await assert.rejects(builder.save({ to: new WritableStream({ write: () => Promise.reject(new Error('full')) }) }), /full/);
+  let told;
+  const controller = new AbortController();
+  const slow = new WritableStream({ write: () => controller.abort(), abort: (error) => { told = error; } });
+  await assert.rejects(builder.save({ to: slow, signal: controller.signal }), { name: 'AbortError' });
+  assert.equal(told.name, 'AbortError');
+  assert.deepEqual(await builder.save(), bytes);
+});
+
+test('a worker that dies loses no product', async (t) => {
+  const [flag, folder] = [join(root, 'die-at'), join(root, 'crash')];
+  mkdirSync(folder);
+  const source = `data:text/javascript,${encodeURIComponent(`
+    import { existsSync, readFileSync, unlinkSync } from 'node:fs';
+    import { parentPort } from 'node:worker_threads';
+    import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';
+    parentPort.on('message', ({ call }) => {
+      if (!existsSync('${flag}') || readFileSync('${flag}', 'utf8') !== call) return;
+      unlinkSync('${flag}');
+      process.exit(3);
+    });`)}`;
+  const clip = await load({ model: join(root, 'model'), worker: new URL(source) });
+  t.after(() => clip.close());
+  const builder = await build(clip);
+  for (const call of ['embedImage', 'writeCatalog', 'add', 'end', 'take']) {
+    writeFileSync(flag, call);
+    const failing = call === 'embedImage' ? builder.add({ id: 'new', images: drawing(1) }) : builder.save({ to: folder });
+    await assert.rejects(failing, { code: 'crashed' }, call);
+    assert.deepEqual(readdirSync(folder), [], 'nothing half written is left');
+    assert.deepEqual(await builder.save(), shared.bytes, call);
+  }
+});
+
+test('a worker that began anew is not taken for the one that has the products', async () => {
+  const { WriterCore } = await import('../../web/worker/writer-core.js');
+  const platform = await import('../../web/worker/platform.node.js');
+  const options = { dim: 2, metadata: { 'kin.fit': 'crop' }, io: {} };
+  const [writer, anew] = [new WriterCore(platform, options), new WriterCore(platform, options)];
+  for (const one of [writer, anew]) await one.open();
+  const product = (id) => ({ id, item: '{}', rows: Int8Array.of(1, 2), pictures: 1 });
+  writer.add(0, [product('a'), product('b')]);
+  writer.add(2, [product('c')]);
+  for (const call of [() => anew.add(2, [product('c')]), () => anew.end(3), () => anew.take(1)])
+    assert.throws(call, { code: 'crashed', message: /save it once more/ });
+  assert.throws(() => writer.add(3, [product('b')]), { code: 'bad-argument', message: /'b' already/ });
+  assert.equal(writer.end(3), writer.take(0).length);
 });

@@ -1,60 +1,58 @@
-// Makes a catalogue file: a strict safetensors file whose layout src/catalog.h states. The same
-// products in the same order give the same bytes.
+// Gathers the products of a catalogue. Their pictures become int8 rows at once; the file is written by a worker of
+// its own (writer-core.js), to which the products go in pieces and from which the bytes come in pieces. The
+// products stay here, so that a crash loses none. The same products in the same order give the same bytes.
+import { Client } from './client.js';
 import { fail } from '../shared/errors.js';
 
-const encoder = new TextEncoder();
 const always = ['id', 'title', 'url', 'image'];
+const pieceBytes = 2 ** 20;
 
-function compareBytes(a, b) {
-  for (let i = 0; i < a.length && i < b.length; i++) if (a[i] !== b[i]) return a[i] - b[i];
-  return a.length - b.length;
+// [[id, { item, rows, pictures }]] -> what one message brings to the worker: the number of its first product, and the
+// products
+function* pieces(products) {
+  let [first, size, piece] = [0, 0, []];
+  for (const [id, { item, rows, pictures }] of products) {
+    piece.push({ id, item: JSON.stringify(item), rows, pictures });
+    size += rows.length + piece.at(-1).item.length;
+    if (size < pieceBytes) continue;
+    yield [first, piece];
+    [first, size, piece] = [first + piece.length, 0, []];
+  }
+  if (piece.length) yield [first, piece];
 }
 
-function join(parts) {
-  const offsets = new BigUint64Array(parts.length + 1);
-  let end = 0;
-  parts.forEach((part, i) => { offsets[i + 1] = BigInt(end += part.length); });
-  const bytes = new Uint8Array(end);
-  parts.forEach((part, i) => bytes.set(part, Number(offsets[i])));
-  return { offsets, bytes };
-}
-
-const dtypes = new Map([[BigUint64Array, 'U64'], [Float32Array, 'F32'], [Uint32Array, 'U32'], [Uint16Array, 'U16'],
-  [Int8Array, 'I8'], [Uint8Array, 'U8']]);
-
-// tensors: [[name, typed array, shape]], widest dtype first so that each is aligned.
-function safetensors(metadata, tensors) {
-  const header = { __metadata__: metadata };
-  let end = 0;
-  for (const [name, data, shape = [data.length]] of tensors)
-    header[name] = { dtype: dtypes.get(data.constructor), shape, data_offsets: [end, end += data.byteLength] };
-  const json = encoder.encode(JSON.stringify(header));
-  const start = 8 + Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(start + end).fill(32, 8, start);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.set(json, 8);
-  for (const [name, data] of tensors)
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start + header[name].data_offsets[0]);
-  return file;
+// The file from the worker, part by part, put into `bytes` too.
+async function* takeParts(worker, bytes, signal) {
+  for (let at = 0; at < bytes.length;) {
+    const part = await worker.call('take', [at], signal);
+    bytes.set(part, at);
+    at += part.length;
+    yield part;
+  }
 }
 
 // `to`: a stream, a file or folder handle of a page, or what the host knows (Node: a path).
-async function write(to, bytes, host) {
+async function write(to, parts, host) {
   const name = 'catalog.safetensors';
-  if (await host.writeFile?.(to, bytes, name)) return;
+  if (await host.writeFile?.(to, parts, name)) return;
   const handle = await to?.getFileHandle?.(name, { create: true }) ?? to;
   const stream = await handle?.createWritable?.() ?? handle;
   if (typeof stream?.getWriter !== 'function')
     fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
   const writer = stream.getWriter();
-  await writer.write(bytes);
-  await writer.close();
+  try {
+    for await (const part of parts) await writer.write(part);
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error).catch(() => {}); // the first error is the one to tell
+    throw error;
+  }
 }
 
 export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) {
   if (fit !== 'crop' && fit !== 'pad') fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
   const published = new Set([...always, ...fields]);
-  const products = new Map(); // id -> { item, rows: [{ row, scale }] }
+  const products = new Map(); // id -> { item, rows: the int8 rows of its pictures, pictures }
   const decoders = new Set();
 
   // A product with its pictures, or with vectors that embedImage made of them. Of `item` only id,
@@ -78,7 +76,7 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
       const urls = list.filter((image) => typeof image === 'string');
       const kept = Object.fromEntries(Object.entries(item).filter(([field]) => published.has(field)));
       if (urls.length && kept.image === undefined) kept.image = urls.length === 1 ? urls[0] : urls;
-      products.set(id, { item: { ...kept, id }, rows });
+      products.set(id, { item: { ...kept, id }, rows, pictures: made.length });
     } catch (error) {
       products.delete(id);
       throw error;
@@ -102,28 +100,24 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
     const image = await clip.identify('image', { signal });
     const text = await textId(signal);
-    const { preprocess, numerics, dim } = clip.info;
-    const keys = all.map(([id]) => encoder.encode(id));
-    const ids = join(keys);
-    const items = join(all.map(([, { item }]) => encoder.encode(`${JSON.stringify(item)}\n`)));
-    const rows = all.flatMap(([, product], i) => product.rows.map(({ row, scale }, picture) => ({ row, scale, i, picture })));
-    const vectors = new Int8Array(rows.length * dim);
-    rows.forEach(({ row }, r) => vectors.set(row, r * dim));
+    const { preprocess, dim } = clip.info;
     const metadata = {
-      'kin.format': '1', 'kin.kind': 'catalog', 'kin.numerics': String(numerics), 'kin.preprocess': preprocess,
-      'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
+      'kin.preprocess': preprocess, 'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
       'kin.decoders': [...new Set([...decoders, ...others])].sort().join(','), 'kin.model': model,
     };
-    const bytes = safetensors(metadata, [
-      ['item_offsets', items.offsets], ['id_offsets', ids.offsets],
-      ['scale', Float32Array.from(rows, ({ scale }) => scale)],
-      ['row_item', Uint32Array.from(rows, ({ i }) => i)],
-      ['id_order', Uint32Array.from(keys.keys()).sort((a, b) => compareBytes(keys[a], keys[b]))],
-      ['row_picture', Uint16Array.from(rows, ({ picture }) => picture)],
-      ['vectors', vectors, [rows.length, dim]], ['ids', ids.bytes], ['items', items.bytes],
-    ]);
-    if (to !== undefined) await write(to, bytes, client.host);
-    return bytes;
+    const worker = new Client(client.host, { worker: clip.worker, io: client.io },
+      { call: 'writeCatalog', args: [{ dim, metadata }] });
+    try {
+      await worker.start(signal);
+      for (const piece of pieces(all)) await worker.call('add', piece, signal);
+      const bytes = new Uint8Array(await worker.call('end', [all.length], signal));
+      const parts = takeParts(worker, bytes, signal);
+      if (to !== undefined) await write(to, parts, client.host);
+      else while (!(await parts.next()).done);
+      return bytes;
+    } finally {
+      await worker.close();
+    }
   }
 
   return { add, save, remove: (id) => products.delete(id), get size() { return products.size; } };

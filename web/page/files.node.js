@@ -6,14 +6,16 @@ import { fail } from '../shared/errors.js';
 import { replaceFile } from '../shared/files.node.js';
 import { is } from '../shared/source.js';
 
-// Puts `bytes` at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
-export async function writeFile(to, bytes, name) {
+// Puts bytes, in parts as they come, at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
+export async function writeFile(to, parts, name) {
   if (typeof to !== 'string' && !is(to, 'URL')) return false;
   const path = is(to, 'URL') ? fileURLToPath(to) : to;
   const folder = await stat(path).then((found) => found.isDirectory(), () => false);
   const file = folder ? join(path, name) : path;
-  await replaceFile(resolve(file), bytes)
-    .catch((error) => fail('unreadable', `${file} cannot be written (${error.code}).`, error));
+  await replaceFile(resolve(file), parts).catch((error) => {
+    if (error.syscall === undefined) throw error; // not the disk's: of the parts
+    fail('unreadable', `${file} cannot be written (${error.code}).`, error);
+  });
   return true;
 }
 

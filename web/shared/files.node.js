@@ -42,11 +42,12 @@ export async function syncFolder(path) {
 }
 
 // A file that was not there before, on the disk when it resolves; a link of that name is not followed. `bytes` may
-// be a list of parts.
+// be a list of parts, or parts that are still to come.
 export async function writeNew(path, bytes) {
   const handle = await open(path, 'wx');
   try {
-    for (const part of Array.isArray(bytes) ? bytes : [bytes]) await handle.writeFile(part);
+    for await (const part of Array.isArray(bytes) || bytes[Symbol.asyncIterator] ? bytes : [bytes])
+      await handle.writeFile(part);
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,9 +1,25 @@
 // One catalogue in an engine of its own: opens and checks the file, scans it. Runs behind
 // openCatalog; filters and items are the caller's side (catalog.js).
 import { fail } from '../shared/errors.js';
-import { openEngine } from './engine.js';
+import { openAlone } from './engine.js';
 import { readSource } from '../shared/source.js';
-import { chooseVariant } from './variant.js';
+
+const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
+  U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
+
+// Opens a file's bytes in an engine, whose memory they stay in -> { catalog, about, tensor }; tensor(name) copies the
+// values that have this name. Where they lie only C knows.
+export function openBytes(engine, bytes) {
+  const catalog = engine.pointer('kin_catalog_open', engine.put(bytes), bytes.length, engine.error);
+  if (!catalog) engine.throwError();
+  const { tensors, ...about } = engine.json('kin_catalog_info', catalog);
+  const tensor = (name) => engine.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
+    const values = engine.pointer('kin_catalog_tensor', catalog, text, size);
+    const [n] = new Uint32Array(engine.memory.buffer, size, 1);
+    return new arrays[tensors[name]](engine.bytes(values, n).buffer);
+  });
+  return { catalog, about, tensor };
+}
 
 export class CatalogCore {
   #engine = null;
@@ -16,19 +32,16 @@ export class CatalogCore {
   }
 
   async open(signal, onProgress) {
-    const { variant } = chooseVariant(this.platform.features(), { threads: 1 });
-    const engine = await openEngine(await this.platform.module(variant, this.io, signal));
+    const engine = await openAlone(this.platform, this.io, signal);
     const { numerics, limits } = engine.facts;
     const bytes = await readSource(this.options.source, 'The catalogue', this.io,
       { signal, onProgress, limit: limits.catalogBytes });
     if (bytes[0] === 60)
       fail('not-a-catalog', 'The server sent a web page in place of the catalogue; check the address.');
-    this.#catalog = engine.pointer('kin_catalog_open', engine.put(bytes), bytes.length, engine.error);
-    if (!this.#catalog) engine.throwError();
+    const { catalog, about, tensor } = openBytes(engine, bytes);
+    this.#catalog = catalog;
     this.#engine = engine;
-    this.about = engine.json('kin_catalog_info', this.#catalog);
-    const { tensors, ...about } = this.about;
-    const tensor = (name) => engine.tensor(this.#catalog, name, tensors[name]);
+    this.about = about;
     return { ...about, numerics, items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
       idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
   }

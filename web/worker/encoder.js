@@ -16,7 +16,7 @@
 //   texts(list, signal)           -> vectors, KinErrors in the places of those that fail
 //   identify(tower)     -> what catalogues know a loaded tower by: SHA-256 over its weights and what it is given
 //   tensors(tower)      -> a loaded tower as `kin convert` writes it; in Node alone
-//   quantise(vectors)   -> rows of a catalogue: [{ row: Int8Array, scale }]
+//   quantise(vectors)   -> their rows of a catalogue: Int8Array, one after the other
 //
 // No weights are held whole beside the engine's own. image() and texts() run in steps of at most a block, and give
 // the event loop a turn between two: an abort is heard there.
@@ -203,11 +203,13 @@ export class Encoder {
 
   quantise(vectors) {
     const engine = this.#engine;
-    const read = (vector) => (p, _, row) => {
-      const scale = row + Math.ceil(vector.length / 4) * 4;
-      if (engine.call('kin_quantise_vector', p, vector.length, row, scale, engine.error)) engine.throwError();
-      return { row: new Int8Array(engine.bytes(row, vector.length).buffer), scale: engine.floats(scale, 1)[0] };
-    };
-    return vectors.map((vector) => engine.with([vector, new Uint8Array(vector.length + 8)], read(vector)));
+    const [{ length: dim }] = vectors;
+    const rows = new Int8Array(vectors.length * dim);
+    for (const [i, vector] of vectors.entries())
+      engine.with([vector, rows.subarray(0, dim), new Float32Array(1)], (values, _, row, n, scale) => {
+        if (engine.call('kin_quantise_vector', values, dim, row, scale, engine.error)) engine.throwError();
+        rows.set(engine.view(row, n), i * dim);
+      });
+    return rows;
   }
 }

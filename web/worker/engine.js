@@ -2,9 +2,7 @@
 // Views of the memory are made fresh each time, since growing detaches them. After a trap the state is
 // unknown: the instance is `spent` and refuses further calls.
 import { fail } from '../shared/errors.js';
-
-const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
-  U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
+import { chooseVariant } from './variant.js';
 
 // A memory that other threads may share. Its maximum is address space set aside, which phones refuse.
 export function sharedMemory() {
@@ -30,6 +28,12 @@ export async function openEngine(module, memory) {
   const engine = new Engine(exports, memory ?? exports.memory);
   engine.facts = engine.readFacts();
   return engine;
+}
+
+// An engine with no model and one thread, for a catalogue.
+export async function openAlone(platform, io, signal) {
+  const { variant } = chooseVariant(platform.features(), { threads: 1 });
+  return openEngine(await platform.module(variant, io, signal));
 }
 
 export class Engine {
@@ -122,15 +126,6 @@ export class Engine {
     } finally {
       for (const pointer of held) this.free(pointer);
     }
-  }
-
-  // Copies the values of an open catalogue's tensor; `dtype` is what kin_catalog_info says of it.
-  tensor(catalog, name, dtype) {
-    return this.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
-      const start = this.pointer('kin_catalog_tensor', catalog, text, size);
-      const [n] = new Uint32Array(this.memory.buffer, size, 1);
-      return new arrays[dtype](this.bytes(start, n).buffer);
-    });
   }
 
   // A kin_status of a function on context `ctx`; returns whether more is to be done.

@@ -1,11 +1,14 @@
 // The worker's side of client.js, which posts
-//   { id, call, args, io }   a call; io only with the first, 'open' or 'openCatalog'
+//   { id, call, args, io }   a call; io only with the first, one of `kinds`
 //   { abort: id } | { answer, result|error } | { helper } (threads.js) | { stop }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args }.
 import { CatalogCore } from './catalog-core.js';
 import { Core } from './core.js';
 import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
+import { WriterCore } from './writer-core.js';
+
+const kinds = { open: Core, openCatalog: CatalogCore, writeCatalog: WriterCore };
 
 function buffersOf(value, found = new Set()) {
   if (ArrayBuffer.isView(value)) found.add(value.buffer);
@@ -39,8 +42,7 @@ export function serve(post, platform) {
 
   async function open(call, options, io, watcher) {
     try {
-      const Kind = call === 'open' ? Core : CatalogCore;
-      const opened = new Kind(platform, { ...options, io: readIo(io) });
+      const opened = new kinds[call](platform, { ...options, io: readIo(io) });
       const result = await opened.open(watcher.signal, watcher.onProgress);
       target = opened;
       return result;
