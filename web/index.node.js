@@ -1,4 +1,4 @@
-// kin-clip in Node: as in a browser, with paths too. exportTower is for `kin convert`.
+// kin-clip in Node: as in a browser, with paths too. exportTower and listProducts are for the command.
 import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
 import { packFile, packModel, writeFile } from './page/files.node.js';
@@ -6,6 +6,7 @@ import { startWorker } from './page/start.node.js';
 
 const host = { packFile, packModel, startWorker, writeFile };
 
+export { listProducts } from './page/catalog.js';
 export { exportTower } from './page/clip.js';
 export { KinError } from './shared/errors.js';
 export const load = (options) => loadOn(host, options);

@@ -1,6 +1,5 @@
 // kin build: products in, catalogue out. A row that fails is reported and left out; nothing else
 // moves because of it.
-import { open } from 'node:fs/promises';
 import { openModel } from '../lib/engine.js';
 import { typeFields } from '../lib/fields.js';
 import { exists, writeFileSafely } from '../lib/files.js';
@@ -8,7 +7,7 @@ import { recommended } from '../lib/models.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
 import { readListed, toSource } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
-import { readHeader } from '../lib/tensors.js';
+import { readFileHeader } from '../lib/tensors.js';
 
 export const usage = `Usage: kin build <products.csv | products.jsonl | folder> -o <catalogue>
        [--fields a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]
@@ -33,7 +32,7 @@ export const options = {
 const readAhead = 8; // pictures under way while one is embedded: hides disks and hosts
 const largeFile = 20 * 2 ** 20;
 
-// Refuses to write over anything but a catalogue.
+// Refuses to write over anything but a catalogue, be it damaged or of another release.
 async function checkOutput(path) {
   const stat = await exists(path);
   if (!stat) return;
@@ -41,19 +40,7 @@ async function checkOutput(path) {
     throw new Error(`${path} is there already and ${what}: name another file with -o`);
   };
   if (!stat.isFile()) refuse('is not a file');
-  const handle = await open(path, 'r');
-  try {
-    const head = Buffer.alloc(8);
-    const { bytesRead } = await handle.read(head, 0, 8, 0);
-    const length = bytesRead === 8 ? head.readBigUInt64LE() : 0n;
-    if (length < 8n || length > BigInt(stat.size) || length > 100_000_000n)
-      refuse('is not a catalogue');
-    const header = Buffer.alloc(8 + Number(length));
-    await handle.read(header, 0, header.length, 0);
-    if (readHeader(header)?.metadata['kin.kind'] !== 'catalog') refuse('is not a catalogue');
-  } finally {
-    await handle.close();
-  }
+  if ((await readFileHeader(path))?.metadata?.['kin.kind'] !== 'catalog') refuse('is not a catalogue');
 }
 
 // Every picture of every row in order, read ahead: yields { row, ref, load } where load() gives

@@ -1,5 +1,5 @@
 // kin inspect: what a catalogue or a model holds.
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { withModel } from '../lib/engine.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
 import { describeFields, readCatalogue, whatIs } from '../lib/stored.js';
@@ -14,18 +14,16 @@ export const options = { public: { type: 'boolean' } };
 const shown = (value) => JSON.stringify(value).replace(/\p{C}+/gu, ' ');
 
 async function inspectCatalogue(path, values, io) {
-  const bytes = new Uint8Array(await readFile(path));
-  const catalogue = readCatalogue(bytes, path);
-  const items = catalogue.items();
+  const { metadata, pictures, dim, products } = await readCatalogue(path, io);
+  const items = products.map(({ item }) => item);
   if (values.public) {
     io.note(`anyone who can open ${path} can read these ${items.length} products, and the ` +
       'vectors of their pictures');
     for (const item of items) await io.line(item);
     return;
   }
-  const [pictures, dim] = catalogue.shape('vectors');
-  const about = { kind: 'catalog', bytes: bytes.length, products: items.length, pictures, dim,
-    metadata: catalogue.metadata, fields: describeFields(items) };
+  const about = { kind: 'catalog', bytes: (await stat(path)).size, products: items.length, pictures, dim,
+    metadata, fields: describeFields(items) };
   if (values.json) {
     await io.line(about);
     return;

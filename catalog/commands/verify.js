@@ -1,9 +1,8 @@
 // kin verify: reads every byte of a catalogue or a model and recomputes what can be recomputed.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { library, withModel } from '../lib/engine.js';
+import { withModel } from '../lib/engine.js';
 import { exists } from '../lib/files.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
 import { readCatalogue, whatIs } from '../lib/stored.js';
@@ -47,51 +46,13 @@ async function modelFaults(path, manifest, modelOptions, io) {
   return faults;
 }
 
-// Numbers that the engine trusts once the structure is right.
-function contentFaults(catalogue) {
-  const faults = [];
-  const complain = (text) => faults.length < 20 && faults.push(text);
-  const ids = catalogue.ids();
-  const items = catalogue.items();
-  const order = catalogue.array('id_order');
-  const bytesOf = ids.map((id) => Buffer.from(id));
-  for (let i = 1; i < order.length; i++) {
-    const sign = Buffer.compare(bytesOf[order[i - 1]], bytesOf[order[i]]);
-    if (sign === 0) complain(`the id '${ids[order[i]]}' is there twice`);
-    else if (sign > 0) complain(`id_order is not in order at ${i}`);
-  }
-  items.forEach((item, i) => {
-    if (item.id !== ids[i]) complain(`product ${i} is '${ids[i]}' but its item says '${item.id}'`);
-  });
-  const owners = catalogue.array('row_item');
-  const pictures = new Uint32Array(ids.length);
-  owners.forEach((owner, row) => {
-    if (owner < pictures.length) pictures[owner]++;
-    else complain(`picture ${row} belongs to no product`);
-  });
-  pictures.forEach((n, i) => n || complain(`product '${ids[i]}' has no picture`));
-  const vectors = catalogue.array('vectors');
-  const scales = catalogue.array('scale');
-  const dim = vectors.length / scales.length;
-  scales.forEach((scale, row) => {
-    let sum = 0;
-    for (let i = row * dim; i < (row + 1) * dim; i++) sum += vectors[i] * vectors[i];
-    // The engine divides in single precision.
-    if (!(Math.abs(scale * Math.sqrt(sum) - 1) < 1e-6))
-      complain(`the scale of picture ${row} is not that of its vector`);
-  });
-  return faults;
-}
-
 async function catalogueFaults(path, values, modelOptions, io) {
-  const catalogue = readCatalogue(new Uint8Array(await readFile(path)), path);
-  const { openCatalog } = await library();
-  const opened = await openCatalog(path, { signal: io.signal }); // reads strictly or says why not
-  await opened.close();
-  const faults = contentFaults(catalogue);
+  const { metadata, products } = await readCatalogue(path, io);
+  const faults = products.flatMap(({ id, item }, i) => (item.id === id ? []
+    : [`product ${i} is '${id}' but its item says '${item.id}'`])).slice(0, 20);
   if (values.model !== undefined)
     await withModel(modelOptions, io, async (clip) => {
-      if (await clip.identify('image') !== catalogue.metadata['kin.image_id'])
+      if (await clip.identify('image') !== metadata['kin.image_id'])
         faults.push('it was built with another model, or with this one in another dtype');
     });
   return faults;

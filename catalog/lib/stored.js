@@ -1,8 +1,7 @@
-// Catalogues and model folders as they lie on disk, for `inspect` and `verify`. The engine reads
-// them to use them; this reads them to say what is there.
+// Catalogues and model folders as they lie on disk, for `inspect` and `verify`.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readHeader } from './tensors.js';
+import { library } from './engine.js';
 
 // A path -> { kind: 'model' | 'catalog', manifest }.
 export async function whatIs(path) {
@@ -25,46 +24,24 @@ export async function whatIs(path) {
     'and no config.json');
 }
 
-const arrays = { U64: BigUint64Array, U32: Uint32Array, F32: Float32Array, U16: Uint16Array,
-  I8: Int8Array, U8: Uint8Array };
-
-// A catalogue's bytes -> { metadata, names, array(name), shape(name), ids(), items() }.
-export function readCatalogue(bytes, path) {
-  const header = readHeader(bytes);
-  if (header?.metadata['kin.kind'] !== 'catalog') throw new Error(`${path} is not a catalogue`);
-  const start = 8 + Number(Buffer.from(bytes.buffer, bytes.byteOffset, 8).readBigUInt64LE());
-  const array = (name) => {
-    const tensor = header.tensors[name];
-    if (!tensor) throw new Error(`${path} has no '${name}'`);
-    const [begin, end] = tensor.data_offsets;
-    const part = bytes.slice(start + begin, start + end);
-    const Type = arrays[tensor.dtype];
-    return new Type(part.buffer, part.byteOffset, part.length / Type.BYTES_PER_ELEMENT);
-  };
-  const texts = (offsets, data) => {
-    const at = array(offsets);
-    const all = array(data);
+// A catalogue, read strictly by the engine -> { metadata, pictures, dim, products: [{ id, item }] }.
+export async function readCatalogue(path, io) {
+  const { listProducts, openCatalog } = await library();
+  const catalog = await openCatalog(path, { signal: io.signal });
+  try {
+    const { metadata, pictures, dim } = catalog.info;
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return Array.from({ length: at.length - 1 }, (_, i) => {
+    const products = listProducts(catalog).map(({ id, item: bytes }, i) => {
       try {
-        return decoder.decode(all.subarray(Number(at[i]), Number(at[i + 1])));
-      } catch {
-        throw new Error(`${path}: product ${i}'s part of '${data}' is not UTF-8`);
-      }
+        const item = JSON.parse(decoder.decode(bytes));
+        if (item && typeof item === 'object' && !Array.isArray(item)) return { id, item };
+      } catch {} // told below
+      throw new Error(`${path}: the item of product ${i} is not a JSON object`);
     });
-  };
-  return {
-    metadata: header.metadata, names: Object.keys(header.tensors), array,
-    shape: (name) => header.tensors[name]?.shape,
-    ids: () => texts('id_offsets', 'ids'),
-    items: () => texts('item_offsets', 'items').map((line, i) => {
-      try {
-        return JSON.parse(line);
-      } catch {
-        throw new Error(`${path}: the item of product ${i} is not JSON`);
-      }
-    }),
-  };
+    return { metadata, pictures, dim, products };
+  } finally {
+    await catalog.close();
+  }
 }
 
 // What the items hold: [{ field, type, products, examples }].

@@ -2,6 +2,8 @@
 //   u64 little-endian header length | JSON, spaces up to a multiple of 8 | tensors back to back,
 //   widest dtype first, so that each is aligned to its size
 
+import { open } from 'node:fs/promises';
+
 const MiB = 2 ** 20;
 const maxPiece = 16 * MiB;
 // A file's tensors; the rest of the 20 MiB is the header's, which needs some 130 bytes a tensor.
@@ -83,5 +85,20 @@ export function readHeader(bytes) {
     return { metadata, tensors };
   } catch {
     return null;
+  }
+}
+
+// The same of a file, of which nothing but the header is read.
+export async function readFileHeader(path) {
+  const handle = await open(path, 'r');
+  try {
+    const length = Buffer.alloc(8);
+    const { bytesRead } = await handle.read(length, 0, 8, 0);
+    const n = bytesRead === 8 ? length.readBigUInt64LE() : 0n;
+    if (n > 100_000_000n) return null;
+    const head = Buffer.alloc(8 + Number(n));
+    return readHeader(head.subarray(0, (await handle.read(head, 0, head.length, 0)).bytesRead));
+  } finally {
+    await handle.close();
   }
 }

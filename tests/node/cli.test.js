@@ -8,6 +8,9 @@ import { createServer } from 'node:https';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { openBytes } from '../../web/worker/catalog-core.js';
+import { openAlone } from '../../web/worker/engine.js';
+import * as platform from '../../web/worker/platform.node.js';
 import { drawing, folder, kin, png, tinyModel } from './cli-support.js';
 
 // One converted tiny model for the whole file.
@@ -428,17 +431,19 @@ test('verify: a catalogue with one byte changed does not pass', async (t) => {
   const out = join(root, 's.kin');
   await good(['build', join(root, 'products.csv'), '-o', out]);
   const bytes = readFileSync(out);
-  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())));
-  const start = 8 + Number(bytes.readBigUInt64LE());
+  const { tensor: valuesOf } = openBytes(await openAlone(platform, {}), bytes);
   for (const tensor of ['scale', 'vectors', 'row_item', 'id_order', 'ids', 'items']) {
     const changed = Buffer.from(bytes);
-    changed[start + header[tensor].data_offsets[0] + 1] ^= 0x15;
+    changed[bytes.indexOf(Buffer.from(valuesOf(tensor).buffer)) + 1] ^= 0x15;
     writeFileSync(join(root, 'bad.kin'), changed);
     const { code, err } = await kin(['verify', join(root, 'bad.kin')]);
     assert.equal(code, 1, tensor);
     assert.match(err, /^(kin: [^\n]+\n)+$/, tensor);
   }
-  for (const length of [0, 7, 8, 100, start, bytes.length - 1]) {
+  const other = Buffer.from(bytes.toString('latin1').replace('{"id":"p3"', '{"id":"p7"'), 'latin1');
+  writeFileSync(join(root, 'bad.kin'), other);
+  assert.match((await kin(['verify', join(root, 'bad.kin')])).err, /product 3 is 'p3' but its item says 'p7'/);
+  for (const length of [0, 7, 8, 100, 1000, bytes.length - 1]) {
     writeFileSync(join(root, 'bad.kin'), bytes.subarray(0, length));
     assert.equal((await kin(['verify', join(root, 'bad.kin')])).code, 1, `${length} bytes`);
   }

@@ -2,6 +2,7 @@
 import { Client } from './client.js';
 import { fail, notYet, onFirstUse } from '../shared/errors.js';
 
+const contents = Symbol('contents');
 const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
 
 const typeOf = (value) => (Array.isArray(value) ? 'list' : value === undefined || value === null ? null : typeof value);
@@ -21,6 +22,9 @@ export async function openCatalog(host, source, options = {}) {
     { call: 'openCatalog', args: [{ source: host.packFile(source) }] });
   return new Catalog(client, await client.start(signal), clip);
 }
+
+// Every product of an open catalogue as it lies in the file: [{ id, item: the bytes of its JSON }].
+export const listProducts = (catalog) => catalog[contents]();
 
 class Catalog {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -45,8 +49,18 @@ class Catalog {
     return this.#client.closed;
   }
 
+  #part(offsets, bytes, i) {
+    return bytes.subarray(Number(offsets[i]), Number(offsets[i + 1]));
+  }
+
   #text(offsets, bytes, i) {
-    return this.#decoder.decode(bytes.subarray(Number(offsets[i]), Number(offsets[i + 1])));
+    return this.#decoder.decode(this.#part(offsets, bytes, i));
+  }
+
+  [contents]() {
+    const { ids, idOffsets, items, itemOffsets } = this.#file;
+    return Array.from({ length: this.info.products }, (_, i) =>
+      ({ id: this.#text(idOffsets, ids, i), item: this.#part(itemOffsets, items, i) }));
   }
 
   #item(i) {
