@@ -84,7 +84,7 @@ async function visit(decode, server) {
     const before = Math.max(...family(main).filter(isRenderer).map((pid) => kilobytes(pid, 'VmRSS')));
     for (let turn = 0; turn < 2; turn++) for (const pid of family(main)) limits.add(pid); // again, for those just born
     const sent = server.sent.length;
-    await page.goto(`${server.url}/bench/page/phone.html?decode=${decode}&catalog=${vectors(products, 256).url}`, { waitUntil: 'commit' });
+    await page.goto(`${server.url}/bench/page/phone.html?decode=${decode}&catalog=${(await vectors(products, 256)).url}`, { waitUntil: 'commit' });
     await page.setInputFiles('input', `${folder}/photo.jpg`);
     const cold = await (await page.waitForFunction(() => window.phone?.cold)).jsonValue();
     const warm = await page.evaluate((runs) => window.phone.warm(runs), warmRuns);

@@ -21,7 +21,7 @@ function entries() {
 
 async function one(model, { browser, url, rounds }) {
   const { photo, dim } = reference(model, 'photo.json');
-  const catalog = vectors(products, dim);
+  const catalog = await vectors(products, dim);
   const opened = [], notes = [];
   for (const entry of entries()) {
     const page = await blank(browser, url);

@@ -23,7 +23,7 @@ function usearch(path, queries) {
 export async function search({ browser, url, rounds }) {
   const parts = [], notes = [];
   for (const n of sizes) {
-    const catalog = vectors(n, dim);
+    const catalog = await vectors(n, dim);
     const page = await blank(browser, url);
     const { rows, truth, read, about, failed } = await page.evaluate(async (options) => (await import('/bench/page/search.js')).run(options), { catalog: catalog.url,
       queries: catalog.queries, rounds, hnsw: n <= hnswMost, peak: existsSync('build/bench/peak-simd.wasm') });

@@ -2,7 +2,7 @@
 // queries in <n>x<dim>.json. The vectors are a mixture as CLIP's are: a large common part, 2,000 kinds of
 // uneven number, within a kind 8 of 256 directions that all kinds share, and noise.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { catalogFile } from './page/catalog-file.js';
+import { catalogFile } from './catalog-file.js';
 
 const folder = 'build/bench/vectors';
 const [kinds, directions, mixed] = [2000, 256, 8];
@@ -37,14 +37,14 @@ function mixture(dim, random) {
 }
 
 // -> { url, path, queries: [[numbers]] }: new draws, not rows of the catalogue.
-export function vectors(n, dim) {
+export async function vectors(n, dim) {
   const path = `${folder}/${n}x${dim}.kin`;
   const random = generator(n ^ dim);
   const draw = mixture(dim, random);
   const queries = Array.from({ length: 30 }, () => Array.from(draw()));
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
-    const file = catalogFile(n, dim);
+    const file = await catalogFile(dim);
     for (let i = 0; i < n; i++) file.add(draw());
     writeFileSync(path, file.done());
   }

@@ -1,8 +1,11 @@
 // A catalogue large enough for the search by sign bits: what it may miss, and what it may not.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { catalogFile } from '../../bench/page/catalog-file.js';
+import { catalogFile } from '../../bench/catalog-file.js';
 import { openCatalog } from '../../web/index.node.js';
+import { openBytes } from '../../web/worker/catalog-core.js';
+import { openAlone } from '../../web/worker/engine.js';
+import * as platform from '../../web/worker/platform.node.js';
 
 const [rows, dim] = [200_001, 128];
 const shared = {};
@@ -18,7 +21,7 @@ function generator(state) {
 before(async () => {
   const random = generator(5);
   const centres = Array.from({ length: 500 }, () => Float32Array.from({ length: dim }, (_, i) => random() + (i % 3 - 1) * 0.8));
-  const file = catalogFile(rows, dim);
+  const file = await catalogFile(dim);
   const vector = new Float32Array(dim);
   shared.queries = [];
   for (let r = 0; r < rows; r++) {
@@ -27,7 +30,9 @@ before(async () => {
     file.add(vector);
     if (r % 20_000 === 7) shared.queries.push(vector.map((value) => value + 0.3 * random()));
   }
-  Object.assign(shared, file, { catalog: await openCatalog(file.done()) });
+  const bytes = file.done();
+  const { tensor } = openBytes(await openAlone(platform, {}), bytes);
+  Object.assign(shared, { vectors: tensor('vectors'), scale: tensor('scale'), catalog: await openCatalog(bytes) });
 });
 after(() => shared.catalog.close());
 
