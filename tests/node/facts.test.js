@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
+import { maxThreads } from '../../web/worker/variant.js';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const types = read('web/index.d.ts');
@@ -52,6 +53,10 @@ test('kernel tables: the plain one is last, and only relaxed ones race', async (
   assert.equal(facts.kernels.at(-1).name, 'plain C');
   assert.ok(facts.kernels.every(({ race }) => !race), 'the build without relaxed SIMD has nothing to time');
   assert.deepEqual(facts.families, ['clip']);
+});
+
+test('the choice of a build, made before there is an engine, knows how many threads that takes', () => {
+  assert.equal(maxThreads, facts.limits.threads);
 });
 
 // A number as documents write it: 25,000,000.

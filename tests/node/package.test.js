@@ -7,9 +7,6 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
-import { openEngine } from '../../web/worker/engine.js';
-import { module } from '../../web/worker/platform.node.js';
-import { maxThreads } from '../../web/worker/variant.js';
 import './relaxed.js';
 
 const root = new URL('../../', import.meta.url);
@@ -125,17 +122,6 @@ test('the browser entry too can be imported where there is no browser, nor half 
     await load({ model: 'http://localhost/' }).catch(({ code, message }) => console.log(code, message));`],
   { cwd: fileURLToPath(root), encoding: 'utf8' });
   assert.equal(printed, 'unsupported Nothing here can start a worker: say worker: false.\n');
-});
-
-test('what is written beside the engine is what the engine says', async () => {
-  const { statuses, limits, numerics } = (await openEngine(await module('simd', {}))).facts;
-  const codes = statuses.filter((name) => !['ok', 'more'].includes(name));
-  assert.ok(codes.length > 5);
-  const types = read('web/index.d.ts').toString().match(/export type KinErrorCode =([^;]*);/)[1];
-  assert.deepEqual(codes.filter((code) => !types.includes(`'${code}'`)), [], 'types of codes');
-  assert.deepEqual(codes.filter((code) => !read('docs/api.md').includes(`\`${code}\``)), [], 'codes in docs/api.md');
-  assert.equal(maxThreads, limits.threads); // needed before the engine is there
-  assert.match(read('docs/numerics.md').toString(), new RegExp(`numerics ${numerics}\\b`, 'i'));
 });
 
 // A page's use of the package under its own name, as TypeScript's strictest sees it.
