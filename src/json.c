@@ -364,46 +364,66 @@ bool json_u64(json value, uint64_t *out)
     return true;
 }
 
+/* A key of one of a value's objects; those are numbered in the order they begin. */
 struct key {
-    const char *text;
-    size_t n;
+    uint32_t object, n;
+    const char *text; /* unescaped */
 };
 
 static int compare_keys(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
+    if (x->object != y->object)
+        return x->object < y->object ? -1 : 1;
     int order = memcmp(x->text, y->text, x->n < y->n ? x->n : y->n);
     return order ? order : x->n < y->n ? -1 : x->n > y->n;
 }
 
-static kin_status check_object(json object)
+/* Lists the keys of all objects in `value`, their unescaped text in `text`, in one pass whatever the nesting, and
+ * returns how many there are; NULL: only counts. In valid text a key is a string before a colon. */
+static size_t list_keys(json value, struct key *keys, char *text)
 {
-    size_t n = json_length(object), bytes = (size_t)(object.end - object.at), at = 0, i = 0;
-    struct key *keys = malloc((n ? n : 1) * sizeof *keys);
-    char *text = malloc(bytes ? bytes : 1); /* unescaped keys are never longer than written ones */
-    kin_status status = keys && text ? KIN_OK : KIN_OUT_OF_MEMORY;
-    for (json it = json_first(object); status == KIN_OK && it.type; it = json_next(object, it)) {
-        size_t length = json_string(json_key(object, it), text + at, bytes - at);
-        keys[i++] = (struct key){text + at, length};
-        at += length;
+    uint32_t open[JSON_MAX_DEPTH + 1], begun = 0;
+    size_t n = 0, depth = 0;
+    for (const char *p = value.at, *end; p < value.end; p = end) {
+        end = p + 1;
+        if (*p == '{' || *p == '[')
+            open[depth++] = begun++;
+        else if (*p == '}' || *p == ']')
+            depth--;
+        if (*p != '"')
+            continue;
+        end = end_of_string(p);
+        const char *after = skip_space(end, value.end);
+        if (after == value.end || *after != ':')
+            continue;
+        if (keys) {
+            size_t length = json_string((json){JSON_STRING, p, end}, text, (size_t)(end - p));
+            keys[n] = (struct key){open[depth - 1], (uint32_t)length, text};
+            text += length;
+        }
+        n++;
     }
-    if (status == KIN_OK)
-        qsort(keys, i, sizeof *keys, compare_keys);
-    for (size_t k = 1; status == KIN_OK && k < i; k++)
-        if (compare_keys(&keys[k - 1], &keys[k]) == 0)
-            status = KIN_BAD_ARGUMENT;
-    free(keys), free(text);
-    return status;
+    return n;
 }
 
 kin_status json_check_keys(json value)
 {
-    if (value.type == JSON_OBJECT)
-        TRY(check_object(value));
-    for (json it = json_first(value); it.type; it = json_next(value, it))
-        if (it.type == JSON_OBJECT || it.type == JSON_ARRAY)
-            TRY(json_check_keys(it));
-    return KIN_OK;
+    size_t n = list_keys(value, NULL, NULL);
+    if (n == 0)
+        return KIN_OK;
+    struct key *keys = malloc(n * sizeof *keys);
+    char *text = malloc((size_t)(value.end - value.at)); /* unescaped keys are never longer than written ones */
+    kin_status status = keys && text ? KIN_OK : KIN_OUT_OF_MEMORY;
+    if (status == KIN_OK) {
+        list_keys(value, keys, text);
+        qsort(keys, n, sizeof *keys, compare_keys);
+        for (size_t i = 1; i < n && status == KIN_OK; i++)
+            if (compare_keys(&keys[i - 1], &keys[i]) == 0)
+                status = KIN_BAD_ARGUMENT;
+    }
+    free(keys), free(text);
+    return status;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */

@@ -56,7 +56,7 @@ size_t json_string(json value, char *out, size_t cap);
 bool json_equals(json value, const char *text);
 
 /* KIN_OK if no object inside `value` (itself included) has two equal keys, KIN_BAD_ARGUMENT if one has;
- * KIN_OUT_OF_MEMORY. O(n log n). */
+ * KIN_OUT_OF_MEMORY. O(n log n) in keys, and one pass over the bytes whatever the nesting. */
 kin_status json_check_keys(json value);
 
 /* JSON written into one growing buffer. After a failed allocation `failed` is set and the rest does
