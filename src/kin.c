@@ -115,11 +115,12 @@ kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
 
 kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
-                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n)
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
+                          const char *added_tokens, size_t added_n)
 {
     tokenizer *t = NULL;
     TRY(tokenizer_open(vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, tokenizer_config,
-                       tokenizer_config_n, special_tokens_map, special_n, &t, &ctx->error));
+                       tokenizer_config_n, special_tokens_map, special_n, added_tokens, added_n, &t, &ctx->error));
     tokenizer_close(ctx->tokenizer);
     ctx->tokenizer = t;
     return KIN_OK;

@@ -274,42 +274,140 @@ static kin_status add_special(tokenizer *t, const struct spelling *given, bool l
     return KIN_OK;
 }
 
-/* tokenizer.json's list, or tokenizer_config.json's object of them by id. */
-static kin_status read_added(tokenizer *t, json added, kin_error *err)
+/* ---- added tokens: those that the files list with an id each ---------------------------------- */
+
+/* The files that special tokens stand in; JSON_ABSENT where there is none. */
+struct special_files {
+    json config, map, added, whole; /* tokenizer_config, special_tokens_map, added_tokens, tokenizer.json */
+};
+
+struct added {
+    uint64_t id;
+    json value; /* a token, or the number that added_tokens.json gives to the text `key` */
+    json key;
+};
+
+/* Puts a token into its place by id; one that comes later with the same id takes it. */
+static kin_status keep_added(struct added *list, int *n, struct added one, kin_error *err)
 {
-    for (json it = json_first(added); it.type; it = json_next(added, it)) {
-        struct spelling given;
-        char key[16];
-        int32_t id;
-        uint64_t wanted = UINT64_MAX;
-        TRY(read_spelling(it, false, "among the added tokens", &given, err));
-        TRY(add_special(t, &given, true, &id, err));
-        if (added.type == JSON_OBJECT) {
-            size_t n = json_string(json_key(added, it), key, sizeof key);
-            wanted = 0;
-            for (size_t i = 0; i < n && n <= 9; i++)
-                wanted = wanted * 10 + (uint64_t)(uint8_t)(key[i] - '0');
-        } else {
-            json_u64(json_get(it, "id"), &wanted);
-        }
-        if (id >= t->n_vocab && wanted != (uint64_t)id && vocabulary_find(t, given.text, given.n) < 0)
-            return kin_fail(err, KIN_UNSUPPORTED, "An added token leaves a gap: it would have to have id %d.", (int)id);
+    int at = *n;
+    while (at > 0 && list[at - 1].id > one.id)
+        at--;
+    if (at > 0 && list[at - 1].id == one.id) {
+        list[at - 1] = one;
+        return KIN_OK;
+    }
+    if (*n == SPECIALS_MAX)
+        return kin_fail(err, KIN_UNSUPPORTED, "The vocabulary has more than %d added tokens.", SPECIALS_MAX);
+    memmove(list + at + 1, list + at, (size_t)(*n - at) * sizeof *list);
+    list[at] = one;
+    ++*n;
+    return KIN_OK;
+}
+
+/* A key such as "49406". */
+static bool digits_u64(json key, uint64_t *out)
+{
+    char text[10];
+    size_t n = json_string(key, text, sizeof text);
+    *out = 0;
+    for (size_t i = 0; i < n && n < sizeof text; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (uint64_t)(text[i] - '0');
+    }
+    return n > 0 && n < sizeof text;
+}
+
+/* Of an object by id (tokenizer_config.json), an object by text (added_tokens.json) or a list (tokenizer.json). */
+static kin_status list_added(json from, bool by_text, struct added *list, int *n, kin_error *err)
+{
+    for (json it = json_first(from); it.type; it = json_next(from, it)) {
+        struct added one = {UINT64_MAX, it, {JSON_ABSENT, NULL, NULL}};
+        bool fine;
+        if (from.type == JSON_OBJECT)
+            one.key = json_key(from, it);
+        if (from.type == JSON_OBJECT && !by_text)
+            fine = digits_u64(one.key, &one.id);
+        else
+            fine = json_u64(by_text ? it : json_get(it, "id"), &one.id);
+        if (!fine)
+            return kin_fail(err, KIN_NOT_A_MODEL, "An added token's id is not a whole number.");
+        TRY(keep_added(list, n, one, err));
     }
     return KIN_OK;
 }
 
 /* special_tokens_map.json counts before tokenizer_config.json, but not where that lists added tokens. */
-static json special_value(const json files[2], const char *role, bool *in_map)
+static json special_value(const struct special_files *files, const char *role, bool *in_map)
 {
-    json value = json_get(files[1], role);
-    *in_map = value.type > JSON_NULL && json_get(files[0], "added_tokens_decoder").type != JSON_OBJECT;
-    return *in_map ? value : json_get(files[0], role);
+    json value = json_get(files->map, role);
+    *in_map = value.type > JSON_NULL && json_get(files->config, "added_tokens_decoder").type != JSON_OBJECT;
+    return *in_map ? value : json_get(files->config, role);
 }
+
+static const char *const roles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                    "pad_token", "cls_token", "mask_token"};
+enum { ROLES = sizeof roles / sizeof *roles };
+
+static json extra_tokens(const struct special_files *files, bool *in_map)
+{
+    json extra = special_value(files, "extra_special_tokens", in_map);
+    return json_length(extra) ? extra : special_value(files, "additional_special_tokens", in_map);
+}
+
+static bool is_token(json value, const struct spelling *given)
+{
+    char text[SPECIAL_BYTES];
+    size_t n = json_string(value.type == JSON_OBJECT ? json_get(value, "content") : value, text, sizeof text);
+    return n == given->n && !memcmp(text, given->text, n);
+}
+
+/* added_tokens.json only has texts and ids: those that the files also name as special are. */
+static void flag_added(const struct special_files *files, struct spelling *given)
+{
+    bool in_map, special = false;
+    for (int i = 0; i < ROLES; i++)
+        special = special || is_token(special_value(files, roles[i], &in_map), given);
+    json extra = extra_tokens(files, &in_map);
+    for (json it = json_first(extra); it.type; it = json_next(extra, it))
+        special = special || is_token(it, given);
+    given->normalized = !special;
+    given->kind = 1 + 2 * special + given->normalized;
+}
+
+/* By id, as the reference adds them. */
+static kin_status read_added(tokenizer *t, const struct special_files *files, kin_error *err)
+{
+    struct added list[SPECIALS_MAX];
+    int n = 0;
+    json decoder = json_get(files->config, "added_tokens_decoder");
+    if (decoder.type == JSON_OBJECT) {
+        TRY(list_added(decoder, false, list, &n, err));
+    } else {
+        TRY(list_added(files->added, true, list, &n, err));
+        TRY(list_added(json_get(files->whole, "added_tokens"), false, list, &n, err));
+    }
+    for (int i = 0; i < n; i++) {
+        bool by_text = list[i].value.type == JSON_NUMBER;
+        struct spelling given;
+        int32_t id;
+        TRY(read_spelling(by_text ? list[i].key : list[i].value, false, "among the added tokens", &given, err));
+        if (by_text)
+            flag_added(files, &given);
+        TRY(add_special(t, &given, true, &id, err));
+        if (id >= t->n_vocab && list[i].id != (uint64_t)id && vocabulary_find(t, given.text, given.n) < 0)
+            return kin_fail(err, KIN_UNSUPPORTED, "An added token leaves a gap: it would have to have id %d.", (int)id);
+    }
+    return KIN_OK;
+}
+
+/* ---- tokens by role --------------------------------------------------------------------------- */
 
 /* A special token by role; `otherwise` if no file gives one, NULL: then there is none. A role that is
  * `needed` has to be in the vocabulary. */
-static kin_status read_role(tokenizer *t, const char *role, const json files[2], const char *otherwise, bool needed,
-                            int32_t *id, kin_error *err)
+static kin_status read_role(tokenizer *t, const char *role, const struct special_files *files, const char *otherwise,
+                            bool needed, int32_t *id, kin_error *err)
 {
     struct spelling given = {.kind = 0};
     bool in_map;
@@ -327,13 +425,35 @@ static kin_status read_role(tokenizer *t, const char *role, const json files[2],
     return add_special(t, &given, false, id, err);
 }
 
-static kin_status read_specials(tokenizer *t, json tokenizer_json, const json files[2], kin_error *err)
+/* What the reference would make more of: its tokens of other names, and cutting no special token at all. */
+static kin_status refuse_others(json file, kin_error *err)
+{
+    for (json it = json_first(file); it.type && file.type == JSON_OBJECT; it = json_next(file, it)) {
+        static const char end[] = "_token";
+        char name[64];
+        json key = json_key(file, it);
+        size_t n = json_string(key, name, sizeof name);
+        bool known = (it.type != JSON_STRING && it.type != JSON_OBJECT) || n > sizeof name || n < sizeof end - 1 ||
+                     memcmp(name + n - (sizeof end - 1), end, sizeof end - 1) != 0;
+        for (int i = 0; i < ROLES; i++)
+            known = known || json_equals(key, roles[i]);
+        if (!known)
+            return kin_fail(err, KIN_UNSUPPORTED, "The model has a %.*s, which CLIP's tokenizer does not know.", (int)n,
+                            name);
+    }
+    if (json_get(file, "split_special_tokens").type == JSON_TRUE)
+        return kin_fail(err, KIN_UNSUPPORTED, "tokenizer_config.json: split_special_tokens is not supported.");
+    return KIN_OK;
+}
+
+static kin_status read_specials(tokenizer *t, const struct special_files *files, kin_error *err)
 {
     static const char end_text[] = "<|endoftext|>";
-    json listed = json_get(files[0], "added_tokens_decoder");
     int32_t unused;
     bool in_map;
-    TRY(read_added(t, listed.type == JSON_OBJECT ? listed : json_get(tokenizer_json, "added_tokens"), err));
+    TRY(refuse_others(files->config, err));
+    TRY(refuse_others(files->map, err));
+    TRY(read_added(t, files, err));
     TRY(read_role(t, "bos_token", files, "<|startoftext|>", true, &t->start, err));
     TRY(read_role(t, "eos_token", files, end_text, true, &t->end, err));
     TRY(read_role(t, "unk_token", files, end_text, true, &t->unknown, err));
@@ -341,9 +461,7 @@ static kin_status read_specials(tokenizer *t, json tokenizer_json, const json fi
     TRY(read_role(t, "pad_token", files, end_text, false, &t->pad, err));
     TRY(read_role(t, "cls_token", files, NULL, false, &unused, err));
     TRY(read_role(t, "mask_token", files, NULL, false, &unused, err));
-    json extra = special_value(files, "extra_special_tokens", &in_map);
-    if (json_length(extra) == 0)
-        extra = special_value(files, "additional_special_tokens", &in_map);
+    json extra = extra_tokens(files, &in_map);
     for (json it = json_first(extra); it.type; it = json_next(extra, it)) {
         struct spelling given;
         TRY(read_spelling(it, in_map, "among the additional ones", &given, err));
@@ -381,43 +499,45 @@ static void find_units(tokenizer *t)
 }
 
 static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n, const char *merges_txt,
-                           size_t merges_n, const char *tokenizer_json, size_t tokenizer_n, const json files[2],
-                           kin_error *err)
+                           size_t merges_n, const struct special_files *files, kin_error *err)
 {
-    json whole = {JSON_ABSENT, NULL, NULL};
-    if (vocab_json && merges_txt) {
+    if (files->whole.type) {
+        json model = json_get(files->whole, "model");
+        TRY(read_vocab(t, json_get(model, "vocab"), err));
+        TRY(read_merges_json(t, json_get(model, "merges"), err));
+    } else if (vocab_json && merges_txt) {
         json vocab;
         TRY(json_open(vocab_json, vocab_n, "vocab.json", &vocab, err));
         TRY(read_vocab(t, vocab, err));
         TRY(read_merges_txt(t, merges_txt, merges_n, err));
-    } else if (tokenizer_json) {
-        json model;
-        TRY(json_open(tokenizer_json, tokenizer_n, "tokenizer.json", &whole, err));
-        model = json_get(whole, "model");
-        TRY(read_vocab(t, json_get(model, "vocab"), err));
-        TRY(read_merges_json(t, json_get(model, "merges"), err));
     } else {
         return kin_fail(err, KIN_NOT_A_MODEL, "The model has neither vocab.json with merges.txt nor tokenizer.json.");
     }
-    TRY(read_specials(t, whole, files, err));
+    TRY(read_specials(t, files, err));
     find_units(t);
     return KIN_OK;
 }
 
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
-                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n, tokenizer **out,
-                          kin_error *err)
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
+                          const char *added_tokens, size_t added_n, tokenizer **out, kin_error *err)
 {
-    json files[2] = {{JSON_ABSENT, NULL, NULL}, {JSON_ABSENT, NULL, NULL}};
+    struct special_files files = {0};
+    if (tokenizer_json)
+        TRY(json_open(tokenizer_json, tokenizer_n, "tokenizer.json", &files.whole, err));
     if (tokenizer_config)
-        TRY(json_open(tokenizer_config, tokenizer_config_n, "tokenizer_config.json", &files[0], err));
+        TRY(json_open(tokenizer_config, tokenizer_config_n, "tokenizer_config.json", &files.config, err));
     if (special_tokens_map)
-        TRY(json_open(special_tokens_map, special_n, "special_tokens_map.json", &files[1], err));
+        TRY(json_open(special_tokens_map, special_n, "special_tokens_map.json", &files.map, err));
+    if (added_tokens)
+        TRY(json_open(added_tokens, added_n, "added_tokens.json", &files.added, err));
+    if (added_tokens && files.added.type != JSON_OBJECT)
+        return kin_fail(err, KIN_NOT_A_MODEL, "added_tokens.json is not a JSON object of tokens and ids.");
     tokenizer *t = calloc(1, sizeof *t);
     if (!t)
         return short_of_memory(err);
-    kin_status status = open_all(t, vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, files, err);
+    kin_status status = open_all(t, vocab_json, vocab_n, merges_txt, merges_n, &files, err);
     if (status != KIN_OK) {
         tokenizer_close(t);
         return status;

@@ -7,19 +7,19 @@
 
 typedef struct tokenizer tokenizer;
 
-/* vocab.json + merges.txt, or tokenizer.json (the others NULL, 0); the last two files may be NULL.
+/* tokenizer.json, or where there is none (NULL, 0) vocab.json + merges.txt; the last three files may be NULL.
  * The texts are only read during the call.
  *
  * Special tokens are those with a role (bos, eos, unk, sep, pad, cls, mask), the added and the additional
  * ones, as in the reference: special_tokens_map.json counts before tokenizer_config.json unless that has
- * an added_tokens_decoder; one that is "normalized" is cut from the normalised text instead of the raw
+ * an added_tokens_decoder; without that, added tokens are those of added_tokens.json and tokenizer.json, by id; one that is "normalized" is cut from the normalised text instead of the raw
  * text, so it also stands for its spellings in capitals (the published CLIP folders have such a start
  * token); one that the vocabulary lacks gets the next id, but start, end and unknown token have to be
- * there. "lstrip" and "rstrip" change no id. "single_word" is KIN_UNSUPPORTED. */
+ * there. "lstrip" and "rstrip" change no id. "single_word", a role of another name and split_special_tokens are KIN_UNSUPPORTED. */
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
-                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n, tokenizer **out,
-                          kin_error *err);
+                          size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
+                          const char *added_tokens, size_t added_n, tokenizer **out, kin_error *err);
 void tokenizer_close(tokenizer *t);
 
 /* RFC 8785 JSON of what decides the ids: context, merges, special tokens by role (with "added" and

@@ -100,6 +100,7 @@ def main():
                            b'"added_tokens":[{"content":"<|endoftext|>"}]}')
     put('tokenize', 'config', b'\x04{"added_tokens_decoder":{"6":{"content":"<|startoftext|>","normalized":true,"special":true}},'
                              b'"pad_token":"<PAD>","additional_special_tokens":["a"]}')
+    put('tokenize', 'added', b'\x06{"<PAD>":9,"<cat>":8,"<|endoftext|>":7}')
     put('tokenize', 'map', b'\x05{"eos_token":{"content":"<|endoftext|>","normalized":true},"pad_token":{"content":"\\u0130B"}}')
     for name, text in (('empty', '{}'), ('old', '{"size":224,"crop_size":224,"resample":3,"do_convert_rgb":true}'),
                        ('sizes', '{"size":{"height":16,"width":24},"crop_size":{"height":8,"width":12},"resample":2}'),

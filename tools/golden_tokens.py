@@ -62,20 +62,42 @@ def special_tokens():
              ({'added_tokens_decoder': listed, 'pad_token': end}, {'pad_token': '!'}),
              ({'additional_special_tokens': ['<PAD>', added('<Mask>', True, **role)]}, {}), ({'mask_token': 'A', 'sep_token': '<sep>'}, {}),
              ({'eos_token': added(end, True, **role), 'pad_token': added(end, True, **role)}, {})]
+    # with added_tokens.json, and with the added tokens of a tokenizer.json, which counts before vocab.json and merges.txt
+    toy, both = {'<cat-toy>': 8192, '<sks>': 8193}, {'bos_token': start, 'eos_token': end, 'unk_token': end, 'pad_token': end}
+    numbered = lambda id, token, special: {'id': id, **token, 'special': special}
+    saved = [numbered(8190, added(start, False), True), numbered(8191, added(end, False), True)]
+    toys = [numbered(8192, added('<cat-toy>', True), False), numbered(8193, added('<sks>', True), False)]
+    forms = [(*form, None, None) for form in forms] + [
+        ({}, {}, toy, None), (both, both, toy, None), (both, {}, dict(reversed(toy.items())), None),
+        ({'extra_special_tokens': ['<sks>']}, {}, {'<sks>': 8192, '<Mask>': 8193}, None),
+        ({'pad_token': '<PAD>'}, {}, {'<PAD>': 8192, '<sks>': 8193}, None), ({}, {'pad_token': '<PAD>'}, {'<sks>': 8192, '<PAD>': 8193}, None),
+        (both, {}, {end: 8191, '<sks>': 8192}, None), ({}, {}, {end: 8191, start: 8190}, None), (published, old_map, toy, None),
+        ({'added_tokens_decoder': listed}, {}, toy, None), (both, both, {}, saved + toys), ({}, {}, None, saved + toys),
+        (both, {}, None, saved + toys[::-1]), (both, {}, toy, saved), (both, {}, {'<Mask>': 8193}, saved + toys),
+        ({'added_tokens_decoder': listed}, {}, None, saved + toys), (published, old_map, None, saved),
+        (both, {}, None, [numbered(8190, added(start, True), True), numbered(8191, added(end, False), True)]),
+        ({'pad_token': '!'}, {}, None, saved), ({}, {}, None, [])]
     texts = ['a <|endoftext|> b', 'a <|ENDOFTEXT|> b', '<|STARTOFTEXT|>x <|startoftext|> y', 'x<|endoftext|>y', '! a!b <|pad|> <PAD> c',
-             'A a<PAD>b<pad>', 'h\u00e9llo <|Endoftext|><|endoftext|>', '<mask><MASK> <Mask>', '<sep><SEP>a', '\uff1c|endoftext|>']
+             'A a<PAD>b<pad>', '<cat-toy> on a <sks> table', '<CAT-TOY>x<Sks> <sks', 'h\u00e9llo <|Endoftext|><|endoftext|>', '<mask><MASK> <Mask>', '<sep><SEP>a', '\uff1c|endoftext|>']
     source = os.path.join(HERE, 'models', 'kin-small')
     with open(os.path.join(HERE, 'tests', 'golden', 'special_tokens.jsonl'), 'w') as f:
-        for config, special_map in forms:
+        for config, special_map, added_tokens, json_tokens in forms:
             with tempfile.TemporaryDirectory() as folder:
                 for name in ('vocab.json', 'merges.txt'):
                     shutil.copy(os.path.join(source, name), folder)
-                for name, content in (('tokenizer_config.json', config), ('special_tokens_map.json', special_map)):
-                    with open(os.path.join(folder, name), 'w') as out:
-                        json.dump(content, out)
+                whole = None
+                if json_tokens is not None:
+                    whole = json.loads(CLIPTokenizer.from_pretrained(source).backend_tokenizer.to_str())
+                    whole['added_tokens'] = json_tokens
+                for name, content in (('tokenizer_config.json', config), ('special_tokens_map.json', special_map),
+                                      ('added_tokens.json', added_tokens), ('tokenizer.json', whole)):
+                    if content is not None:
+                        with open(os.path.join(folder, name), 'w') as out:
+                            json.dump(content, out)
                 tokenizer = CLIPTokenizer.from_pretrained(folder)
             rows = [[t, tokenizer(t, truncation=True, max_length=CONTEXT)['input_ids']] for t in texts]
-            f.write(json.dumps({'config': config, 'map': special_map, 'texts': rows}) + '\n')
+            f.write(json.dumps({'config': config, 'map': special_map, 'added': added_tokens, 'listed': json_tokens,
+                                'texts': rows}) + '\n')
     print(len(forms), 'forms of special tokens')
 
 

@@ -7,8 +7,8 @@ import { writeFolderSafely } from './files.js';
 import { tensorFiles } from './tensors.js';
 
 // All that load() may read beside the weights, copied as it is.
-const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', 'vocab.json',
-  'merges.txt', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', 'vocab.json', 'merges.txt',
+  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
 
 async function readCopies(folder) {
   const files = [];
@@ -19,7 +19,8 @@ async function readCopies(folder) {
     });
     if (bytes) files.push({ name, bytes });
   }
-  return files;
+  const whole = files.some(({ name }) => name === 'tokenizer.json'); // then the other two are not read
+  return files.filter(({ name }) => !whole || (name !== 'vocab.json' && name !== 'merges.txt'));
 }
 
 // The weights are read once a tower.

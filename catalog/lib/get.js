@@ -16,9 +16,9 @@ function configFiles(id, files) {
   const has = (name) => files.includes(name);
   const needed = (names) => names.find(has) ?? fail(id, `no ${names.join(' or ')}`);
   const names = [needed(['config.json']), needed(['preprocessor_config.json', 'processor_config.json'])];
-  if (has('vocab.json') && has('merges.txt')) names.push('vocab.json', 'merges.txt');
+  if (!has('tokenizer.json') && has('vocab.json') && has('merges.txt')) names.push('vocab.json', 'merges.txt');
   else names.push(needed(['tokenizer.json']));
-  return [...names, ...['tokenizer_config.json', 'special_tokens_map.json'].filter(has)];
+  return [...names, ...['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'].filter(has)];
 }
 
 function fail(id, what) {

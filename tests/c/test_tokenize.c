@@ -12,7 +12,7 @@ static tokenizer *open_small(void)
     tokenizer *t = NULL;
     kin_error err;
     if (vocab && merges)
-        tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, NULL, 0, NULL, 0, &t, &err);
+        tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, NULL, 0, NULL, 0, NULL, 0, &t, &err);
     free(vocab), free(merges);
     return t;
 }
@@ -140,7 +140,7 @@ static kin_status open_text(const char *vocab, const char *merges, const char *j
     kin_error err;
     *t = NULL;
 #define PART(text) (text), (text) ? strlen(text) : 0
-    return tokenizer_open(PART(vocab), PART(merges), PART(json), PART(config), NULL, 0, t, &err);
+    return tokenizer_open(PART(vocab), PART(merges), PART(json), PART(config), NULL, 0, NULL, 0, t, &err);
 #undef PART
 }
 
@@ -165,7 +165,24 @@ void test_tokenize_file_forms_are_one_model(void)
     tokenizer_close(one);
 }
 
-/* Lines of tests/golden/special_tokens.jsonl: two of the model's files and what texts become. */
+/* A tokenizer.json of these added tokens, with the vocabulary and merges given. */
+static void write_whole(struct json_out *o, json added, const char *vocab, size_t vocab_n, const char *merges, size_t n)
+{
+    json_out_init(o);
+    json_out_raw(o, "{\"added_tokens\":");
+    json_out_rawn(o, added.at, (size_t)(added.end - added.at));
+    json_out_raw(o, ",\"model\":{\"vocab\":");
+    json_out_rawn(o, vocab, vocab_n);
+    json_out_raw(o, ",\"merges\":[");
+    const char *line = (const char *)memchr(merges, '\n', n) + 1;
+    for (const char *next; line < merges + n; line = next + 1) {
+        next = memchr(line, '\n', (size_t)(merges + n - line));
+        json_out_string(o, line, (size_t)(next - line));
+        json_out_raw(o, next + 1 < merges + n ? "," : "]}}");
+    }
+}
+
+/* Lines of tests/golden/special_tokens.jsonl: the model's files and what texts become. */
 void test_tokenize_special_tokens(void)
 {
     size_t vocab_n, merges_n, n, wrong = 0, lines = 0;
@@ -180,9 +197,18 @@ void test_tokenize_special_tokens(void)
         end = memchr(line, '\n', (size_t)(golden + n - line));
         CHECK(end && json_open(line, (size_t)(end - line), "golden", &all, &err) == KIN_OK);
         json config = json_get(all, "config"), map = json_get(all, "map"), texts = json_get(all, "texts");
-        CHECK_EQ(tokenizer_open(vocab, vocab_n, merges, merges_n, NULL, 0, config.at, (size_t)(config.end - config.at),
-                                map.at, (size_t)(map.end - map.at), &t, &err),
-                 KIN_OK);
+        json added = json_get(all, "added"), listed = json_get(all, "listed");
+        struct json_out whole = {0};
+        if (listed.type != JSON_NULL)
+            write_whole(&whole, listed, vocab, vocab_n, merges, merges_n);
+        CHECK(!whole.failed);
+        kin_status status =
+            tokenizer_open(vocab, vocab_n, merges, merges_n, whole.text, whole.n, config.at,
+                           (size_t)(config.end - config.at), map.at, (size_t)(map.end - map.at),
+                           added.type == JSON_NULL ? NULL : added.at, (size_t)(added.end - added.at), &t, &err);
+        if (status != KIN_OK)
+            printf("  line %d: %s\n", (int)lines + 1, err.text);
+        CHECK_EQ(status, KIN_OK);
         for (json it = json_first(texts); it.type; it = json_next(texts, it)) {
             char text[256];
             int32_t ids[32];
@@ -196,12 +222,15 @@ void test_tokenize_special_tokens(void)
                 uint64_t value;
                 equal = json_u64(id, &value) && value == (uint64_t)ids[i];
             }
+            if (!equal)
+                printf("  line %d: %.*s\n", (int)lines + 1, (int)length, text);
             wrong += !equal;
         }
+        json_out_free(&whole);
         tokenizer_close(t);
     }
     CHECK_EQ(wrong, 0);
-    CHECK(lines >= 10);
+    CHECK(lines >= 30);
     free(vocab), free(merges), free(golden);
 }
 
@@ -233,5 +262,11 @@ void test_tokenize_refuses(void)
              KIN_UNSUPPORTED);
     CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"<p>\"}}}", &t),
              KIN_UNSUPPORTED); /* its id would be 8 */
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<p>\"}}}", &t),
+             KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"image_token\":\"<image>\"}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"image_token\":{\"content\":\"<image>\"}}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"split_special_tokens\":true}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "", "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL); /* tokenizer.json counts */
     CHECK(t == NULL);
 }

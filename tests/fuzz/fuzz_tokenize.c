@@ -1,5 +1,5 @@
 /* fuzz_tokenize: the first byte says what the rest is: a text for a small vocabulary, a vocabulary, merges, a
- * tokenizer.json, a tokenizer_config.json or a special_tokens_map.json. */
+ * tokenizer.json, a tokenizer_config.json, a special_tokens_map.json or an added_tokens.json. */
 #include "../../src/tokenize.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,25 +11,25 @@ static const char sample[] = "ab aab <|ENDOFTEXT|><|endoftext|> <PAD>";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum { TEXT, VOCAB, MERGES, JSON, CONFIG, MAP };
+    enum { TEXT, VOCAB, MERGES, JSON, CONFIG, MAP, ADDED, PARTS };
     struct {
         const char *text;
         size_t n;
-    } part[6] = {{sample, sizeof sample - 1}, {vocab, sizeof vocab - 1}, {merges, sizeof merges - 1}};
+    } part[PARTS] = {{sample, sizeof sample - 1}, {vocab, sizeof vocab - 1}, {merges, sizeof merges - 1}};
     tokenizer *t = NULL;
     kin_error err;
     int32_t ids[77];
     int n;
     if (size == 0)
         return 0;
-    int which = data[0] % 6;
+    int which = data[0] % PARTS;
     part[which].text = (const char *)data + 1;
     part[which].n = size - 1;
     if (which == JSON)
         part[VOCAB].text = NULL;
-    kin_status status =
-        tokenizer_open(part[VOCAB].text, part[VOCAB].n, part[MERGES].text, part[MERGES].n, part[JSON].text,
-                       part[JSON].n, part[CONFIG].text, part[CONFIG].n, part[MAP].text, part[MAP].n, &t, &err);
+    kin_status status = tokenizer_open(part[VOCAB].text, part[VOCAB].n, part[MERGES].text, part[MERGES].n,
+                                       part[JSON].text, part[JSON].n, part[CONFIG].text, part[CONFIG].n, part[MAP].text,
+                                       part[MAP].n, part[ADDED].text, part[ADDED].n, &t, &err);
     if (status != KIN_OK)
         return 0;
     if (tokenizer_encode(t, part[TEXT].text, part[TEXT].n, 77, ids, &n, &err) != KIN_OK || n < 2 || n > 77)

@@ -168,7 +168,7 @@ test('model get: TinyCLIP in its true shape, with a connection that breaks half 
 });
 
 test('convert <hub id> gives what converting the folder gives', async (t) => {
-  const hub = await hubOf(t, { ...tiny.files, 'flax_model.msgpack': Buffer.from('x'), 'tokenizer.json': Buffer.from('{}') });
+  const hub = await hubOf(t, { ...tiny.files, 'flax_model.msgpack': Buffer.from('x'), 'README.md': Buffer.from('x') });
   const { run, out, ...me } = user(t, hub);
   const { code, err, lines } = await run(['convert', 'someone/small', '-o', out, '--json']);
   assert.equal(code, 0, err);
@@ -177,7 +177,7 @@ test('convert <hub id> gives what converting the folder gives', async (t) => {
   const manifest = JSON.parse(readFileSync(join(out, 'manifest.json')));
   assert.deepEqual(lines()[0].ids, JSON.parse(tiny.converted['manifest.json']).ids);
   assert.deepEqual([manifest.licence, manifest.source.hub], ['mit', 'someone/small']);
-  assert.ok(!hub.asked.some((line) => /msgpack|tokenizer.json/.test(line)), 'only what is needed is fetched');
+  assert.ok(!hub.asked.some((line) => /msgpack|README/.test(line)), 'only what is needed is fetched');
   assert.deepEqual(downloads(me), []);
   const silent = await startHub(t, { 'someone/small': { main: tiny.files } }, { licence: null });
   const nameless = await user(t, silent).run(['convert', 'someone/small', '-o', join(me.root, 'two')]);

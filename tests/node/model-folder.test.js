@@ -103,3 +103,68 @@ test('a file of another size than the manifest says is no model', async (t) => {
       /manifest\.json says/.test(error.message), name);
   }
 });
+
+/* ---- added tokens: the ids are transformers' 5.24 (tools/golden_tokens.py asks it about more forms) ---- */
+
+const small = new URL('../../models/kin-small/', import.meta.url);
+const toys = { '<cat-toy>': 8192, '<sks>': 8193 };
+const text = '<cat-toy> on a <sks> table';
+const expected = [8190, 8192, 525, 320, 8193, 2175, 8191];
+
+// kin-small's vocabulary as one file, with these added tokens.
+function wholeTokenizer(added) {
+  const merges = readFileSync(new URL('merges.txt', small), 'utf8').split('\n').slice(1).filter(Boolean);
+  return { version: '1.0', added_tokens: added.map(([id, content, special]) => ({ id, content, special, normalized: !special,
+    single_word: false, lstrip: false, rstrip: false })), model: { type: 'BPE', merges,
+    vocab: JSON.parse(readFileSync(new URL('vocab.json', small), 'utf8')) } };
+}
+
+async function tokens(model, what = text) {
+  const clip = await load({ model, worker: false });
+  try {
+    return [...await clip.tokenize(what)];
+  } finally {
+    await clip.close();
+  }
+}
+
+test('added_tokens.json, and tokenizer.json beside vocab.json, count as in the reference', async (t) => {
+  const plain = join(folder(t), 'plain');
+  for (const name of ['config.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'])
+    cpSync(new URL(name, small), join(plain, name));
+  const within = (name, value) => {
+    const copy = join(folder(t), 'model');
+    cpSync(plain, copy, { recursive: true });
+    write(copy, name, value);
+    return copy;
+  };
+  assert.notDeepEqual(await tokens(plain), expected);
+  assert.deepEqual(await tokens(within('added_tokens.json', toys)), expected);
+  assert.deepEqual(await tokens(within('added_tokens.json', Object.fromEntries(Object.entries(toys).reverse()))), expected);
+  const listed = [[8190, '<|startoftext|>', true], [8191, '<|endoftext|>', true], [8192, '<cat-toy>', false], [8193, '<sks>', false]];
+  const both = within('tokenizer.json', wholeTokenizer(listed));
+  assert.deepEqual(await tokens(both), expected);
+  writeFileSync(join(both, 'vocab.json'), 'not read');
+  assert.deepEqual(await tokens(both), expected);
+  const out = (await kin(['tokens', text, '--model', both])).out;
+  assert.deepEqual(JSON.parse(out), expected);
+  await assert.rejects(tokens(within('added_tokens.json', ['<sks>'])), { code: 'not-a-model', message: /added_tokens\.json/ });
+  await assert.rejects(tokens(within('added_tokens.json', { '<sks>': 'x' })), { code: 'not-a-model' });
+  await assert.rejects(tokens(within('added_tokens.json', { '<sks>': 9000 })), { code: 'unsupported', message: /8192/ });
+  await assert.rejects(tokens(within('tokenizer_config.json', { image_token: '<image>' })), { code: 'unsupported', message: /image_token/ });
+});
+
+test('convert takes the vocabulary that counts, and the ids stay', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const vocab = read(path, 'vocab.json');
+  const merges = readFileSync(join(path, 'merges.txt'), 'utf8').split('\n').slice(1).filter(Boolean);
+  write(path, 'tokenizer.json', { added_tokens: [], model: { vocab, merges } });
+  write(path, 'added_tokens.json', { th: vocab.th });
+  const out = join(folder(t), 'out');
+  const { code, err } = await kin(['convert', path, '-o', out]);
+  assert.equal(code, 0, err);
+  const names = read(out, 'manifest.json').files.map((file) => file.name);
+  assert.ok(names.includes('tokenizer.json') && names.includes('added_tokens.json'));
+  assert.ok(!names.includes('vocab.json') && !names.includes('merges.txt'));
+  assert.deepEqual(await ids(out), await ids(path));
+});

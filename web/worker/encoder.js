@@ -88,7 +88,8 @@ export class Encoder {
     if (part === 'config') give('kin_config', JSON.stringify(input));
     else if (part === 'preprocessing') give('kin_preprocessing', input);
     else if (part === 'vocabulary')
-      give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig, input.specialTokens);
+      give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig, input.specialTokens,
+        input.addedTokens);
     else await this.#loadTower(part, input, signal);
     this.about = engine.json('kin_info', ctx);
     this.#held.add(part);

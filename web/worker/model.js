@@ -132,11 +132,12 @@ export class ModelFiles {
 
   // Either `vocab` and `merges` or `tokenizer`; the last two are null where there are none.
   async vocabulary(watcher) {
-    const vocab = await this.bytes('vocab.json', watcher);
+    const tokenizer = await this.bytes('tokenizer.json', watcher); // counts where it is there, as in the reference
+    const vocab = tokenizer ? null : await this.bytes('vocab.json', watcher);
     const merges = vocab && await this.bytes('merges.txt', watcher);
-    const words = merges ? { vocab, merges }
-      : { tokenizer: await this.bytes('tokenizer.json', watcher) ?? this.missing('vocab.json and merges.txt') };
-    return { ...words, tokenizerConfig: await this.bytes('tokenizer_config.json', watcher),
-      specialTokens: await this.bytes('special_tokens_map.json', watcher) };
+    if (!tokenizer && !merges) this.missing('tokenizer.json, or vocab.json and merges.txt');
+    return { tokenizer, vocab, merges, tokenizerConfig: await this.bytes('tokenizer_config.json', watcher),
+      specialTokens: await this.bytes('special_tokens_map.json', watcher),
+      addedTokens: await this.bytes('added_tokens.json', watcher) };
   }
 }
