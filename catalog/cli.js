@@ -6,7 +6,9 @@
 //   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from lib/terminal.js
 // and is imported only when asked for, so `kin serve` never loads an engine.
 // Exit: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { kin } from './lib/name.js';
 import { commonOptions, readCommon, UsageError } from './lib/options.js';
 import { openTerminal } from './lib/terminal.js';
 
@@ -28,21 +30,25 @@ const commands = {
 };
 const later = ['export', 'labels', 'alt', 'publish', 'report', 'doctor'];
 
-const help = () => `Usage: kin <command> [options]
+const help = () => `Usage: ${kin} <command> [options]
 
 ${Object.entries(commands).map(([name, [what]]) => `  ${name.padEnd(11)} ${what}`).join('\n')}
 
 Every command: --model <folder, URL or name> --threads <n> --variant <name> --json --quiet --help
+Alone: --version
 Exit code: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
-'kin <command> --help' tells more.
+'${kin} <command> --help' tells more.
 `;
+
+// package.json lies one above this file, and one above its bundle.
+const version = () => JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 
 // parseArgs' own messages are for programmers: say what was wrong and where to look.
 function usageSentence(error, command) {
   const option = /'(-[^' ]*)/.exec(error.message)?.[1];
-  const see = `see 'kin ${command} --help'`;
+  const see = `see '${kin} ${command} --help'`;
   if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
-    return `'kin ${command}' has no option ${option}; ${see}`;
+    return `'${kin} ${command}' has no option ${option}; ${see}`;
   if (error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
     return /does not take an argument/.test(error.message)
       ? `${option} takes no value; ${see}`
@@ -56,9 +62,13 @@ async function main(argv, io) {
     io.out(help());
     return name === undefined ? 2 : 0;
   }
-  if (later.includes(name)) throw new UsageError(`'kin ${name}' comes in a later release`);
+  if (['version', '--version', '-v', '-V'].includes(name)) {
+    io.out(`kin-clip ${version()}\n`);
+    return 0;
+  }
+  if (later.includes(name)) throw new UsageError(`'${kin} ${name}' comes in a later release`);
   if (!Object.hasOwn(commands, name))
-    throw new UsageError(`there is no command '${name}'; 'kin help' lists them`);
+    throw new UsageError(`there is no command '${name}'; '${kin} help' lists them`);
   const command = await commands[name][1]();
   let parsed;
   try {

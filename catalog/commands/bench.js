@@ -1,8 +1,9 @@
 // kin bench: what this machine takes for a picture and for a text, everything included.
 import { withModel } from '../lib/engine.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 
-export const usage = `Usage: kin bench
+export const usage = `Usage: ${kin} bench
 
 Embeds a drawn 640 x 480 picture and a short text again and again, and prints the median and the
 fastest in milliseconds (raw pixels in, unit vector out; no file is decoded).
@@ -37,7 +38,7 @@ async function measure(work, signal) {
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length) throw new UsageError('kin bench takes no arguments');
+  if (positionals.length) throw new UsageError('bench takes no arguments');
   return withModel(modelOptions, io, async (clip) => {
     const picture = drawn(640, 480);
     const image = await measure(() => clip.embedImage(picture, { signal: io.signal }), io.signal);

@@ -4,12 +4,13 @@ import { openModel } from '../lib/engine.js';
 import { typeFields } from '../lib/fields.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { recommended } from '../lib/models.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
 import { readListed, toSource } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { readFileHeader } from '../lib/tensors.js';
 
-export const usage = `Usage: kin build <products.csv | products.jsonl | folder> -o <catalogue>
+export const usage = `Usage: ${kin} build <products.csv | products.jsonl | folder> -o <catalogue>
        [--fields a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]
 
 Columns: id, title, url, image; several pictures as a JSON array, in CSV also separated by |.
@@ -63,8 +64,8 @@ async function* pictures(rows, where) {
 
 export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length !== 1)
-    throw new UsageError('kin build takes one products file or folder');
-  if (!values.output) throw new UsageError('kin build needs -o CATALOGUE');
+    throw new UsageError('build takes one products file or folder');
+  if (!values.output) throw new UsageError('build needs -o CATALOGUE');
   const fields = (values.fields ?? []).flatMap((list) => list.split(','))
     .map((field) => field.trim()).filter(Boolean);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
@@ -78,7 +79,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       'name it in --fields to publish it)');
   if (modelOptions.embedded)
     io.note('using the embedded model, which knows emoji, clothes, groceries and little else: for a shop of your own ' +
-      `'kin model get ${recommended()}' fetches a larger one, and --model ${recommended()} takes it`);
+      `'${kin} model get ${recommended()}' fetches a larger one, and --model ${recommended()} takes it`);
 
   const failed = [];
   const report = (row, error, picture = null) => {

@@ -1,9 +1,10 @@
 // kin classify: which of some labels fits a picture best.
 import { withModel } from '../lib/engine.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 
-export const usage = `Usage: kin classify <picture> --labels a,b,c [--template "a photo of a {}"]
+export const usage = `Usage: ${kin} classify <picture> --labels a,b,c [--template "a photo of a {}"]
 
 Scores add up to 1. --template may be given several times; {} stands for the label.
 ${commonUsage}`;
@@ -13,9 +14,9 @@ export const options = {
 };
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1) throw new UsageError('kin classify takes one picture');
+  if (positionals.length !== 1) throw new UsageError('classify takes one picture');
   const labels = (values.labels ?? '').split(',').map((label) => label.trim()).filter(Boolean);
-  if (!labels.length) throw new UsageError('kin classify needs --labels, such as --labels shoe,hat');
+  if (!labels.length) throw new UsageError('classify needs --labels, such as --labels shoe,hat');
   const templates = values.template;
   const lacking = templates?.find((template) => !template.includes('{}'));
   if (lacking !== undefined)

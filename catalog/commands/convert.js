@@ -6,23 +6,24 @@ import { checkReplaceable } from '../lib/files.js';
 import { checkNewFolder, fetchAndConvert } from '../lib/get.js';
 import { hubId } from '../lib/hub.js';
 import { findEntry } from '../lib/models.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 
-export const usage = `Usage: kin convert <hf-folder | hub id | name> -o <model-folder> [--dtype q8|f32]
+export const usage = `Usage: ${kin} convert <hf-folder | hub id | name> -o <model-folder> [--dtype q8|f32]
 
 Writes the two towers apart, in files of at most 20 MiB, with the configuration, the vocabulary
 and a manifest. The same input gives the same bytes. A hub id (owner/model) or a name of
-'kin model list' is fetched first, says its licence and size, and goes on where it was stopped;
+'${kin} model list' is fetched first, says its licence and size, and goes on where it was stopped;
 HF_ENDPOINT names another hub than https://huggingface.co.
 ${commonUsage}`;
 
 export const options = { output: { type: 'string', short: 'o' } };
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1) throw new UsageError('kin convert takes one model folder, hub id or name');
-  if (!values.output) throw new UsageError('kin convert needs -o MODEL-FOLDER');
+  if (positionals.length !== 1) throw new UsageError('convert takes one model folder, hub id or name');
+  if (!values.output) throw new UsageError('convert needs -o MODEL-FOLDER');
   if (values.model !== undefined)
-    throw new UsageError('kin convert takes the model as its argument, not as --model');
+    throw new UsageError('convert takes the model as its argument, not as --model');
   const [from] = positionals;
   const dtype = modelOptions.dtype ?? 'q8';
   const info = await stat(from).catch(() => null);

@@ -1,13 +1,14 @@
 // kin embed: a line for every picture or text, in the order given; a bad picture is a line too.
 import { withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
+import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 import { readTexts } from '../lib/terminal.js';
 
-export const usage = `Usage: kin embed <pictures...> [-o F] [--format json|npy]
-       kin embed --text "a red shoe" | --text -
+export const usage = `Usage: ${kin} embed <pictures...> [-o F] [--format json|npy]
+       ${kin} embed --text "a red shoe" | --text -
 
 Prints a JSON line for each: {"file"|"text", "embedding"}, or {"file", "error": {"code",
 "message"}} in its place (exit 3). --text - reads a JSON string from each line of standard input.
@@ -35,7 +36,7 @@ async function readJobs(values, positionals) {
 
 export async function run({ values, positionals, modelOptions }, io) {
   if ((values.text !== undefined) === (positionals.length > 0))
-    throw new UsageError('kin embed takes pictures, or --text, one of the two');
+    throw new UsageError('embed takes pictures, or --text, one of the two');
   const format = oneOf(values.format ?? 'json', '--format', ['json', 'npy']);
   if (format === 'npy' && !values.output) throw new UsageError('--format npy needs -o FILE');
   const box = readBox(values.box);

@@ -1,10 +1,11 @@
 // kin inspect: what a catalogue or a model holds.
 import { stat } from 'node:fs/promises';
 import { withModel } from '../lib/engine.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
 import { describeFields, readCatalogue, whatIs } from '../lib/stored.js';
 
-export const usage = `Usage: kin inspect <catalogue | model folder> [--public]
+export const usage = `Usage: ${kin} inspect <catalogue | model folder> [--public]
 
   --public   print what a stranger can read out of a catalogue: one JSON line a product
 ${commonUsage}`;
@@ -57,7 +58,7 @@ async function inspectModel(path, manifest, { values, modelOptions }, io) {
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length > 1) throw new UsageError('kin inspect takes one catalogue or model');
+  if (positionals.length > 1) throw new UsageError('inspect takes one catalogue or model');
   const path = positionals[0] ?? findModel(values.model).path;
   const { kind, manifest } = await whatIs(path);
   if (kind === 'catalog') await inspectCatalogue(path, values, io);

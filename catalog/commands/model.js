@@ -5,16 +5,17 @@ import { resolve } from 'node:path';
 import { checkNewFolder, getModel } from '../lib/get.js';
 import { hubId } from '../lib/hub.js';
 import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from '../lib/models.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 
-export const usage = `Usage: kin model list [name]
-       kin model get <name> [-o <folder>] [--dtype q8|f32]
+export const usage = `Usage: ${kin} model list [name]
+       ${kin} model get <name> [-o <folder>] [--dtype q8|f32]
 
 list   what there is, or all that is known of one: licence, whether commercial use is allowed,
        languages, megabytes, published figures with their sources
 get    says licence and size, fetches the model (going on where it was stopped), checks it against
        the hub's hashes and the shapes listed, converts it to q8 and keeps it for --model <name>;
-       with -o in a folder of yours, to put beside a page. HF_ENDPOINT names another hub than
+       with -o in a folder of yours, to put beside a page (the embedded model too). HF_ENDPOINT names another hub than
        https://huggingface.co, KIN_CACHE another place to keep models.
 ${commonUsage}`;
 
@@ -65,7 +66,8 @@ async function list(names, values, io) {
 * for real shops: ${wrapped(`${best}. ${readIndex().models[best].recommended}`, 2)}
   MB f32: what 'get' fetches. MB q8: what a page loads, the image tower first. ImageNet: kinds named
   right with no example. COCO: the right photo among the first five found by a caption. –: no published
-  figure found. 'kin model list NAME' tells more, with sources; 'kin model get NAME' fetches one.`);
+  figure found. '${kin} model list NAME' tells more, with sources;
+  '${kin} model get NAME' fetches one.`);
 }
 
 async function describe(name, entry, io) {
@@ -85,20 +87,20 @@ async function describe(name, entry, io) {
     await line('', source);
   }
   if (!Object.keys(figures).length) await line('figures', entry.folder ? 'models/EVAL.md' : 'no published one found');
-  await line('here', here(name, entry) ? modelFolder(name, entry) : `no: kin model get ${name}`);
+  await line('here', here(name, entry) ? modelFolder(name, entry) : `no: ${kin} model get ${name}`);
 }
 
 function unknown(name) {
   throw new UsageError(`there is no model named '${name}' (known: ${Object.keys(readIndex().models).join(', ')})` +
-    (hubId.test(name) ? `; 'kin convert ${name} -o FOLDER' takes any CLIP model of the hub` : ''));
+    (hubId.test(name) ? `; '${kin} convert ${name} -o FOLDER' takes any CLIP model of the hub` : ''));
 }
 
 async function get(names, values, modelOptions, io) {
-  if (names.length !== 1) throw new UsageError("kin model get takes one name; 'kin model list' lists them");
+  if (names.length !== 1) throw new UsageError(`model get takes one name; '${kin} model list' lists them`);
   const [name, entry] = findEntry(names[0]) ?? unknown(names[0]);
   const dtype = modelOptions.dtype ?? 'q8';
   const output = values.output && resolve(values.output);
-  if (output && entry.folder) throw new UsageError(`'${name}' is embedded: it lies at ${modelFolder(name, entry)}`);
+  if (entry.folder && dtype !== 'q8') throw new UsageError(`'${name}' is embedded in q8 alone`);
   if (output) await checkNewFolder(output);
   const { path, done } = await getModel(name, { output, dtype, modelOptions, io, say: (text) => io.note(text) });
   const { ids = null, bytes = null } = done ?? {};
@@ -110,10 +112,10 @@ async function get(names, values, modelOptions, io) {
 }
 
 export async function run({ values, positionals: [what, ...names], modelOptions }, io) {
-  if (values.model !== undefined) throw new UsageError('kin model takes the name as its argument, not as --model');
+  if (values.model !== undefined) throw new UsageError('model takes the name as its argument, not as --model');
   if (what === 'get') return get(names, values, modelOptions, io);
-  if (what !== 'list') throw new UsageError(`kin model takes 'list' or 'get'; see 'kin model --help'`);
-  if (names.length > 1) throw new UsageError('kin model list takes one name at most');
+  if (what !== 'list') throw new UsageError(`model takes 'list' or 'get'; see '${kin} model --help'`);
+  if (names.length > 1) throw new UsageError('model list takes one name at most');
   await list(names, values, io);
   return 0;
 }

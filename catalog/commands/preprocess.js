@@ -1,11 +1,12 @@
 // kin preprocess: the pixels the image tower sees.
 import { withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
+import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 
-export const usage = `Usage: kin preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
+export const usage = `Usage: ${kin} preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
 
 Writes what the model sees of a picture, upright, cut and resized: uint8, height x width x 3.
 ${commonUsage}`;
@@ -15,8 +16,8 @@ export const options = {
 };
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1) throw new UsageError('kin preprocess takes one picture');
-  if (!values.output) throw new UsageError('kin preprocess needs -o FILE.npy');
+  if (positionals.length !== 1) throw new UsageError('preprocess takes one picture');
+  if (!values.output) throw new UsageError('preprocess needs -o FILE.npy');
   const box = readBox(values.box);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
   const source = await openTyped(positionals[0]);

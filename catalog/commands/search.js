@@ -1,9 +1,10 @@
 // kin search: the products nearest to a picture, a text, or other products.
 import { library, openModel } from '../lib/engine.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 
-export const usage = `Usage: kin search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
+export const usage = `Usage: ${kin} search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
        [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S] [--exact]
 
 Prints score, id and title of the nearest products, best first. --like and --unlike may be given
@@ -36,7 +37,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const [path, picture, ...more] = positionals;
   const ways = [picture, values.text, values.like ?? values.unlike];
   if (path === undefined || more.length || ways.filter((way) => way !== undefined).length !== 1)
-    throw new UsageError('kin search takes a catalogue and one of: a picture, --text, --like');
+    throw new UsageError('search takes a catalogue and one of: a picture, --text, --like');
   const limit = wholeNumber(values.limit ?? '24', '--limit', 1);
   const offset = wholeNumber(values.offset ?? '0', '--offset');
   const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score']);

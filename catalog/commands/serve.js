@@ -7,10 +7,11 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { kin } from '../lib/name.js';
 import { UsageError, wholeNumber } from '../lib/options.js';
 import { findPart, findShop } from '../lib/search-page.js';
 
-export const usage = `Usage: kin serve [folder] [--port 8080] [--isolate] [--model <folder or name>]
+export const usage = `Usage: ${kin} serve [folder] [--port 8080] [--isolate] [--model <folder or name>]
 
 Serves a folder (default: the current one) on http://127.0.0.1:<port> until Ctrl-C, with a strict
 content security policy. Only this machine can reach it. Where the folder holds a catalogue and no
@@ -167,7 +168,8 @@ async function announce({ root, wanted }, io) {
   if (await findFile(root, '/')) return;
   const shop = await findShop(root, wanted);
   if (!shop) {
-    io.note("there is no index.html and no catalogue in it: 'kin build products.csv -o catalog.safetensors' makes one");
+    io.note('there is no index.html and no catalogue in it: ' +
+      `'${kin} build products.csv -o catalog.safetensors' makes one`);
     return;
   }
   const { catalogue: { name, others }, model: { known } } = shop;
@@ -177,7 +179,7 @@ async function announce({ root, wanted }, io) {
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length > 1) throw new UsageError('kin serve takes one folder');
+  if (positionals.length > 1) throw new UsageError('serve takes one folder');
   const port = wholeNumber(values.port ?? process.env.PORT ?? '8080', '--port');
   if (port > 65535) throw new UsageError(`--port must be at most 65535, not ${port}`);
   const folder = positionals[0] ?? '.';

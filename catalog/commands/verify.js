@@ -4,10 +4,11 @@ import { createReadStream } from 'node:fs';
 import { basename, join } from 'node:path';
 import { withModel } from '../lib/engine.js';
 import { exists } from '../lib/files.js';
+import { kin } from '../lib/name.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
 import { readCatalogue, whatIs } from '../lib/stored.js';
 
-export const usage = `Usage: kin verify <catalogue | model folder>
+export const usage = `Usage: ${kin} verify <catalogue | model folder>
 
 Model: every file's size and SHA-256, and both towers' ids computed anew from the weights.
 Catalogue: its structure, every vector's scale, every id and item; with --model also that the
@@ -59,7 +60,7 @@ async function catalogueFaults(path, values, modelOptions, io) {
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length > 1) throw new UsageError('kin verify takes one catalogue or model');
+  if (positionals.length > 1) throw new UsageError('verify takes one catalogue or model');
   const path = positionals[0] ?? findModel(values.model).path;
   const { kind, manifest } = await whatIs(path);
   const faults = kind === 'model' ? await modelFaults(path, manifest, modelOptions, io)

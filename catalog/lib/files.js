@@ -44,7 +44,7 @@ export async function checkReplaceable(path, kind) {
     ? new Set(['manifest.json', ...manifest.files.map((file) => file.name)]) : new Set();
   const strange = there.find((name) => !ours.has(name));
   if (strange !== undefined)
-    throw new Error(`${path} holds '${strange}', which 'kin' did not write there: ` +
+    throw new Error(`${path} holds '${strange}', which Kin did not write there: ` +
       'name a new folder with -o, or move that away');
 }
 

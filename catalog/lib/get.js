@@ -7,6 +7,7 @@ import { checkReplaceable, exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
 import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';
 import { cacheFolder, findEntry, modelFolder } from './models.js';
+import { kin } from './name.js';
 
 const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -81,7 +82,7 @@ export async function fetchModel(id, { entry, io, say }) {
     if (found !== entry.fingerprint)
       throw new HubError('refused', `the weights of '${id}' have not the shapes that models/index.json lists ` +
         `(${found.slice(0, 12)} instead of ${entry.fingerprint.slice(0, 12)}): if that is right, ` +
-        `'kin convert ${folder} -o FOLDER' takes them as they are`);
+        `'${kin} convert ${folder} -o FOLDER' takes them as they are`);
   }
   return { folder, hub: id, revision: weights.commit, licence, languages: entry?.languages };
 }
@@ -115,8 +116,7 @@ export async function getModel(name, { output, dtype = 'q8', modelOptions = {}, 
   const [key, entry] = findEntry(name);
   const kept = modelFolder(key, entry, dtype);
   const path = output ?? kept;
-  if (entry.folder) return { name: key, entry, path, done: null };
-  if (await exists(join(kept, 'manifest.json')))
+  if (entry.folder || await exists(join(kept, 'manifest.json')))
     return { name: key, entry, path, done: output ? await copyModel(kept, output) : null };
   if (!output) await mkdir(dirname(path), { recursive: true });
   const tell = (text) => {

@@ -1,6 +1,7 @@
 // Options that every command takes, and the error for a wrong use of any (exit 2).
 import { existsSync } from 'node:fs';
 import { modelFolder, readIndex, shortly } from './models.js';
+import { kin } from './name.js';
 
 export class UsageError extends Error {}
 
@@ -17,7 +18,7 @@ export const commonOptions = {
 
 export const commonUsage = `
   --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name of
-                   'kin model list' (default: the embedded kin-small)
+                   '${kin} model list' (default: the embedded kin-small)
   --dtype <d>      q8 (default) or f32, for a model folder that is not converted
   --decode <d>     exact (default) or fast, which reads large JPEGs at a reduced size
   --threads <n>    threads for the engine (default: chosen by the engine)
@@ -52,7 +53,7 @@ export function findModel(text, dtype) {
   const entry = index.models[name];
   const path = modelFolder(name, entry, dtype);
   if (entry.hub && !existsSync(path))
-    throw new Error(`the model '${name}'${dtype === 'f32' ? ' in f32' : ''} is not on this machine yet: 'kin model get ` +
+    throw new Error(`the model '${name}'${dtype === 'f32' ? ' in f32' : ''} is not on this machine yet: '${kin} model get ` +
       `${name}${dtype === 'f32' ? ' --dtype f32' : ''}' fetches it (${shortly(entry)})`);
   return { path, embedded: entry.folder !== undefined };
 }

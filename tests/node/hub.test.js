@@ -84,7 +84,7 @@ test('model list: a table that fits a terminal, one model, JSON', async (t) => {
     assert.equal(line.startsWith('*'), models[name].recommended !== undefined);
   }
   const one = await run('laion-b32');
-  assert.match(one.out, /^laion-b32 [^]*recommended [^]*commercial +yes: MIT[^]*https:\/\/huggingface.co\/laion[^]*kin model get laion-b32\n$/);
+  assert.match(one.out, /^laion-b32 [^]*recommended [^]*commercial +yes: MIT[^]*https:\/\/huggingface.co\/laion[^]*node catalog\/cli\.js model get laion-b32\n$/);
   assert.equal((await run('OpenAI/CLIP-ViT-base-patch32')).out, (await run('clip-b32')).out, 'by hub id, in any case');
   const all = (await run('--json')).lines()[0];
   assert.deepEqual(all.map(({ name }) => name), Object.keys(models));
@@ -93,10 +93,20 @@ test('model list: a table that fits a terminal, one model, JSON', async (t) => {
   assert.ok(all.every(({ megabytes: { q8 } }) => q8.image > 0 && q8.text > 0));
 });
 
+test('the embedded model can be had in a folder of one\'s own, as a page needs it', async (t) => {
+  const out = join(folder(t), 'model');
+  const got = await kin(['model', 'get', embedded, '-o', out]);
+  assert.equal(got.code, 0, got.err);
+  assert.match((await kin(['verify', out])).out, /\S/);
+  for (const { name } of JSON.parse(readFileSync(join(out, 'manifest.json'))).files)
+    assert.ok(readFileSync(join(out, name)).equals(readFileSync(new URL(`../../models/${models[embedded].folder}${name}`, import.meta.url))), name);
+  assert.equal((await kin(['model', 'get', embedded])).code, 0);
+});
+
 test('wrong use of kin model is exit 2 with one sentence', async (t) => {
   const cases = [[[], /'list' or 'get'/], [['fetch', 'x'], /'list' or 'get'/], [['get'], /one name/], [['get', 'a', 'b'], /one name/],
-    [['get', 'unheard'], /no model named 'unheard' \(known: .*laion-b32/], [['get', 'some/model'], /kin convert some\/model -o/],
-    [['list', 'a', 'b'], /one name/], [['get', embedded, '-o', 'x'], /is embedded/], [['list', '--model', './x'], /as its argument/],
+    [['get', 'unheard'], /no model named 'unheard' \(known: .*laion-b32/], [['get', 'some/model'], /'node catalog\/cli\.js convert some\/model -o/],
+    [['list', 'a', 'b'], /one name/], [['get', embedded, '--dtype', 'f32'], /is embedded in q8 alone/], [['list', '--model', './x'], /as its argument/],
     [['get', 'clip-b32', '--dtype', 'q4'], /--dtype/]];
   for (const [args, sentence] of cases) {
     const { code, out, err } = await kin(['model', ...args], { env: { KIN_CACHE: folder(t), HF_ENDPOINT: 'http://127.0.0.1:9' } });
@@ -132,7 +142,7 @@ test('model get: TinyCLIP in its true shape, with a connection that breaks half 
   const { run, cache, ...me } = user(t, hub);
   const missing = await run(['embed', '--text', 'x', '--model', 'tinyclip-8m']);
   assert.equal(missing.code, 1);
-  assert.match(missing.err, /^kin: the model 'tinyclip-8m' is not on this machine yet: 'kin model get tinyclip-8m' fetches it \(93.8 MB to fetch, MIT\)\n$/);
+  assert.match(missing.err, /^kin: the model 'tinyclip-8m' is not on this machine yet: 'node catalog\/cli\.js model get tinyclip-8m' fetches it \(93.8 MB to fetch, MIT\)\n$/);
   const got = await run(['model', 'get', 'tinyclip-8m']);
   assert.equal(got.code, 0, got.err);
   assert.match(got.err, /^wkcn\/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M: 9\d\.\d MB to fetch; licence: MIT \(https:[^\n]+\)\ncommercial use: yes: MIT[^\n]+\n/);
@@ -395,7 +405,7 @@ test('kin build says so when the embedded model is used, and only then', async (
   const best = Object.keys(models).find((name) => models[name].recommended);
   const said = await build();
   assert.equal(said.code, 0, said.err);
-  assert.match(said.err, new RegExp(`using the embedded model, [^\n]+ 'kin model get ${best}' fetches a larger one`));
+  assert.match(said.err, new RegExp(`using the embedded model, [^\n]+ 'node catalog/cli\\.js model get ${best}' fetches a larger one`));
   const named = await build('--model', embedded);
   assert.match(named.err, /using the embedded model/);
   const other = await build('--model', join(tiny.root, 'out'));

@@ -189,7 +189,8 @@ test('the bundled command runs by itself, from any folder', () => {
   assert.ok(existsSync(new URL('dist/cli.js', root)), 'make dist');
   const run = (...args) => execFileSync(process.execPath, [fileURLToPath(new URL('dist/cli.js', root)), ...args],
     { cwd: tmpdir(), encoding: 'utf8' });
-  assert.match(run('--help'), /^Usage: kin /);
+  assert.match(run('--help'), /^Usage: npx kin-clip <command>/);
+  assert.equal(run('--version'), `kin-clip ${manifest.version}\n`);
   assert.match(run('model', 'list'), /kin-small .* embedded\n/);
   assert.match(run('tokens', 'a dog', '--variant', 'relaxed'), /^\[\d+(?:,\d+)+\]\n$/);
   const text = read('dist/cli.js').toString();
