@@ -10,7 +10,7 @@ photos and on names. What needs data takes it from the training pictures.
     bias       what the rounded weights change in the mean is taken out of the bias
     folding    loud channels' size moved from activations into weights (SmoothQuant, Xiao et al. 2022, alpha 0.5)
 
-Rows of 512 inputs and more keep kin convert's rule: in each block of 8 inputs the absolute values at places
+Rows of 512 inputs and more keep npx kin-clip convert's rule: in each block of 8 inputs the absolute values at places
 0, 1, 4, 5 add up to at most 128, and so do those at 2, 3, 6, 7.
 """
 import argparse
@@ -199,7 +199,7 @@ def main():
         rows.append(f'| {name} | {image.mean():.5f} | {image.min():.4f} | {text.mean():.5f} | {text.min():.4f} | '
                     f'{100 * same.float().mean():.1f} % | {100 * same[clear].float().mean():.1f} % |')
         print(rows[-1], flush=True)
-    for name, how in (('scale by the largest weight', dict(search=False)), ('scale searched, as `kin convert` does', {}),
+    for name, how in (('scale by the largest weight', dict(search=False)), ('scale searched, as `npx kin-clip convert` does', {}),
                       ('searched, bias corrected', dict(bias=True)), ('searched, error feedback', dict(feedback=True)),
                       ('searched, feedback and bias', dict(feedback=True, bias=True)),
                       ('folded, searched', dict(folding=True)), ('folded, feedback and bias', dict(folding=True, feedback=True, bias=True))):
