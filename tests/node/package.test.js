@@ -2,11 +2,13 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
+import { folder } from './cli-support.js';
 import './relaxed.js';
 
 const root = new URL('../../', import.meta.url);
@@ -161,9 +163,10 @@ test('the types hold for a page that uses the package', () => {
 });
 
 test('the package depends on nothing and runs nothing when installed', () => {
-  for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies', 'scripts']) {
+  for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
     assert.equal(manifest[key], undefined, key);
   }
+  assert.deepEqual(Object.keys(manifest.scripts), ['prepack'], 'npm runs nothing when it installs');
   assert.equal(manifest.sideEffects, false);
   assert.equal(manifest.type, 'module');
   assert.equal(Object.keys(manifest.exports['.'])[0], 'types', 'TypeScript reads the first that fits');
@@ -171,18 +174,55 @@ test('the package depends on nothing and runs nothing when installed', () => {
   assert.doesNotMatch(read('package-lock.json').toString(), /"resolved"/);
 });
 
+// What `npm pack` would pack.
+let pack = null;
+const asked = () => (pack ??= JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'],
+  { cwd: fileURLToPath(root), encoding: 'utf8', shell: process.platform === 'win32' }))[0]);
+const packed = () => asked().files.map(({ path }) => path);
+
 test('the packed package holds what its manifest names', () => {
-  const [{ files, size }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'],
-    { cwd: fileURLToPath(root), encoding: 'utf8', shell: process.platform === 'win32' }));
-  const paths = new Set(files.map(({ path }) => path));
+  const { size } = asked();
+  const paths = new Set(packed());
   const named = [...Object.values(manifest.exports['.']), manifest.exports['./worker'], manifest.types,
     manifest.bin['kin-clip'], ...variants.map((variant) => `web/wasm/kin-${variant}.wasm`),
-    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md']
+    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md', 'SECURITY.md', 'docs/api.md', 'docs/cli.md']
     .map((path) => path.replace(/^\.\//, ''));
   assert.deepEqual(named.filter((path) => !paths.has(path)), []);
+  assert.ok(['index.html', 'search.css', 'search.js'].every((name) => paths.has(`web/search/${name}`)));
   const strays = [...paths].filter((path) => /^(?:src|tests|build|node_modules|web\/demo)\//.test(path));
   assert.deepEqual(strays, []);
   assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
+});
+
+// A heading's anchor, as hosts of Markdown make it.
+const anchor = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
+
+test('every link of a packed document leads to something packed', () => {
+  const documents = packed().filter((path) => path.endsWith('.md'));
+  assert.ok(documents.includes('README.md') && documents.includes('docs/api.md'));
+  const paths = new Set(packed());
+  const broken = [];
+  for (const path of documents) {
+    for (const [, link] of read(path).toString().matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [file, part] = link.split('#');
+      const target = file ? new URL(file, `file:///${path}`).pathname.slice(1) : path;
+      const folder = [...paths].some((one) => one.startsWith(`${target.replace(/\/$/, '')}/`));
+      const headings = part ? [...read(target).toString().matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchor(heading)) : [];
+      if (!paths.has(target) && !folder || part && !headings.includes(part)) broken.push(`${path}: ${link}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test('a package without its engine is refused in one sentence', (t) => {
+  const path = folder(t);
+  mkdirSync(join(path, 'tools'));
+  for (const name of ['package.json', 'tools/prepack.js', 'README.md']) copyFileSync(new URL(name, root), join(path, name));
+  const { status, stderr } = spawnSync('npm', ['pack'], { cwd: path, encoding: 'utf8', shell: process.platform === 'win32' });
+  assert.notEqual(status, 0);
+  assert.match(stderr, /^kin-clip is not packed: it would be without its engine and its command[^\n]+`make setup`[^\n]+\.$/m);
+  assert.deepEqual(readdirSync(path).filter((name) => name.endsWith('.tgz')), []);
 });
 
 test('the bundled command runs by itself, from any folder', () => {
