@@ -205,6 +205,7 @@ static json value_at(const char *p, const char *end)
 
 kin_status json_open(const char *text, size_t n, const char *what, json *out, kin_error *err)
 {
+    text = n ? text : ""; /* NULL + 0 is undefined in C */
     const char *end = text + n, *p = skip_space(text, end);
     const char *past = n ? pass_value(p, end, 0) : NULL;
     if (!past || skip_space(past, end) != end) {

@@ -102,7 +102,12 @@ kin_status kin_use_kernels(kin_ctx *ctx, int i)
 
 void *kin_malloc(size_t n) { return malloc(n); }
 void kin_free(void *p) { free(p); }
-void kin_use_pool(kin_ctx *ctx, kin_pool *pool) { ctx->pool = pool; }
+
+void kin_use_pool(kin_ctx *ctx, kin_pool *pool)
+{
+    ctx->pool = pool;
+    ctx->running = -1; /* it began with room for the old pool's threads */
+}
 
 /* ---- model --------------------------------------------------------------------------------- */
 
@@ -110,6 +115,11 @@ kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
 {
     TRY(preprocess_read(json, n, &ctx->preprocess, &ctx->error));
     ctx->has_preprocess = true;
+    ctx->is_prepared = false;
+    if (ctx->sides[KIN_IMAGE].loaded) { /* its weights have the old one in them */
+        unload(&ctx->sides[KIN_IMAGE]);
+        ctx->running = ctx->embedded = -1;
+    }
     return KIN_OK;
 }
 
@@ -123,6 +133,8 @@ kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, 
                        tokenizer_config_n, special_tokens_map, special_n, added_tokens, added_n, &t, &ctx->error));
     tokenizer_close(ctx->tokenizer);
     ctx->tokenizer = t;
+    ctx->n_ids = 0;
+    ctx->sides[KIN_TEXT].id[0] = 0; /* to be computed anew */
     return KIN_OK;
 }
 
@@ -204,7 +216,7 @@ kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n)
 {
     if (ctx->loading < 0)
         return not_loading(ctx);
-    return stop_loading(ctx, loader_feed(&ctx->loader, bytes, n, &ctx->error));
+    return n ? stop_loading(ctx, loader_feed(&ctx->loader, bytes, n, &ctx->error)) : KIN_OK;
 }
 
 kin_status kin_tower_file_end(kin_ctx *ctx)
@@ -238,6 +250,10 @@ static kin_status finish(kin_ctx *ctx, struct tower *t)
     if (t->kind == TOWER_IMAGE) {
         const resize_rule *rule = &ctx->preprocess.rule;
         t->pixels = ctx->preprocess.pixels;
+        if (!rule->crop_on && (!rule->resize_on || rule->shortest_edge))
+            return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
+                            "preprocessor_config.json leaves pictures of any size, but config.json wants %dx%d.",
+                            t->image_size, t->image_size);
         int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
         if (h != t->image_size || w != t->image_size)
             return kin_fail(&ctx->error, KIN_NOT_A_MODEL,

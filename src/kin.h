@@ -15,8 +15,9 @@
  *
  * One thread uses a context (the helpers of kin_pool work inside its calls). Results never depend
  * on the number of threads. Functions returning kin_status leave their sentence in kin_error_text.
- * Buffers handed in are only read, and only during the call. Pointers handed out belong to the
- * context and live until the next call of the function that made them, or kin_close. */
+ * Buffers handed in are only read, and only during the call; NULL may come with n = 0. Pointers handed out
+ * belong to the context and live until a call makes such a thing anew, loads its tower again, or closes
+ * the context. */
 #ifndef KIN_H
 #define KIN_H
 #include "base.h"
@@ -54,7 +55,8 @@ void kin_free(void *p);
 
 /* Model. Order: kin_config, then kin_preprocessing (image) or kin_vocabulary (text), then one tower at a
  * time. A tower may be loaded later or again. `dtype`: what to hold; a file of floats is quantised to
- * KIN_Q8 by this very code, a converted q8 file cannot become KIN_F32 (KIN_UNSUPPORTED). */
+ * KIN_Q8 by this very code, a converted q8 file cannot become KIN_F32 (KIN_UNSUPPORTED). The image tower's
+ * weights take the preprocessing in: with another one a loaded tower is gone. */
 
 /* Reads config.json: family and sizes of both towers, for kin_info, and the context length, so that texts can be
  * tokenized (and cut) without the text tower's weights; until then that is 77. What was loaded before goes. A
@@ -129,8 +131,8 @@ int kin_dim(const kin_ctx *ctx, int tower);     /* 0 if that tower is not loaded
 typedef struct kin_pool kin_pool;
 kin_pool *kin_pool_open(int n_threads);
 void kin_pool_help(kin_pool *pool, int i);
-void kin_pool_close(kin_pool *pool);             /* helpers leave; memory stays for them */
-void kin_use_pool(kin_ctx *ctx, kin_pool *pool); /* NULL: one thread */
+void kin_pool_close(kin_pool *pool); /* helpers leave; memory stays for them: kin_free it when they have left */
+void kin_use_pool(kin_ctx *ctx, kin_pool *pool); /* NULL: one thread. Gives up a run that is not done. */
 
 /* Catalogue, docs/format.md. The bytes are BORROWED: they stay where they are until close. */
 typedef struct kin_catalog kin_catalog;

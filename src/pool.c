@@ -98,7 +98,7 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
 {
     if (pool)
         check_helpers(pool);
-    if (!pool || n < 2 || atomic_load(&pool->joined) + 1 < (unsigned)pool->n_threads) {
+    if (!pool || n < 2 || atomic_load(&pool->joined) + 1 < (unsigned)pool->n_threads || atomic_load(&pool->stop)) {
         if (n > 0)
             fn(arg, 0, n, 0);
         return;

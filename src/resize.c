@@ -31,8 +31,9 @@ static kin_status find_region(const kin_picture *in, double x, double y, double 
         top = in->height - 1;
     r->x = left < 0 ? 0 : (int)floor(left + slack);
     r->y = top < 0 ? 0 : (int)floor(top + slack);
-    int x1 = right >= in->width ? in->width : right < 1 ? 1 : (int)ceil(right - slack);
-    int y1 = bottom >= in->height ? in->height : bottom < 1 ? 1 : (int)ceil(bottom - slack);
+    /* right and bottom may be inf - inf, which compares as less */
+    int x1 = right >= in->width ? in->width : right >= 1 ? (int)ceil(right - slack) : 1;
+    int y1 = bottom >= in->height ? in->height : bottom >= 1 ? (int)ceil(bottom - slack) : 1;
     r->w = x1 > r->x ? x1 - r->x : 1;
     r->h = y1 > r->y ? y1 - r->y : 1;
     if (pad) {

@@ -1,7 +1,6 @@
 /* team: see team.h. */
 #include "team.h"
 #include "test.h"
-#include <stdlib.h>
 
 static void *help(void *arg)
 {
@@ -25,5 +24,5 @@ void team_end(struct team *t)
     kin_pool_close(t->pool);
     for (int i = 1; i < t->threads; i++)
         CHECK_EQ(pthread_join(t->ids[i], NULL), 0);
-    free(t->pool); /* kin_pool_close leaves it to helpers on their way out; here they are joined */
+    kin_free(t->pool); /* kin_pool_close leaves it to helpers on their way out; here they are joined */
 }

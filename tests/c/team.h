@@ -1,6 +1,7 @@
 /* team: a pool of kin.h with helpers that are threads of this process. */
 #ifndef KIN_TEAM_H
 #define KIN_TEAM_H
+#include "../../src/kin.h"
 #include "../../src/pool.h"
 #include <pthread.h>
 
