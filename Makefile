@@ -70,16 +70,24 @@ build/$(1)/tests/%.o: tests/%.c build/tests/list.h | $$(STB)
 	$$(call show,CC $(1),$$<)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_ALL) $$(CFLAGS_$(1)) \
 	    -D_POSIX_C_SOURCE=200809L -Ibuild/tests -pthread $$(CFLAGS) -c $$< -o $$@
-build/$(1)/libkin.a: $$(SRC:%.c=build/$(1)/%.o)
-	@rm -f $$@
-	$$(Q)$$(AR) rcs $$@ $$^
-build/$(1)/tests/run: $$(TEST_SRC:%.c=build/$(1)/%.o) build/$(1)/libkin.a
+build/$(1)/tests/run: $$(TEST_SRC:%.c=build/$(1)/%.o) $$(SRC:%.c=build/$(1)/%.o)
 	$$(call show,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) -pthread $$(COUNTED) $$^ -lm -o $$@
 -include $$(SRC:%.c=build/$(1)/%.d) $$(TEST_SRC:%.c=build/$(1)/%.d)
 endef
 $(eval $(call native-config,release))
 $(eval $(call native-config,asan))
+
+# What ships: all objects linked into one, in which every name but those of the public interface is made
+# local, so that no name of ours meets one of the caller's. Tests link the objects themselves. Where there
+# is no objcopy (macOS), the linker's own list of names does the same.
+OBJCOPY ?= $(call first-of,objcopy llvm-objcopy $(CLANGS:clang%=llvm-objcopy%))
+build/release/libkin.a: $(SRC:%.c=build/release/%.o)
+	$(call show,LINK,$@)
+	@rm -f $@
+	$(Q)$(CC) -r -nostdlib $(if $(OBJCOPY),,-Wl$(comma)-exported_symbol$(comma)_kin_*) $^ -o $(@D)/kin.o
+	$(Q)$(if $(OBJCOPY),$(OBJCOPY) --wildcard --keep-global-symbol='kin_*' $(@D)/kin.o)
+	$(Q)$(AR) rcs $@ $(@D)/kin.o
 
 native: build/release/libkin.a ## the engine as a static library for this machine
 
@@ -97,7 +105,7 @@ test-c: build/release/tests/run build/asan/tests/run ## C tests, plain and sanit
 
 # --- fuzzing ----------------------------------------------------------------------------------
 # Replaying needs no libFuzzer. `make fuzz` writes what it finds into build/fuzz/<target>/.
-build/fuzz/replay-%: build/asan/tests/fuzz/fuzz_%.o build/asan/tests/fuzz/replay.o build/asan/libkin.a
+build/fuzz/replay-%: build/asan/tests/fuzz/fuzz_%.o build/asan/tests/fuzz/replay.o $(SRC:%.c=build/asan/%.o)
 	@mkdir -p $(@D)
 	$(call show,LINK,$@)
 	$(Q)$(CC_asan) $(CFLAGS_asan) $^ -lm -o $@
