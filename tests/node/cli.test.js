@@ -77,7 +77,7 @@ test('wrong use is exit 2 with one sentence', async () => {
     'inspect', 'verify', 'serve', 'bench']) {
     const { code, out } = await kin([command, '--help']);
     assert.equal(code, 0);
-    assert.match(out, new RegExp(`^Usage: kin ${command}`));
+    assert.match(out, new RegExp(`^Usage: node catalog/cli.js ${command}`));
   }
 });
 

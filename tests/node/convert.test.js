@@ -90,7 +90,7 @@ test('what was there is not lost', async (t) => {
   const second = bytesOf(out);
   const refused = await convert('hf');
   assert.equal(refused.code, 1);
-  assert.match(refused.err, /^kin: .* holds 'notes.md', which 'kin' did not write there.*\n$/);
+  assert.match(refused.err, /^kin: .* holds 'notes.md', which Kin did not write there.*\n$/);
   assert.deepEqual(bytesOf(out), second);
   assert.equal((await kin(['convert', join(root, 'hf'), '-o', join(root, 'hf')])).code, 2);
   assert.equal((await kin(['convert', join(root, 'hf'), '-o', join(root, 'hf', 'vocab.json')])).code, 1);

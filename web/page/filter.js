@@ -128,7 +128,7 @@ function compileTest({ field, op, value }, types) {
   if (orders && type === 'boolean') bad(`'${field}' is true or false: < and > cannot be asked.`);
   if (orders && type !== 'number')
     bad(`'${field}' is a ${type}: < and > need a number. A column is one only if all its cells are, in one notation; ` +
-      `'kin build' names the first that is not.`);
+      `'npx kin-clip build' names the first that is not.`);
   const read = (one) => {
     const given = one instanceof Word ? one.as(wanted) : one;
     if (typeOf(given) !== wanted && (given !== null || orders || op === 'has') || Number.isNaN(given))
