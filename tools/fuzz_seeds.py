@@ -72,8 +72,93 @@ def record(*texts, pictures=None, vectors=b''):
     return bytes([] if pictures is None else [pictures]) + b''.join(bytes([len(t)]) + t for t in texts) + vectors
 
 
+def model(rng, vision, text, patch, tokens, vocabulary, projection, layers=1, hidden=8):
+    """All tensors of a CLIP whose towers are `vision` and `text` wide, F16 but for a few."""
+    tensors = []
+
+    def add(name, *shape, dtype='F16'):
+        values = rng.normal(0, .3, shape).astype({'F16': '<f2', 'F32': '<f4'}[dtype])
+        tensors.append((name, dtype, list(shape), values.tobytes()))
+
+    add('logit_scale', dtype='F32')
+    add('visual_projection.weight', projection, vision)
+    add('text_projection.weight', projection, text)
+    add('vision_model.embeddings.class_embedding', vision, dtype='F32')
+    add('vision_model.embeddings.patch_embedding.weight', vision, 3, patch, patch)
+    add('vision_model.embeddings.position_embedding.weight', 5, vision)
+    add('text_model.embeddings.token_embedding.weight', vocabulary, text)
+    add('text_model.embeddings.position_embedding.weight', tokens, text)
+    norms = ['vision_model.pre_layrnorm', 'vision_model.post_layernorm', 'text_model.final_layer_norm']
+    widths = {'vision_model': vision, 'text_model': text}
+    for root, width in widths.items():
+        for layer in range(layers):
+            prefix = f'{root}.encoder.layers.{layer}.'
+            norms += [prefix + 'layer_norm1', prefix + 'layer_norm2']
+            for name, n_out, n_in in [(f'self_attn.{n}_proj', width, width) for n in ('q', 'k', 'v', 'out')] + \
+                    [('mlp.fc1', hidden, width), ('mlp.fc2', width, hidden)]:
+                add(prefix + name + '.weight', n_out, n_in)
+                add(prefix + name + '.bias', n_out)
+    for name in norms:
+        for part in ('.weight', '.bias'):
+            add(name + part, widths[name.split('.')[0]])
+    return safetensors(sorted(tensors, key=lambda tensor: tensor[1] != 'F32'))
+
+
+def calls():
+    """Sequences of calls for fuzz_kin: an operation's number, then what it takes."""
+    CONFIG, PREPROCESSING, VOCABULARY, BEGIN, FEED, FILE_END, END, TELL, EXPORT, DECODE, FAST, RAW, PREPARE, IMAGE, TOKENIZE, \
+        ADD, TEXT, STEP, STEPS, LOOK, POOL, KERNELS, FACTS = range(23)
+    F32, Q8 = 1, 2
+    piece = lambda data: struct.pack('<H', len(data)) + data
+    none = struct.pack('<H', 65535)
+    op = lambda number, *args: bytes([number]) + b''.join(bytes([a]) if isinstance(a, int) else a for a in args)
+    whole = [50, 50, 150, 150]  # 0, 0, 1, 1
+    tower = {'hidden_size': 8, 'intermediate_size': 8, 'num_hidden_layers': 1, 'num_attention_heads': 2}
+    config = json.dumps({'projection_dim': 6, 'vision_config': {**tower, 'image_size': 8, 'patch_size': 4},
+                         'text_config': {**tower, 'vocab_size': 8, 'max_position_embeddings': 9, 'eos_token_id': 7}},
+                        separators=(',', ':')).encode()
+    weights = model(np.random.default_rng(3), 8, 8, 4, 9, 8, 6)
+    vocab = b'{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab":4,"ab</w>":5,"<|startoftext|>":6,"<|endoftext|>":7}'
+    merges = b'#version: 0.2\na b\na b</w>\n'
+    rule = op(PREPROCESSING, piece(b'{"size":8,"crop_size":8}'))
+    words = op(VOCABULARY, piece(vocab), piece(merges), none, none, none)
+    files = op(FEED, piece(weights[:1000])) + op(FEED, piece(weights[1000:])) + op(FILE_END) + op(END)
+    image = lambda dtype: op(BEGIN, 0, dtype) + files
+    text = lambda dtype: op(BEGIN, 1, dtype) + files
+    start = op(CONFIG, piece(config))
+    raw = op(RAW, 12, 9, 3, none) + op(PREPARE, *whole, 0)
+    say = lambda *texts: b''.join(op(TOKENIZE, piece(t)) + op(ADD) for t in texts)
+    out = io.BytesIO()
+    Image.fromarray(np.arange(16 * 12 * 3, dtype=np.uint8).reshape(12, 16, 3)).save(out, 'JPEG')
+    turned = b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
+    seeds = {
+        'image': start + rule + image(Q8) + raw + op(IMAGE) + op(STEPS) + op(LOOK, 0) + op(TELL, 0) + op(EXPORT, 0),
+        'image-f32': start + rule + image(F32) + raw + op(IMAGE) + op(STEPS) + op(LOOK, 0) + op(EXPORT, 0),
+        'text': start + words + text(Q8) + say(b'ab a', b'ab b', b'b') + op(TEXT) + op(STEPS) + op(LOOK, 1) + op(TELL, 1),
+        'text-f32': start + words + text(F32) + say(b'ab a') + op(TEXT) + op(STEPS) + op(LOOK, 1) + op(EXPORT, 1),
+        'both': start + rule + words + image(Q8) + text(Q8) + raw + say(b'a b') + op(IMAGE) + op(STEP) + op(TEXT) + op(STEPS),
+        'pictures': rule + op(DECODE, piece(out.getvalue())) + op(PREPARE, 60, 60, 90, 90, 1) + op(FAST, *whole, piece(out.getvalue()))
+        + op(PREPARE, *whole, 0) + op(RAW, 5, 7, 4, piece(turned)) + op(PREPARE, *whole, 1),
+        'pools': op(POOL, 3) + start + rule + image(Q8) + raw + op(IMAGE) + op(STEP) + op(POOL, 4) + op(STEP) + op(IMAGE) + op(STEPS),
+        'kernels': op(KERNELS, 1) + op(KERNELS, 3) + start + rule + image(Q8) + op(KERNELS, 1) + raw + op(IMAGE) + op(STEPS),
+        'new-rule': start + rule + image(Q8) + raw + op(IMAGE) + op(PREPROCESSING, piece(b'{"size":2,"crop_size":2}')) + op(STEP)
+        + op(PREPARE, *whole, 0) + op(IMAGE) + op(STEPS),
+        'no-crop': start + op(PREPROCESSING, piece(b'{"do_resize":false,"do_center_crop":false,"size":{"height":8,"width":8}}'))
+        + image(Q8) + op(RAW, 2, 2, 3, none) + op(PREPARE, *whole, 0) + op(IMAGE) + op(STEPS),
+        'wrong-order': op(STEP) + op(TEXT) + op(ADD) + op(IMAGE) + op(END) + op(FILE_END) + op(FEED, piece(b'x')) + op(BEGIN, 0, Q8)
+        + op(TELL, 1) + op(EXPORT, 0) + op(LOOK, 0) + op(FACTS) + op(TOKENIZE, piece(b'a')) + op(PREPARE, *whole, 0),
+        'boxes': rule + op(RAW, 5, 7, 3, none) + op(PREPARE, *[part for end in (-1e308, -1e308, 1e308, 1e308)
+                                                               for part in (250, struct.pack('<d', end))], 0),
+        'nothing': op(CONFIG, none) + op(PREPROCESSING, none) + op(VOCABULARY, none, none, none, none, none) + op(DECODE, none)
+        + op(TOKENIZE, none) + start + rule + op(BEGIN, 0, Q8) + op(FEED, none) + op(END),
+    }
+    for name, data in seeds.items():
+        put('kin', name, data)
+
+
 def main():
     pictures()
+    calls()
     put('catalog_write', 'five', record(b'{"kin.fit":"crop","a":"\\ud800"}') +
         record(b'a', b'{"id":"a"}', pictures=2, vectors=b'\1\2\3\0\0\x80') + record(b'b', b'{}', pictures=1, vectors=b'\x7f\0\0') +
         record(b'a', b'{}', pictures=1, vectors=b'\1\1\1') + record(b'ab', b'{"x":1\n}', pictures=1, vectors=b'\1\1\1') +
