@@ -79,17 +79,28 @@ $(eval $(call native-config,release))
 $(eval $(call native-config,asan))
 
 # What ships: all objects linked into one, in which every name but those of the public interface is made
-# local, so that no name of ours meets one of the caller's. Tests link the objects themselves. Where there
-# is no objcopy (macOS), the linker's own list of names does the same.
+# local, so that no name of ours meets one of the caller's. The tests link the objects themselves. Without
+# objcopy (macOS) the linker is told the names.
 OBJCOPY ?= $(call first-of,objcopy llvm-objcopy $(CLANGS:clang%=llvm-objcopy%))
-build/release/libkin.a: $(SRC:%.c=build/release/%.o)
+build/release/libkin.a: $(SRC:%.c=build/release/%.o) Makefile
 	$(call show,LINK,$@)
 	@rm -f $@
-	$(Q)$(CC) -r -nostdlib $(if $(OBJCOPY),,-Wl$(comma)-exported_symbol$(comma)_kin_*) $^ -o $(@D)/kin.o
+	$(Q)$(CC) -r -nostdlib $(if $(OBJCOPY),,-Wl$(comma)-exported_symbol$(comma)_kin_*) $(filter %.o,$^) -o $(@D)/kin.o
 	$(Q)$(if $(OBJCOPY),$(OBJCOPY) --wildcard --keep-global-symbol='kin_*' $(@D)/kin.o)
 	$(Q)$(AR) rcs $@ $(@D)/kin.o
 
 native: build/release/libkin.a ## the engine as a static library for this machine
+
+# Its names are kin_… alone, all those that WebAssembly has among them, and a program that knows kin.h alone links
+# and runs.
+build/release/tests/replay-kin: build/release/tests/fuzz/fuzz_kin.o build/release/tests/fuzz/replay.o build/release/libkin.a
+	$(call show,LINK,$@)
+	$(Q)$(CC) $^ -lm -o $@
+test-native: build/release/tests/replay-kin ## the static library: its names, and a program that uses it
+	@nm -g build/release/libkin.a | awk 'NF == 3 && $$2 != "U" { sub(/^_kin/, "kin", $$3); print $$3 }' > $<.names
+	@! grep -v '^kin_' $<.names || { echo "libkin.a shows names that are not kin_…"; exit 1; }
+	@! grep -vxFf $<.names wasm/exports.txt || { echo "libkin.a lacks these"; exit 1; }
+	$< tests/fuzz/corpus/kin/*
 
 # Rewritten only when it differs, so that a new name does not rebuild every test.
 build/tests/list.h: $(TEST_LISTS) Makefile
@@ -208,9 +219,10 @@ demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1
 # --- tests ------------------------------------------------------------------------------------
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory setup
-	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/asan/tests/run $(FUZZ:%=build/fuzz/replay-%)
+	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run $(FUZZ:%=build/fuzz/replay-%)
 	@$(MAKE) --no-print-directory check-format
 	@$(MAKE) --no-print-directory test-c
+	@$(MAKE) --no-print-directory test-native
 	@$(MAKE) --no-print-directory fuzz-replay
 	@$(MAKE) --no-print-directory test-node
 	@$(MAKE) --no-print-directory test-browser
@@ -293,5 +305,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-node test-browser test-engines test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval pack format check-format clean help node_modules
