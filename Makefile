@@ -110,9 +110,16 @@ build/tests/list.h: $(TEST_LISTS) Makefile
 $(STB): tools/get-stb.sh $(wildcard tools/*.patch)
 	sh tools/get-stb.sh $@
 
-test-c: build/release/tests/run build/asan/tests/run ## C tests, plain and sanitized; FILTER="json resize"
+# Every allocation fails in its turn: the linker puts the test's functions between the engine and the system's.
+build/asan/tests/run-shortage: build/asan/tests/shortage/shortage.o $(SRC:%.c=build/asan/%.o)
+	$(call show,LINK,$@)
+	$(Q)$(CC_asan) $(CFLAGS_asan) $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f) $^ -lm -o $@
+.SECONDARY: build/asan/tests/shortage/shortage.o
+
+test-c: build/release/tests/run build/asan/tests/run build/asan/tests/run-shortage ## C tests, plain and sanitized; FILTER="json resize"
 	build/release/tests/run $(FILTER)
 	build/asan/tests/run $(FILTER)
+	$(if $(FILTER),,build/asan/tests/run-shortage)
 
 # --- fuzzing ----------------------------------------------------------------------------------
 # Replaying needs no libFuzzer. `make fuzz` writes what it finds into build/fuzz/<target>/.
@@ -219,7 +226,7 @@ demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1
 # --- tests ------------------------------------------------------------------------------------
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory setup
-	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run $(FUZZ:%=build/fuzz/replay-%)
+	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run build/asan/tests/run-shortage $(FUZZ:%=build/fuzz/replay-%)
 	@$(MAKE) --no-print-directory check-format
 	@$(MAKE) --no-print-directory test-c
 	@$(MAKE) --no-print-directory test-native

@@ -394,7 +394,7 @@ uint8_t *image_pixels(const kin_picture *picture)
     return out;
 }
 
-/* Whether that much could be had. stb_image does not tell damage from want of memory. */
+/* Whether that much could be had. */
 static bool memory_for(size_t n)
 {
     void *volatile probe = malloc(n); /* volatile: the pair must not be optimised away */
@@ -418,6 +418,19 @@ static int reduction_for(const struct outline *o, const double box[4], int width
     return reduction;
 }
 
+/* False: damage, or want of memory, which stb_image does not tell apart. */
+static bool read_pixels(struct stb_source *source, bool png, kin_picture *p)
+{
+    source->at = 0;
+    if (png)
+        return (p->rgb = stb_png(source, &p->width, &p->height)) != NULL;
+    if (!stb_jpeg(source, p->reduction, &p->planes))
+        return false;
+    p->width = p->planes.width;
+    p->height = p->planes.height;
+    return true;
+}
+
 /* box NULL: no reduction. */
 static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int width, int height, kin_picture *out,
                          kin_error *err)
@@ -434,17 +447,10 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
         return refuse_format(format, err);
 
     struct stb_source source = {bytes, n, 0, false};
-    kin_picture p = {.reduction = 1};
-    bool whole;
-    if (o.png) {
-        p.rgb = stb_png(&source, &p.width, &p.height);
-        whole = p.rgb != NULL;
-    } else {
-        p.reduction = box ? reduction_for(&o, box, width, height) : 1;
-        whole = stb_jpeg(&source, p.reduction, &p.planes);
-        p.width = p.planes.width;
-        p.height = p.planes.height;
-    }
+    kin_picture p = {.reduction = box && !o.png ? reduction_for(&o, box, width, height) : 1};
+    bool whole = read_pixels(&source, o.png, &p);
+    if (!whole && !source.starved) /* what is damaged fails again, a shortage may have passed */
+        whole = read_pixels(&source, o.png, &p);
     int d = p.reduction;
     if (!whole || source.starved || p.width != ((int)o.width + d - 1) / d || p.height != ((int)o.height + d - 1) / d) {
         image_free(&p);

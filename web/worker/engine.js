@@ -79,8 +79,10 @@ export class Engine {
     return new TextDecoder().decode(all.slice(0, all.indexOf(0)));
   }
 
+  // null is how a function says that it had no memory for its text.
   json(name, ...args) {
-    return JSON.parse(this.text(this.pointer(name, ...args)));
+    return JSON.parse(this.text(this.pointer(name, ...args))) ??
+      fail('out-of-memory', 'The engine has no memory to say what it holds: close other tabs.');
   }
 
   // What the engine says of itself (kin_facts): names and numbers that are written down nowhere here.
