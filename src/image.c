@@ -9,9 +9,11 @@
 struct outline {
     uint32_t width, height;
     int orientation; /* EXIF 1 … 8; 0: not said */
-    uint8_t components[4];
-    uint32_t n_components, begun; /* JPEG; bit i: a first pass of component i was seen */
     bool png;
+    /* JPEG; bit i of begun: a first pass of component i was seen; adobe: 0, or 1 more than its transform */
+    uint8_t components[4];
+    uint32_t n_components, begun, adobe;
+    bool jfif;
 };
 
 static uint32_t be16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
@@ -195,6 +197,20 @@ static kin_status read_scan(const uint8_t *p, size_t n, struct outline *o, kin_e
     return KIN_OK;
 }
 
+/* The colours that libjpeg guesses, and with it Pillow and the browsers. */
+static enum planes_colour colour_of(const struct outline *o)
+{
+    if (o->n_components == 1)
+        return PLANES_GRAY;
+    if (o->n_components == 4)
+        return o->adobe <= 1 ? PLANES_CMYK : PLANES_YCCK;
+    if (o->jfif)
+        return PLANES_YCC;
+    if (o->adobe)
+        return o->adobe == 1 ? PLANES_RGB : PLANES_YCC;
+    return memcmp(o->components, "RGB", 3) ? PLANES_YCC : PLANES_RGB;
+}
+
 /* Walks all markers up to the end. A scan costs time by its picture's pixels even when it is empty,
  * so their number is limited as such and by the work they make. */
 static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o, kin_error *err)
@@ -228,6 +244,10 @@ static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o
             TRY(read_frame(body, length - 2, marker, o, err));
         else if (marker == 0xE1 && length >= 8 && !memcmp(body, "Exif\0\0", 6) && o->orientation == 0)
             o->orientation = exif_orientation(body + 6, length - 8);
+        else if (marker == 0xE0 && length >= 16 && !memcmp(body, "JFIF\0", 5) && !scans)
+            o->jfif = true;
+        else if (marker == 0xEE && length >= 14 && !memcmp(body, "Adobe", 5) && !scans)
+            o->adobe = body[11] + 1u;
         else if (marker == 0xDA) {
             if (!o->width)
                 return damaged("JPEG", "data come before the frame header", err);
@@ -247,24 +267,9 @@ static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o
     return KIN_OK;
 }
 
-static uint32_t crc32_of(const uint8_t *p, size_t n)
-{
-    uint32_t table[16], crc = ~0u; /* by half bytes: small enough to make on the spot */
-    for (uint32_t i = 0; i < 16; i++) {
-        table[i] = i;
-        for (int bit = 0; bit < 4; bit++)
-            table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
-    }
-    for (size_t i = 0; i < n; i++) {
-        crc = crc >> 4 ^ table[(crc ^ p[i]) & 15];
-        crc = crc >> 4 ^ table[(crc ^ p[i] >> 4) & 15];
-    }
-    return ~crc;
-}
-
 static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint64_t *raw, kin_error *err)
 {
-    static const uint8_t samples[7] = {1, 0, 3, 1, 2, 0, 4};
+    static const uint8_t samples[7] = {1, 0, 3, 1, 2, 0, 4}, channels[7] = {2, 0, 4, 4, 2, 0, 4}; /* with alpha */
     uint32_t depth = p[8], colour = p[9];
     if (n != 13 || colour > 6 || !samples[colour] || p[10] || p[11] || p[12] > 1)
         return damaged("PNG", "its header is not valid", err);
@@ -277,10 +282,13 @@ static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint6
         return damaged("PNG", "it gives no size", err);
     *raw = ((uint64_t)o->width * depth * samples[colour] + 7) / 8 * o->height;
     TRY(check_size(o->width, o->height, IMAGE_MAX_PIXELS, err));
-    uint64_t shown = (uint64_t)o->width * o->height * (colour == 0 ? 1 : 4) * (depth == 16 ? 2 : 1);
-    return check_memory(*raw + shown, o, "save it with 8 bits a colour, or smaller", err);
+    uint64_t pixels = (uint64_t)o->width * o->height, held = pixels * channels[colour] * (depth == 16 ? 2 : 1);
+    uint64_t inflated = *raw + held + (colour == 3 ? pixels : 0), rgb = channels[colour] == 2 ? held + 3 * pixels : 0;
+    return check_memory(inflated > rgb ? inflated : rgb, o, "save it with 8 bits a colour, or smaller", err);
 }
 
+/* A wrong checksum makes a chunk that the picture can do without (its type begins with a small letter) not
+ * count, as in browsers; IEND holds nothing that could be wrong. */
 static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o, kin_error *err)
 {
     size_t at = 8;
@@ -301,13 +309,14 @@ static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o,
                 return damaged("PNG", "it does not begin with its header", err);
             TRY(read_ihdr(body, length, o, &raw, err));
         }
-        if (crc32_of(type, length + 4) != be32(body + length))
+        end = !memcmp(type, "IEND", 4);
+        bool whole = stb_crc32(type, length + 4) == be32(body + length);
+        if (!whole && !end && !(type[0] & 0x20))
             return damaged("PNG", "a checksum is wrong", err);
-        if (!memcmp(type, "eXIf", 4) && o->orientation == 0)
+        if (whole && !memcmp(type, "eXIf", 4) && o->orientation == 0)
             o->orientation = exif_orientation(body, length);
         if (!memcmp(type, "IDAT", 4))
             data += length;
-        end = !memcmp(type, "IEND", 4);
         at += length + 12;
     }
     if (raw / 1032 > data) /* deflate cannot shrink further than 1032 : 1 */
@@ -330,16 +339,34 @@ static void orient(kin_picture *p, int orientation)
 
 static uint8_t over_white(uint32_t c, uint32_t a) { return (uint8_t)((c * a + 255 * (255 - a) + 127) / 255); }
 
-/* RGBA -> RGB in place; the target never overtakes the source. */
-static void flatten(uint8_t *pixels, size_t n)
+static uint8_t upper(const uint8_t *sample, int bytes)
 {
-    const uint8_t *from = pixels;
-    for (uint8_t *to = pixels; n--; from += 4, to += 3) {
-        uint32_t a = from[3];
-        to[0] = over_white(from[0], a);
-        to[1] = over_white(from[1], a);
-        to[2] = over_white(from[2], a);
+    uint16_t wide;
+    if (bytes == 1)
+        return *sample;
+    memcpy(&wide, sample, 2);
+    return (uint8_t)(wide >> 8);
+}
+
+/* n pixels -> RGB over white, the upper bytes of wide samples; NULL: no memory. In place where a pixel has
+ * three bytes or more, since the target then never overtakes the source. */
+static uint8_t *flatten(struct stb_samples s, size_t n)
+{
+    size_t step = (size_t)s.channels * (size_t)s.bytes;
+    uint8_t *rgb = step >= 3 ? s.data : malloc(n * 3), v[4] = {0};
+    if (step == 3) /* they are it */
+        return rgb;
+    const uint8_t *from = s.data;
+    for (uint8_t *to = rgb; to && n--; from += step, to += 3) {
+        for (int c = 0; c < s.channels; c++)
+            v[c] = upper(from + c * s.bytes, s.bytes);
+        uint8_t alpha = s.channels % 2 ? 255 : v[s.channels - 1];
+        for (int c = 0; c < 3; c++)
+            to[c] = over_white(v[s.channels < 3 ? 0 : c], alpha);
     }
+    if (rgb != s.data)
+        free(s.data);
+    return rgb;
 }
 
 /* EXIF: 2 mirrored, 3 turned by 180, 4 upside down, 5 transposed, 6 to turn right, 7 transverse,
@@ -419,15 +446,21 @@ static int reduction_for(const struct outline *o, const double box[4], int width
 }
 
 /* False: damage, or want of memory, which stb_image does not tell apart. */
-static bool read_pixels(struct stb_source *source, bool png, kin_picture *p)
+static bool read_pixels(const struct outline *o, struct stb_source *source, kin_picture *p)
 {
     source->at = 0;
-    if (png)
-        return (p->rgb = stb_png(source, &p->width, &p->height)) != NULL;
+    if (o->png) {
+        struct stb_samples samples = stb_png(source->bytes, source->n);
+        p->width = samples.width;
+        p->height = samples.height;
+        p->rgb = samples.data ? flatten(samples, (size_t)p->width * (size_t)p->height) : NULL;
+        return p->rgb != NULL;
+    }
     if (!stb_jpeg(source, p->reduction, &p->planes))
         return false;
     p->width = p->planes.width;
     p->height = p->planes.height;
+    p->planes.colour = colour_of(o);
     return true;
 }
 
@@ -448,9 +481,9 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
 
     struct stb_source source = {bytes, n, 0, false};
     kin_picture p = {.reduction = box && !o.png ? reduction_for(&o, box, width, height) : 1};
-    bool whole = read_pixels(&source, o.png, &p);
+    bool whole = read_pixels(&o, &source, &p);
     if (!whole && !source.starved) /* what is damaged fails again, a shortage may have passed */
-        whole = read_pixels(&source, o.png, &p);
+        whole = read_pixels(&o, &source, &p);
     int d = p.reduction;
     if (!whole || source.starved || p.width != ((int)o.width + d - 1) / d || p.height != ((int)o.height + d - 1) / d) {
         image_free(&p);
@@ -462,7 +495,6 @@ static kin_status decode(const uint8_t *bytes, size_t n, const double *box, int 
         return damaged(o.png ? "PNG" : "JPEG", "its data are incomplete or make no sense", err);
     }
     if (o.png) {
-        flatten(p.rgb, (size_t)p.width * (size_t)p.height);
         uint8_t *smaller = realloc(p.rgb, (size_t)p.width * (size_t)p.height * 3);
         p.rgb = smaller ? smaller : p.rgb;
     }

@@ -4,8 +4,9 @@
  * checksums, EXIF orientation), so that what is refused is refused in milliseconds and before any
  * pixel is allocated; then its pixels, by stb_image. The same bytes give the same pixels on every
  * machine. A JPEG stays as its components, and turning upright is left to who reads the rows, so
- * that memory for a whole RGB picture is never needed. Transparency lies over white: (c a + 255 (255 - a) + 127) div 255. 16-bit samples keep
- * their upper byte. Of an APNG the still picture counts. Colour profiles are not applied. */
+ * that memory for a whole RGB picture is never needed. Transparency lies over white:
+ * (c a + 255 (255 - a) + 127) div 255. 16-bit samples keep their upper byte. Of an APNG the still
+ * picture counts. Colour profiles are not applied. */
 #ifndef KIN_IMAGE_H
 #define KIN_IMAGE_H
 #include "base.h"

@@ -5,23 +5,12 @@
 #define STBI_ONLY_JPEG
 #include <stb_image.h>
 
-static enum planes_colour colour_of(const stbi__jpeg *j)
-{
-    int adobe = j->app14_color_transform; /* -1: no such segment */
-    if (j->s->img_n == 1)
-        return PLANES_GRAY;
-    if (j->s->img_n == 3)
-        return j->rgb == 3 || (adobe == 0 && !j->jfif) ? PLANES_RGB : PLANES_YCC;
-    return adobe <= 0 ? PLANES_CMYK : adobe == 2 ? PLANES_YCCK : PLANES_YCC;
-}
-
 static void hand_over(stbi__jpeg *j, struct planes *out)
 {
     int d = j->denominator;
     out->n = j->s->img_n;
     out->width = (int)(j->s->img_x + (unsigned)d - 1) / d;
     out->height = (int)(j->s->img_y + (unsigned)d - 1) / d;
-    out->colour = colour_of(j);
     for (int i = 0; i < out->n; i++) {
         struct plane *p = &out->plane[i];
         p->memory = j->progressive ? j->img_comp[i].raw_coeff : j->img_comp[i].raw_data;

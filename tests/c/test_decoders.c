@@ -1,6 +1,7 @@
 /* test_decoders: our transforms, enlarging and colour beside stb_image's own plain C, to the bit;
  * reduced sizes; the limits that are particular to a format. */
 #include "../../src/resize.h"
+#include "../../src/stb.h"
 #include "test.h"
 #include <stdlib.h>
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -212,9 +213,41 @@ void test_decoder_limits(void)
     CHECK(strstr(err.text, "not progressive"));
     CHECK_EQ(resized("jpeg-420-progressive.jpg", 0xC2, 8500, 6000, &err), KIN_TRUNCATED_IMAGE);
 
-    static const char header[] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\x17\x70\0\0\x0F\xA0\x10\6\0\0\0\0\0\0\0";
-    kin_picture p;
-    CHECK_EQ(image_decode((const uint8_t *)header, sizeof header - 1, &p, &err),
-             KIN_TOO_LARGE); /* 6000x4000, 16 bits */
-    CHECK(strstr(err.text, "8 bits"));
+    static const struct {
+        int width, height, depth, colour;
+        kin_status status;
+    } headers[] = {
+        {5000, 5000, 8, 6, KIN_TRUNCATED_IMAGE},  {5000, 5001, 8, 6, KIN_TOO_LARGE},
+        {3692, 3692, 16, 6, KIN_TRUNCATED_IMAGE}, {3693, 3692, 16, 6, KIN_TOO_LARGE}, /* 8 bytes twice */
+        {3946, 3946, 16, 2, KIN_TRUNCATED_IMAGE}, {3948, 3948, 16, 2, KIN_TOO_LARGE}, /* 6 and, made clear, 8 */
+        {5000, 5000, 16, 4, KIN_TRUNCATED_IMAGE}, {5000, 5000, 16, 0, KIN_TRUNCATED_IMAGE},
+        {5000, 5000, 8, 3, KIN_TRUNCATED_IMAGE},  {65535, 381, 1, 0, KIN_TRUNCATED_IMAGE},
+        {65536, 1, 1, 0, KIN_TOO_LARGE},
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        for (uint8_t interlaced = 0; interlaced < 2; interlaced++) {
+            int w = headers[i].width, h = headers[i].height;
+            uint8_t png[37] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR";
+            const uint8_t rest[] = {0,
+                                    (uint8_t)(w >> 16),
+                                    (uint8_t)(w >> 8),
+                                    (uint8_t)w,
+                                    0,
+                                    0,
+                                    (uint8_t)(h >> 8),
+                                    (uint8_t)h,
+                                    (uint8_t)headers[i].depth,
+                                    (uint8_t)headers[i].colour,
+                                    0,
+                                    0,
+                                    interlaced};
+            memcpy(png + 16, rest, sizeof rest);
+            uint32_t sum = stb_crc32(png + 12, 17);
+            png[29] = (uint8_t)(sum >> 24), png[30] = (uint8_t)(sum >> 16), png[31] = (uint8_t)(sum >> 8);
+            png[32] = (uint8_t)sum;
+            kin_picture p;
+            CHECK_EQ(image_decode(png, sizeof png, &p, &err), headers[i].status);
+            if (headers[i].depth == 16 && headers[i].status == KIN_TOO_LARGE)
+                CHECK(strstr(err.text, "8 bits"));
+        }
 }

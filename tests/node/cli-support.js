@@ -19,7 +19,7 @@ const crc32 = zlibCrc32 ?? ((bytes) => {
   return ~crc >>> 0;
 });
 
-function chunk(type, data) {
+export function chunk(type, data) {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
   const out = Buffer.alloc(body.length + 8);
   out.writeUInt32BE(data.length);
