@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 
 const maxBytes = 64 * 2 ** 20;
-const maxPixels = 25e6; // as the engine: 24-megapixel cameras give a little more
 const fetchSeconds = 30;
 
 class PictureError extends Error {
@@ -121,37 +120,7 @@ export async function readTyped(path) {
 
 /* ---- WebP ---- */
 
-function isWebp(bytes) {
-  const text = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
-  return bytes.length >= 30 && text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
-}
-
-// Width and height out of the first chunk, before any pixel is allocated.
-function webpSize(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const u24 = (at) => view.getUint16(at, true) | bytes[at + 2] << 16;
-  const chunk = String.fromCharCode(...bytes.subarray(12, 16));
-  if (chunk === 'VP8X') return { width: u24(24) + 1, height: u24(27) + 1,
-    animated: (bytes[20] & 2) !== 0 };
-  if (chunk === 'VP8L') {
-    const bits = view.getUint32(21, true);
-    return { width: (bits & 0x3fff) + 1, height: (bits >>> 14 & 0x3fff) + 1 };
-  }
-  if (chunk === 'VP8 ')
-    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
-  return null;
-}
-
-// The bytes of the file's EXIF chunk, if it has one. The engine reads them, as it does a JPEG's, and turns.
-function webpExif(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 12; at + 8 <= bytes.length;) {
-    const size = view.getUint32(at + 4, true);
-    if (view.getUint32(at) === 0x45584946) return bytes.slice(at + 8, at + 8 + size); // "EXIF"
-    at += 8 + size + (size & 1);
-  }
-  return undefined;
-}
+const isWebp = (bytes) => /^RIFF....WEBP/s.test(Buffer.from(bytes.subarray(0, 12)).toString('latin1'));
 
 let webp = null;
 
@@ -171,23 +140,21 @@ async function loadWebp() {
 }
 
 async function decodeWebp(bytes, shown) {
-  const size = webpSize(bytes);
-  if (!size || !size.width || !size.height)
-    throw bad('bad-image', `${shown}: not a valid WebP picture`);
-  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true) + 8 > bytes.length)
-    throw bad('truncated-image', `${shown}: the WebP file ends early`);
-  if (size.animated)
-    throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
-  if (size.width * size.height > maxPixels)
-    throw bad('too-large', `${shown}: ${size.width} x ${size.height} pixels are more than ` +
-      `${maxPixels / 1e6} megapixels: make it smaller`);
+  const { headerOf, maxPixels } = await import('#web/shared/headers.js');
+  const { width, height, animated, short, exif } = headerOf(bytes, 'webp') ?? {};
+  if (width * height > maxPixels)
+    throw bad('too-large', `${shown}: ${width} x ${height} pixels are more than ` +
+      `${(maxPixels - 1e6) / 1e6} megapixels: make it smaller`);
+  if (short) throw bad('truncated-image', `${shown}: the WebP file ends early`);
+  if (animated) throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
+  if (!width || !height) throw bad('bad-image', `${shown}: not a valid WebP picture`);
   webp ??= loadWebp();
   const decode = await webp;
   try {
     const { data, width, height } = await decode(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return { data: pixels, width, height, exif: webpExif(bytes) };
+    return { data: pixels, width, height, exif: exif && bytes.slice(exif.from, exif.to) };
   } catch {
     throw bad('bad-image', `${shown}: not a valid WebP picture`);
   }

@@ -123,6 +123,74 @@ test('a lossless WebP with alpha gives the same pixels here as in the command', 
   await page.context().close();
 });
 
+// WebP: Chromium itself does not turn by EXIF, Pillow does.
+test('EXIF orientation of a WebP counts here as in the command', async (t) => {
+  const page = await open(browser, server.url);
+  const [width, height] = [40, 24];
+  const { files, prepared, plain } = await page.evaluate(async ({ width, height }) => {
+    const { load } = await import('/kin/index.js');
+    const canvas = new OffscreenCanvas(width, height);
+    const pixels = Uint8ClampedArray.from({ length: width * height * 4 },
+      (_, i) => (i % 4 === 3 ? 255 : [(i >> 2) % width * 6, (i >> 2) / width * 10, i >> 4][i % 4]));
+    canvas.getContext('2d').putImageData(new ImageData(pixels, width, height), 0, 0);
+    const webp = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/webp', quality: 1 })).arrayBuffer());
+    const lossless = webp.subarray(String.fromCharCode(...webp).indexOf('VP8L')); // without the profile before it
+    const chunk = (name, body) => [...new TextEncoder().encode(name), ...new Uint8Array(Uint32Array.of(body.length).buffer), ...body,
+      ...(body.length & 1 ? [0] : [])];
+    const turned = (orientation) => {
+      const exif = [73, 73, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0];
+      return chunk('RIFF', [...new TextEncoder().encode('WEBP'),
+        ...chunk('VP8X', [8, 0, 0, 0, width - 1, 0, 0, height - 1, 0, 0]), ...lossless, ...chunk('EXIF', exif)]);
+    };
+    const clip = await load({ model: '/model/' });
+    const files = [1, 2, 3, 4, 5, 6, 7, 8].map(turned), prepared = [];
+    for (const file of files) prepared.push([...(await clip.preprocess(Uint8Array.from(file))).data].join());
+    const plain = [...(await clip.preprocess(webp)).data].join();
+    if (clip.info.decoder !== 'browser') throw new Error(clip.info.decoder);
+    await clip.close();
+    return { files, prepared, plain };
+  }, { width, height });
+  assert.equal(prepared[0], plain);
+  assert.equal(new Set(prepared).size, 8);
+  const folder = mkdtempSync(join(tmpdir(), 'kin-webp-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const [i, file] of files.entries()) {
+    const path = join(folder, `${i + 1}`);
+    writeFileSync(`${path}.webp`, Uint8Array.from(file));
+    execFileSync(process.execPath, ['catalog/cli.js', 'preprocess', `${path}.webp`, '-o', `${path}.npy`]);
+    const npy = readFileSync(`${path}.npy`);
+    assert.equal([...npy.subarray(npy.length - plain.split(',').length)].join(), prepared[i], `orientation ${i + 1}`);
+  }
+  await page.context().close();
+});
+
+test('a picture whose header says that it is too large never reaches the browser\'s decoder', async () => {
+  const page = await open(browser, server.url);
+  const webp = Buffer.from('RIFF\x1a\x00\x00\x00WEBPVP8 \x0e\x00\x00\x00\x30\x01\x00\x9d\x01\x2a\xff\x3f\xff\x3f\x00\x00\x00\x00', 'latin1');
+  const small = Buffer.from(webp);
+  small.set([0x88, 0x13, 0x88, 0x13], 26); // 5000 x 5000 in 34 bytes
+  const gif = Buffer.from('GIF89a\xff\xff\xff\xff\x00\x00\x00;', 'latin1');
+  const frame = Buffer.from('GIF89a\x01\x00\x01\x00\x00\x00\x00!\xf9\x04\x00\x00\x00\x00\x00,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x00;', 'latin1');
+  const bmp = Buffer.alloc(60);
+  bmp.write('BM');
+  bmp.set([40, 0, 0, 0, 0x40, 0x9c, 0, 0, 0xc0, 0x63, 0xff, 0xff], 14); // 40000 x -40000
+  const avif = Buffer.from('\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif\x00\x00\x00\x14ispe\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\xff\xff', 'latin1');
+  const found = await page.evaluate(async (files) => {
+    const { load } = await import('/kin/index.js');
+    const clip = await load({ model: '/model/', worker: false });
+    await clip.embedImage(new Blob([Uint8Array.from(files[0])])).catch(() => {}); // the canvas has been tried
+    let asked = 0;
+    const real = createImageBitmap;
+    globalThis.createImageBitmap = (...given) => { asked++; return real(...given); };
+    const codes = [];
+    for (const file of files) codes.push(await clip.embedImage(Uint8Array.from(file)).then(() => 'read', ({ code }) => code));
+    await clip.close();
+    return { codes, asked };
+  }, [webp, small, gif, frame, bmp, avif].map((file) => [...file]));
+  assert.deepEqual(found, { codes: ['too-large', 'truncated-image', 'too-large', 'too-large', 'too-large', 'too-large'], asked: 0 });
+  await page.context().close();
+});
+
 test('what the page\'s policy forbids is told', async () => {
   const page = await open(browser, server.url);
   const message = await page.evaluate(async () => {

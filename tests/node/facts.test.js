@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { maxPixels } from '../../web/shared/headers.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
 import { maxThreads } from '../../web/worker/variant.js';
@@ -64,6 +65,7 @@ const written = (n) => n.toLocaleString('en');
 
 test('limits in the documents are those of C', () => {
   const { limits } = facts;
+  assert.equal(maxPixels, limits.pixels); // the command reads headers without an engine
   const says = (path, text) => assert.ok(documents[path].includes(text), `${path} does not say "${text}"`);
   const mega = (pixels) => (pixels - 1e6) / 1e6; // a camera's 24 megapixels may be a little more
   says('SECURITY.md', `JPEG ≤ ${written(limits.jpegPixels)} pixels, other pictures ≤ ${written(limits.pixels)}`);

@@ -1,5 +1,6 @@
 // What the worker's side needs of a page and Node has otherwise. To it comes startHelper(): another worker, as a link.
 import { checkAbort, fail } from '../shared/errors.js';
+import { headerOf } from '../shared/headers.js';
 import { request } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
@@ -53,13 +54,20 @@ export function turn() {
 
 const options = { imageOrientation: 'from-image', premultiplyAlpha: 'none', colorSpaceConversion: 'none' };
 
+function checkSize(width, height, most) {
+  if (width * height > most)
+    fail('too-large', `The picture has ${width} x ${height} pixels, more than 24 megapixels: make it smaller.`);
+}
+
 // `most`: the pixels it may have.
 async function draw(source, most) {
   const bitmap = await createImageBitmap(source, options);
   const { width, height } = bitmap;
-  if (width * height > most) {
+  try {
+    checkSize(width, height, most);
+  } catch (error) {
     bitmap.close();
-    fail('too-large', `The picture has ${width} x ${height} pixels, more than 24 megapixels: make it smaller.`);
+    throw error;
   }
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
@@ -76,14 +84,23 @@ async function probeCanvas() {
   return data.every((value, i) => value === known.data[i]);
 }
 
+// A WebP without its EXIF block: some browsers would turn the picture by it, Chromium does not. The engine does.
+function withoutExif(bytes, { from }) {
+  const flags = bytes[15] === 88 ? 20 : bytes.length; // of VP8X
+  return [bytes.subarray(0, flags), Uint8Array.of(bytes[flags] & ~8), bytes.subarray(flags + 1, from - 8), 'JUNK', bytes.subarray(from - 4)];
+}
+
 // For formats that the engine lacks; null where the browser does too. `limits`: the engine's.
 export async function decodeImage(bytes, format, limits) {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') return null;
   if (!await (honest ??= probeCanvas()))
     fail('unsupported-image', 'This browser alters pixels to protect you from tracking: use a JPEG or PNG picture.');
+  const { width = 0, height = 0, short, exif } = headerOf(bytes, format) ?? {};
+  checkSize(width, height, limits.pixels);
+  if (short) fail('truncated-image', 'The WebP file ends before the picture does; fetch or save it again.');
   try {
-    const { data, width, height } = await draw(new Blob([bytes]), limits.pixels);
-    return { data, width, height, decoder: 'browser' };
+    const { data, width, height } = await draw(new Blob(exif ? withoutExif(bytes, exif) : [bytes]), limits.pixels);
+    return { data, width, height, decoder: 'browser', ...(exif && { exif: bytes.slice(exif.from, exif.to) }) };
   } catch (error) {
     if (error.code === 'too-large') throw error;
     return null;
