@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { load } from '../../web/index.node.js';
 import { drawing, tinyModel } from '../node/cli-support.js';
 import { launch, open, serve } from './shop.js';
 
@@ -117,6 +118,32 @@ test('what cannot be read is said, and the page goes on', async () => {
   await status(page, 'like your photo$');
   assert.ok(await page.isHidden('#error'));
   await page.context().close();
+});
+
+test('hostile and odd fields are text or nothing', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'kin-test-'));
+  const clip = await load({ model: 'models/kin-small/' });
+  const builder = await clip.createCatalog({ fields: ['price', '<i>'] });
+  const items = [{ title: '<img src=x onerror=alert(1)>', url: 'javascript:alert(1)', image: 'javascript:alert(1)', '<i>': '<script>alert(1)</script>' },
+    { title: { toString: 1 }, url: { href: 1 }, image: { a: 1 }, price: { join: 1 } }, { title: null, url: '', image: 'pictures/0.png', price: [1, {}, 'x'] },
+    { title: ['a'], url: 'https://shop.example/x', image: ['data:text/html,x'] }];
+  for (const [i, item] of items.entries()) await builder.add({ id: `${i}`, images: [join(shop, 'pictures', `${i}.png`)], item });
+  await builder.save({ to: join(root, 'c.kin') });
+  await clip.close();
+  mkdirSync(join(root, 'pictures'));
+  writeFileSync(join(root, 'pictures', '0.png'), drawing(1));
+  const served = await serve(root);
+  const page = await open(browser, served.url);
+  await page.setInputFiles('#file', photo(0));
+  await status(page, 'like your photo$');
+  const shown = Object.fromEntries(await page.$$eval('#hits > li', (all) => all.map((li) => [li.dataset.id,
+    [li.querySelector('.title').textContent, li.querySelector('.fields').textContent, li.querySelector('a')?.href ?? null, li.querySelectorAll('img').length]])));
+  assert.deepEqual(shown, { 0: ['<img src=x onerror=alert(1)>', '<i> <script>alert(1)</script>', null, 0], 1: ['1', '', null, 0],
+    2: ['2', 'price 1, x', null, 1], 3: ['3', '', 'https://shop.example/x', 0] });
+  assert.equal(await page.locator('#hits script, #hits i').count(), 0);
+  await silent(page);
+  await served.stop();
+  rmSync(root, { recursive: true, force: true });
 });
 
 test('the model is the one that the catalogue was built with; where it is not to be found, that is said', async () => {

@@ -54,6 +54,20 @@ test('what is sent is counted, by the page and by its workers', async () => {
   await page.context().close();
 });
 
+test('without BroadcastChannel the shop works, and claims nothing of what is sent', async () => {
+  for (const without of ['delete window.BroadcastChannel', "window.BroadcastChannel = class { constructor() { throw new DOMException('no', 'SecurityError'); } }"]) {
+    const page = await open(browser, server.url, { go: false });
+    await page.addInitScript(without);
+    await page.goto(server.url);
+    await ready(page);
+    await answered(page, () => page.setInputFiles('#file', strawberry));
+    assert.equal(await hits(page), 24);
+    assert.equal(await page.textContent('#proof'), '');
+    assert.deepEqual(page.noise, []);
+    await page.context().close();
+  }
+});
+
 test('a model that does not come is said, the stored hits stay, and another try works', async () => {
   const page = await open(browser, server.url, { go: false });
   await page.route('**/model/**', (route) => route.abort());

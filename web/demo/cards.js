@@ -1,6 +1,7 @@
 // Product cards. Titles, tags and addresses from a catalogue are data: they go into text nodes and
 // checked attributes, never into markup.
 export const safeUrl = (url) => {
+  if (typeof url !== 'string') return null;
   try {
     const { protocol, href } = new URL(url, document.baseURI);
     return ['http:', 'https:', 'blob:'].includes(protocol) ? href : null;
@@ -14,6 +15,10 @@ const element = (name, className, text) => {
   if (text !== undefined) made.textContent = text;
   return made;
 };
+// Fields of an item are data too: what is neither text, number nor a list of these is not shown.
+export const plain = (value) => [value].flat()
+  .filter((one) => ['string', 'number', 'boolean'].includes(typeof one)).join(', ');
+export const titleOf = (item, id) => (plain(item.title) || id).slice(0, 200);
 export const money = (price) => (typeof price === 'number' ? `€${price.toFixed(2)}` : '');
 
 // tools/build-demo.js writes the same as text, for the first frame.
@@ -34,7 +39,7 @@ function card(hit, imageOf) {
   level.value = Math.max(0, hit.score);
   level.ariaHidden = 'true'; // the number says it
   meta.append(element('span', 'price', money(item.price)), shown);
-  link.append(image, element('span', 'title', String(item.title ?? hit.id).slice(0, 200)), meta, level);
+  link.append(image, element('span', 'title', titleOf(item, hit.id)), meta, level);
   li.append(link);
   return li;
 }

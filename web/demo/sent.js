@@ -1,15 +1,23 @@
 // Counts what is sent, in the page and in Kin's worker (worker.js imports this file first): every way a
 // script here can send something is wrapped before any other code runs, so "0 bytes sent" is measured.
 // Counted are bodies and the queries of addresses, and how many files were fetched. A worker reports to
-// its page over a channel that both name after the number in the worker's address.
+// its page over a channel that both name after the number in the worker's address; where there are no such
+// channels, half of it would go unseen, and nothing is claimed.
 const inPage = typeof document === 'object';
 const key = inPage ? `?page=${Math.random()}` : self.location.search;
-const channel = new BroadcastChannel(`sent${key}`);
+const channel = openChannel();
 const counted = { bytes: 0, files: 0 };
 let told = () => {};
 
+function openChannel() {
+  try {
+    return new BroadcastChannel(`sent${key}`);
+  } catch { // old browsers have none, some settings forbid it
+    return null;
+  }
+}
 function add(bytes, files) {
-  if (!inPage) return channel.postMessage([bytes, files]);
+  if (!inPage) return channel?.postMessage([bytes, files]);
   counted.bytes += bytes;
   counted.files += files;
   return told(counted);
@@ -45,7 +53,7 @@ if (inPage) {
     addBody(body);
     return sendBeacon.call(this, address, body);
   };
-  channel.onmessage = ({ data: [bytes, files] }) => add(bytes, files);
+  if (channel) channel.onmessage = ({ data: [bytes, files] }) => add(bytes, files);
 }
 new PerformanceObserver((list) => {
   const files = list.getEntries().filter(({ name }) => name.startsWith('http')).length;
@@ -56,6 +64,7 @@ new PerformanceObserver((list) => {
 export const workerUrl = new URL(`./worker.js${key}`, import.meta.url);
 // From now on `tell({ bytes, files })` is called with what was sent and fetched since this call.
 export function countFromNow(tell) {
+  if (!channel) return;
   counted.bytes = counted.files = 0;
   told = tell;
   tell(counted);

@@ -1,7 +1,7 @@
 // The demo shop: what a shop's own page would do with kin-clip, through its public interface alone.
 import { countFromNow, workerUrl } from './sent.js';
 import { load, openCatalog } from './kin/index.js';
-import { money, safeUrl, showCards, showEmpty } from './cards.js';
+import { money, plain, safeUrl, showCards, showEmpty, titleOf } from './cards.js';
 import { makeCrop } from './crop.js';
 import { buildOwn, most } from './own.js';
 import { $, bar, clearError, download, say, showError, withBar } from './say.js';
@@ -203,9 +203,9 @@ async function showProduct(id) {
     if (!item) throw Object.assign(new Error('This product is not in the catalogue (any more).'), { code: 'unknown-id' });
     const { hits } = await catalog.search({ like: [id] }, { limit: 8 });
     if (catalog !== catalogNow()) return;
-    $('product-title').textContent = String(item.title ?? id).slice(0, 200);
-    $('product-meta').textContent = item.group ?? '';
-    $('product-tags').textContent = (item.tags ?? []).join(', ');
+    $('product-title').textContent = titleOf(item, id);
+    $('product-meta').textContent = plain(item.group);
+    $('product-tags').textContent = plain(item.tags);
     $('product-price').textContent = money(item.price);
     const src = safeUrl(imageOf({ id, image: { url: [item.image].flat()[0] } }));
     if (src) $('product-image').src = src;

@@ -8,6 +8,7 @@ const many = (n, what) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'
 
 const plain = (value) => (['string', 'number', 'boolean'].includes(typeof value) ? String(value).slice(0, 200) : '');
 function address(url) {
+  if (typeof url !== 'string' || !url) return null;
   try {
     const { protocol, href } = new URL(url, document.baseURI);
     return ['http:', 'https:'].includes(protocol) ? href : null;
@@ -27,7 +28,7 @@ function card({ id, item, image, score }) {
   const li = element('li', 'hit');
   li.dataset.id = id;
   li.dataset.score = score;
-  const title = plain(item.title) || id, href = item.url && address(item.url);
+  const title = plain(item.title) || id, href = address(item.url);
   const product = element(href ? 'a' : 'div', 'product');
   if (href) product.href = href;
   const src = address(image.url);
