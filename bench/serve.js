@@ -1,14 +1,9 @@
 // Serves the working tree to the bench pages: cross-origin isolated, any engine's scripts may run, and at
 // a slow network's pace and gzipped where asked.
-import { createReadStream, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import { extname, join } from 'node:path';
+import { createReadStream, readFileSync } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm',
-  '.json': 'application/json', '.jpg': 'image/jpeg' };
+import { find, listen } from '../tests/server.js';
 
 // One line for all answers: each waits until those before it have used up their time.
 function pace(line, bytesPerSecond) {
@@ -25,14 +20,12 @@ function pace(line, bytesPerSecond) {
 export async function serve(root, { bytesPerSecond = 0, latency = 0, compress = false } = {}) {
   const line = { free: 0 };
   const sent = [];
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
-    const file = join(root, path);
+  const { url, stop } = await listen((request, response, path) => {
     for (const [name, value] of [['cross-origin-opener-policy', 'same-origin'], ['cross-origin-embedder-policy', 'require-corp'],
-      ['cross-origin-resource-policy', 'same-origin'], ['cache-control', 'max-age=3600'],
-      ['content-type', types[extname(path)] ?? 'application/octet-stream']]) response.setHeader(name, value);
-    const { size } = statSync(file, { throwIfNoEntry: false }) ?? {};
-    if (size === undefined || path.endsWith('/')) return response.writeHead(404).end();
+      ['cross-origin-resource-policy', 'same-origin'], ['cache-control', 'max-age=3600']]) response.setHeader(name, value);
+    const found = find(response, root, path);
+    if (!found) return;
+    const { file, size } = found;
     const packed = compress && /\.(html|js|json|txt|wasm)$/.test(path) ? gzipSync(readFileSync(file)) : null;
     if (packed) response.setHeader('content-encoding', 'gzip');
     response.setHeader('content-length', packed?.length ?? size);
@@ -42,8 +35,6 @@ export async function serve(root, { bytesPerSecond = 0, latency = 0, compress = 
         : createReadStream(file, { highWaterMark: bytesPerSecond ? 8192 : 1 << 20 });
       (bytesPerSecond ? body.pipe(pace(line, bytesPerSecond)) : body).pipe(response);
     }, latency);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}`, sent,
-    stop: () => { server.closeAllConnections(); server.close(); } };
+  });
+  return { url, sent, stop };
 }

@@ -1,14 +1,13 @@
 // The package in a real page: every kind of picture, workers, other hosts, servers that misbehave.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
+import { find, listen, send } from '../server.js';
 import { launch, open, serve } from './shop.js';
 
 // A site of the package, the embedded model and an empty page.
@@ -23,24 +22,12 @@ for (let i = 0; i < picture.data.length; i++) picture.data[i] = i % 4 === 3 ? 25
 const encoded = PNG.sync.write(picture);
 writeFileSync(join(site, 'a.png'), encoded);
 
-// Another origin with the package's files: `cors` says whether pages may read them. `asked`: the paths so far.
-async function otherHost(cors) {
-  const asked = [];
-  const server = createServer((request, response) => {
-    const path = new URL(request.url, 'http://x').pathname;
-    asked.push(path);
-    if (cors) response.setHeader('access-control-allow-origin', '*');
-    response.setHeader('cross-origin-resource-policy', 'cross-origin');
-    response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : 'application/octet-stream');
-    try {
-      response.end(readFileSync(join(site, path)));
-    } catch {
-      response.writeHead(404).end();
-    }
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}`, asked, stop: () => server.closeAllConnections() ?? server.close() };
-}
+// Another origin with the package's files: `cors` says whether pages may read them.
+const otherHost = (cors) => listen((request, response, path) => {
+  if (cors) response.setHeader('access-control-allow-origin', '*');
+  response.setHeader('cross-origin-resource-policy', 'cross-origin');
+  send(response, site, path);
+});
 
 let browser, server, wanted;
 before(async () => {
@@ -207,18 +194,14 @@ test('what the page\'s policy forbids is told', async () => {
 test('a page that forbids WebAssembly, and a wasm file that is cut or none, are told', async () => {
   let wasm; // (response, bytes) => …
   let policy = '';
-  const files = createServer((request, response) => {
-    const path = new URL(request.url, 'http://x').pathname;
+  const files = await listen((request, response, path) => {
     if (path === '/') return response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title>');
     if (policy) response.setHeader('content-security-policy', policy);
-    if (!existsSync(join(site, path))) return response.writeHead(404).end(); // the browser wants an icon
-    const bytes = readFileSync(join(site, path));
-    response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : path.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream');
-    return path.endsWith('.wasm') ? wasm(response, bytes) : response.end(bytes);
-  }).listen(0, '127.0.0.1');
-  await once(files, 'listening');
+    if (!path.endsWith('.wasm')) return send(response, site, path);
+    return wasm(response, readFileSync(find(response, site, path).file));
+  });
   const told = async () => {
-    const page = await open(browser, `http://127.0.0.1:${files.address().port}`);
+    const page = await open(browser, files.url);
     const message = await page.evaluate(() => import('/kin/index.js').then(({ load }) => load({ model: '/model/', threads: 1 }))
       .then(() => 'loaded', (error) => `${error.code}: ${error.message}`));
     await page.context().close();
@@ -239,8 +222,7 @@ test('a page that forbids WebAssembly, and a wasm file that is cut or none, are 
     response.write(bytes.subarray(0, 50_000), () => setTimeout(() => response.destroy(), 100));
   };
   assert.match(await told(), /^http: .*whole/);
-  files.closeAllConnections();
-  files.close();
+  files.stop();
 });
 
 test('an address that is none is an error of its own', async () => {

@@ -5,20 +5,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { load, openCatalog } from '../../web/index.node.js';
 import { cases, fixture, models } from '../node/towers.js';
+import { listen, send } from '../server.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
-  '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.png': 'image/png', '.webp': 'image/webp' };
-
 const variants = ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind }, { variant: `${kind}-threads`, threads: 1 },
   { variant: `${kind}-threads`, threads: 2 }]);
 const samples = readdirSync(join(root, 'build/site/samples')).filter((name) => name.endsWith('.png'));
@@ -56,29 +52,20 @@ async function reference() {
 async function visit(t, start) {
   let posted;
   const result = new Promise((resolve) => { posted = resolve; });
-  const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+  const server = await listen(async (request, response, path) => {
     if (request.method === 'POST') {
       posted(JSON.parse(Buffer.concat(await request.toArray()).toString()));
       return response.end();
     }
-    if (pathname === '/wanted') return response.end(JSON.stringify(wanted));
-    try {
-      const body = await readFile(join(root, pathname));
-      return response.writeHead(200, { ...headers, 'Content-Type': types[extname(pathname)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      return response.writeHead(404, headers).end();
-    }
+    if (path === '/wanted') return response.end(JSON.stringify(wanted));
+    response.setHeader('cross-origin-opener-policy', 'same-origin').setHeader('cross-origin-embedder-policy', 'require-corp');
+    return send(response, root, path);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   const folder = mkdtempSync(join(tmpdir(), 'kin-engine-'));
-  const browser = start(`http://127.0.0.1:${server.address().port}/tests/engines/page.html`, folder);
+  const browser = start(`${server.url}/tests/engines/page.html`, folder);
   const ended = Promise.race([once(browser, 'exit'), once(browser, 'error')]);
   t.after(async () => {
-    server.closeAllConnections();
-    server.close();
+    server.stop();
     try {
       process.kill(-browser.pid); // and whatever it started
     } catch { /* it never started, or has ended */ }

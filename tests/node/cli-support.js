@@ -5,42 +5,19 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crc32 as zlibCrc32, deflateSync } from 'node:zlib';
+import { PNG } from 'pngjs';
 
 export const cli = fileURLToPath(new URL('../../catalog/cli.js', import.meta.url));
-
-// zlib.crc32 came with Node 20.15.
-const crc32 = zlibCrc32 ?? ((bytes) => {
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc >>> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-});
-
-export function chunk(type, data) {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const out = Buffer.alloc(body.length + 8);
-  out.writeUInt32BE(data.length);
-  body.copy(out, 4);
-  out.writeUInt32BE(crc32(body) >>> 0, body.length + 4);
-  return out;
-}
 
 // pixel(x, y) -> [r, g, b] or [r, g, b, a].
 export function png(width, height, pixel) {
   const channels = pixel(0, 0).length;
-  const rows = Buffer.alloc((width * channels + 1) * height);
+  const inputHasAlpha = channels === 4;
+  const data = Buffer.alloc(width * height * channels);
   for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      rows.set(pixel(x, y), y * (width * channels + 1) + 1 + x * channels);
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width);
-  head.writeUInt32BE(height, 4);
-  head.set([8, channels === 4 ? 6 : 2, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head),
-    chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+    for (let x = 0; x < width; x++) data.set(pixel(x, y), (y * width + x) * channels);
+  const colorType = inputHasAlpha ? 6 : 2;
+  return PNG.sync.write({ width, height, data }, { colorType, inputColorType: colorType, inputHasAlpha, filterType: 0 });
 }
 
 // A picture of its own for every number: two colours in stripes of a width and slant.

@@ -4,13 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
   writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openBytes } from '../../web/worker/catalog-core.js';
 import { openAlone } from '../../web/worker/engine.js';
 import * as platform from '../../web/worker/platform.node.js';
+import { listen } from '../server.js';
 import { drawing, folder, kin, png, tinyModel } from './cli-support.js';
 
 // One converted tiny model for the whole file.
@@ -362,19 +361,18 @@ test('build: https only from allowed hosts, redirects included', async (t) => {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
     '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', join(root, 'key.pem'),
     '-out', join(root, 'cert.pem')], { stdio: 'ignore' });
-  const server = createServer({ key: readFileSync(join(root, 'key.pem')), cert: readFileSync(join(root, 'cert.pem')) },
-    (request, response) => {
-      if (request.url === '/ok.png') return response.end(drawing(7));
-      if (request.url === '/away.png') response.writeHead(302, { location: 'https://127.0.0.1:1/x.png' });
-      else if (request.url === '/plain.png') response.writeHead(302, { location: 'http://localhost/x.png' });
-      else if (request.url === '/again.png') response.writeHead(302, { location: '/ok.png' });
-      else if (request.url === '/page.png') response.writeHead(200, { 'content-type': 'text/html' });
-      else response.writeHead(404);
-      return response.end(request.url === '/page.png' ? '<html>' : '');
-    }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
-  const host = `localhost:${server.address().port}`;
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(root, name)));
+  const server = await listen((request, response, path) => {
+    if (path === '/ok.png') return response.end(drawing(7));
+    if (path === '/away.png') response.writeHead(302, { location: 'https://127.0.0.1:1/x.png' });
+    else if (path === '/plain.png') response.writeHead(302, { location: 'http://localhost/x.png' });
+    else if (path === '/again.png') response.writeHead(302, { location: '/ok.png' });
+    else if (path === '/page.png') response.writeHead(200, { 'content-type': 'text/html' });
+    else response.writeHead(404);
+    return response.end(path === '/page.png' ? '<html>' : '');
+  }, { key, cert });
+  t.after(server.stop);
+  const host = `localhost:${server.port}`;
   const names = ['ok', 'again', 'away', 'plain', 'page', 'none'];
   writeFileSync(join(root, 'r.jsonl'), names.map((name) =>
     JSON.stringify({ id: name, image: `https://${host}/${name}.png` })).join('\n'));

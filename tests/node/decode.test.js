@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
 import { load, openCatalog } from '../../web/index.node.js';
-import { chunk, drawing, kin, tinyModel } from './cli-support.js';
+import { drawing, kin, tinyModel } from './cli-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-decode-'));
 const model = tinyModel(join(root, 'model'));
@@ -52,6 +52,21 @@ test('the embedding stays close; a catalogue says what decoded its pictures', as
   catalog.close();
   await exact.close();
 });
+
+// A chunk of a PNG: length, type, data and their CRC-32.
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  let crc = -1;
+  for (const byte of body) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc >>> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  const out = Buffer.alloc(body.length + 8);
+  out.writeUInt32BE(data.length);
+  body.copy(out, 4);
+  out.writeUInt32BE(~crc >>> 0, body.length + 4);
+  return out;
+}
 
 // Rows of zeros in seven passes (Adam7), which inflate to a little more than the picture.
 function interlaced(side, bits, channels, colour) {

@@ -1,23 +1,11 @@
 // A server that answers as the Hugging Face hub does, and a second one for its large files: descriptions,
 // redirects, hashes in headers, ranges, 401 for what is not there, and faults on demand.
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { listen } from '../server.js';
 
 const digest = (kind, ...parts) => parts.reduce((hash, part) => hash.update(part), createHash(kind)).digest('hex');
-
-async function listen(t, answer) {
-  const server = createServer(answer);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${server.address().port}`;
-}
 
 export const filesOf = (folder) => Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
 
@@ -37,7 +25,7 @@ export async function startHub(t, models, { proposals = {}, licence = 'mit' } = 
     .end(JSON.stringify(value));
 
   // Large files: known by their hash, with ranges and an ETag of another kind.
-  const store = await listen(t, (request, response) => {
+  const store = await listen((request, response) => {
     note(request);
     const [, sha, name] = /^\/blobs\/([0-9a-f]{64})\/(.+)$/.exec(request.url) ?? [];
     const bytes = [...commits.values()].flatMap(({ files }) => Object.values(files)).find((one) => digest('sha256', one) === sha);
@@ -50,9 +38,8 @@ export async function startHub(t, models, { proposals = {}, licence = 'mit' } = 
       'content-length': bytes.length - from }).end(bytes.subarray(from));
   });
 
-  const url = await listen(t, (request, response) => {
+  const { url, stop } = await listen((request, response, path) => {
     note(request);
-    const path = decodeURIComponent(request.url.split('?')[0]);
     const describe = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
     if (describe) {
       const found = [...commits].find(([, one]) => one.id === describe[1] && one.revision === describe[2]);
@@ -73,13 +60,17 @@ export async function startHub(t, models, { proposals = {}, licence = 'mit' } = 
     if (name.endsWith('.safetensors')) {
       const sha = digest('sha256', bytes);
       if (hub.faults(`large ${name}`, request, response, bytes)) return;
-      return response.writeHead(302, { location: `${store}/blobs/${sha}/${name}`, 'x-linked-etag': `"${sha}"`,
+      return response.writeHead(302, { location: `${store.url}/blobs/${sha}/${name}`, 'x-linked-etag': `"${sha}"`,
         'x-linked-size': bytes.length, etag: `"${sha}"`, 'content-length': 0 }).end();
     }
     if (!cached) return response.writeHead(307, { location: `/cache${request.url}`, 'content-length': 0 }).end();
     if (hub.faults(name, request, response, bytes)) return;
     response.writeHead(200, { etag: `"${digest('sha1', `blob ${bytes.length}\0`, bytes)}"`, 'content-length': bytes.length,
       'content-type': 'text/plain; charset=utf-8' }).end(request.method === 'HEAD' ? undefined : bytes);
+  });
+  t.after(() => {
+    store.stop();
+    stop();
   });
   return Object.assign(hub, { url });
 }

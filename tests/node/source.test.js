@@ -1,26 +1,24 @@
 // Models and catalogues from servers that misbehave: each failure has its code and a sentence.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { test } from 'node:test';
 import { load, openCatalog } from '../../web/index.node.js';
+import { listen } from '../server.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 
 // Serves `files` (name -> bytes or a handler); what is not there is answered by `missing`.
 async function serve(t, files, missing = (response) => response.writeHead(404).end()) {
   const asked = [];
-  const server = createServer((request, response) => {
-    const name = request.url.slice(1);
+  const { url, stop } = await listen((request, response, path) => {
+    const name = path.slice(1);
     asked.push(name);
     if (!Object.hasOwn(files, name)) return missing(response);
     return typeof files[name] === 'function' ? files[name](response) : response.end(files[name]);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.closeAllConnections() ?? server.close());
-  return { url: `http://127.0.0.1:${server.address().port}/`, asked };
+  });
+  t.after(stop);
+  return { url: `${url}/`, asked };
 }
 
 function modelFiles(t) {
