@@ -121,7 +121,7 @@ def calls():
     vocab = b'{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab":4,"ab</w>":5,"<|startoftext|>":6,"<|endoftext|>":7}'
     merges = b'#version: 0.2\na b\na b</w>\n'
     rule = op(PREPROCESSING, piece(b'{"size":8,"crop_size":8}'))
-    words = op(VOCABULARY, piece(vocab), piece(merges), none, none, none)
+    words = op(VOCABULARY, piece(vocab), piece(merges), none, none, none, none)
     files = op(FEED, piece(weights[:1000])) + op(FEED, piece(weights[1000:])) + op(FILE_END) + op(END)
     image = lambda dtype: op(BEGIN, 0, dtype) + files
     text = lambda dtype: op(BEGIN, 1, dtype) + files

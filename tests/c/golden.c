@@ -99,7 +99,7 @@ kin_status load_side(kin_ctx *k, const struct golden *g, int tower)
     if (tower == KIN_IMAGE)
         return kin_preprocessing(k, g->preprocessing, strlen(g->preprocessing));
     return kin_vocabulary(k, (const char *)g->vocab.bytes, g->vocab.n, (const char *)g->merges.bytes, g->merges.n, NULL,
-                          0, NULL, 0, NULL, 0);
+                          0, NULL, 0, NULL, 0, NULL, 0);
 }
 
 kin_status feed(kin_ctx *k, const uint8_t *bytes, size_t n, size_t piece)

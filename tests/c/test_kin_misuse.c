@@ -139,8 +139,8 @@ void test_kin_refuses_and_goes_on(void)
 
     CHECK(refused(k, kin_preprocessing(k, bad, sizeof bad - 1), KIN_NOT_A_MODEL));
     CHECK(refused(k, kin_preprocessing(k, NULL, 0), KIN_NOT_A_MODEL));
-    CHECK(refused(k, kin_vocabulary(k, "{}", 2, "", 0, NULL, 0, NULL, 0, NULL, 0), KIN_NOT_A_MODEL));
-    CHECK(refused(k, kin_vocabulary(k, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0), KIN_NOT_A_MODEL));
+    CHECK(refused(k, kin_vocabulary(k, "{}", 2, "", 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0), KIN_NOT_A_MODEL));
+    CHECK(refused(k, kin_vocabulary(k, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0), KIN_NOT_A_MODEL));
     CHECK(refused(k, kin_config(k, vit, sizeof vit - 1), KIN_UNSUPPORTED));
     CHECK(refused(k, kin_config(k, "[", 1), KIN_NOT_A_MODEL));
     CHECK(refused(k, kin_config(k, NULL, 0), KIN_NOT_A_MODEL));

@@ -107,13 +107,13 @@ static void load_preprocessing(struct world *w, struct input *in)
 
 static void load_vocabulary(struct world *w, struct input *in)
 {
-    struct piece p[5];
-    for (int i = 0; i < 5; i++)
+    struct piece p[6];
+    for (int i = 0; i < 6; i++)
         p[i] = piece(in);
 #define PART(i) (const char *)p[i].bytes, p[i].n
-    fine(w, kin_vocabulary(w->k, PART(0), PART(1), PART(2), PART(3), PART(4)));
+    fine(w, kin_vocabulary(w->k, PART(0), PART(1), PART(2), PART(3), PART(4), PART(5)));
 #undef PART
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         free(p[i].bytes);
 }
 
