@@ -1,4 +1,5 @@
 // Published columns: which names look private, and one type for each column.
+import { UsageError } from './options.js';
 
 // A catalogue is a static file that anyone can download. Names are taken apart at case changes
 // and punctuation, so that `unitCost`, `UNIT_COST` and `cost-eur` are all seen, `costume` is not.
@@ -13,12 +14,32 @@ export function looksPrivate(column) {
   return words.some((word) => privateWords.has(word)) || /e-?mail|on.?hand/i.test(column);
 }
 
-// Longer ones lose digits as a number: they are article numbers, not amounts.
-const plainDecimal = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
-const isNumber = (cell) => plainDecimal.test(cell) && cell.replace(/[-.]/g, '').length <= 15;
+/* ---- the notation of a CSV cell ---- */
+
+const sign = `\\p{Sc}|${Intl.supportedValuesOf('currency').join('|')}`;
+const amount = new RegExp(`^(-?)\\s*(${sign})?\\s*(-?)([\\d.,]+)\\s*(${sign})?$`, 'u');
+const dots = /^(?:0|[1-9]\d*)(?:\.\d+)?$/;
+const commas = /^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$/;
+const thousands = /^[1-9]\d{0,2}(?:,\d{3})+$/;
+
+// -> { digits, negative, currency }, or null. Longer ones lose digits as a number: they are article numbers.
+function readAmount(cell) {
+  const [, before, first = '', after, digits, last = ''] = amount.exec(cell) ?? [];
+  if (!digits || before && after || first && last || digits.replace(/\D/g, '').length > 15) return null;
+  return { digits, negative: Boolean(before || after), currency: first || last };
+}
+
+// -> { way, currency }; way: dot (1.50), comma (1,50), either (15, 1.500), unclear (1,500), boolean, list or text.
+function notation(cell) {
+  if (/^(?:true|false)$/i.test(cell)) return { way: 'boolean' };
+  if (cell[0] === '[' && stringList(cell)) return { way: 'list' };
+  const { digits, currency } = readAmount(cell) ?? {};
+  const [dot, comma] = [dots.test(digits), commas.test(digits)];
+  if (!dot && !comma) return { way: thousands.test(digits) ? 'unclear' : 'text', currency };
+  return { way: dot && comma ? 'either' : dot ? 'dot' : thousands.test(digits) ? 'unclear' : 'comma', currency };
+}
 
 function stringList(cell) {
-  if (!cell.trimStart().startsWith('[')) return null;
   try {
     const list = JSON.parse(cell);
     return Array.isArray(list) && list.every((one) => typeof one === 'string') ? list : null;
@@ -27,44 +48,137 @@ function stringList(cell) {
   }
 }
 
-const cellTypes = [
-  ['number', isNumber, Number],
-  ['boolean', (cell) => cell === 'true' || cell === 'false', (cell) => cell === 'true'],
-  ['list', (cell) => stringList(cell) !== null, stringList],
-  ['string', () => true, (cell) => cell],
-];
+function toNumber(cell, change) {
+  const { digits, negative } = readAmount(cell);
+  return Number(change(digits)) * (negative ? -1 : 1) + 0; // no -0
+}
 
-const jsonType = (value) => (Array.isArray(value) ? 'list' : typeof value);
+// What a column can be: the notations it takes, its type, how a value becomes one.
+const kinds = {
+  dot: { ways: ['dot', 'either'], type: 'number', name: 'numbers', read: (cell) => toNumber(cell, (digits) => digits) },
+  comma: { ways: ['comma', 'either', 'unclear'], type: 'number', name: 'numbers with decimal comma',
+    read: (cell) => toNumber(cell, (digits) => digits.replaceAll('.', '').replace(',', '.')) },
+  boolean: { ways: ['boolean'], type: 'boolean', name: 'true or false', read: (cell) => cell.toLowerCase() === 'true' },
+  list: { ways: ['list'], type: 'list', name: 'lists', read: stringList },
+};
+const kindOf = { dot: 'dot', either: 'dot', comma: 'comma', boolean: 'boolean', list: 'list' };
 
-// Gives every value of a column the same type, in place; a value that no type fits is its row's
-// error. Returns { field: type }. Rows that failed already have no say.
-export function typeFields(rows, published, cells) {
-  const types = {};
-  for (const field of published) {
-    const holders = rows.filter((row) => !row.error && Object.hasOwn(row.item, field));
-    if (cells) {
-      const [type, , convert] = cellTypes.find(([, fits]) =>
-        holders.every((row) => fits(row.item[field])));
-      for (const row of holders) row.item[field] = convert(row.item[field]);
-      types[field] = holders.length ? type : 'string';
-      continue;
-    }
-    const valid = holders.filter((row) => {
-      const value = row.item[field];
-      const good = Array.isArray(value) ? value.every((one) => typeof one === 'string')
-        : typeof value !== 'object';
-      if (!good)
-        row.error = new Error(`its ${field} is neither a string, number, boolean nor a list of ` +
-          'strings');
-      return good;
-    });
-    const kinds = new Set(valid.map((row) => jsonType(row.item[field])));
-    types[field] = kinds.size === 1 ? [...kinds][0] : kinds.has('list') ? 'list' : 'string';
-    for (const row of valid) {
-      const value = row.item[field];
-      if (types[field] === 'list') row.item[field] = Array.isArray(value) ? value : [String(value)];
-      else if (types[field] === 'string') row.item[field] = String(value);
-    }
+/* ---- one type for each column ---- */
+
+const shown = (value) => JSON.stringify(value).replace(/\p{C}+/gu, ' ').slice(0, 60);
+
+// A column looks at all its values and then gives them one type. It keeps how often which notation came, and where
+// first. Once decided: { type, note: what was read, odd: the value that kept it from what most are }.
+class Column {
+  type = 'string';
+  note = 'text';
+  odd = null;
+  read = String;
+  seen = new Map();
+
+  look(row, value) {
+    const { way, currency = '' } = this.notation(value);
+    const key = `${way} ${currency}`;
+    if (!this.seen.has(key)) this.seen.set(key, { way, currency, n: 0, row, value });
+    this.seen.get(key).n++;
   }
-  return types;
+
+  // `most`: what most values are, as { name, fits }.
+  tellOdd(most) {
+    const strange = [...this.seen.values()].filter((group) => !most?.fits(group));
+    const [first] = strange.sort((a, b) => a.row - b.row);
+    const others = strange.reduce((sum, { n }) => sum + n, -1);
+    this.odd = `row ${first.row} has ${shown(first.value)}, ` + (first.way === 'unclear'
+      ? 'whose comma may part thousands or decimals' : `most others are ${most.name}`) +
+      (others ? `; ${others} more like it` : '');
+  }
+}
+
+class CellColumn extends Column {
+  notation = notation;
+
+  decide() {
+    const groups = [...this.seen.values()];
+    const count = (fits) => groups.reduce((sum, group) => sum + (fits(group) ? group.n : 0), 0);
+    const all = count(() => true);
+    const best = groups.filter(({ way }) => kindOf[way]).map(({ way, currency }) => {
+      const kind = kinds[kindOf[way]];
+      const fits = (group) => kind.ways.includes(group.way) && group.currency === currency;
+      return { ...kind, name: kind.name + (currency && ` in ${currency}`), fits, n: count(fits) };
+    }).sort((a, b) => b.n - a.n)[0];
+    if (best?.n === all) [this.type, this.note, this.read] = [best.type, best.name, best.read];
+    else if (2 * count(({ way }) => way !== 'text') >= all && all) this.tellOdd(best);
+  }
+}
+
+const valueNames = { string: 'text', number: 'numbers', boolean: 'true or false', list: 'lists' };
+
+class ValueColumn extends Column {
+  notation = (value) => ({ way: Array.isArray(value) ? 'list' : typeof value });
+
+  decide() {
+    const groups = [...this.seen.values()].sort((a, b) => b.n - a.n);
+    const [most] = groups;
+    this.type = groups.some(({ way }) => way === 'list') ? 'list' : groups.length === 1 ? most.way : 'string';
+    this.note = valueNames[this.type];
+    this.read = this.type === 'list' ? (value) => (Array.isArray(value) ? value : [String(value)])
+      : this.type === 'string' ? String : (value) => value;
+    if (groups.length > 1)
+      this.tellOdd({ name: valueNames[most.way], fits: ({ way }) => way === most.way });
+  }
+}
+
+class TextColumn extends Column {
+  notation = () => ({ way: 'text' });
+  decide() {}
+  read = (value) => (Array.isArray(value) ? JSON.stringify(value) : String(value));
+}
+
+// The published columns of a file; `cells`: values are CSV text, else JSON. `text` names those that stay text.
+export class Columns {
+  #columns;
+
+  constructor(fields, { cells, text = [] }) {
+    const strange = text.find((field) => !fields.includes(field));
+    if (strange !== undefined)
+      throw new UsageError(`--text names '${strange}', which is not published: name it in --fields too`);
+    const Kind = cells ? CellColumn : ValueColumn;
+    this.#columns = new Map(fields.map((field) => [field, text.includes(field) ? new TextColumn() : new Kind()]));
+  }
+
+  // A value that has no type is its row's error. Rows that failed have no say.
+  check(row) {
+    for (const [field, value] of Object.entries(row.item))
+      if (!row.error && this.#columns.has(field) && typeof value === 'object' && value !== null
+        && !(Array.isArray(value) && value.every((one) => typeof one === 'string')))
+        row.error = new Error(`its ${field} is neither a string, number, boolean nor a list of strings`);
+  }
+
+  look(row) {
+    for (const [field, value] of Object.entries(row.item)) this.#columns.get(field)?.look(row.row, value);
+  }
+
+  decide() {
+    for (const column of this.#columns.values()) column.decide();
+  }
+
+  // Gives the row's values their columns' types, in place.
+  convert(row) {
+    for (const [field, value] of Object.entries(row.item))
+      if (this.#columns.has(field)) row.item[field] = this.#columns.get(field).read(value);
+  }
+
+  // { field: type }
+  get types() {
+    return Object.fromEntries([...this.#columns].map(([field, { type }]) => [field, type]));
+  }
+
+  // What was read, a sentence for all, and one for each column that few values made a text.
+  get notes() {
+    const columns = [...this.#columns];
+    const odd = columns.filter(([, column]) => column.odd).map(([field, { note, odd }]) =>
+      `'${field}' is ${note}, for which < and > are errors: ${odd} (mend it, or say --text ${field})`);
+    const read = columns.map(([field, { note }]) => `${field} (${note})`).join(', ');
+    return read ? [`fields: ${read}`, ...odd] : [];
+  }
 }

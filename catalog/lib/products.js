@@ -1,19 +1,26 @@
-// Products in: a CSV or JSON Lines file, or a folder of pictures -> rows in their own order:
+// Products in: CSV, JSON Lines or a JSON list, or a folder of pictures -> rows in their own order:
 //   { row, id, images, item, error }
-// row    line in the file (CSV: where the record begins), or the place in the folder's order
+// row    line in the file (CSV: where the record begins), or the place in the list or the folder's order
 // images what the file says: paths or URLs, not yet looked at
-// item   title, url and the fields asked for, as raw cells (CSV) or JSON values
+// item   title, url and the fields asked for, each with its column's type
 // error  why this row cannot become a product; such a row keeps its place and shifts nothing
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+// A file is read twice, a row at a time: once to see what is wrong and which type each column has, then for the
+// products. So a file may be larger than memory.
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { parse } from 'csv-parse/sync';
+import { readCsv } from './csv.js';
+import { Columns, looksPrivate } from './fields.js';
+import { readJsonLines, readJsonList } from './json.js';
 import { UsageError } from './options.js';
-import { looksPrivate } from './fields.js';
+import { Paths } from './paths.js';
+import { openText } from './text.js';
 
 const targets = ['id', 'title', 'url', 'image'];
-const pictureFile = /\.(jpe?g|png|webp|gif|avif|heic|bmp|tiff?)$/i;
-const maxFile = 512 * 2 ** 20;
-const maxCell = 2 ** 20;
+const maxPictures = 65535; // of one product, as the catalogue numbers them
+const suffix = '\\.(?:jpe?g|jpe|jfif|pjpe?g|pjp|png|webp|gif|avif|hei[cf]|bmp|tiff?)';
+const pictureFile = new RegExp(`${suffix}$`, 'i');
+const picture = new RegExp(`^https?://|${suffix}(?:[?#][^]*)?$`, 'i');
+const pictureComma = new RegExp(`(?<=${suffix}(?:[?#][^,]*)?\\s*),|,(?=\\s*https?://)`, 'i');
 
 // `title=Name` pairs -> { title: 'Name' }.
 export function readMap(pairs = []) {
@@ -29,38 +36,33 @@ export function readMap(pairs = []) {
   return map;
 }
 
-function decodeText(bytes, name) {
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
-    throw new Error(`${name} is UTF-16: save it as UTF-8 ("CSV UTF-8" in a spreadsheet)`);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes); // drops a byte order mark
-  } catch {
-    throw new Error(`${name} is not UTF-8: save it as UTF-8 ("CSV UTF-8" in a spreadsheet)`);
-  }
-}
+// One that was typed may be spelled with other code points than the file's.
+const same = (a, b) => a.normalize() === b.normalize();
 
 // The column of each target and the fields to publish, from the names that are there.
 function chooseColumns(columns, { map, fields, name }) {
   const chosen = {};
   for (const target of targets) {
     const wanted = map[target] ?? target;
-    chosen[target] = columns.find((column) => column === wanted) ?? (map[target] ? undefined
+    chosen[target] = columns.find((column) => same(column, wanted)) ?? (map[target] ? undefined
       : columns.find((column) => column.trim().toLowerCase() === target));
     if (chosen[target] === undefined && (map[target] || target === 'id' || target === 'image'))
       throw new Error(`${name} has no column '${wanted}' (it has: ${columns.join(', ')}); ` +
         `say which one with --map ${target}=COLUMN`);
   }
   const used = new Set(Object.values(chosen));
-  const named = fields.filter((field) => field !== '*');
-  for (const field of named)
-    if (!columns.includes(field))
+  const published = new Set();
+  for (const field of fields) {
+    const column = columns.find((one) => same(one, field));
+    if (column === undefined && field !== '*')
       throw new Error(`${name} has no column '${field}' for --fields ` +
         `(it has: ${columns.join(', ')})`);
-  const published = new Set(named);
+    if (column !== undefined) published.add(column);
+  }
   const withheld = [];
   if (fields.includes('*'))
     for (const column of columns)
-      if (!used.has(column) && !published.has(column))
+      if (column && !used.has(column) && !published.has(column))
         looksPrivate(column) ? withheld.push(column) : published.add(column);
   for (const field of published)
     if (targets.includes(field) && chosen[field] !== field)
@@ -70,8 +72,11 @@ function chooseColumns(columns, { map, fields, name }) {
   return { chosen, published: [...published], withheld };
 }
 
-function splitImages(cell, separator) {
+// The pictures of a CSV cell: a JSON array, or parted by |, or by commas where every piece is a picture. Those that
+// commas part have the whole cell too: it may be the name of one.
+function splitImages(cell) {
   const text = cell.trim();
+  const clean = (list) => list.map((one) => one.trim()).filter(Boolean);
   if (text.startsWith('[')) {
     let list;
     try {
@@ -79,9 +84,12 @@ function splitImages(cell, separator) {
     } catch {
       throw new Error('its image cell begins with [ but is not a JSON array');
     }
-    return checkImages(list);
+    return { images: checkImages(list) };
   }
-  return (separator ? text.split(separator) : [text]).map((s) => s.trim()).filter(Boolean);
+  if (text.includes('|')) return { images: clean(text.split('|')) };
+  const pieces = clean(text.split(pictureComma));
+  return pieces.length > 1 && pieces.every((one) => picture.test(one)) ? { images: pieces, whole: text }
+    : { images: clean([text]) };
 }
 
 function checkImages(list) {
@@ -101,8 +109,8 @@ function checkUrl(url) {
 const text = (value) => (value === undefined || value === null ? ''
   : typeof value === 'string' ? value.toWellFormed() : String(value));
 
-// One record -> one row; `get(column)` is a cell or a JSON value.
-function toRow(row, get, { chosen, published }, separator) {
+// One record -> one row; `get(column)` is a cell (`cells`) or a JSON value.
+function toRow(row, get, { chosen, published }, cells) {
   const rawId = get(chosen.id);
   const result = { row, id: null, images: [], item: {}, error: null };
   try {
@@ -112,98 +120,70 @@ function toRow(row, get, { chosen, published }, separator) {
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
     const image = get(chosen.image);
-    if (image !== undefined && image !== null)
-      result.images = typeof image === 'string' ? splitImages(image, separator)
-        : checkImages(image);
+    if (cells) Object.assign(result, splitImages(image));
+    else if (image !== undefined && image !== null)
+      result.images = checkImages(typeof image === 'string' ? [image] : image);
     const title = chosen.title === undefined ? '' : text(get(chosen.title));
     const url = chosen.url === undefined ? '' : checkUrl(text(get(chosen.url)));
-    if (title) result.item.title = title;
-    if (url) result.item.url = url;
+    const parts = [['title', title], ['url', url]].filter(([, value]) => value);
     for (const field of published) {
       const value = get(field);
-      if (value !== undefined && value !== null && value !== '') result.item[field] = value;
+      if (value !== undefined && value !== null && value !== '') parts.push([field, value]);
     }
+    result.item = Object.fromEntries(parts); // a field may be named __proto__
     if (!result.images.length) throw new Error('it names no picture');
+    if (result.images.length > maxPictures)
+      throw new Error(`it names ${result.images.length} pictures: ${maxPictures} at most`);
   } catch (error) {
     result.error = error;
   }
   return result;
 }
 
-function readCsv(bytes, name, options) {
-  const content = decodeText(bytes, name);
-  const firstLine = content.slice(0, content.search(/[\r\n]|$/)).replace(/"(?:[^"]|"")*"/g, '');
-  const count = (mark) => firstLine.split(mark).length;
-  const delimiter = [',', ';', '\t'].reduce((a, b) => (count(b) > count(a) ? b : a));
-  let records;
-  try {
-    records = parse(content, {
-      delimiter, info: true, relax_column_count: true, skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n', '\r'], max_record_size: 16 * maxCell,
-    });
-  } catch (error) {
-    throw new Error(`${name} is not CSV: ${error.message}`);
+// Both give { columns, cells, rows(choice) }, to be read as often as needed.
+async function openCsv(file, name) {
+  const records = () => readCsv(file.pieces());
+  let first;
+  for await (const record of records()) {
+    first = record;
+    break;
   }
-  if (!records.length) throw new Error(`${name} is empty: its first line must name the columns`);
-  const columns = records[0].record;
+  if (!first) throw new Error(`${name} is empty: its first line must name the columns`);
+  if (first.error) throw new Error(`${name}: line ${first.line} must name the columns, but ${first.error.message}`);
+  const columns = first.cells.map((column) => column.trim().normalize());
   const twice = columns.find((column, i) => columns.indexOf(column) < i && column !== '');
   if (twice !== undefined) throw new Error(`${name} has two columns named '${twice}'`);
-  const choice = chooseColumns(columns, { ...options, name });
   const place = new Map(columns.map((column, i) => [column, i]));
-  const lines = recordLines(content, records);
-  const rows = records.slice(1).map(({ record }, i) => {
-    const row = toRow(lines[i + 1], (column) => record[place.get(column)], choice, '|');
-    if (record.length !== columns.length)
-      row.error = new Error(`it has ${record.length} cells, the first line names ` +
-        `${columns.length} columns`);
-    return row;
-  });
-  return { rows, ...choice, cells: true };
-}
-
-// The line each record begins on: csv-parse knows where records end, in bytes, but counts a CRLF
-// inside quotes as two lines.
-function recordLines(content, records) {
-  const bytes = Buffer.from(content);
-  let line = 1;
-  let at = 0;
-  const passBreak = () => {
-    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at++;
-    at++;
-    line++;
-  };
-  const isBreak = () => bytes[at] === 0x0a || bytes[at] === 0x0d;
-  return records.map(({ info }) => {
-    while (isBreak()) passBreak();
-    const first = line;
-    while (at < info.bytes) isBreak() ? passBreak() : at++;
-    return first;
-  });
-}
-
-function readJsonLines(bytes, name, options) {
-  const lines = decodeText(bytes, name).split(/\r?\n/);
-  const records = lines.map((line, i) => {
-    if (!line.trim()) return null;
-    try {
-      const value = JSON.parse(line);
-      if (value === null || typeof value !== 'object' || Array.isArray(value))
-        throw new Error('the line is not a JSON object');
-      return { row: i + 1, value };
-    } catch (error) {
-      return { row: i + 1, error: error instanceof SyntaxError
-        ? new Error('the line is not JSON') : error };
+  return { columns, cells: true, async* rows(choice) {
+    for await (const { line, cells, error } of records()) {
+      if (line === first.line) continue;
+      const row = toRow(line, (column) => cells[place.get(column)] ?? '', choice, true);
+      row.error = error ?? row.error;
+      yield row;
     }
-  }).filter(Boolean);
-  const columns = [...new Set(records.flatMap((record) => Object.keys(record.value ?? {})))];
-  if (!records.some((record) => record.value))
-    throw new Error(`${name} holds no JSON object: JSON Lines has one in each line`);
-  const choice = chooseColumns(columns, { ...options, name });
-  const get = (value) => (column) =>
-    (Object.hasOwn(value, column) ? value[column] : undefined);
-  const rows = records.map(({ row, value, error }) => (error
-    ? { row, id: null, images: [], item: {}, error } : toRow(row, get(value), choice)));
-  return { rows, ...choice, cells: false };
+  } };
+}
+
+async function openJson(file, name) {
+  let isList = false;
+  for await (const piece of file.pieces()) {
+    isList = piece.trimStart().startsWith('[');
+    break;
+  }
+  const records = () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces()));
+  const columns = new Set();
+  let objects = 0;
+  for await (const { value } of records()) {
+    if (value) objects++;
+    for (const column of Object.keys(value ?? {})) columns.add(column);
+  }
+  if (!objects)
+    throw new Error(`${name} holds no JSON object: it has to have one in each line, or a list of them`);
+  return { columns: [...columns], cells: false, async* rows(choice) {
+    for await (const { row, value, error } of records())
+      yield error ? { row, id: null, images: [], item: {}, error }
+        : toRow(row, (column) => (Object.hasOwn(value, column) ? value[column] : undefined), choice, false);
+  } };
 }
 
 // Pictures of a folder by code points of their path with `/`, which are the ids.
@@ -211,12 +191,13 @@ async function readFolder(root, { map, fields }) {
   if (Object.keys(map).length || fields.length)
     throw new UsageError('--map and --fields need a products file: a folder has no columns');
   const paths = [];
+  const others = [];
   const walk = async (folder, prefix) => {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (entry.name.startsWith('.')) continue;
       const path = prefix + entry.name;
       if (entry.isDirectory()) await walk(join(folder, entry.name), path + '/');
-      else if (pictureFile.test(entry.name)) paths.push(path);
+      else (pictureFile.test(entry.name) ? paths : others).push(path);
     }
   };
   await walk(root, '');
@@ -225,12 +206,112 @@ async function readFolder(root, { map, fields }) {
       row: i + 1, id: path, images: [path], error: null,
       item: { title: basename(path, extname(path)) },
     }));
-  return { rows, published: [], withheld: [], cells: false };
+  const notes = others.length ? [`left out: ${others.length} files that are no pictures by their names, ` +
+    `such as ${others.sort()[0]}`] : [];
+  return { published: [], withheld: [], types: {}, notes, count: rows.length, pictures: rows.length,
+    async* rows() { yield* rows; } };
 }
 
-// options: { map, fields }. Returns { root, rows, published, withheld, cells }; cells: values are
-// CSV text that still needs a type. Empty and repeated ids have become errors of their rows.
-export async function readProducts(path, options) {
+// Ids that came before, or seem to: a Bloom filter, so that memory does not grow with them. `twice` holds all that do
+// come twice, and a few that do not.
+class Ids {
+  twice = new Set();
+  #bits;
+
+  constructor(bytes) {
+    this.size = 2 ** Math.min(29, Math.max(16, Math.ceil(Math.log2(bytes * 2))));
+    this.#bits = new Uint32Array(this.size / 32);
+  }
+
+  add(id) {
+    let [a, b] = [0x811c9dc5, 0x9747b28c];
+    for (let i = 0; i < id.length; i++) {
+      const code = id.charCodeAt(i);
+      a = Math.imul(a ^ code, 0x01000193);
+      b = Math.imul(b ^ code, 0x85ebca6b);
+      b ^= b >>> 15;
+    }
+    const fresh = [a ^ a >>> 15, b ^ b >>> 13].map((hash) => {
+      const at = (hash >>> 0) % this.size;
+      const [bit, old] = [1 << (at & 31), this.#bits[at >>> 5]];
+      this.#bits[at >>> 5] = old | bit;
+      return !(old & bit);
+    });
+    if (!fresh.includes(true)) this.twice.add(id);
+  }
+}
+
+async function readFile(path, paths, options, report) {
+  const form = extname(path).toLowerCase();
+  if (form === '.parquet')
+    throw new UsageError('products from Parquet come in a later release: export them as CSV');
+  const isCsv = ['.csv', '.tsv', '.txt'].includes(form);
+  if (!isCsv && !['.jsonl', '.ndjson', '.json'].includes(form))
+    throw new UsageError(`${path} is no products file: give a .csv, .jsonl or .json file, or a folder`);
+  const file = await openText(path);
+  try {
+    return await readOpen(file, path, await (isCsv ? openCsv : openJson)(file, path), paths, options, report);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readOpen(file, path, { columns, cells, rows }, paths,
+  { text = [], signal, progress, ...options }, report) {
+  const choice = chooseColumns(columns, { ...options, name: path });
+  const fields = new Columns(choice.published, { cells, text });
+  const ids = new Ids(file.size);
+
+  async function* checked() {
+    for await (const row of rows(choice)) {
+      if (row.whole && await paths.find(row.whole) !== null) row.images = [row.whole];
+      fields.check(row);
+      yield row;
+    }
+  }
+
+  let [count, pictures] = [0, 0];
+  const shown = progress?.(file.size);
+  for await (const row of checked()) {
+    if (count++ % 1000 === 0) {
+      signal?.throwIfAborted();
+      shown?.(file.position());
+    }
+    if (row.id !== null) ids.add(row.id);
+    if (row.error) report(row);
+    else {
+      fields.look(row);
+      pictures += row.images.length;
+    }
+  }
+  fields.decide();
+
+  // The rows that were not reported, once; one whose id came before is an error still.
+  async function* good() {
+    const before = new Map();
+    try {
+      for await (const row of checked()) {
+        const first = before.get(row.id);
+        if (first === undefined && ids.twice.has(row.id)) before.set(row.id, row.row);
+        if (row.error) continue;
+        if (first !== undefined) row.error = new Error(`its id is that of row ${first}`);
+        else fields.convert(row);
+        yield row;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  return { published: choice.published, withheld: choice.withheld, types: fields.types, notes: fields.notes,
+    count, pictures, rows: good };
+}
+
+// options: { map, fields, text, signal, progress(bytes) -> (done) => {} }. `report(row)` is told at once of each row
+// that has an error. Returns { paths, published, withheld, types, notes, count, pictures, rows() }
+// paths: where listed pictures lie; types: { field: type }; notes: what was read, in sentences; count of rows and
+// pictures; rows(): those that were not reported, to be read once; those whose id came before have an error still.
+export async function readProducts(path, options, report) {
   let kind;
   try {
     kind = await stat(path);
@@ -238,29 +319,8 @@ export async function readProducts(path, options) {
     throw new Error(error.code === 'ENOENT' ? `there is no ${path}`
       : `cannot read ${path}: ${error.code}`);
   }
-  let products;
-  let root;
-  if (kind.isDirectory()) {
-    root = await realpath(path);
-    products = await readFolder(root, options);
-  } else {
-    const form = extname(path).toLowerCase();
-    if (form === '.parquet')
-      throw new UsageError('products from Parquet come in a later release: export them as CSV');
-    if (!['.csv', '.tsv', '.txt', '.jsonl', '.ndjson'].includes(form))
-      throw new UsageError(`${path} is no products file: give a .csv, a .jsonl or a folder`);
-    if (kind.size > maxFile)
-      throw new Error(`${path} is larger than ${maxFile / 2 ** 20} MiB: split it`);
-    root = await realpath(dirname(path));
-    const bytes = await readFile(path);
-    const read = form === '.jsonl' || form === '.ndjson' ? readJsonLines : readCsv;
-    products = read(bytes, path, options);
-  }
-  const seen = new Map();
-  for (const row of products.rows) {
-    if (row.id === null) continue;
-    if (seen.has(row.id)) row.error = new Error(`its id is that of row ${seen.get(row.id)}`);
-    else seen.set(row.id, row.row);
-  }
-  return { root, ...products };
+  const paths = new Paths(await realpath(kind.isDirectory() ? path : dirname(path)));
+  const products = kind.isDirectory() ? await readFolder(paths.root, options)
+    : await readFile(path, paths, options, report);
+  return { paths, ...products };
 }

@@ -3,15 +3,24 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { looksPrivate, typeFields } from '../../catalog/lib/fields.js';
+import { looksPrivate } from '../../catalog/lib/fields.js';
+import { Paths } from '../../catalog/lib/paths.js';
 import { readListed } from '../../catalog/lib/pictures.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
 import { drawing, folder } from './cli-support.js';
 
-async function read(context, name, content, { map = {}, fields = [] } = {}) {
+// All rows of a products file in their order, those too that are reported at once.
+async function collect(path, options) {
+  const rows = [];
+  const products = await readProducts(path, { map: {}, fields: [], ...options }, (row) => rows.push(row));
+  for await (const row of products.rows()) rows.push(row);
+  return { ...products, rows: rows.sort((a, b) => a.row - b.row) };
+}
+
+async function read(context, name, content, options) {
   const path = join(folder(context), name);
   writeFileSync(path, content);
-  return readProducts(path, { map, fields });
+  return collect(path, options);
 }
 
 const brief = ({ rows }) => rows.map(({ row, id, images, error }) =>
@@ -59,13 +68,17 @@ test('whole files that cannot be read get a sentence', async (t) => {
   await refuse('p.csv', '', /is empty/);
   await refuse('p.csv', Buffer.from('id,image\n1,\xe4.png', 'latin1'), /is not UTF-8/);
   await refuse('p.csv', Buffer.from('\ufeffid,image\n', 'utf16le'), /is UTF-16/);
-  await refuse('p.csv', 'id,image\n1,"a.png\n2,b.png', /is not CSV/);
+  await refuse('p.csv', '"id,image\n1,a.png\n2,b.png', /line 1 must name the columns, but the quote before its cell 1/);
   await refuse('p.csv', 'id,image,id\n', /two columns named 'id'/);
   await refuse('p.csv', 'sku,photo\n1,a.png', /no column 'id' .*it has: sku, photo.*--map id=COLUMN/);
   await refuse('p.csv', 'id,image\n', /no column 'colour' for --fields/, { fields: ['colour'] });
   await refuse('p.parquet', 'PAR1', /come in a later release/);
   await refuse('p.xlsx', 'PK', /is no products file/);
   await refuse('p.jsonl', '[1]\n', /holds no JSON object/);
+  await refuse('p.json', '[{"id":"1","image":"a.png"}', /is not JSON: the list does not end/);
+  await refuse('p.csv', 'i\0d\0,\0', /is UTF-16, or no text/);
+  await refuse('p.csv', 'id,image,price\n1,a.png,3\n', /--text names 'colour'/,
+    { fields: ['price'], text: ['colour'] });
 });
 
 test('other column names are mapped, spelling of case is forgiven', async (t) => {
@@ -93,11 +106,12 @@ test('a folder: paths in code-point order are the ids', async (t) => {
   const root = folder(t);
   mkdirSync(join(root, 'sub'));
   for (const name of ['b.png', 'B.jpg', '\u{1F600}.png', '\uffee.png', 'sub/a.webp', 'notes.txt',
-    '.hidden.png']) writeFileSync(join(root, name), 'x');
-  const { rows } = await readProducts(root, { map: {}, fields: [] });
+    '.hidden.png', 'c.jfif', 'd.jpe', 'e.PJPEG', 'sub/x.psd']) writeFileSync(join(root, name), 'x');
+  const { rows, notes } = await collect(root);
   assert.deepEqual(rows.map((row) => row.id),
-    ['B.jpg', 'b.png', 'sub/a.webp', '\uffee.png', '\u{1F600}.png']);
-  assert.deepEqual(rows[2].item, { title: 'a' });
+    ['B.jpg', 'b.png', 'c.jfif', 'd.jpe', 'e.PJPEG', 'sub/a.webp', '\uffee.png', '\u{1F600}.png']);
+  assert.deepEqual(rows[5].item, { title: 'a' });
+  assert.deepEqual(notes, ['left out: 2 files that are no pictures by their names, such as notes.txt']);
 });
 
 test('a link that runs code is a failed row', async (t) => {
@@ -115,37 +129,185 @@ test('only named fields are published, private ones only by name', async (t) => 
   assert.deepEqual(all.withheld, ['unitCost', 'Supplier E-Mail', 'stock_count']);
   const named = await read(t, 'p.csv', csv, { fields: ['*', 'stock_count'] });
   assert.deepEqual(named.published, ['stock_count', 'colour', 'price']);
-  assert.equal(named.rows[0].item.stock_count, '9');
+  assert.equal(named.rows[0].item.stock_count, 9);
   for (const column of ['costume', 'stockings', 'marginalia', 'accost'])
     assert.equal(looksPrivate(column), false, column);
   for (const column of ['COST', 'cost_eur', 'purchasePrice', 'e-mail', 'qtyOnHand', 'supplierId'])
     assert.equal(looksPrivate(column), true, column);
 });
 
-test('a CSV column is a number only if every cell is a plain decimal', async (t) => {
-  const products = await read(t, 'p.csv',
-    'id,image,price,zip,ean,sale,tags,size,none\n' +
-    '1,a.png,10,01234,4006381333931,true,"[""a"",""b""]",1e3,\n' +
-    '2,a.png,-0.50,20095,12345678901234567890,false,[],7,\n3,a.png,,,,,,,\n',
-    { fields: ['price', 'zip', 'ean', 'sale', 'tags', 'size', 'none'] });
-  assert.deepEqual(typeFields(products.rows, products.published, products.cells), {
-    price: 'number', zip: 'string', ean: 'string', sale: 'boolean', tags: 'list', size: 'string',
-    none: 'string',
-  });
-  assert.deepEqual(products.rows[1].item, { price: -0.5, zip: '20095', ean: '12345678901234567890',
-    sale: false, tags: [], size: '7' });
-  assert.deepEqual(products.rows[2].item, {});
+// A column of cells -> [type, values, notes about it].
+async function column(context, cells, options) {
+  const quoted = cells.map((cell) => `x,"${cell.replaceAll('"', '""')}"`);
+  const { rows, types, notes } = await read(context, 'p.csv', `image,id,f\n${quoted.map((line, i) =>
+    line.replace(',', `,${i},`)).join('\n')}\n`, { fields: ['f'], ...options });
+  return [types.f, rows.map(({ item }) => item.f ?? null), notes.join('\n')];
+}
+
+test('a CSV column is a number if every cell is one in one notation', async (t) => {
+  const cases = [
+    [['10', '-0.50', '', '0'], 'number', [10, -0.5, null, 0], /^fields: f \(numbers\)$/],
+    [['1.299', '5'], 'number', [1.299, 5]],
+    [['19,90', '1.299,00', '5', '1.299', '1,299', '1.000.000'], 'number', [19.9, 1299, 5, 1299, 1.299, 1e6],
+      /^fields: f \(numbers with decimal comma\)$/],
+    [['1.000.000', '5'], 'number', [1e6, 5]], [['0,123', '5'], 'number', [0.123, 5]],
+    [['1234,567'], 'number', [1234.567]],
+    [['€19.90', '€ 5', '7\u00a0€', '-€2', '€-3', '-4 €'], 'number', [19.9, 5, 7, -2, -3, -4],
+      /f \(numbers in €\)$/],
+    [['19.00 USD', '9 USD', 'USD 3'], 'number', [19, 9, 3], /numbers in USD/],
+    [['1.299,00 €', '0,50 €', '7 €'], 'number', [1299, 0.5, 7], /numbers with decimal comma in €/],
+    [['TRUE', 'false', 'True'], 'boolean', [true, false, true], /^fields: f \(true or false\)$/],
+    [['["a","b"]', '[]'], 'list', [['a', 'b'], []], /^fields: f \(lists\)$/],
+    [['', ''], 'string', [null, null], /^fields: f \(text\)$/],
+    [['yes', 'no'], 'string', ['yes', 'no'], /^fields: f \(text\)$/],
+  ];
+  for (const [cells, type, values, note = /^fields: [^\n]*$/] of cases) {
+    const got = await column(t, cells);
+    assert.deepEqual(got.slice(0, 2), [type, values], cells.join(' '));
+    assert.match(got[2], note);
+  }
 });
 
-test('JSON values keep their type; mixed ones become strings; objects are refused', async (t) => {
-  const products = await read(t, 'p.jsonl', [
-    '{"id":"1","image":"a","n":1,"m":1,"s":"1","l":["x"]}',
+test('a column with an odd cell stays text, and the build names row and cell', async (t) => {
+  const cases = [ // cells, the row that is named, its cell, why
+    [['9', '100', '1299', 'on request'], 5, 'on request', /most others are numbers/],
+    [['9', '1,299.00', '100', '2,400.00'], 3, '1,299.00', /are numbers; 1 more like it/],
+    [['1.299,00 €', '1,299.00', '19.90 EUR'], 3, '1,299.00', /numbers with decimal comma in €; 1 more/],
+    [['€5', '6', '7'], 2, '€5', /are numbers/], [['5 €', '6 EUR'], 3, '6 EUR', /numbers in €/],
+    [['1,299', '12,345'], 2, '1,299', /whose comma may part thousands or decimals; 1 more/],
+    [['5', '007', '8'], 3, '007', /numbers/], [['5', '1e3'], 3, '1e3', /numbers/],
+    [['12', '1234567890123456'], 3, '1234567890123456', /numbers/], [['5', '$5 €', '8'], 3, '$5 €', /numbers/],
+    [['TRUE', 'FALSE', 'yes'], 4, 'yes', /true or false/], [['5', '6', 'true'], 4, 'true', /numbers/],
+    [['5 XXL', '5', '6'], 2, '5 XXL', /numbers/], [['3', '-', '4'], 3, '-', /numbers/],
+    [['5', '5.', '6'], 3, '5.', /./],
+    [['19.90', '19,90', '3'], 3, '19,90', /numbers/],
+  ];
+  for (const [cells, row, cell, why] of cases) {
+    const [type, values, notes] = await column(t, cells);
+    assert.deepEqual([type, values], ['string', cells]);
+    const odd = notes.split('\n')[1];
+    const start = `'f' is text, for which < and > are errors: row ${row} has ${JSON.stringify(cell)}`;
+    assert.ok(odd?.startsWith(start), `${cells}: ${odd}`);
+    assert.match(odd, why);
+    assert.match(odd, /--text f\)$/);
+  }
+  for (const cells of [['S', 'M', '42', 'L'], ['D-01234', 'D-20095'], ['007', '008']])
+    assert.deepEqual(await column(t, cells), ['string', cells, 'fields: f (text)']);
+  assert.deepEqual(await column(t, ['9', '10'], { text: ['f'] }), ['string', ['9', '10'], 'fields: f (text)']);
+  const kept = await column(t, ['9', 'x', '10'], { text: ['f'] });
+  assert.deepEqual(kept, ['string', ['9', 'x', '10'], 'fields: f (text)']);
+});
+
+test('JSON values keep their type; mixed ones become strings, which is said; objects are refused', async (t) => {
+  const lines = ['{"id":"1","image":"a","n":1,"m":1,"s":"1","l":["x"]}',
     '{"id":"2","image":"a","n":2.5,"m":"x","s":"2","l":"y"}',
-    '{"id":"3","image":"a","n":{"deep":1}}'].join('\n'), { fields: ['n', 'm', 's', 'l'] });
-  assert.deepEqual(typeFields(products.rows, products.published, products.cells),
-    { n: 'number', m: 'string', s: 'string', l: 'list' });
-  assert.deepEqual(products.rows[1].item, { n: 2.5, m: 'x', s: '2', l: ['y'] });
-  assert.match(products.rows[2].error.message, /its n is neither/);
+    '{"id":"3","image":"a","n":{"deep":1}}', '{"id":"4","image":"a","m":3}'];
+  const fields = ['n', 'm', 's', 'l'];
+  const files = [['p.jsonl', lines.join('\n')], ['p.json', `[${lines.join(',\n')}]`], ['p.json', lines.join('\n')]];
+  for (const [name, content] of files) {
+    const products = await read(t, name, content, { fields });
+    assert.deepEqual(products.types, { n: 'number', m: 'string', s: 'string', l: 'list' });
+    assert.deepEqual(products.rows[1].item, { n: 2.5, m: 'x', s: '2', l: ['y'] });
+    assert.match(products.rows[2].error.message, /its n is neither/);
+    assert.deepEqual(products.notes.slice(0, 2), ['fields: n (numbers), m (text), s (text), l (lists)',
+      `'m' is text, for which < and > are errors: row 2 has "x", most others are numbers (mend it, or say --text m)`]);
+  }
+  const text = await read(t, 'p.jsonl', lines.join('\n'), { fields, text: ['n', 'l'] });
+  assert.deepEqual(text.rows[0].item, { n: '1', m: '1', s: '1', l: '["x"]' });
+});
+
+test('fields named as what every object inherits are published', async (t) => {
+  const fields = ['constructor', 'toString', '__proto__'];
+  const csv = await read(t, 'p.csv',
+    'id,image,constructor,toString,__proto__\n1,a.png,Ferrari,3,x\n2,a.png,,4,y\n', { fields });
+  const json = await read(t, 'p.jsonl',
+    '{"id":"1","image":"a.png","constructor":"Ferrari","toString":3,"__proto__":"x"}\n' +
+    '{"id":"2","image":"a.png","toString":4,"__proto__":"y"}\n', { fields: ['*'] });
+  for (const { rows, types } of [csv, json]) {
+    assert.equal(JSON.stringify(types), '{"constructor":"string","toString":"number","__proto__":"string"}');
+    assert.deepEqual(rows.map(({ item }) => JSON.stringify(item)),
+      ['{"constructor":"Ferrari","toString":3,"__proto__":"x"}', '{"toString":4,"__proto__":"y"}']);
+  }
+});
+
+test('pictures parted by commas: where every piece is one, and the whole is none', async (t) => {
+  const root = folder(t);
+  writeFileSync(join(root, 'one.jpg, two.jpg'), 'x');
+  const cells = [
+    ['a.jpg,b.jpg', ['a.jpg', 'b.jpg']], ['a.jpg, b.PNG ,c.jfif,', ['a.jpg', 'b.PNG', 'c.jfif']],
+    ['https://x/a.jpg, https://x/b.jpg?v=1', ['https://x/a.jpg', 'https://x/b.jpg?v=1']],
+    ['https://x/i?n=1,https://x/i?n=2', ['https://x/i?n=1', 'https://x/i?n=2']],
+    ['https://x/w_4,h_4/a.jpg', ['https://x/w_4,h_4/a.jpg']],
+    ['https://x/w_4,h_4/a.jpg,https://x/w_4,h_4/b.jpg', ['https://x/w_4,h_4/a.jpg', 'https://x/w_4,h_4/b.jpg']],
+    ['https://x/a.jpg?v=1,2', ['https://x/a.jpg?v=1,2']],
+    ['https://x/a.jpg,img/b.jpg', ['https://x/a.jpg', 'img/b.jpg']],
+    ['Boot, red.jpg', ['Boot, red.jpg']], ['a.jpg, and more', ['a.jpg, and more']],
+    ['one.jpg, two.jpg', ['one.jpg, two.jpg']], ['a, b.jpg|c.jpg', ['a, b.jpg', 'c.jpg']],
+  ];
+  writeFileSync(join(root, 'p.csv'), `id,image\n${cells.map(([cell], i) => `${i},"${cell}"`).join('\n')}\n`);
+  const { rows, pictures } = await collect(join(root, 'p.csv'));
+  assert.deepEqual(rows.map(({ images }) => images), cells.map(([, images]) => images));
+  assert.equal(pictures, cells.flatMap(([, images]) => images).length);
+});
+
+test('paths as other machines write them', async (t) => {
+  const root = folder(t);
+  const [one, two] = ['gr\u00f6\u00dfe 42.jpg', 'gro\u0308\u00dfe 43.jpg']; // composed and decomposed
+  mkdirSync(join(root, 'U\u0308ber'));
+  for (const name of [one, `U\u0308ber/${one}`, `U\u0308ber/${two}`, '100% wool.jpg', '50%20off.jpg', '50 off.jpg',
+    'shoe #1.jpg', 'b\\s.jpg'])
+    writeFileSync(join(root, name), drawing(1));
+  const paths = new Paths(root);
+  const cases = [[one, one], ['gro\u0308\u00dfe 42.jpg', one],
+    ['\u00dcber/gro\u0308\u00dfe 42.jpg', `U\u0308ber/${one}`],
+    ['\u00dcber\\gr\u00f6\u00dfe 43.jpg', `U\u0308ber/${two}`],
+    ['%C3%9Cber/gr%C3%B6%C3%9Fe%2043.jpg', `U\u0308ber/${two}`],
+    ['.\\100% wool.jpg', './100% wool.jpg'], ['100%25%20wool.jpg', '100% wool.jpg'], ['50%20off.jpg', '50%20off.jpg'],
+    ['shoe%20%231.jpg', 'shoe #1.jpg'], ['b\\s.jpg', 'b\\s.jpg'], ['none.jpg', null],
+    ['gro\u0308.jpg', null], ['%zz.jpg', null]];
+  for (const [ref, found] of cases) {
+    assert.equal(await paths.find(ref), found, ref);
+    if (found) assert.deepEqual(await readListed(found, { root, hosts: new Set() }), new Uint8Array(drawing(1)));
+  }
+  const outer = join(root, 'U\u0308ber');
+  for (const ref of ['..\\50 off.jpg', '%2e%2e/50%20off.jpg', '..%5C50 off.jpg', 'x%00.jpg',
+    '../gro\u0308\u00dfe 42.jpg']) {
+    const found = await new Paths(outer).find(ref) ?? ref;
+    await assert.rejects(readListed(found, { root: outer, hosts: new Set() }), { code: 'outside' }, ref);
+  }
+});
+
+test('names of columns as they were typed: blanks and other code points', async (t) => {
+  const csv = 'id , image,Gro\u0308\u00dfe, price\n1 , a.png ,42, 9.5 \n';
+  const products = await read(t, 'p.csv', csv, { fields: ['Gr\u00f6\u00dfe', 'price'] });
+  assert.deepEqual(products.rows[0].item, { 'Gr\u00f6\u00dfe': 42, price: 9.5 });
+  assert.deepEqual(brief(products), [[2, '1', ['a.png']]]);
+});
+
+test('a product of more pictures than a catalogue can number fails before anything is read', async (t) => {
+  const cell = (n) => Array.from({ length: n }, (_, i) => `${i}.png`).join('|');
+  const products = await read(t, 'p.csv', `id,image\na,${cell(65535)}\nb,${cell(65536)}\n`);
+  assert.equal(products.rows[0].images.length, 65535);
+  assert.equal(products.rows[1].error.message, 'it names 65536 pictures: 65535 at most');
+});
+
+test('ids that come again are found among many, and none else', async (t) => {
+  const ids = Array.from({ length: 100000 }, (_, i) => `p${i}`);
+  for (const i of [7, 99999, 5000]) ids[i] = 'p3';
+  const products = await read(t, 'p.csv', `id,image\n${ids.map((id) => `${id},a\n`).join('')}`);
+  assert.deepEqual(products.rows.filter(({ error }) => error).map(({ row, error }) => [row, error.message]),
+    [[9, 'its id is that of row 5'], [5002, 'its id is that of row 5'], [100001, 'its id is that of row 5']]);
+});
+
+test('a file that is larger than a piece and changes while it is read ends the build', async (t) => {
+  const path = join(folder(t), 'p.csv');
+  const content = `id,image\n${Array.from({ length: 400000 }, (_, i) => `p${i},a.jpg\n`).join('')}`;
+  writeFileSync(path, content);
+  const products = await readProducts(path, { map: {}, fields: [] }, assert.fail);
+  await assert.rejects(async () => {
+    for await (const row of products.rows())
+      if (row.id === 'p5') writeFileSync(path, content.replace('p399999', 'p399998'));
+  }, /was changed while it was read/);
 });
 
 test('a picture outside the folder is refused, links followed', async (t) => {
