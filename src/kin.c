@@ -184,6 +184,22 @@ kin_status kin_config(kin_ctx *ctx, const char *text, size_t n)
     return KIN_OK;
 }
 
+/* Whether the preprocessing makes pictures of the size that the tower takes. */
+static kin_status check_image_size(kin_ctx *ctx, int size)
+{
+    const resize_rule *rule = &ctx->preprocess.rule;
+    if (!rule->crop_on && (!rule->resize_on || rule->shortest_edge))
+        return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
+                        "preprocessor_config.json leaves pictures of any size, but config.json wants %dx%d.", size,
+                        size);
+    int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
+    if (h != size || w != size)
+        return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
+                        "preprocessor_config.json makes pictures of %dx%d, but config.json wants %dx%d.", w, h, size,
+                        size);
+    return KIN_OK;
+}
+
 kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
 {
     json config;
@@ -198,6 +214,8 @@ kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
         ctx->error = s->unread;
         return ctx->error.status;
     }
+    if (tower == KIN_IMAGE) /* before hundreds of megabytes are read */
+        TRY(check_image_size(ctx, s->sizes.image_size));
     TRY(json_open(ctx->config, ctx->config_n, "config.json", &config, &ctx->error));
     unload(s);
     ctx->running = ctx->embedded = -1;
@@ -248,17 +266,8 @@ kin_status kin_identify(kin_ctx *ctx, int tower)
 static kin_status finish(kin_ctx *ctx, struct tower *t)
 {
     if (t->kind == TOWER_IMAGE) {
-        const resize_rule *rule = &ctx->preprocess.rule;
+        TRY(check_image_size(ctx, t->image_size)); /* the rule may be another by now */
         t->pixels = ctx->preprocess.pixels;
-        if (!rule->crop_on && (!rule->resize_on || rule->shortest_edge))
-            return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
-                            "preprocessor_config.json leaves pictures of any size, but config.json wants %dx%d.",
-                            t->image_size, t->image_size);
-        int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
-        if (h != t->image_size || w != t->image_size)
-            return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
-                            "preprocessor_config.json makes pictures of %dx%d, but config.json wants %dx%d.", w, h,
-                            t->image_size, t->image_size);
     }
     return tower_finish(t, ctx->kernels, &ctx->error);
 }

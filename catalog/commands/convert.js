@@ -3,7 +3,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { convertFolder } from '../lib/conversion.js';
 import { checkReplaceable } from '../lib/files.js';
-import { checkNewFolder, fetchAndConvert } from '../lib/get.js';
+import { fetchAndConvert } from '../lib/get.js';
 import { hubId } from '../lib/hub.js';
 import { findEntry } from '../lib/models.js';
 import { kin } from '../lib/name.js';
@@ -36,12 +36,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     throw new UsageError('-o is the folder to convert: name another');
   await checkReplaceable(values.output, 'model');
   const work = { dtype, modelOptions, io };
-  let done;
-  if (info) done = await convertFolder(from, values.output, work);
-  else {
-    await checkNewFolder(values.output);
-    done = await fetchAndConvert(hub, values.output, { ...work, entry, say: (text) => io.note(text) });
-  }
+  const done = info ? await convertFolder(from, values.output, work)
+    : await fetchAndConvert(hub, values.output, { ...work, entry, say: (text) => io.note(text) });
   if (values.json) await io.line({ output: values.output, dtype, ...done });
   else io.note(`${values.output}: ${dtype}, ${done.files.length} files, ${(done.bytes / 1e6).toFixed(2)} MB`);
   return 0;

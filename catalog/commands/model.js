@@ -2,7 +2,8 @@
 // fetches one, converts it and keeps it where --model finds it by its name.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { checkNewFolder, getModel } from '../lib/get.js';
+import { checkReplaceable } from '../lib/files.js';
+import { getModel } from '../lib/get.js';
 import { hubId } from '../lib/hub.js';
 import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
@@ -101,7 +102,7 @@ async function get(names, values, modelOptions, io) {
   const dtype = modelOptions.dtype ?? 'q8';
   const output = values.output && resolve(values.output);
   if (entry.folder && dtype !== 'q8') throw new UsageError(`'${name}' is embedded in q8 alone`);
-  if (output) await checkNewFolder(output);
+  if (output) await checkReplaceable(output, 'model');
   const { path, done } = await getModel(name, { output, dtype, modelOptions, io, say: (text) => io.note(text) });
   const { ids = null, bytes = null } = done ?? {};
   if (values.json) await io.line({ name, path, dtype, ids, bytes });

@@ -23,6 +23,13 @@ async function readCopies(folder) {
   return files.filter(({ name }) => !whole || (name !== 'vocab.json' && name !== 'merges.txt'));
 }
 
+// Reads all of an open model but its weights: what is wrong with the small files is said before the large ones
+// are read or fetched.
+export async function readSmallFiles(clip, { signal }) {
+  await clip.preprocess({ data: new Uint8Array(3), width: 1, height: 1 }, { signal });
+  await clip.tokenize('a', { signal });
+}
+
 // The weights are read once a tower.
 function showReading(io) {
   let progress;
@@ -44,6 +51,7 @@ export async function convertFolder(folder, output, { dtype, modelOptions, about
   return withModel(open, io, async (clip) => {
     const metadata = { format: 'pt', ...(dtype === 'q8' && { 'kin.weights': 's7q128' }) };
     const ids = {};
+    await readSmallFiles(clip, io);
     for (const tower of ['image', 'text']) {
       const { id, tensors } = await exportTower(clip, tower, { signal: io.signal });
       ids[tower] = id;

@@ -1,6 +1,7 @@
 // Writing without ever losing what was there: a file as the library does it, a folder in the same steps.
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { beside, removeLeft, replaceFile, syncFolder, writeNew } from '#web/shared/files.node.js';
 
@@ -28,12 +29,21 @@ export async function writeFileSafely(path, bytes) {
   await replaceFile(target, bytes).catch((error) => { throw plain(error, path); });
 }
 
+// A folder that is not there will be made, with those above it.
+async function checkParents(path) {
+  const parent = dirname(path);
+  const info = await stat(parent).catch(() => null);
+  if (info && !info.isDirectory()) throw new Error(`cannot write ${path}: ${parent} is a file`);
+  if (!info) return checkParents(parent);
+  return access(parent, constants.W_OK).catch((error) => { throw plain(error, path); });
+}
+
 // Folders that Kin writes carry a manifest.json naming their files. Only such a folder with
 // nothing else in it, or an empty one, may be replaced.
 export async function checkReplaceable(path, kind) {
-  const stat = await exists(path);
-  if (!stat) return;
-  if (!stat.isDirectory()) throw new Error(`${path} is a file: name another folder with -o`);
+  const info = await exists(path);
+  if (!info) return checkParents(resolve(path));
+  if (!info.isDirectory()) throw new Error(`${path} is a file: name another folder with -o`);
   const there = await readdir(path);
   if (!there.length) return;
   let manifest = null;
@@ -55,6 +65,7 @@ export async function writeFolderSafely(path, kind, files, manifest) {
   const temporary = beside(target);
   const old = beside(target) + '-old';
   try {
+    await mkdir(dirname(target), { recursive: true });
     await mkdir(temporary);
     const listed = [];
     for (const { name, bytes } of files) {

@@ -1,9 +1,10 @@
 // A model of the hub becomes a folder of its original files: which files it takes, where they are kept
 // until they are converted, and whether they are what models/index.json says they are.
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { convertFolder } from './conversion.js';
-import { checkReplaceable, exists, writeFolderSafely } from './files.js';
+import { basename, dirname, join } from 'node:path';
+import { convertFolder, readSmallFiles } from './conversion.js';
+import { withModel } from './engine.js';
+import { exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
 import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';
 import { cacheFolder, findEntry, modelFolder } from './models.js';
@@ -57,7 +58,7 @@ async function weightNames(model, folder, signal) {
 // Fetches a model's files, going on where an earlier try stopped. `say` gets one sentence on licence and size
 // before the first large byte. Resolves to { folder, hub, revision, licence, languages }; the caller removes
 // the folder once it is converted. Errors: HubError, whose message says what to do.
-export async function fetchModel(id, { entry, io, say }) {
+export async function fetchModel(id, { entry, io, modelOptions, say }) {
   const { signal } = io;
   const main = await describeModel(id, entry?.revision ?? 'main', signal);
   const weights = await findWeights(main, entry, signal);
@@ -73,7 +74,9 @@ export async function fetchModel(id, { entry, io, say }) {
   const progress = io.progress(`fetching ${id}`, total, { unit: 1e6, name: 'MB' });
   let before = 0;
   const paths = [];
-  for (const file of files) {
+  for (const [i, file] of files.entries()) {
+    if (i === files.length - names.length)
+      await withModel({ ...modelOptions, model: folder, embedded: false }, io, (clip) => readSmallFiles(clip, io));
     paths.push(await fetchFile(file, folder, { signal, onBytes: (n) => progress(before + n) }));
     before += file.size;
   }
@@ -87,16 +90,9 @@ export async function fetchModel(id, { entry, io, say }) {
   return { folder, hub: id, revision: weights.commit, licence, languages: entry?.languages };
 }
 
-// Before anything is fetched: whether the result can be written there.
-export async function checkNewFolder(path) {
-  await checkReplaceable(path, 'model');
-  if (!(await exists(dirname(resolve(path))))?.isDirectory())
-    throw new Error(`cannot write ${path}: its folder does not exist`);
-}
-
 // Fetches and converts. Resolves to the sizes and ids that convertFolder gives.
 export async function fetchAndConvert(id, output, { entry, io, dtype, modelOptions, say }) {
-  const { folder, ...about } = await fetchModel(id, { entry, io, say });
+  const { folder, ...about } = await fetchModel(id, { entry, io, modelOptions, say });
   const done = await convertFolder(folder, output, { dtype, modelOptions, about, io });
   await rm(folder, { recursive: true, force: true });
   return done;

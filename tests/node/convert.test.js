@@ -1,7 +1,7 @@
 // kin convert: deterministic files, shards and split tensors, and nothing lost on the way.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
@@ -100,6 +100,36 @@ test('what was there is not lost', async (t) => {
   assert.match(broken.err, /^kin: [^\n]+\n$/);
   assert.deepEqual(bytesOf(out), second);
   assert.deepEqual(readdirSync(root).sort(), ['broken', 'hf', 'hf2', 'out']);
+});
+
+test('what is wrong with the small files is said before the weights are read', async (t) => {
+  const root = folder(t);
+  const cases = [['merges.txt', null, /merges\.txt/], ['preprocessor_config.json', null, /preprocessor_config\.json/],
+    ['merges.txt', 'no such\n', /Merge 1/], ['preprocessor_config.json', '{"size":[8,8],"crop_size":8}', /8x8.*32x32/],
+    ['config.json', '{"model_type":"siglip"}', /"siglip"/]];
+  for (const [i, [name, content, sentence]] of cases.entries()) {
+    const path = tinyModel(join(root, `hf${i}`));
+    writeFileSync(join(path, 'model.safetensors'), 'not read'); // reading it would be what is complained of
+    if (content === null) rmSync(join(path, name));
+    else writeFileSync(join(path, name), content);
+    const { code, err } = await kin(['convert', path, '-o', join(root, 'out')]);
+    assert.equal(code, 1);
+    assert.match(err, /^kin-clip: [^\n]+\n$|^kin: [^\n]+\n$/);
+    assert.match(err, sentence);
+  }
+});
+
+test('the output folder is made, with those above it, or refused before anything is read', async (t) => {
+  const root = folder(t);
+  const path = tinyModel(join(root, 'hf'));
+  const { code, err } = await kin(['convert', path, '-o', join(root, 'a', 'b', 'c')]);
+  assert.equal(code, 0, err);
+  assert.ok(readdirSync(join(root, 'a', 'b', 'c')).includes('manifest.json'));
+  assert.deepEqual(readdirSync(join(root, 'a', 'b')), ['c']);
+  const within = await kin(['convert', path, '-o', join(path, 'vocab.json', 'x', 'y')]);
+  assert.equal(within.code, 1);
+  assert.match(within.err, /vocab\.json is a file/);
+  assert.deepEqual(readdirSync(root).sort(), ['a', 'hf']);
 });
 
 test('verify sees one changed byte, a missing and a cut file', async (t) => {

@@ -345,8 +345,9 @@ test('what is not there: the network, the model, a part of it', async (t) => {
   }
   const hub = await hubOf(t, tiny.files);
   const me = user(t, hub);
+  writeFileSync(join(me.root, 'file'), '');
   const cases = [[['convert', 'no/such', '-o', me.out], /does not hand out 'no\/such' without a login, or has no such model/],
-    [['convert', 'someone/small', '-o', join(me.root, 'a', 'b')], /its folder does not exist/], [['convert', 'none', '-o', me.out], /there is no model folder none/],
+    [['convert', 'someone/small', '-o', join(me.root, 'file', 'b')], /file is a file/], [['convert', 'none', '-o', me.out], /there is no model folder none/],
     [['convert', 'kin-small', '-o', me.out], /'kin-small' is converted already/]];
   for (const [args, sentence] of cases) {
     const { code, err } = await me.run(args);
@@ -362,6 +363,17 @@ test('what is not there: the network, the model, a part of it', async (t) => {
     const { code, err } = await he.run(['convert', 'someone/small', '-o', he.out]);
     assert.equal(code, 1);
     assert.match(err, sentence);
+  }
+});
+
+test('what is wrong with the small files is said before the weights are fetched', async (t) => {
+  for (const [name, content, sentence] of [['config.json', '{"model_type":"siglip"}', /"siglip"/], ['merges.txt', 'no such\n', /Merge 1/]]) {
+    const hub = await hubOf(t, { ...tiny.files, [name]: Buffer.from(content) });
+    const me = user(t, hub);
+    const { code, err } = await me.run(['convert', 'someone/small', '-o', me.out]);
+    assert.equal(code, 1);
+    assert.match(err, sentence);
+    assert.ok(!hub.asked.some((line) => /^GET \/blobs/.test(line)), hub.asked.join('\n'));
   }
 });
 
