@@ -267,11 +267,11 @@ static kin_status outline_jpeg(const uint8_t *bytes, size_t n, struct outline *o
     return KIN_OK;
 }
 
-static kin_status read_ihdr(const uint8_t *p, size_t n, struct outline *o, uint64_t *raw, kin_error *err)
+static kin_status read_ihdr(const uint8_t p[13], struct outline *o, uint64_t *raw, kin_error *err)
 {
     static const uint8_t samples[7] = {1, 0, 3, 1, 2, 0, 4}, channels[7] = {2, 0, 4, 4, 2, 0, 4}; /* with alpha */
     uint32_t depth = p[8], colour = p[9];
-    if (n != 13 || colour > 6 || !samples[colour] || p[10] || p[11] || p[12] > 1)
+    if (colour > 6 || !samples[colour] || p[10] || p[11] || p[12] > 1)
         return damaged("PNG", "its header is not valid", err);
     bool fits = depth == 8 || (depth == 16 && colour != 3) || (depth < 8 && depth && 8 % depth == 0 && colour % 3 == 0);
     if (!fits)
@@ -307,7 +307,7 @@ static kin_status outline_png(const uint8_t *bytes, size_t n, struct outline *o,
         if (!o->width) { /* sizes are checked before anything else of the file is looked at */
             if (memcmp(type, "IHDR", 4) || length != 13)
                 return damaged("PNG", "it does not begin with its header", err);
-            TRY(read_ihdr(body, length, o, &raw, err));
+            TRY(read_ihdr(body, o, &raw, err));
         }
         end = !memcmp(type, "IEND", 4);
         bool whole = stb_crc32(type, length + 4) == be32(body + length);

@@ -91,6 +91,159 @@ void test_image_cut_anywhere(void)
     }
 }
 
+/* Each refusal by its own check: the sentence tells which. */
+void test_image_says_why(void)
+{
+    static const char *const said[][2] = {
+        {"bad-deflate.png", "make no sense"},
+        {"bomb-1000-scans.jpg", "too many passes"},
+        {"bomb-5000.png", "too few bytes"},
+        {"bomb-18918.png", "18918x18918 pixels; up to 24 megapixels"},
+        {"bomb-26000.jpg", "26000x26000 pixels; up to 50 megapixels"},
+        {"bomb-thin.png", "65536x1 pixels"},
+        {"flipped-bit.png", "a checksum is wrong"},
+        {"format.empty", "not a picture in a format"},
+        {"format.heic", "HEIC format"},
+        {"format.html", "web page"},
+        {"format.gif", "in the GIF format"},
+        {"format.webp", "in the WebP format"},
+        {"frame-header-long.jpg", "its frame header has a wrong length"},
+        {"frame-header-short.jpg", "its frame header is too short"},
+        {"header-colour-5.png", "its header is not valid"},
+        {"header-compression-1.png", "its header is not valid"},
+        {"header-depth-0.png", "its bit depth is not valid"},
+        {"header-depth-16-palette.png", "its bit depth is not valid"},
+        {"header-depth-3.png", "its bit depth is not valid"},
+        {"header-depth-4-rgb.png", "its bit depth is not valid"},
+        {"header-filter-1.png", "its header is not valid"},
+        {"header-interlace-2.png", "its header is not valid"},
+        {"header-width-0.png", "it gives no size"},
+        {"header-width-huge.png", "it gives no size"},
+        {"no-frame.jpg", "data come before the frame header"},
+        {"not-first.png", "it does not begin with its header"},
+        {"apple.png", "Apple's private variant"},
+        {"rare-12-bit.jpg", "rare kind"},
+        {"rare-two-colours.jpg", "2 colours"},
+        {"scan-header-short.jpg", "a scan header has a wrong length"},
+        {"segment-without-length.jpg", "a segment has no length"},
+        {"two-frames.jpg", "it has two frames"},
+        {"zero-height.jpg", "it gives no size"},
+    };
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        struct file file = read_file(said[i][0]);
+        kin_picture p = {0};
+        kin_error err = {0};
+        CHECK(image_decode(file.bytes, file.n, &p, &err) != KIN_OK);
+        if (!strstr(err.text, said[i][1]))
+            printf("  %s: %s\n", said[i][0], err.text);
+        CHECK(strstr(err.text, said[i][1]));
+        free(file.bytes);
+    }
+}
+
+/* The bytes in a block of just their size, so that a read past them is seen. */
+static kin_status decode_exactly(const char *bytes, size_t n, kin_error *err)
+{
+    uint8_t *copy = malloc(n + !n);
+    kin_picture p = {0};
+    memcpy(copy, bytes, n);
+    kin_status status = image_decode(copy, n, &p, err);
+    image_free(&p);
+    free(copy);
+    return status;
+}
+
+void test_image_ends_within(void)
+{
+#define FRAME "\xFF\xD8\xFF\xC0\0\x0B\x08\0\x08\0\x08\1\1\x11\0"
+#define PNG_HEAD "\x89PNG\r\n\x1A\n"
+#define IHDR(w, h) "\0\0\0\rIHDR" w h "\x08\2\0\0\0sum!"
+#define ONE "\0\0\0\1"
+    static const struct {
+        const char *bytes;
+        size_t n;
+        kin_status status;
+        const char *text;
+    } cases[] = {
+#define CASE(bytes, status, text) {bytes, sizeof bytes - 1, status, text}
+        CASE("   ", KIN_UNSUPPORTED_IMAGE, "not a picture"),
+        CASE("\xEF\xBB\xBF", KIN_UNSUPPORTED_IMAGE, "not a picture"),
+        CASE("\0\0\0\x18"
+             "ftypavis",
+             KIN_UNSUPPORTED_IMAGE, "AVIF"),
+        CASE("II*", KIN_UNSUPPORTED_IMAGE, "not a picture"),
+        CASE("\xFF\xD8\xFF", KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE("\xFF\xD8\xFF\xE0", KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE("\xFF\xD8\xFF\xE0\0", KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE("\xFF\xD8\xFF\xE0\0\x09xxxx", KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE("\xFF\xD8\xFF\xD9", KIN_TRUNCATED_IMAGE, "ends before"), /* no frame at all */
+        CASE("\xFF\xD8\xFF\xC0\0\x02", KIN_BAD_IMAGE, "frame header is too short"),
+        CASE("\xFF\xD8\xFF\xC0\0\x0A\x08\0\x08\0\x08\1\1\x11", KIN_BAD_IMAGE, "frame header has a wrong length"),
+        CASE("\xFF\xD8\xFF\xC0\0\x0B\x08\0\0\0\x08\1\1\x11\0", KIN_BAD_IMAGE, "gives no size"),
+        CASE("\xFF\xD8\xFF\xC0\0\x0B\x08\0\x08\0\0\1\1\x11\0", KIN_BAD_IMAGE, "gives no size"),
+        CASE(FRAME "\xFF\xDA\0\x02", KIN_BAD_IMAGE, "scan header has a wrong length"),
+        CASE(FRAME "\xFF\xDA\0\x06\xFF\0\0\0", KIN_BAD_IMAGE, "scan header has a wrong length"),
+        CASE(FRAME "\xFF\xE1\0\x07"
+                   "Exif\0",
+             KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE(FRAME "\xFF\xE0\0\x07JFIF\0", KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE(FRAME "\xFF\xEE\0\x07"
+                   "Adobe",
+             KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE(PNG_HEAD, KIN_TRUNCATED_IMAGE, "ends before"),
+        CASE(PNG_HEAD IHDR(ONE, "\0\0\0\0"), KIN_BAD_IMAGE, "gives no size"),
+        CASE(PNG_HEAD IHDR("\0\0\0\0", ONE), KIN_BAD_IMAGE, "gives no size"),
+        CASE(PNG_HEAD IHDR(ONE, "\x80\0\0\0"), KIN_BAD_IMAGE, "gives no size"),
+        CASE(PNG_HEAD IHDR("\x80\0\0\0", ONE), KIN_BAD_IMAGE, "gives no size"),
+        CASE(PNG_HEAD IHDR(ONE, ONE), KIN_BAD_IMAGE, "checksum"),
+        CASE(PNG_HEAD "\0\0\0\rtEXt0123456789abcsum!", KIN_BAD_IMAGE, "does not begin with its header"),
+        CASE(PNG_HEAD "\0\0\0\0IHDRsum!", KIN_BAD_IMAGE, "does not begin with its header"),
+        CASE(PNG_HEAD "\xFF\xFF\xFF\xFFIHDRsum!", KIN_TRUNCATED_IMAGE, "ends before"),
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kin_error err = {0};
+        kin_status got = decode_exactly(cases[i].bytes, cases[i].n, &err);
+        if (got != cases[i].status || !strstr(err.text, cases[i].text))
+            printf("  case %zu: %s\n", i, err.text);
+        CHECK_EQ(got, cases[i].status);
+        CHECK(strstr(err.text, cases[i].text));
+    }
+}
+
+/* Of empty passes a large picture can have fewer. */
+void test_image_passes(void)
+{
+    struct file file = read_file("jpeg-420-progressive.jpg");
+    size_t sof = 2, most = 64;
+    while (file.bytes[sof + 1] != 0xC2)
+        sof += 2 + (size_t)(file.bytes[sof + 2] << 8 | file.bytes[sof + 3]);
+    static const uint8_t pass[] = {0xFF, 0xDA, 0, 8, 1, 1, 0, 1, 63, 0};
+    size_t head = sof + 2 + (size_t)(file.bytes[sof + 2] << 8 | file.bytes[sof + 3]);
+    uint8_t *many = malloc(head + (most + 1) * sizeof pass + 2);
+    memcpy(many, file.bytes, head);
+    for (size_t i = 0; i <= most; i++)
+        memcpy(many + head + i * sizeof pass, pass, sizeof pass);
+    static const struct {
+        int side, passes;
+        kin_status status;
+    } cases[] = {{100, 64, KIN_TRUNCATED_IMAGE},
+                 {100, 65, KIN_TOO_LARGE},
+                 {4000, 39, KIN_TRUNCATED_IMAGE},
+                 {4000, 40, KIN_TOO_LARGE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t *size = many + sof + 5, *end = many + head + (size_t)cases[i].passes * sizeof pass;
+        size[0] = size[2] = (uint8_t)(cases[i].side >> 8);
+        size[1] = size[3] = (uint8_t)cases[i].side;
+        uint8_t kept[2] = {end[0], end[1]};
+        end[0] = 0xFF, end[1] = 0xD9;
+        kin_picture p = {0};
+        kin_error err;
+        CHECK_EQ(image_decode(many, (size_t)(end + 2 - many), &p, &err), cases[i].status);
+        end[0] = kept[0], end[1] = kept[1];
+    }
+    free(many), free(file.bytes);
+}
+
 static size_t find(const struct file *file, const char *type)
 {
     for (size_t at = 8; at + 8 <= file->n; at++)
@@ -177,9 +330,12 @@ void test_image_raw(void)
     CHECK_EQ(image_from_raw(rgba, 2, 2, 2, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
     CHECK_EQ(image_from_raw(rgba, 0, 2, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
     CHECK_EQ(image_from_raw(rgba, 2, -1, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, -1, 2, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
+    CHECK_EQ(image_from_raw(rgba, 2, 0, 4, NULL, 0, &p, &err), KIN_BAD_ARGUMENT);
     CHECK_EQ(image_from_raw(rgba, 6000, 4200, 4, NULL, 0, &p, &err), KIN_TOO_LARGE);
     CHECK(strstr(err.text, "6000x4200") && strstr(err.text, "24 megapixels"));
     CHECK_EQ(image_from_raw(rgba, 70000, 1, 4, NULL, 0, &p, &err), KIN_TOO_LARGE);
+    CHECK_EQ(image_from_raw(rgba, 1, 70000, 4, NULL, 0, &p, &err), KIN_TOO_LARGE);
 }
 
 /* Six pixels in two rows, turned to the right by an EXIF block where it says so. */
@@ -188,6 +344,7 @@ void test_image_raw_turned(void)
     static const uint8_t rgb[18] = {1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 5, 0, 0, 6, 0, 0};
     static const uint8_t little[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     static const uint8_t big[] = "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    static const uint8_t strange[] = "II+\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     const struct {
         const uint8_t *exif;
         size_t n;
@@ -199,6 +356,8 @@ void test_image_raw_turned(void)
         {big, sizeof big - 1, 2, 3, {4, 1, 5, 2, 6, 3}},
         {big, 19, 3, 2, {1, 2, 3, 4, 5, 6}}, /* cut within the entry */
         {little, 6, 3, 2, {1, 2, 3, 4, 5, 6}},
+        {little + 6, 7, 3, 2, {1, 2, 3, 4, 5, 6}},
+        {strange, sizeof strange - 1, 3, 2, {1, 2, 3, 4, 5, 6}}, /* 43: BigTIFF */
         {NULL, 0, 3, 2, {1, 2, 3, 4, 5, 6}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
