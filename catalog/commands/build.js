@@ -90,7 +90,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const names = (lists = []) => lists.flatMap((list) => list.split(','))
     .map((name) => name.trim()).filter(Boolean);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
-  const hosts = new Set((values['allow-host'] ?? []).map((host) => host.toLowerCase()));
+  const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
   await checkOutput(values.output);
 
   const failed = []; // told with --json only: there may be millions

@@ -5,18 +5,8 @@ import { open, readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isAbsolute, join, resolve, sep } from 'node:path';
-
-const maxBytes = 64 * 2 ** 20;
-const fetchSeconds = 30;
-
-class PictureError extends Error {
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
-
-const bad = (code, message) => new PictureError(code, message);
+import { bad, maxBytes } from './refusal.js';
+import { readRemote } from './remote.js';
 
 // Reads a regular file; O_NONBLOCK so that a named pipe cannot hold us for ever.
 async function readRegular(path, shown) {
@@ -61,53 +51,9 @@ async function readInside(ref, root) {
   return readRegular(real, ref);
 }
 
-async function readBody(response, shown) {
-  const tooLarge = () => bad('too-large', `${shown}: more than ${maxBytes / 2 ** 20} MiB`);
-  if (Number(response.headers.get('content-length')) > maxBytes) throw tooLarge();
-  const parts = [];
-  let n = 0;
-  for await (const part of response.body) {
-    n += part.length;
-    if (n > maxBytes) throw tooLarge();
-    parts.push(part);
-  }
-  return new Uint8Array(Buffer.concat(parts));
-}
-
-// Every hop of a redirect must be https to an allowed host.
-async function readRemote(ref, hosts, signal) {
-  let url = new URL(ref);
-  for (let hop = 0; hop < 5; hop++) {
-    if (url.protocol !== 'https:') throw bad('refused', `${ref}: only https is fetched`);
-    if (!hosts.has(url.host))
-      throw bad('refused', `${ref}: add --allow-host ${url.host} to fetch from there`);
-    const limit = AbortSignal.timeout(fetchSeconds * 1000);
-    try {
-      const response = await fetch(url, {
-        redirect: 'manual', signal: signal ? AbortSignal.any([signal, limit]) : limit,
-        headers: { accept: 'image/*' },
-      });
-      const location = response.headers.get('location');
-      if (response.status >= 300 && response.status < 400 && location) {
-        await response.body?.cancel();
-        url = new URL(location, url);
-        continue;
-      }
-      if (!response.ok) throw bad('unreadable', `${ref}: the host answered ${response.status}`);
-      return await readBody(response, ref);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof PictureError) throw error;
-      throw bad('unreadable', limit.aborted ? `${ref}: no answer within ${fetchSeconds} seconds`
-        : `${ref}: ${error.cause?.message ?? error.message}`);
-    }
-  }
-  throw bad('unreadable', `${ref}: too many redirects`);
-}
-
-// A picture named in a products file.
+// A picture named in a products file: an address (also one without its scheme, as pages have it) or a path.
 export async function readListed(ref, { root, hosts, signal }) {
-  return /^[a-z][a-z0-9+.-]+:/i.test(ref) ? readRemote(ref, hosts, signal)
+  return /^([a-z][a-z0-9+.-]+:|\/\/[^/])/i.test(ref) ? readRemote(ref, hosts, signal)
     : readInside(ref, root);
 }
 

@@ -1,0 +1,146 @@
+// A picture by https from an allowed host; every hop of a redirect must be that too. What may pass (429, 503 and
+// their like, a connection that breaks, silence) is tried again, after as long as the host asks for, and its other
+// pictures wait as well. Where a host has failed to the last, each further picture gets one try until one comes.
+//
+// By node:https, not fetch: that unpacks what an answer says is packed, and Node 20's never ends where it is not.
+import { request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { bad, maxBytes, PictureError } from './refusal.js';
+
+const silence = 30_000; // ms without a byte
+const longest = 120_000; // ms that one try may take, and that a host may ask us to wait
+const tries = 4, hops = 5;
+const redirects = new Set([301, 302, 303, 307, 308]);
+const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+const broken = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
+  'ENETDOWN', 'EPROTO']);
+const headers = { accept: 'image/jpeg,image/png,image/webp,*/*;q=0.1', 'accept-encoding': 'identity', 'user-agent': 'kin-clip' };
+const unpackers = { gzip: gunzipSync, 'x-gzip': gunzipSync, deflate: inflateSync, br: brotliDecompressSync };
+
+const tooLarge = (shown) => bad('too-large', `${shown}: more than ${maxBytes / 2 ** 20} MiB`);
+
+// For who asks again: { error, wait } where `wait` ms are what the host asked for, undefined if it said nothing.
+class Passing {
+  constructor(error, wait) {
+    Object.assign(this, { error, wait });
+  }
+}
+
+function addressOf(text, base, shown) {
+  try {
+    return new URL(text, base);
+  } catch {
+    throw bad('unreadable', base ? `${shown}: the host sends us on to '${text}', which is no address`
+      : `${shown}: this is no address of a picture`);
+  }
+}
+
+// Headers come as Latin-1. Hosts put UTF-8 into them, as browsers read it.
+function headerText(value) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'latin1'));
+  } catch {
+    return value;
+  }
+}
+
+// "120", or a date.
+function waitOf(value) {
+  if (value === undefined) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+// Some hosts say packed of what is not.
+function unpacked(bytes, encoding, shown) {
+  const unpack = unpackers[encoding?.trim().toLowerCase()];
+  try {
+    return unpack ? unpack(bytes, { maxOutputLength: maxBytes }) : bytes;
+  } catch (error) {
+    if (error.code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(shown);
+    return bytes;
+  }
+}
+
+async function readBody(response, shown, alive) {
+  if (Number(response.headers['content-length']) > maxBytes) throw tooLarge(shown);
+  const parts = [];
+  let n = 0;
+  for await (const part of response) {
+    alive();
+    n += part.length;
+    if (n > maxBytes) throw tooLarge(shown);
+    parts.push(part);
+  }
+  if (!n) throw bad('unreadable', `${shown}: the host sent nothing (it answered ${response.statusCode})`);
+  return new Uint8Array(unpacked(Buffer.concat(parts), response.headers['content-encoding'], shown));
+}
+
+// One request: the picture's bytes, or the URL of the next hop.
+async function ask(url, shown, signal) {
+  const own = new AbortController();
+  let timer, response;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => own.abort(), silence);
+  };
+  const whole = setTimeout(() => own.abort(), longest);
+  alive();
+  try {
+    response = await new Promise((resolve, reject) => {
+      request(url, { headers, signal: AbortSignal.any([signal, own.signal]) }, resolve).on('error', reject).end();
+    });
+    alive();
+    const { statusCode: status, headers: { location } } = response;
+    if (redirects.has(status) && location) return addressOf(headerText(location), url, shown);
+    if (status >= 200 && status < 300) return await readBody(response, shown, alive);
+    const answered = bad('unreadable', `${shown}: the host answered ${status}`);
+    throw passing.has(status) ? new Passing(answered, waitOf(response.headers['retry-after'])) : answered;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (own.signal.aborted) throw new Passing(bad('unreadable', `${shown}: no answer within ${silence / 1000} seconds`));
+    if (broken.has(error.code)) throw new Passing(bad('unreadable', `${shown}: the connection broke (${error.code})`));
+    if (error instanceof Passing || error instanceof PictureError) throw error;
+    throw bad('unreadable', `${shown}: ${error.message}`);
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(whole);
+    response?.destroy();
+  }
+}
+
+// The same with patience. `hosts`: Map of allowed host -> { until, failed }: when it may be asked again; whether it
+// failed to the last.
+async function askOften(url, shown, host, signal) {
+  for (let tried = 1; ; tried++) {
+    while (host.until > Date.now()) await sleep(host.until - Date.now(), undefined, { signal });
+    try {
+      const answer = await ask(url, shown, signal);
+      host.failed = false;
+      return answer;
+    } catch (error) {
+      if (!(error instanceof Passing)) throw error;
+      const wait = error.wait ?? 1000 * 2 ** (tried - 1);
+      if (wait > longest)
+        throw bad('unreadable', `${error.error.message} and asks us to come again in ${Math.ceil(wait / 60_000)} minutes`);
+      if (tried === tries || host.failed) {
+        host.failed = true;
+        throw bad('unreadable', `${error.error.message}${tried > 1 ? `, ${tried} times` : ''}: build again later`);
+      }
+      host.until = Math.max(host.until, Date.now() + wait);
+    }
+  }
+}
+
+export async function readRemote(ref, hosts, signal) {
+  let url = addressOf(ref.startsWith('//') ? `https:${ref}` : ref, undefined, ref);
+  for (let hop = 0; hop < hops; hop++) {
+    if (url.protocol !== 'https:') throw bad('refused', `${ref}: only https is fetched`);
+    if (!hosts.has(url.host)) throw bad('refused', `${ref}: add --allow-host ${url.host} to fetch from there`);
+    const answer = await askOften(url, ref, hosts.get(url.host), signal);
+    if (!(answer instanceof URL)) return answer;
+    url = answer;
+  }
+  throw bad('unreadable', `${ref}: too many redirects`);
+}
