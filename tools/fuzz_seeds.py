@@ -149,7 +149,7 @@ def calls():
         + op(TELL, 1) + op(EXPORT, 0) + op(LOOK, 0) + op(FACTS) + op(TOKENIZE, piece(b'a')) + op(PREPARE, *whole, 0),
         'boxes': rule + op(RAW, 5, 7, 3, none) + op(PREPARE, *[part for end in (-1e308, -1e308, 1e308, 1e308)
                                                                for part in (250, struct.pack('<d', end))], 0),
-        'nothing': op(CONFIG, none) + op(PREPROCESSING, none) + op(VOCABULARY, none, none, none, none, none) + op(DECODE, none)
+        'nothing': op(CONFIG, none) + op(PREPROCESSING, none) + op(VOCABULARY, *[none] * 6) + op(DECODE, none)
         + op(TOKENIZE, none) + start + rule + op(BEGIN, 0, Q8) + op(FEED, none) + op(END),
     }
     for name, data in seeds.items():
