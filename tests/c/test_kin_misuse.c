@@ -174,6 +174,8 @@ void test_kin_refuses_and_goes_on(void)
         }
     CHECK_EQ(kin_config(k, half, sizeof half - 1), KIN_OK); /* one tower can be read, of the other it is told later */
     CHECK(refused(k, kin_tower_begin(k, KIN_TEXT, KIN_Q8), KIN_UNSUPPORTED));
+    CHECK(refused(k, kin_tower_begin(k, KIN_IMAGE, KIN_Q8), KIN_NOT_A_MODEL)); /* pictures are prepared for the other */
+    CHECK_EQ(kin_preprocessing(k, "{}", 2), KIN_OK);
     CHECK_EQ(kin_tower_begin(k, KIN_IMAGE, KIN_Q8), KIN_OK);
     kin_close(k);
     golden_close(&g), golden_close(&other);
@@ -206,8 +208,11 @@ void test_kin_new_preprocessing(void)
     }
     for (size_t i = 0; i < sizeof sizeless / sizeof *sizeless; i++) {
         CHECK_EQ(kin_preprocessing(k, sizeless[i], strlen(sizeless[i])), KIN_OK);
+        CHECK(refused(k, kin_tower_begin(k, KIN_IMAGE, KIN_Q8), KIN_NOT_A_MODEL)); /* before the weights are read */
+        CHECK_EQ(kin_preprocessing(k, g.preprocessing, strlen(g.preprocessing)), KIN_OK);
         CHECK_EQ(kin_tower_begin(k, KIN_IMAGE, KIN_Q8), KIN_OK);
         CHECK_EQ(feed(k, g.weights.bytes, g.weights.n, 5000), KIN_OK);
+        CHECK_EQ(kin_preprocessing(k, sizeless[i], strlen(sizeless[i])), KIN_OK); /* or while they are */
         CHECK_EQ(kin_tower_file_end(k), KIN_OK);
         CHECK(refused(k, kin_tower_end(k), KIN_NOT_A_MODEL));
     }
