@@ -10,7 +10,8 @@ import { readCatalogue, whatIs } from '../lib/stored.js';
 
 export const usage = `Usage: ${kin} verify <catalogue | model folder>
 
-Model: every file's size and SHA-256, and both towers' ids computed anew from the weights.
+Model: every file's size and SHA-256, and both towers' ids computed anew from the weights;
+a folder that is not converted has neither, and is only read.
 Catalogue: its structure, every vector's scale, every id and item; with --model also that the
 catalogue was built with that model. Exit code 1 says what does not hold.
 ${commonUsage}`;
@@ -67,6 +68,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     : await catalogueFaults(path, values, modelOptions, io);
   if (values.json) await io.line({ path, kind, ok: !faults.length, faults });
   else if (faults.length) for (const fault of faults) io.fail(`${path}: ${fault}`);
+  else if (kind === 'model' && !manifest?.files?.length)
+    await io.line(`${path}: readable; without a manifest.json of Kin's there is nothing to hold its bytes against`);
   else await io.line(`${path}: good`);
   return faults.length ? 1 : 0;
 }

@@ -149,6 +149,21 @@ test('verify sees one changed byte, a missing and a cut file', async (t) => {
   assert.match((await kin(['verify', out])).err, /image.safetensors has \d+ bytes instead of \d+/);
   writeFileSync(path, good);
   assert.equal((await kin(['verify', out, '--json'])).lines()[0].ok, true);
+  for (const name of readdirSync(out).filter((file) => file !== 'manifest.json')) { // a bit of every file
+    const bytes = readFileSync(join(out, name));
+    const at = bytes.length * 7 >> 3;
+    bytes[at] ^= 4;
+    writeFileSync(join(out, name), bytes);
+    const { code, err } = await kin(['verify', out]);
+    assert.equal(code, 1, name);
+    assert.ok(err.includes(`${name} has other bytes than manifest.json says`), err);
+    bytes[at] ^= 4;
+    writeFileSync(join(out, name), bytes);
+  }
+  assert.match((await kin(['verify', out])).out, /: good\n$/);
+  const plain = await kin(['verify', join(root, 'hf')]);
+  assert.equal(plain.code, 0);
+  assert.match(plain.out, /readable; without a manifest\.json/);
 });
 
 test('files over 20 MiB become shards, tensors over 16 MiB are split by rows', () => {
