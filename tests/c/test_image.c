@@ -103,7 +103,7 @@ void test_image_says_why(void)
         {"bomb-thin.png", "65536x1 pixels"},
         {"flipped-bit.png", "a checksum is wrong"},
         {"format.empty", "not a picture in a format"},
-        {"format.heic", "HEIC format"},
+        {"format.heic", "iPhone"},
         {"format.html", "web page"},
         {"format.gif", "in the GIF format"},
         {"format.webp", "in the WebP format"},
