@@ -40,7 +40,7 @@ static int utf8_length(const char *s, const char *end)
             : (p[0] & 0xF0) == 0xE0       ? 3
             : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
                                           : 0;
-    if (n == 0 || left < (size_t)n)
+    if (left < (size_t)n)
         return 0;
     for (int i = 1; i < n; i++)
         if ((p[i] & 0xC0) != 0x80)

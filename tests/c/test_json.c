@@ -64,7 +64,7 @@ void test_json_refuses(void)
         "\"\xed\xa0\x80\"",
         "\"\xe2\x82\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"",
         "\"\xff\"",
-        "\"\xf0\x9f\x98",
+        "\"\xf0\x9f\x98", "\"\xc3" "a\"", "\"\xf0\x9f\x98" "a\"", "{\"a\"x1}", "[1x2]", "{\"a\":1x\"b\":2}",
     };
     /* clang-format on */
     kin_error err;
@@ -135,6 +135,12 @@ void test_json_cursor(void)
     CHECK_EQ(json_get(list, "a").type, JSON_ABSENT);
     CHECK_EQ(json_get(json_get(v, "d"), "a").type, JSON_ABSENT);
     CHECK_EQ(json_length(json_get(v, "a")), 0);
+    CHECK(!json_equals(parse("123"), "2")); /* no text, whatever stands between its ends */
+    char longer[160];
+    memset(longer, 'a', sizeof longer - 1), longer[0] = longer[sizeof longer - 2] = '"', longer[sizeof longer - 1] = 0;
+    char same[160];
+    memcpy(same, longer + 1, sizeof same - 1), same[sizeof longer - 3] = 0;
+    CHECK(!json_equals(parse(longer), same)); /* above 128 bytes none is equal, and none is read past its end */
 
     const char *keys[] = {"a", "b\"", "c\\", "a"};
     int i = 0;
