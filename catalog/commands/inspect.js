@@ -30,7 +30,7 @@ async function inspectCatalogue(path, values, io) {
     return;
   }
   await io.line(`catalogue: ${about.products} products, ${pictures} pictures, ${dim} numbers ` +
-    `each, ${bytes.length} bytes`);
+    `each, ${about.bytes} bytes`);
   for (const [key, value] of Object.entries(about.metadata).sort())
     await io.line(`  ${key.padEnd(16)} ${shown(value).slice(1, -1)}`);
   await io.line('fields, which anyone can read:');

@@ -340,6 +340,7 @@ test('build: nothing private is published unless named', async (t) => {
   const about = (await kin(['inspect', out, '--json'])).lines()[0];
   assert.equal(about.fields.find(({ field }) => field === 'cost').type, 'number');
   assert.deepEqual([about.products, about.pictures, about.dim], [2, 2, 16]);
+  assert.match((await good(['inspect', out])).out, new RegExp(`^catalogue: 2 products, 2 pictures, 16 numbers each, ${about.bytes} bytes\\n`));
 });
 
 test('build: paths that lead outside fail their row only', async (t) => {
