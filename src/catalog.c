@@ -85,16 +85,43 @@ static kin_status check_metadata(const kin_catalog *c, kin_error *err)
     json format = json_get(c->file.metadata, "kin.format");
     if (!json_equals(json_get(c->file.metadata, "kin.kind"), "catalog"))
         return BAD(err, "does not say kin.kind = catalog; is this a Kin catalogue?");
-    if (!json_equals(format, "1"))
+    if (!json_equals(format, CATALOG_FORMAT) || json_get(c->file.metadata, "kin.needs").type != JSON_ABSENT)
         return kin_fail(err, KIN_UNSUPPORTED,
-                        "The catalogue has a format this release does not know; update Kin or rebuild it.");
+                        "The catalogue is not of format " CATALOG_FORMAT
+                        " as this release knows it: build it again, or update Kin.");
+    if (!c->file.sums)
+        return BAD(err, "has no checksums (kin.crc32); is this a Kin catalogue?");
     return KIN_OK;
+}
+
+/* Every tensor's checksum, also of those that nobody knows; the sentence names all that are damaged. */
+static kin_status check_sums(const kin_catalog *c, kin_error *err)
+{
+    struct crc32 crc;
+    struct json_out names;
+    bool whole = true;
+    crc32_init(&crc);
+    json_out_init(&names);
+    for (uint32_t i = 0; i < c->file.n; i++) {
+        const tensor *t = &c->file.tensors[i];
+        if (tensor_is_whole(&c->file, i, crc32_update(&crc, 0, c->bytes + t->begin, (size_t)(t->end - t->begin))))
+            continue;
+        json_out_raw(&names, whole ? "" : ", ");
+        json_out_rawn(&names, t->name, t->name_len);
+        whole = false;
+    }
+    if (!whole)
+        BAD(err, "is damaged: fetch or copy it again. Other bytes than were written are in: %.*s.", (int)names.n,
+            names.text);
+    json_out_free(&names);
+    return whole ? KIN_OK : KIN_NOT_A_CATALOG;
 }
 
 static kin_status check(kin_catalog *c, kin_error *err)
 {
     const tensor *part[PART_COUNT];
     TRY(check_metadata(c, err));
+    TRY(check_sums(c, err));
     for (int i = 0; i < PART_COUNT; i++)
         TRY(find_part(c, &catalog_parts[i], &part[i], err));
     uint64_t m = part[PART_ITEM_OFFSETS]->shape[0], r = part[PART_VECTORS]->shape[0];

@@ -11,6 +11,8 @@
 enum { CATALOG_DIM_MAX = 4096, CATALOG_PICTURES_MAX = 65535 /* of a product */ };
 #define CATALOG_MAX_BYTES (1u << 31) /* of a file read whole: wasm has twice that */
 
+#define CATALOG_FORMAT "2"
+
 /* X(constant, name, dtype, rank) in the order of the file, the widest first so that each is aligned. */
 #define CATALOG_PARTS(X)                                                                                   \
     X(ITEM_OFFSETS, "item_offsets", DT_U64, 1) /* [M+1] bytes of product i in `items`: from i to i+1 */    \

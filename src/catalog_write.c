@@ -33,9 +33,9 @@ struct kin_writer {
     struct growing file[1 + PART_COUNT]; /* the header, then the parts */
     struct growing nodes;                /* one less than products */
     uint32_t root;
-    bool finished;
-    int giving;   /* which of `file` is being given out … */
-    size_t given; /* … and how many of its bytes have been */
+    bool ordered, finished; /* no product more may be added to an ordered one */
+    int giving;             /* which of `file` is being given out … */
+    size_t given;           /* … and how many of its bytes have been */
 };
 
 #define BAD(err, ...) kin_fail(err, KIN_BAD_ARGUMENT, __VA_ARGS__)
@@ -172,12 +172,22 @@ static void write_order(kin_writer *w)
     }
 }
 
+static uint32_t sum_of(const struct crc32 *crc, const struct growing *g)
+{
+    uint32_t sum = 0;
+    for (size_t byte = 0, some; byte < g->bytes; byte += some) {
+        some = g->bytes - byte < BLOCK ? g->bytes - byte : BLOCK;
+        sum = crc32_update(crc, sum, at(g, byte), some);
+    }
+    return sum;
+}
+
 /* ---- public -------------------------------------------------------------------------------- */
 
 /* The metadata of the file: the writer's own, then the caller's as they are written. */
 static kin_status read_metadata(kin_writer *w, const char *text, size_t n, kin_error *err)
 {
-    static const char *const own[] = {"kin.format", "kin.kind", "kin.numerics"};
+    static const char *const own[] = {"kin.format", "kin.kind", "kin.numerics", "kin.crc32", "kin.needs"};
     struct json_out *o = &w->metadata;
     json all;
     if (n > TENSOR_HEADER_MAX - HEADER_ROOM)
@@ -188,7 +198,7 @@ static kin_status read_metadata(kin_writer *w, const char *text, size_t n, kin_e
     if (keys == KIN_BAD_ARGUMENT)
         return BAD(err, "The catalogue's metadata have a key twice.");
     o->failed = keys == KIN_OUT_OF_MEMORY;
-    json_out_raw(o, "{\"kin.format\":\"1\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"");
+    json_out_raw(o, "{\"kin.format\":\"" CATALOG_FORMAT "\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"");
     json_out_u64(o, KIN_NUMERICS);
     json_out_raw(o, "\"");
     for (json it = json_first(all); it.type; it = json_next(all, it)) {
@@ -261,7 +271,7 @@ static kin_status check_product(const kin_writer *w, const char *id, size_t id_n
                                 const int8_t *rows, uint32_t pictures, kin_error *err)
 {
     json value;
-    if (w->finished)
+    if (w->ordered)
         return BAD(err, "The catalogue is finished and takes no more products: begin another.");
     if (id_n == 0 || !json_utf8(id, id_n))
         return BAD(err, "A product's id is empty or not UTF-8.");
@@ -338,28 +348,42 @@ kin_status kin_writer_add(kin_writer *w, const char *id, size_t id_n, const char
     return KIN_OK;
 }
 
-kin_status kin_writer_end(kin_writer *w, kin_error *err)
+/* The header, once all parts are whole. */
+static bool write_header(kin_writer *w)
 {
     tensor list[PART_COUNT];
+    uint32_t sums[PART_COUNT];
+    struct crc32 crc;
     struct json_out header;
-    if (w->finished)
-        return BAD(err, "The catalogue is finished already.");
+    crc32_init(&crc);
     memcpy(list, catalog_parts, sizeof list);
-    for (int i = 0; i < PART_COUNT; i++)
+    for (int i = 0; i < PART_COUNT; i++) {
         list[i].shape[0] = part(w, i)->bytes / tensor_dtype_size(list[i].dtype);
-    list[PART_ID_ORDER].shape[0] = w->products; /* not there yet */
+        sums[i] = sum_of(&crc, part(w, i));
+    }
     list[PART_VECTORS].shape[0] = w->rows;
     list[PART_VECTORS].shape[1] = w->dim;
-    if (!tensor_header_write(list, PART_COUNT, w->metadata.text, w->metadata.n, &header))
-        return short_of_memory(w, err);
-    bool fits = reserve(&w->file[0], header.n) && reserve(part(w, PART_ID_ORDER), 4 * (size_t)w->products);
+    if (!tensor_header_write(list, PART_COUNT, w->metadata.text, w->metadata.n, sums, &header))
+        return false;
+    bool fits = reserve(&w->file[0], header.n);
     if (fits)
         put(&w->file[0], header.text, header.n);
     json_out_free(&header);
-    if (!fits)
+    return fits;
+}
+
+kin_status kin_writer_end(kin_writer *w, kin_error *err)
+{
+    if (w->finished)
+        return BAD(err, "The catalogue is finished already.");
+    if (!w->ordered && !reserve(part(w, PART_ID_ORDER), 4 * (size_t)w->products))
         return short_of_memory(w, err);
-    write_order(w);
+    if (!w->ordered)
+        write_order(w);
+    w->ordered = true;
     clear(&w->nodes);
+    if (!write_header(w))
+        return short_of_memory(w, err);
     w->file_bytes = 0;
     for (int i = 0; i <= PART_COUNT; i++)
         w->file_bytes += w->file[i].bytes;

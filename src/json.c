@@ -439,7 +439,7 @@ void json_out_free(struct json_out *o)
 
 void json_out_rawn(struct json_out *o, const char *text, size_t n)
 {
-    if (o->failed)
+    if (o->failed || n == 0) /* there may be no text at all */
         return;
     if (n > o->room - o->n) {
         size_t room = o->room * 2 > o->n + n ? o->room * 2 : o->n + n + 256;

@@ -168,8 +168,8 @@ kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float 
  * given in is copied. The writer holds the file's bytes, 16 a product until the end, and at most 64 KiB
  * unused for each tensor; what was taken is freed. The same calls give the same bytes. */
 typedef struct kin_writer kin_writer;
-/* metadata: a JSON object of strings without kin.format, kin.kind and kin.numerics, which the writer adds;
- * its members come after them, each text as it is written here. NULL: see err. */
+/* metadata: a JSON object of strings without kin.format, kin.kind, kin.numerics and kin.crc32, which the writer adds,
+ * and kin.needs; each text as it is written here. NULL: see err. */
 kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error *err);
 /* One product. id: UTF-8, not empty, not there yet. item: a JSON object on one line, taken over as it is
  * written. rows: i8 [pictures][dim] as kin_quantise_vector makes them, none all zeros; pictures 1..65,535.
@@ -177,7 +177,7 @@ kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error 
  * writer as it was. */
 kin_status kin_writer_add(kin_writer *writer, const char *id, size_t id_n, const char *item, size_t item_n,
                           const int8_t *rows, uint32_t pictures, kin_error *err);
-/* No more products. After KIN_OUT_OF_MEMORY it may be tried again. */
+/* No more products, not even after KIN_OUT_OF_MEMORY, when it may be tried again. */
 kin_status kin_writer_end(kin_writer *writer, kin_error *err);
 size_t kin_writer_bytes(const kin_writer *writer); /* the whole file's; 0 before the end */
 /* The next bytes of the file, at most cap; returns their number: 0 when all were taken, and before the end. */

@@ -121,6 +121,8 @@ static kin_status open_file(struct loader *l, kin_error *err)
     l->head = NULL;
     l->opened = true;
     l->next = 0;
+    if (l->file.sums)
+        crc32_init(&l->crc);
     json weights = json_get(l->file.metadata, "kin.weights");
     l->converted = json_equals(weights, "s7q128");
     if (weights.type == JSON_STRING && !l->converted)
@@ -186,14 +188,23 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
             memcpy(l->body + l->body_n, bytes, some);
             l->body_n += some;
         }
+        if (l->file.sums)
+            l->sum = crc32_update(&l->crc, l->sum, bytes, some);
         l->at += some, bytes += some, n -= some;
         bool whole = l->at == t->end;
+        if (whole && !tensor_is_whole(&l->file, l->next, l->sum))
+            return kin_fail(
+                err, KIN_NOT_A_MODEL,
+                "The model file is damaged: tensor %.*s has other bytes than were written; fetch or convert it "
+                "again.",
+                (int)t->name_len, t->name);
         if (l->body_n && (whole || l->body_n == l->body_size))
             TRY(take(l, t, err));
         if (whole) {
             free(l->body);
             l->body = NULL;
             l->slot = NULL;
+            l->sum = 0;
             l->next++;
         } else if (!n) {
             return KIN_OK;

@@ -4,7 +4,8 @@
  * list (name, dtype, shape), then collected, converted and packed 8 rows at a time, so that no more
  * than a panel of it exists twice. Names: Hugging Face's; `<name>@<first row>` is a
  * part of a split tensor, parts ascending. What the family skips (the other tower's tensors, say) and "kin.*"
- * is passed over, anything else refused by name. */
+ * is passed over, anything else refused by name. Where the file has checksums (tensors.h) each tensor is held
+ * against its own, also one that is passed over. */
 #ifndef KIN_LOAD_H
 #define KIN_LOAD_H
 #include "sha256.h"
@@ -24,6 +25,8 @@ struct loader {
     uint8_t *body;          /* up to a panel of its rows; the next of them is first_row */
     size_t body_n, body_size;
     uint64_t first_row;
+    struct crc32 crc; /* where the file has checksums */
+    uint32_t sum;     /* of the tensor at hand */
 };
 
 void loader_begin(struct loader *l, struct tower *tower, const struct kernels *k);

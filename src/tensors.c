@@ -16,6 +16,7 @@ const char *tensor_dtype_name(tensor_dtype dtype) { return dtypes[dtype].name; }
 struct context {
     kin_status code;
     const char *what;
+    const uint8_t *head;
     uint64_t data; /* bytes after the header, UINT64_MAX when unknown */
     kin_error *err;
 };
@@ -77,15 +78,58 @@ static kin_status check_metadata(const struct context *c, json metadata)
     return KIN_OK;
 }
 
+/* ---- checksums ------------------------------------------------------------------------------- */
+
+enum { SUM_DIGITS = 8 };
+
+static void write_sum(char *digits, uint32_t sum)
+{
+    for (int i = 0; i < SUM_DIGITS; i++, sum <<= 4)
+        digits[i] = "0123456789abcdef"[sum >> 28];
+}
+
+/* Of the bytes before the data, in which the digits of this sum itself lie at `own`. */
+static uint32_t header_sum(const uint8_t *head, size_t n, size_t own)
+{
+    struct crc32 crc;
+    crc32_init(&crc);
+    uint32_t sum = crc32_update(&crc, crc32_update(&crc, 0, head, own), "00000000", SUM_DIGITS);
+    return crc32_update(&crc, sum, head + own + SUM_DIGITS, n - own - SUM_DIGITS);
+}
+
+static bool is_sum(const char *digits, uint32_t sum)
+{
+    char want[SUM_DIGITS];
+    write_sum(want, sum);
+    return !memcmp(want, digits, SUM_DIGITS);
+}
+
+/* The header's own, if the file has checksums; those of the tensors may be asked for afterwards. */
+static kin_status check_sums(const struct context *c, size_t n, size_t tensors, tensor_file *f)
+{
+    json sums = json_get(f->metadata, "kin.crc32");
+    if (sums.type == JSON_ABSENT)
+        return KIN_OK;
+    f->sums = sums.at + 1;
+    size_t own = 8 + (size_t)(f->sums - f->names);
+    if ((size_t)(sums.end - sums.at) - 2 == SUM_DIGITS * (1 + tensors) &&
+        is_sum(f->sums, header_sum(c->head, 8 + n, own)))
+        return KIN_OK;
+    return BAD(c, "%s is damaged: its header does not have the checksum that was written; fetch it again.", c->what);
+}
+
+bool tensor_is_whole(const tensor_file *file, uint32_t i, uint32_t sum)
+{
+    return !file->sums || is_sum(file->sums + SUM_DIGITS * (1 + (size_t)i), sum);
+}
+
 /* Reads all entries into f->tensors, names into f->names behind the header's text. */
 static kin_status read_entries(const struct context *c, json header, tensor_file *f, char *names)
 {
     for (json it = json_first(header); it.type; it = json_next(header, it)) {
         json key = json_key(header, it);
-        if (json_equals(key, "__metadata__")) {
-            f->metadata = it;
+        if (json_equals(key, "__metadata__"))
             continue;
-        }
         tensor *t = &f->tensors[f->n];
         *t = (tensor){.name = names};
         size_t n = json_string(key, names, (size_t)(key.end - key.at));
@@ -96,7 +140,7 @@ static kin_status read_entries(const struct context *c, json header, tensor_file
         TRY(read_entry(c, it, t));
         f->n++;
     }
-    return check_metadata(c, f->metadata);
+    return KIN_OK;
 }
 
 static kin_status check_tiling(const struct context *c, tensor_file *f)
@@ -131,7 +175,10 @@ static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
         return kin_fail(c->err, keys, "Not enough memory for the header of %s.", c->what);
     if (keys != KIN_OK)
         return BAD(c, "%s: a name stands twice in the header.", c->what);
-    size_t entries = json_length(header);
+    f->metadata = json_get(header, "__metadata__");
+    TRY(check_metadata(c, f->metadata));
+    size_t entries = json_length(header) - (f->metadata.type != JSON_ABSENT);
+    TRY(check_sums(c, n, entries, f));
     f->tensors = malloc((entries ? entries : 1) * sizeof *f->tensors);
     if (!f->tensors)
         return kin_fail(c->err, KIN_OUT_OF_MEMORY, "Not enough memory for the header of %s.", c->what);
@@ -150,7 +197,7 @@ static kin_status open_header(const struct context *c, size_t n, tensor_file *f)
 kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_bytes, kin_status code, const char *what,
                             tensor_file *out, kin_error *err)
 {
-    struct context c = {code, what, UINT64_MAX, err};
+    struct context c = {code, what, head, UINT64_MAX, err};
     tensor_file f = {0};
     uint64_t n = 0;
     if (head_n < 8)
@@ -189,18 +236,37 @@ const tensor *tensor_find(const tensor_file *file, const char *name)
     return NULL;
 }
 
+/* Of the header's own sum zeros, until the header is whole. Returns where the digits begin. */
+static size_t put_sums(struct json_out *o, bool first, const uint32_t *sums, uint32_t n)
+{
+    char digits[SUM_DIGITS];
+    json_out_raw(o, first ? "" : ",");
+    json_out_raw(o, "\"kin.crc32\":\"00000000");
+    size_t at = o->n - SUM_DIGITS;
+    for (uint32_t i = 0; i < n; i++) {
+        write_sum(digits, sums[i]);
+        json_out_rawn(o, digits, SUM_DIGITS);
+    }
+    json_out_raw(o, "\"");
+    return at;
+}
+
 bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata, size_t metadata_n,
-                         struct json_out *out)
+                         const uint32_t *sums, struct json_out *out)
 {
     struct json_out o;
     uint64_t at = 0;
+    size_t digits = 0;
     for (uint32_t i = 1; i < n; i++)
         if (dtypes[tensors[i - 1].dtype].size < dtypes[tensors[i].dtype].size)
             return false; /* a wider one could lie askew */
     json_out_init(&o);
     json_out_rawn(&o, "\0\0\0\0\0\0\0", 8); /* the length, known at the end */
     json_out_raw(&o, "{\"__metadata__\":");
-    json_out_rawn(&o, metadata, metadata_n);
+    json_out_rawn(&o, metadata, metadata_n - 1);
+    if (sums)
+        digits = put_sums(&o, metadata_n == 2, sums, n);
+    json_out_raw(&o, "}");
     for (uint32_t i = 0; i < n; i++) {
         uint64_t bytes = dtypes[tensors[i].dtype].size;
         json_out_raw(&o, ",");
@@ -228,6 +294,8 @@ bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata
     }
     for (int i = 0; i < 8; i++)
         o.text[i] = (char)((uint64_t)(o.n - 8) >> (8 * i));
+    if (sums)
+        write_sum(o.text + digits, header_sum((const uint8_t *)o.text, o.n, digits));
     *out = o;
     return true;
 }

@@ -5,9 +5,14 @@
  * Strict (design 1.4): n <= 100 MB and <= file; JSON object without duplicate keys; dtype known;
  * shape x dtype size = end - begin without overflow; ranges tile the data with no gap, overlap or
  * trailing byte; each offset a multiple of its dtype size. Only the header is copied
- * and its entries are listed; data are neither read nor given room here. */
+ * and its entries are listed; data are neither read nor given room here.
+ *
+ * Checksums: "kin.crc32" of the metadata is eight lower-case hexadecimal digits for all bytes before the data,
+ * these eight counted as '0', then eight for each tensor in the order of the file. So no bit of a file is
+ * outside them. The header's is checked here, a tensor's by whoever reads its bytes. */
 #ifndef KIN_TENSORS_H
 #define KIN_TENSORS_H
+#include "crc32.h"
 #include "json.h"
 
 enum { TENSOR_MAX_RANK = 4, TENSOR_HEADER_MAX = 100000000 };
@@ -45,7 +50,8 @@ typedef struct tensor_file {
     uint32_t n;
     uint64_t file_bytes; /* 8 + n + data */
     json metadata;       /* the __metadata__ object (string values) or JSON_ABSENT */
-    char *names;         /* owned copy of header and names: `json` above points into it */
+    const char *sums;    /* the digits of kin.crc32; NULL where the file has none */
+    char *names;         /* owned copy of header and names: what is above points into it */
 } tensor_file;
 
 /* Parses a header. `head` holds the first head_n bytes of the file (at least 8 + header length);
@@ -57,12 +63,15 @@ kin_status tensor_file_open(const uint8_t *head, size_t head_n, uint64_t file_by
 void tensor_file_close(tensor_file *file);
 /* By exact name; NULL if absent. */
 const tensor *tensor_find(const tensor_file *file, const char *name);
+/* Whether the bytes of the i-th tensor, whose CRC-32 is `sum`, are those that were written; true where the file
+ * has no checksums. */
+bool tensor_is_whole(const tensor_file *file, uint32_t i, uint32_t sum);
 
 /* Puts the 8 + n header bytes for tensors[] laid out one after the other in the given order into *out
  * (begin and end ignored; widest dtype first is the caller's job and is checked). `metadata` is the
- * JSON object of strings that stands as __metadata__, taken over as it is written. Padded with spaces
- * to a multiple of 8. The caller frees *out; false, and nothing to free, if the order is wrong or
- * memory short. */
+ * JSON object of strings that stands as __metadata__, taken over as it is written, to its closing brace; before
+ * that comes kin.crc32, if `sums` has the CRC-32 of each tensor's bytes. Padded with spaces to a multiple of 8.
+ * The caller frees *out; false, and nothing to free, if the order is wrong or memory short. */
 bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata, size_t metadata_n,
-                         struct json_out *out);
+                         const uint32_t *sums, struct json_out *out);
 #endif

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/<target>/. Needs Pillow and numpy. Those of `catalog`
-are kept as they are: a file of three products as the engine writes it, and the same cut short.
+"""Writes the seeds of the fuzz targets: tests/fuzz/corpus/<target>/. Needs Pillow and numpy.
 
     python3 tools/fuzz_seeds.py
 """
@@ -22,15 +21,21 @@ def put(target, name, data):
         f.write(data)
 
 
-def safetensors(tensors, meta=None, pad=True):
-    header, at, body = {'__metadata__': meta or {}}, 0, b''
+def safetensors(tensors, meta=None, pad=True, sums=False):
+    """sums: with kin.crc32, as docs/format.md has it."""
+    header, at, body = {'__metadata__': dict(meta or {})}, 0, b''
+    if sums:
+        header['__metadata__']['kin.crc32'] = '0' * 8 + ''.join('%08x' % zlib.crc32(data) for *_, data in tensors)
     for name, dtype, shape, data in tensors:
         header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [at, at + len(data)]}
         at += len(data)
         body += data
     text = json.dumps(header, separators=(',', ':')).encode()
     text += b' ' * (-len(text) % 8) if pad else b''
-    return struct.pack('<Q', len(text)) + text + body
+    head = struct.pack('<Q', len(text)) + text
+    if sums:
+        head = head.replace(b'"kin.crc32":"00000000', b'"kin.crc32":"%08x' % zlib.crc32(head))
+    return head + body
 
 
 def chunk(kind, data):
@@ -104,6 +109,24 @@ def model(rng, vision, text, patch, tokens, vocabulary, projection, layers=1, hi
     return safetensors(sorted(tensors, key=lambda tensor: tensor[1] != 'F32'))
 
 
+def catalog():
+    """Three products as the engine writes them, the same cut short, and with a flipped bit."""
+    rows = np.array([[86, -61, -100, -51, -22, 80, -12, -104], [-42, 26, 80, 58, 126, -80, 97, -113],
+                     [15, -57, -76, 40, -50, 16, -61, -89]], np.int8)
+    scale = (1 / np.sqrt((rows.astype(np.int32) ** 2).sum(1))).astype('<f4')
+    item = lambda i: b'{"id": "p%d", "title": "t"}\n' % i
+    u64, u32 = lambda *values: struct.pack(f'<{len(values)}Q', *values), lambda *values: struct.pack(f'<{len(values)}I', *values)
+    whole = safetensors([
+        ('item_offsets', 'U64', [4], u64(0, 27, 54, 81)), ('id_offsets', 'U64', [4], u64(0, 2, 4, 6)),
+        ('scale', 'F32', [3], scale.tobytes()), ('row_item', 'U32', [3], u32(0, 1, 2)), ('id_order', 'U32', [3], u32(0, 1, 2)),
+        ('row_picture', 'U16', [3], bytes(6)), ('vectors', 'I8', [3, 8], rows.tobytes()), ('ids', 'U8', [6], b'p0p1p2'),
+        ('items', 'U8', [81], item(0) + item(1) + item(2)),
+    ], {'kin.format': '2', 'kin.kind': 'catalog', 'kin.numerics': '1'}, sums=True)
+    put('catalog', 'three', whole)
+    put('catalog', 'cut', whole[:-9])
+    put('catalog', 'flipped', whole[:-2] + b'|\n')
+
+
 def calls():
     """Sequences of calls for fuzz_kin: an operation's number, then what it takes."""
     CONFIG, PREPROCESSING, VOCABULARY, BEGIN, FEED, FILE_END, END, TELL, EXPORT, DECODE, FAST, RAW, PREPARE, IMAGE, TOKENIZE, \
@@ -158,6 +181,7 @@ def calls():
 
 def main():
     pictures()
+    catalog()
     calls()
     put('catalog_write', 'five', record(b'{"kin.fit":"crop","a":"\\ud800"}') +
         record(b'a', b'{"id":"a"}', pictures=2, vectors=b'\1\2\3\0\0\x80') + record(b'b', b'{}', pictures=1, vectors=b'\x7f\0\0') +
@@ -165,6 +189,7 @@ def main():
         record(b'\xc3\xa4', b' {"y":[]} ', pictures=1, vectors=b'\0\0\0') + record(b'abc', b'{"y":[]}', pictures=1, vectors=b'\0\1\0'))
     put('catalog_write', 'metadata-twice', record(b'{"a":"b","a":"c"}') + record(b'\0', b'{}', pictures=1, vectors=b'abc'))
     put('catalog_write', 'own-metadata', record(b'{"kin.kind":"x"}'))
+    put('tensors', 'checksums', safetensors([('a', 'F32', [2], bytes(8)), ('b', 'I8', [3], b'abc')], {'k': 'v'}, sums=True))
     put('tensors', 'two', safetensors([('a', 'F32', [2], bytes(8)), ('b', 'I8', [3], b'abc')], {'k': 'v'}))
     put('tensors', 'empty', safetensors([]))
     put('tensors', 'gap', safetensors([('a', 'F32', [2], bytes(8))]) + b'x')
@@ -200,6 +225,8 @@ def main():
         text = config + b' ' * ((extra - len(config)) % 4)
         put('model', f'config-{len(text) % 4}', struct.pack('<H', len(text)) + text + safetensors([('logit_scale', 'F32', [], bytes(4)),
             ('vision_model.embeddings.class_embedding', 'F16', [8], bytes(16)), ('text_model.x', 'F32', [1], bytes(4))]))
+    put('model', 'checksums', struct.pack('<H', len(config)) + config + safetensors([('logit_scale', 'F32', [], bytes(4)),
+        ('vision_model.embeddings.class_embedding', 'F16', [8], bytes(16))], {'kin.weights': 's7q128'}, sums=True))
     count = sum(len(files) for _, _, files in os.walk(HERE))
     print(count, 'seeds')
 

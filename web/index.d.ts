@@ -6,7 +6,7 @@
  * - `cors` — a host cannot be reached, does not allow this page to read from it, or the page's Content-Security-Policy forbids it: serve the file from the page's own host, or with Access-Control-Allow-Origin
  * - `http` — the server answered with an error, or the file ended early: check the address, load again
  * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
- * - `not-a-catalog` — the same for a catalogue: build it again
+ * - `not-a-catalog` — the same for a catalogue: fetch or copy it again, else build it again
  * - `model-mismatch` — the catalogue was built with another model or dtype: load that one, or build again
  * - `unsupported` — this browser or this release cannot do that; the message says which
  * - `unsupported-image` — a picture format that cannot be opened here: save it as JPEG or PNG

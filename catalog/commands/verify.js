@@ -10,10 +10,10 @@ import { readCatalogue, whatIs } from '../lib/stored.js';
 
 export const usage = `Usage: ${kin} verify <catalogue | model folder>
 
-Model: every file's size and SHA-256, and both towers' ids computed anew from the weights;
-a folder that is not converted has neither, and is only read.
-Catalogue: its structure, every vector's scale, every id and item; with --model also that the
-catalogue was built with that model. Exit code 1 says what does not hold.
+Model: every file's size and SHA-256, the checksums in the files, and both towers' ids computed
+anew from the weights; a folder that is not converted has none of them, and is only read.
+Catalogue: the checksum of every part, its structure, every vector's scale, every id and item;
+with --model also that the catalogue was built with that model. Exit code 1 says what does not hold.
 ${commonUsage}`;
 
 export const options = {};
@@ -23,6 +23,12 @@ async function hashFile(path) {
   for await (const part of createReadStream(path)) hash.update(part);
   return hash.digest('hex');
 }
+
+// What the engine refuses as damaged, as a fault like others.
+const damage = (error) => {
+  if (error.code !== 'not-a-model' && error.code !== 'not-a-catalog') throw error;
+  return [error.message];
+};
 
 async function modelFaults(path, manifest, modelOptions, io) {
   const faults = [];
@@ -64,8 +70,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length > 1) throw new UsageError('verify takes one catalogue or model');
   const path = positionals[0] ?? findModel(values.model).path;
   const { kind, manifest } = await whatIs(path);
-  const faults = kind === 'model' ? await modelFaults(path, manifest, modelOptions, io)
-    : await catalogueFaults(path, values, modelOptions, io);
+  const faults = await (kind === 'model' ? modelFaults(path, manifest, modelOptions, io)
+    : catalogueFaults(path, values, modelOptions, io)).catch(damage);
   if (values.json) await io.line({ path, kind, ok: !faults.length, faults });
   else if (faults.length) for (const fault of faults) io.fail(`${path}: ${fault}`);
   else if (kind === 'model' && !manifest?.files?.length)

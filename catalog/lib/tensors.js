@@ -3,10 +3,11 @@
 //   widest dtype first, so that each is aligned to its size
 
 import { open } from 'node:fs/promises';
+import { crc32 } from './crc32.js';
 
 const MiB = 2 ** 20;
 const maxPiece = 16 * MiB;
-// A file's tensors; the rest of the 20 MiB is the header's, which needs some 130 bytes a tensor.
+// A file's tensors; the rest of the 20 MiB is the header's, which needs some 140 bytes a tensor.
 const maxData = 19.5 * MiB;
 const sizes = { U64: 8, I64: 8, F64: 8, F32: 4, U32: 4, I32: 4, F16: 2, BF16: 2, U16: 2, I16: 2,
   U8: 1, I8: 1, BOOL: 1 };
@@ -31,8 +32,10 @@ function split(tensor) {
   return pieces;
 }
 
+// kin.crc32, docs/format.md: eight digits for the header, zeros until it is whole, then eight a tensor.
 function fileParts(tensors, metadata) {
-  const header = { __metadata__: metadata };
+  const sums = ['00000000', ...tensors.map(({ bytes }) => crc32(bytes))].join('');
+  const header = { __metadata__: { ...metadata, 'kin.crc32': sums } };
   let end = 0;
   for (const { name, dtype, shape, bytes } of tensors)
     header[name] = { dtype, shape, data_offsets: [end, end += bytes.length] };
@@ -40,6 +43,7 @@ function fileParts(tensors, metadata) {
   const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, 0x20);
   head.writeBigUInt64LE(BigInt(head.length - 8));
   json.copy(head, 8);
+  head.write(crc32(head), head.indexOf(`"kin.crc32":"${sums}"`) + '"kin.crc32":"'.length);
   return [head, ...tensors.map((tensor) => tensor.bytes)];
 }
 

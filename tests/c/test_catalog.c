@@ -16,8 +16,9 @@ struct fixture {
     tensor parts[MAX_PARTS];
     void *data[MAX_PARTS];
     uint32_t n_parts;
-    const char *meta[4];
+    const char *meta[6];
     uint32_t n_meta;
+    bool bare; /* without checksums */
     uint64_t *item_offsets, *id_offsets;
     float *scale;
     uint32_t *row_item, *id_order;
@@ -95,7 +96,7 @@ static void fixture_fill(struct fixture *f)
     f->id_order = (void *)kin_catalog_tensor(c, "id_order", &bytes);
     f->vectors = (void *)kin_catalog_tensor(c, "vectors", &bytes);
     f->ids = (void *)kin_catalog_tensor(c, "ids", &bytes);
-    f->meta[0] = "kin.format", f->meta[1] = "1", f->meta[2] = "kin.kind", f->meta[3] = "catalog";
+    f->meta[0] = "kin.format", f->meta[1] = CATALOG_FORMAT, f->meta[2] = "kin.kind", f->meta[3] = "catalog";
     f->n_meta = 2;
     kin_catalog_close(c);
 }
@@ -104,6 +105,8 @@ static void fixture_fill(struct fixture *f)
 static uint8_t *assemble(const struct fixture *f, size_t *n)
 {
     struct json_out meta, header;
+    struct crc32 crc;
+    uint32_t sums[MAX_PARTS];
     size_t sizes[MAX_PARTS];
     json_out_init(&meta);
     for (uint32_t i = 0; i < f->n_meta; i++) {
@@ -113,15 +116,19 @@ static uint8_t *assemble(const struct fixture *f, size_t *n)
         json_out_string(&meta, f->meta[2 * i + 1], strlen(f->meta[2 * i + 1]));
     }
     json_out_raw(&meta, f->n_meta ? "}" : "{}");
-    tensor_header_write(f->parts, f->n_parts, meta.text, meta.n, &header);
-    size_t at = header.n, total = at;
+    size_t total = 0;
+    crc32_init(&crc);
     for (uint32_t i = 0; i < f->n_parts; i++) {
         const tensor *t = &f->parts[i];
         sizes[i] = tensor_dtype_size(t->dtype);
         for (uint32_t d = 0; d < t->rank; d++)
             sizes[i] *= (size_t)t->shape[d];
+        sums[i] = crc32_update(&crc, 0, f->data[i], sizes[i]);
         total += sizes[i];
     }
+    tensor_header_write(f->parts, f->n_parts, meta.text, meta.n, f->bare ? NULL : sums, &header);
+    size_t at = header.n;
+    total += at;
     uint8_t *bytes = malloc(total);
     memcpy(bytes, header.text, header.n);
     for (uint32_t i = 0; i < f->n_parts; at += sizes[i++])
@@ -195,67 +202,69 @@ void test_catalog_opens(void)
 static const char *damage(struct fixture *f, int i)
 {
     switch (i) {
-    case 0: f->meta[1] = "2"; return "a format this release does not know";
-    case 1: f->meta[1] = ""; return "a format this release does not know";
-    case 2: f->meta[0] = "kin.formal"; return "a format this release does not know";
-    case 3: f->meta[3] = "model"; return "kin.kind";
-    case 4: f->n_meta = 0; return "kin.kind";
-    case 5: leave_out(f, "item_offsets"); return "no tensor item_offsets";
-    case 6: leave_out(f, "id_offsets"); return "no tensor id_offsets";
-    case 7: leave_out(f, "scale"); return "no tensor scale";
-    case 8: leave_out(f, "row_item"); return "no tensor row_item";
-    case 9: leave_out(f, "id_order"); return "no tensor id_order";
-    case 10: leave_out(f, "row_picture"); return "no tensor row_picture";
-    case 11: leave_out(f, "vectors"); return "no tensor vectors";
-    case 12: leave_out(f, "ids"); return "no tensor ids";
-    case 13: leave_out(f, "items"); return "no tensor items";
-    case 14: part(f, "item_offsets")->dtype = DT_I64; return "item_offsets that is not U64";
-    case 15: part(f, "scale")->dtype = DT_I32; return "scale that is not F32";
-    case 16: part(f, "vectors")->dtype = DT_U8; return "vectors that is not I8";
-    case 17: part(f, "row_picture")->dtype = DT_F16; return "row_picture that is not U16";
-    case 18: part(f, "ids")->dtype = DT_BOOL; return "ids that is not U8";
-    case 19: part(f, "scale")->rank = 2; return "scale that is not F32 of rank 1";
-    case 20: part(f, "vectors")->rank = 3; return "vectors that is not I8 of rank 2";
-    case 21: part(f, "item_offsets")->shape[0] = 0; return "sizes out of range";
-    case 22: part(f, "vectors")->shape[0] = 80,
+    case 0: f->meta[1] = "1", f->bare = true; return "not of format 2";
+    case 1: f->meta[1] = "3"; return "not of format 2";
+    case 2: f->meta[4] = "kin.needs", f->meta[5] = "row-order", f->n_meta = 3; return "not of format 2";
+    case 3: f->meta[0] = "kin.formal"; return "not of format 2";
+    case 4: f->meta[3] = "model"; return "kin.kind";
+    case 5: f->n_meta = 0; return "kin.kind";
+    case 6: leave_out(f, "item_offsets"); return "no tensor item_offsets";
+    case 7: leave_out(f, "id_offsets"); return "no tensor id_offsets";
+    case 8: leave_out(f, "scale"); return "no tensor scale";
+    case 9: leave_out(f, "row_item"); return "no tensor row_item";
+    case 10: leave_out(f, "id_order"); return "no tensor id_order";
+    case 11: leave_out(f, "row_picture"); return "no tensor row_picture";
+    case 12: leave_out(f, "vectors"); return "no tensor vectors";
+    case 13: leave_out(f, "ids"); return "no tensor ids";
+    case 14: leave_out(f, "items"); return "no tensor items";
+    case 15: part(f, "item_offsets")->dtype = DT_I64; return "item_offsets that is not U64";
+    case 16: part(f, "scale")->dtype = DT_I32; return "scale that is not F32";
+    case 17: part(f, "vectors")->dtype = DT_U8; return "vectors that is not I8";
+    case 18: part(f, "row_picture")->dtype = DT_F16; return "row_picture that is not U16";
+    case 19: part(f, "ids")->dtype = DT_BOOL; return "ids that is not U8";
+    case 20: part(f, "scale")->rank = 2; return "scale that is not F32 of rank 1";
+    case 21: part(f, "vectors")->rank = 3; return "vectors that is not I8 of rank 2";
+    case 22: part(f, "item_offsets")->shape[0] = 0; return "sizes out of range";
+    case 23: part(f, "vectors")->shape[0] = 80,
              part(f, "vectors")->shape[1] = 0; return "sizes out of range";
-    case 23: part(f, "scale")->shape[0] = R - 1; return "different numbers of pictures";
-    case 24: part(f, "row_item")->shape[0] = R - 1; return "different numbers of pictures";
-    case 25: part(f, "row_picture")->shape[0] = R - 1; return "different numbers of pictures";
-    case 26: part(f, "vectors")->shape[0] = R - 1; return "different numbers of pictures";
-    case 27: part(f, "id_order")->shape[0] = M - 1; return "id_order for 2 products, not 3";
-    case 28: part(f, "id_offsets")->shape[0] = M; return "offsets (id_offsets)";
-    case 29: part(f, "item_offsets")->shape[0] = M; return "offsets (item_offsets)";
-    case 30: f->item_offsets[0] = 1; return "offsets (item_offsets)";
-    case 31: f->item_offsets[2] = 10; return "offsets (item_offsets)";
-    case 32: f->item_offsets[3] = 33; return "offsets (item_offsets)";
-    case 33: f->item_offsets[3] = 35; return "offsets (item_offsets)";
-    case 34: f->item_offsets[1] = UINT64_MAX; return "offsets (item_offsets)";
-    case 35: f->id_offsets[0] = 1ull << 63; return "offsets (id_offsets)";
-    case 36: f->id_offsets[3] = UINT64_MAX; return "offsets (id_offsets)";
-    case 37: f->id_offsets[2] = (1ull << 32) + 2; return "offsets (id_offsets)";
-    case 38: f->id_offsets[1] = 0; return "empty or not UTF-8";
-    case 39: f->ids[2] = (char)0xC0; return "empty or not UTF-8";
-    case 40: f->id_offsets[2] = 3; return "empty or not UTF-8"; /* in the middle of a letter */
-    case 41: f->ids[0] = (char)0xFF; return "empty or not UTF-8";
-    case 42: f->ids[0] = 'a'; return "not all different";
-    case 43: f->id_order[0] = 0, f->id_order[1] = 1; return "not sorted by id_order";
-    case 44: f->id_order[2] = 0; return "not all different";
-    case 45: f->id_order[2] = M; return "does not have";
-    case 46: f->id_order[0] = UINT32_MAX; return "does not have";
-    case 47: f->row_item[1] = 2; return "do not follow its products (row 1)";
-    case 48: f->row_item[3] = 0; return "do not follow its products (row 3)";
-    case 49: f->row_item[0] = 1; return "do not follow its products (row 0)";
-    case 50: f->row_item[3] = M; return "do not follow its products (row 3)";
-    case 51: f->row_item[2] = UINT32_MAX; return "do not follow its products (row 2)";
-    case 52: f->row_item[3] = 1; return "product without a picture";
-    case 53: f->scale[2] *= 1.000003f; return "not 1 / length of its vector (row 2)";
-    case 54: f->scale[0] = 0; return "row 0";
-    case 55: f->scale[0] = -f->scale[0]; return "row 0";
-    case 56: f->scale[3] = NAN; return "row 3";
-    case 57: f->scale[3] = INFINITY; return "row 3";
-    case 58: memset(f->vectors + DIM, 0, DIM); return "row 1";
-    case 59: f->vectors[3 * DIM] ^= 1; return "row 3";
+    case 24: part(f, "scale")->shape[0] = R - 1; return "different numbers of pictures";
+    case 25: part(f, "row_item")->shape[0] = R - 1; return "different numbers of pictures";
+    case 26: part(f, "row_picture")->shape[0] = R - 1; return "different numbers of pictures";
+    case 27: part(f, "vectors")->shape[0] = R - 1; return "different numbers of pictures";
+    case 28: part(f, "id_order")->shape[0] = M - 1; return "id_order for 2 products, not 3";
+    case 29: part(f, "id_offsets")->shape[0] = M; return "offsets (id_offsets)";
+    case 30: part(f, "item_offsets")->shape[0] = M; return "offsets (item_offsets)";
+    case 31: f->item_offsets[0] = 1; return "offsets (item_offsets)";
+    case 32: f->item_offsets[2] = 10; return "offsets (item_offsets)";
+    case 33: f->item_offsets[3] = 33; return "offsets (item_offsets)";
+    case 34: f->item_offsets[3] = 35; return "offsets (item_offsets)";
+    case 35: f->item_offsets[1] = UINT64_MAX; return "offsets (item_offsets)";
+    case 36: f->id_offsets[0] = 1ull << 63; return "offsets (id_offsets)";
+    case 37: f->id_offsets[3] = UINT64_MAX; return "offsets (id_offsets)";
+    case 38: f->id_offsets[2] = (1ull << 32) + 2; return "offsets (id_offsets)";
+    case 39: f->id_offsets[1] = 0; return "empty or not UTF-8";
+    case 40: f->ids[2] = (char)0xC0; return "empty or not UTF-8";
+    case 41: f->id_offsets[2] = 3; return "empty or not UTF-8"; /* in the middle of a letter */
+    case 42: f->ids[0] = (char)0xFF; return "empty or not UTF-8";
+    case 43: f->ids[0] = 'a'; return "not all different";
+    case 44: f->id_order[0] = 0, f->id_order[1] = 1; return "not sorted by id_order";
+    case 45: f->id_order[2] = 0; return "not all different";
+    case 46: f->id_order[2] = M; return "does not have";
+    case 47: f->id_order[0] = UINT32_MAX; return "does not have";
+    case 48: f->row_item[1] = 2; return "do not follow its products (row 1)";
+    case 49: f->row_item[3] = 0; return "do not follow its products (row 3)";
+    case 50: f->row_item[0] = 1; return "do not follow its products (row 0)";
+    case 51: f->row_item[3] = M; return "do not follow its products (row 3)";
+    case 52: f->row_item[2] = UINT32_MAX; return "do not follow its products (row 2)";
+    case 53: f->row_item[3] = 1; return "product without a picture";
+    case 54: f->scale[2] *= 1.000003f; return "not 1 / length of its vector (row 2)";
+    case 55: f->scale[0] = 0; return "row 0";
+    case 56: f->scale[0] = -f->scale[0]; return "row 0";
+    case 57: f->scale[3] = NAN; return "row 3";
+    case 58: f->scale[3] = INFINITY; return "row 3";
+    case 59: memset(f->vectors + DIM, 0, DIM); return "row 1";
+    case 60: f->vectors[3 * DIM] ^= 1; return "row 3";
+    case 61: f->bare = true; return "has no checksums (kin.crc32)";
     default: return NULL;
     }
 }
@@ -279,7 +288,7 @@ void test_catalog_refuses(void)
             printf("  case %d: %s\n", i, text);
         CHECK(strstr(text, says));
         CHECK(!strncmp(text, "The catalogue ", 14) && text[strlen(text) - 1] != ' ');
-        CHECK_EQ(err.status, i < 3 ? KIN_UNSUPPORTED : KIN_NOT_A_CATALOG);
+        CHECK_EQ(err.status, i < 4 ? KIN_UNSUPPORTED : KIN_NOT_A_CATALOG);
     }
 }
 
@@ -338,6 +347,33 @@ void test_catalog_cut_anywhere(void)
     CHECK(!kin_catalog_open(shifted + 4, n, &err));
     CHECK_EQ(err.status, KIN_BAD_ARGUMENT);
     free(shifted), free(bytes);
+}
+
+/* Each bit of a file that is flipped is found, wherever it lies; of several damaged tensors all are named. */
+void test_catalog_any_bit(void)
+{
+    kin_error err;
+    size_t n;
+    uint8_t *bytes = catalogue(M, &n);
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        kin_catalog *c = kin_catalog_open(bytes, n, &err);
+        if (c || err.status != KIN_NOT_A_CATALOG)
+            printf("  bit %zu: %s\n", bit, c ? "opens" : err.text);
+        CHECK(!c && err.status == KIN_NOT_A_CATALOG);
+        bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    kin_catalog *c = kin_catalog_open(bytes, n, &err);
+    CHECK(c);
+    size_t items = (size_t)tensor_find(&c->file, "items")->begin,
+           vectors = (size_t)tensor_find(&c->file, "vectors")->begin;
+    kin_catalog_close(c);
+    bytes[items] ^= 1, bytes[vectors + 5] ^= 128;
+    CHECK(!kin_catalog_open(bytes, n, &err));
+    CHECK_STR(
+        err.text,
+        "The catalogue is damaged: fetch or copy it again. Other bytes than were written are in: vectors, items.");
+    free(bytes);
 }
 
 void test_catalog_empty(void)

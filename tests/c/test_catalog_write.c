@@ -20,12 +20,23 @@ static kin_status add(kin_writer *w, const char *id, const char *item, const int
     return kin_writer_add(w, id, strlen(id), item, strlen(item), rows, pictures, err);
 }
 
+static uint32_t plain_crc(const uint8_t *bytes, size_t n)
+{
+    uint32_t sum = ~0u;
+    for (size_t i = 0; i < 8 * n; i++) {
+        uint32_t odd = (sum ^ bytes[i / 8] >> i % 8) & 1;
+        sum = sum >> 1 ^ (odd ? 0xEDB88320u : 0);
+    }
+    return ~sum;
+}
+
 /* Every byte of a small one, as docs/format.md has it. */
 void test_writer_bytes(void)
 {
     static const char header[] =
-        "{\"__metadata__\":{\"kin.format\":\"1\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"1\",\"kin.fit\":\"crop\","
-        "\"kin.model\":\"\\ud800/\xc3\xa4\\u0001\"},"
+        "{\"__metadata__\":{\"kin.format\":\"2\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"1\",\"kin.fit\":\"crop\","
+        "\"kin.model\":\"\\ud800/\xc3\xa4\\u0001\",\"kin.crc32\":\"00000000"
+        "9f836ce0aaeee8a0fb4b6838c369a10aa988dff7097ec6c6d4e92419161310c45204d6d9\"},"
         "\"item_offsets\":{\"dtype\":\"U64\",\"shape\":[3],\"data_offsets\":[0,24]},"
         "\"id_offsets\":{\"dtype\":\"U64\",\"shape\":[3],\"data_offsets\":[24,48]},"
         "\"scale\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[48,60]},"
@@ -44,10 +55,14 @@ void test_writer_bytes(void)
     kin_error err;
     size_t n, head_n = (sizeof header - 1 + 7) / 8 * 8;
     uint8_t want[2000], *at = want;
+    char digits[9];
     for (int i = 0; i < 8; i++)
         *at++ = (uint8_t)(head_n >> (8 * i));
     memset(at, ' ', head_n);
     memcpy(at, header, sizeof header - 1), at += head_n;
+    uint32_t sum = plain_crc(want, (size_t)(at - want)); /* its own digits are zeros here */
+    snprintf(digits, sizeof digits, "%08x", sum);
+    memcpy(strstr((char *)want + 8, "kin.crc32") + 12, digits, 8);
     memcpy(at, offsets, sizeof offsets), at += sizeof offsets;
     memcpy(at, scale, sizeof scale), at += sizeof scale;
     memcpy(at, row_item, sizeof row_item), at += sizeof row_item;
@@ -241,6 +256,8 @@ void test_writer_metadata(void)
         {"{\"kin.format\":\"1\"}", "kin.format"},
         {"{\"a\":\"b\",\"kin.kind\":\"catalog\"}", "kin.kind"},
         {"{\"kin.numeri\\u0063s\":\"1\"}", "kin.numerics"},
+        {"{\"kin.crc32\":\"00000000\"}", "kin.crc32"},
+        {"{\"kin.needs\":\"\"}", "kin.needs"},
     };
     kin_error err;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

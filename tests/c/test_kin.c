@@ -427,7 +427,7 @@ static size_t exported(kin_ctx *k, int tower, bool q8, uint8_t **file)
         }
     const char *metadata = q8 ? "{\"kin.weights\":\"s7q128\"}" : "{}";
     struct json_out header = {0};
-    size_t at = tensor_header_write(list, (uint32_t)listed, metadata, strlen(metadata), &header) ? header.n : 0;
+    size_t at = tensor_header_write(list, (uint32_t)listed, metadata, strlen(metadata), NULL, &header) ? header.n : 0;
     *file = malloc(at + total);
     memcpy(*file, header.text, at);
     json_out_free(&header);

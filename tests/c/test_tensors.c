@@ -1,5 +1,5 @@
 /* test_tensors: one bad header for each rule of a safetensors file, extreme values in every number,
- * and what the writer writes read again. SHA-256 has its few vectors here as well. */
+ * and what the writer writes read again. SHA-256 and CRC-32 have their few vectors here as well. */
 #include "../../src/sha256.h"
 #include "../../src/tensors.h"
 #include "test.h"
@@ -261,7 +261,7 @@ void test_tensors_write(void)
     struct json_out head;
     tensor_file f;
     kin_error err;
-    CHECK(tensor_header_write(t, 4, meta, strlen(meta), &head));
+    CHECK(tensor_header_write(t, 4, meta, strlen(meta), NULL, &head));
     size_t n = head.n;
     CHECK_EQ(n % 8, 0);
     CHECK_EQ(tensor_file_open((uint8_t *)head.text, n, n + 16 + 24 + 1, CODE, "it", &f, &err), KIN_OK);
@@ -276,7 +276,74 @@ void test_tensors_write(void)
     CHECK_EQ(f.tensors[1].begin, n + 16);
     tensor_file_close(&f);
     t[3].dtype = DT_F64; /* wider than the one before it */
-    CHECK(!tensor_header_write(t, 4, meta, strlen(meta), &head));
+    CHECK(!tensor_header_write(t, 4, meta, strlen(meta), NULL, &head));
+}
+
+/* kin.crc32: what is written is read; other digits, a bit of the header, another number of them are refused. */
+void test_tensors_checksums(void)
+{
+    static const uint32_t sums[] = {0x0123abcd, 0, UINT32_MAX};
+    tensor t[] = {{"a", 1, DT_F32, 1, {2, 1, 1, 1}, 0, 0},
+                  {"none", 4, DT_I8, 1, {0, 1, 1, 1}, 0, 0},
+                  {"b", 1, DT_I8, 1, {3, 1, 1, 1}, 0, 0}};
+    for (int empty = 0; empty < 2; empty++) {
+        const char *meta = empty ? "{}" : "{\"a\":\"kin.crc32\"}";
+        struct json_out head;
+        tensor_file f;
+        kin_error err;
+        CHECK(tensor_header_write(t, 3, meta, strlen(meta), sums, &head));
+        CHECK_EQ(head.n % 8, 0);
+        uint8_t *bytes = (uint8_t *)head.text;
+        CHECK_EQ(tensor_file_open(bytes, head.n, head.n + 11, CODE, "it", &f, &err), KIN_OK);
+        for (uint32_t i = 0; i < 3; i++)
+            for (int bit = 0; bit < 32; bit++)
+                CHECK(tensor_is_whole(&f, i, sums[i]) && !tensor_is_whole(&f, i, sums[i] ^ 1u << bit));
+        tensor_file_close(&f);
+        size_t key = (size_t)(strstr(head.text + 8, "kin.crc32\":") - head.text); /* without its name there are none */
+        for (size_t bit = 0; bit < 8 * head.n; bit++) {
+            if (bit / 8 >= key && bit / 8 < key + 9)
+                continue;
+            bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            CHECK_EQ(tensor_file_open(bytes, head.n, UINT64_MAX, CODE, "it", &f, &err), CODE);
+            bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        bytes[key + 24] -= 32; /* 0123Abcd is not as it is written */
+        CHECK_EQ(tensor_file_open(bytes, head.n, UINT64_MAX, CODE, "it", &f, &err), CODE);
+        CHECK_STR(err.text, "it is damaged: its header does not have the checksum that was written; fetch it again.");
+        json_out_free(&head);
+    }
+    static const char *const headers[] = {
+        "{\"__metadata__\":{\"kin.crc32\":\"\"}}",
+        "{\"__metadata__\":{\"kin.crc32\":\"0000000\"}}",
+        "{\"__metadata__\":{\"kin.crc32\":\"0000000000000000\"}}",
+        "{\"__metadata__\":{\"kin.crc32\":\"\\u003000\"}}",
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        tensor_file f;
+        kin_error err;
+        CHECK_EQ(open_file(headers[i], 0, &f, &err), CODE);
+        CHECK(strstr(err.text, "does not have the checksum"));
+    }
+}
+
+/* The check value of every list of CRCs, and the same for any split of the bytes. */
+void test_crc32(void)
+{
+    struct crc32 c;
+    uint8_t bytes[100];
+    crc32_init(&c);
+    CHECK_EQ(crc32_update(&c, 0, "123456789", 9), 0xcbf43926);
+    CHECK_EQ(crc32_update(&c, 0, NULL, 0), 0);
+    for (int i = 0; i < 100; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    for (size_t n = 0; n <= 100; n++)
+        for (size_t some = 1; some <= 100; some++) {
+            uint32_t sum = 0;
+            for (size_t at = 0; at < n; at += some)
+                sum = crc32_update(&c, sum, bytes + at, some < n - at ? some : n - at);
+            CHECK_EQ(sum, crc32_update(&c, 0, bytes, n));
+        }
+    CHECK_EQ(crc32_update(&c, 0, bytes, 100), 0x821d3e85);
 }
 
 /* FIPS 180-4's examples, and the same digest for any split of the bytes. */

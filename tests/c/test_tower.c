@@ -383,19 +383,26 @@ void test_tower_export_round_trip(void)
         }
     static const char meta[] = "{\"kin.weights\":\"s7q128\"}";
     struct json_out header;
-    CHECK(tensor_header_write(list, n, meta, strlen(meta), &header));
-    size_t head = header.n;
-    uint8_t *file = malloc(head + total), *at = file + head;
-    memcpy(file, header.text, head);
-    json_out_free(&header);
+    struct crc32 crc;
+    uint32_t *sums = calloc(n, sizeof *sums);
+    uint8_t *data = malloc(total), *at = data;
+    crc32_init(&crc);
     for (uint32_t i = 0; i < n; i++) {
         struct slot *s = slots_find(&t->slots, list[i].name, list[i].name_len);
         size_t bytes = (size_t)slot_row_values(s) * tensor_dtype_size(list[i].dtype);
         for (uint64_t r = 0, some; r < slot_rows(s); r += some, at += some * bytes) {
             some = slot_rows(s) - r < PANEL ? slot_rows(s) - r : PANEL;
             s->form->get(s, &kernels_ref, r, some, at);
+            sums[i] = crc32_update(&crc, sums[i], at, (size_t)some * bytes);
         }
     }
+    CHECK(tensor_header_write(list, n, meta, strlen(meta), sums, &header));
+    size_t head = header.n;
+    uint8_t *file = malloc(head + total);
+    memcpy(file, header.text, head);
+    memcpy(file + head, data, total);
+    json_out_free(&header);
+    free(data), free(sums);
     tower_close(t);
     free(f.model_bytes);
     f.model_bytes = file;
@@ -406,6 +413,22 @@ void test_tower_export_round_trip(void)
     tower_close(t);
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, false, 100, &kernels_ref), KIN_UNSUPPORTED); /* q8 cannot become f32 */
     tower_close(t);
+
+    int told = 0;                                                       /* by its checksum, not by what it holds */
+    for (size_t i = 0, at_n = head, bytes; i < n; i++, at_n += bytes) { /* each tensor's least and last bit */
+        bytes = tensor_dtype_size(list[i].dtype);
+        for (uint32_t r = 0; r < list[i].rank; r++)
+            bytes *= (size_t)list[i].shape[r];
+        for (int last = 0; last < 2; last++) {
+            uint8_t *bit = file + at_n + (last ? bytes - 1 : 0), mask = last ? 128 : 1;
+            *bit ^= mask;
+            CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096, &kernels_ref), KIN_NOT_A_MODEL);
+            tower_close(t);
+            told += strstr(f.err.text, "is damaged: tensor ") && strstr(f.err.text, list[i].name);
+            *bit ^= mask;
+        }
+    }
+    CHECK(told > (int)n);
     free(list);
     fixture_close(&f);
 }

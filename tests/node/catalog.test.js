@@ -7,6 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { load, openCatalog } from '../../web/index.node.js';
+import { readHeader } from '../../catalog/lib/tensors.js';
+import { openEngine } from '../../web/worker/engine.js';
+import { mended, seeded } from './checksums.js';
 import { drawing, tinyModel } from './cli-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-catalog-'));
@@ -52,7 +55,7 @@ test('the file says what it is', async () => {
   assert.deepEqual([info.products, info.pictures, info.dim, info.exact], [n + 1, n + 2, 16, true]);
   const { metadata } = info;
   assert.deepEqual([metadata['kin.format'], metadata['kin.kind'], metadata['kin.numerics'], metadata['kin.fit'],
-    metadata['kin.decoders']], ['1', 'catalog', '1', 'crop', 'own']);
+    metadata['kin.decoders']], ['2', 'catalog', '1', 'crop', 'own']);
   assert.equal(metadata['kin.image_id'], await shared.clip.identify('image'));
   assert.equal(metadata['kin.text_id'], await shared.clip.identify('text'));
   assert.deepEqual(fields, { title: 'string', price: 'number', colour: 'string', id: 'string', image: 'list' });
@@ -229,11 +232,38 @@ test('no model, another model, another dtype', async () => {
 test('numbers of another release open, and say that they are inexact', async () => {
   const changed = Buffer.from(shared.bytes);
   changed.write('2', changed.indexOf('"kin.numerics":"1"') + '"kin.numerics":"'.length);
-  const catalog = await openCatalog(changed);
+  const catalog = await openCatalog(mended(changed));
   assert.equal(catalog.info.exact, false);
   assert.match(catalog.info.exactReason, /build it again/);
   assert.equal((await catalog.search({ like: 'p1' }, { limit: 3 })).hits.length, 3);
   await catalog.close();
+});
+
+test('no bit of a file is flipped unnoticed: 10,000 of them, each refused', async () => {
+  const engine = await openEngine(await WebAssembly.compile(readFileSync(new URL('../../web/wasm/kin-simd.wasm', import.meta.url))));
+  const file = Buffer.from(shared.bytes);
+  const told = new Map();
+  const open = () => engine.with([file], (at, n) => engine.pointer('kin_catalog_open', at, n, engine.error));
+  for (const bit of seeded(10_000, 8 * file.length)) {
+    file[bit >> 3] ^= 1 << (bit & 7);
+    assert.equal(open(), 0, `bit ${bit} of byte ${bit >> 3}`);
+    assert.throws(() => engine.throwError(), ({ code, message }) => {
+      const part = message.match(/ is damaged: (its header)|Other bytes than were written are in: ([\w, ]+)\.$/)?.slice(1).find(Boolean) ?? 'syntax';
+      told.set(part, (told.get(part) ?? 0) + 1);
+      return code === 'not-a-catalog';
+    });
+    file[bit >> 3] ^= 1 << (bit & 7);
+  }
+  assert.ok(open());
+  for (const part of [...Object.keys(readHeader(file).tensors), 'its header', 'syntax']) assert.ok(told.get(part), `${part}: ${JSON.stringify([...told])}`);
+});
+
+test('a catalogue of before checksums is to be built again', async () => {
+  const old = Buffer.from(shared.bytes);
+  old.write('1', old.indexOf('"kin.format":"2"') + '"kin.format":"'.length);
+  await assert.rejects(openCatalog(mended(old)), { code: 'unsupported', message: /not of format 2 .*build it again/ });
+  old.write('kin.crc33', old.indexOf('kin.crc32'));
+  await assert.rejects(openCatalog(old), { code: 'unsupported', message: /build it again/ });
 });
 
 test('an item that is none is told where it is read; the others stay', async () => {
@@ -242,7 +272,7 @@ test('an item that is none is told where it is read; the others stay', async () 
   for (const text of ['null', '[1]', '"x"', '{', '']) {
     const changed = Buffer.from(shared.bytes);
     changed.write(text.padEnd(end - at), at);
-    const catalog = await openCatalog(changed, { worker: false });
+    const catalog = await openCatalog(mended(changed), { worker: false });
     assert.equal(catalog.get('p4').title, 'T 4');
     const told = { code: 'not-a-catalog', message: /^Item 3 .*build it again/ };
     assert.throws(() => catalog.get('p3'), told);

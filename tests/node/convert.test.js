@@ -5,6 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
+import { openEngine } from '../../web/worker/engine.js';
+import { seeded } from './checksums.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 
 const bytesOf = (path) => Object.fromEntries(readdirSync(path).sort()
@@ -164,6 +166,61 @@ test('verify sees one changed byte, a missing and a cut file', async (t) => {
   const plain = await kin(['verify', join(root, 'hf')]);
   assert.equal(plain.code, 0);
   assert.match(plain.out, /readable; without a manifest\.json/);
+});
+
+test('verify holds the weights against their own checksums, whatever the manifest says', async (t) => {
+  const root = folder(t);
+  const out = join(root, 'out');
+  assert.equal((await kin(['convert', tinyModel(join(root, 'hf')), '-o', out])).code, 0);
+  const path = join(out, 'text.safetensors');
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 1] ^= 1;
+  writeFileSync(path, bytes);
+  const manifest = JSON.parse(readFileSync(join(out, 'manifest.json')));
+  manifest.files.find(({ name }) => name === 'text.safetensors').sha256 = createHash('sha256').update(bytes).digest('hex');
+  delete manifest.ids;
+  writeFileSync(join(out, 'manifest.json'), JSON.stringify(manifest));
+  const { code, err } = await kin(['verify', out]);
+  assert.equal(code, 1);
+  assert.match(err, /damaged: tensor text_model\.[\w.]+ has other bytes than were written; fetch or convert it again/);
+});
+
+test('no bit of a converted model is flipped unnoticed: each is refused, or the tower is the same to the bit', async (t) => {
+  const root = folder(t);
+  const engine = await openEngine(await WebAssembly.compile(readFileSync(new URL('../../web/wasm/kin-simd.wasm', import.meta.url))));
+  const { towers, dtypes, statuses } = engine.facts;
+  tinyModel(join(root, 'hf'));
+  const small = (name) => readFileSync(join(root, 'hf', name));
+  for (const dtype of ['q8', 'f32']) {
+    assert.equal((await kin(['convert', join(root, 'hf'), '-o', join(root, dtype), '--dtype', dtype])).code, 0);
+    const ctx = engine.pointer('kin_open');
+    engine.with([small('config.json')], (...text) => engine.check(ctx, engine.call('kin_config', ctx, ...text)));
+    engine.with([small('preprocessor_config.json')], (...text) => engine.check(ctx, engine.call('kin_preprocessing', ctx, ...text)));
+    engine.with([small('vocab.json'), small('merges.txt'), null, null, null, null], (...texts) =>
+      engine.check(ctx, engine.call('kin_vocabulary', ctx, ...texts)));
+    for (const tower of ['image', 'text']) {
+      const file = readFileSync(join(root, dtype, `${tower}.safetensors`));
+      const load = () => {
+        engine.check(ctx, engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype]));
+        const status = engine.with([file], (...bytes) => engine.call('kin_tower_feed', ctx, ...bytes)) ||
+          engine.call('kin_tower_file_end', ctx) || engine.call('kin_tower_end', ctx);
+        if (status) return statuses[status];
+        engine.check(ctx, engine.call('kin_identify', ctx, towers[tower]));
+        return engine.json('kin_info', ctx)[tower].id;
+      };
+      const id = load();
+      let refused = 0;
+      for (const bit of seeded(2_500, 8 * file.length)) {
+        file[bit >> 3] ^= 1 << (bit & 7);
+        const got = load();
+        assert.ok(got === id || got === 'not-a-model', `${dtype} ${tower}, bit ${bit & 7} of byte ${bit >> 3}: ${got}`);
+        refused += got !== id;
+        file[bit >> 3] ^= 1 << (bit & 7);
+      }
+      assert.ok(refused > 2_490, `${refused} of 2500`); // but for those in the name kin.crc32
+    }
+    engine.call('kin_close', ctx);
+  }
 });
 
 test('files over 20 MiB become shards, tensors over 16 MiB are split by rows', () => {

@@ -1,0 +1,12 @@
+// CRC-32 of IEEE 802.3, as the engine's src/crc32.c checks it. (Node's own is not in every Node 20.)
+const table = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? byte >>> 1 ^ 0xedb88320 : byte >>> 1;
+  return byte;
+});
+
+// -> eight lower-case hexadecimal digits
+export function crc32(bytes) {
+  let sum = ~0;
+  for (let i = 0; i < bytes.length; i++) sum = sum >>> 8 ^ table[(sum ^ bytes[i]) & 255];
+  return (~sum >>> 0).toString(16).padStart(8, '0');
+}
