@@ -58,7 +58,7 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 %/src/stb.o %/src/stb_png.o %/tests/c/test_decoders.o: NUMBERS += -fwrapv
 
 # tests/c/memory.c stands between the tests and these.
-COUNTED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc free)
+COUNTED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free)
 
 define native-config
 build/$(1)/src/%.o: src/%.c $$(STB)
@@ -110,10 +110,10 @@ build/tests/list.h: $(TEST_LISTS) Makefile
 $(STB): tools/get-stb.sh $(wildcard tools/*.patch)
 	sh tools/get-stb.sh $@
 
-# Every allocation fails in its turn: the linker puts the test's functions between the engine and the system's.
-build/asan/tests/run-shortage: build/asan/tests/shortage/shortage.o $(SRC:%.c=build/asan/%.o)
+# Every allocation fails in its turn.
+build/asan/tests/run-shortage: build/asan/tests/shortage/shortage.o build/asan/tests/c/memory.o $(SRC:%.c=build/asan/%.o)
 	$(call show,LINK,$@)
-	$(Q)$(CC_asan) $(CFLAGS_asan) $(foreach f,malloc calloc realloc aligned_alloc,-Wl$(comma)--wrap=$f) $^ -lm -o $@
+	$(Q)$(CC_asan) $(CFLAGS_asan) $(COUNTED) $^ -lm -o $@
 .SECONDARY: build/asan/tests/shortage/shortage.o
 
 test-c: build/release/tests/run build/asan/tests/run build/asan/tests/run-shortage ## C tests, plain and sanitized; FILTER="json resize"

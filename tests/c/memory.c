@@ -3,20 +3,23 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-long memory_left = -1;
+long memory_left = -1, memory_made;
+bool memory_once;
 size_t memory_held, memory_peak, memory_largest;
 
 void *__real_malloc(size_t n);
 void *__real_realloc(void *p, size_t n);
 void __real_free(void *p);
 void *__real_calloc(size_t times, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
 
-static int is_short(void) /* other tests have threads, but no shortage */
+static bool is_short(void) /* other tests have threads, but no shortage */
 {
-    if (memory_left <= 0)
-        return memory_left == 0;
-    memory_left--;
-    return 0;
+    bool fails = memory_left == 0;
+    __atomic_add_fetch(&memory_made, 1, __ATOMIC_RELAXED);
+    if (memory_left > 0 || (fails && memory_once))
+        memory_left--;
+    return fails;
 }
 
 static void *counted(void *p, size_t n)
@@ -31,6 +34,10 @@ static void *counted(void *p, size_t n)
 
 void *__wrap_malloc(size_t n) { return is_short() ? NULL : counted(__real_malloc(n), n); }
 void *__wrap_calloc(size_t times, size_t n) { return is_short() ? NULL : counted(__real_calloc(times, n), times * n); }
+void *__wrap_aligned_alloc(size_t alignment, size_t n)
+{
+    return is_short() ? NULL : counted(__real_aligned_alloc(alignment, n), n);
+}
 
 void *__wrap_realloc(void *p, size_t n)
 {

@@ -4,37 +4,13 @@
  *
  * Each piece of work is done once to count its allocations, then once for each of them, which fails: alone, and with
  * all that follow. A shortage must end as KIN_OUT_OF_MEMORY or not be felt, never as damage; with memory again, the
- * same context must do the work as if nothing had been. The linker puts the functions below in place of malloc and
- * its like (-Wl,--wrap), libkin's calls as well as ours; AddressSanitizer sees what is lost. */
+ * same context must do the work as if nothing had been. tests/c/memory.c makes the shortage; AddressSanitizer sees
+ * what is lost. */
 #include "../../src/kin.h"
+#include "../c/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- allocations ----------------------------------------------------------------------------- */
-
-static long made, first_failing; /* since begin_counting; 0: none fails */
-static bool all_after;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-
-static bool fails(void)
-{
-    made++;
-    return first_failing && (all_after ? made >= first_failing : made == first_failing);
-}
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
-void *__wrap_aligned_alloc(size_t alignment, size_t n) { return fails() ? NULL : __real_aligned_alloc(alignment, n); }
 
 /* ---- inputs ---------------------------------------------------------------------------------- */
 
@@ -231,6 +207,7 @@ static kin_status use_rest(kin_ctx *k)
 
 static int faults;
 static long failed, rounds;
+static bool all_after; /* the allocation that fails */
 
 static void fault(const char *name, long n, const char *what, const char *sentence)
 {
@@ -239,13 +216,20 @@ static void fault(const char *name, long n, const char *what, const char *senten
                *sentence ? ": " : "", sentence);
 }
 
+/* The n-th allocation from now on fails; 0: none. */
+static void let_fail(long n)
+{
+    memory_made = 0;
+    memory_left = n - 1;
+    memory_once = !all_after;
+}
+
 static kin_status once(kin_ctx *k, kin_status (*work)(kin_ctx *), long failing)
 {
-    made = 0;
-    first_failing = failing;
     result_n = 0;
+    let_fail(failing);
     kin_status status = work(k);
-    first_failing = 0;
+    memory_left = -1;
     return status;
 }
 
@@ -265,14 +249,13 @@ static void exhaust(const char *name, kin_status (*work)(kin_ctx *))
     for (long n = 1; more; n++)
         for (int rest = 0; rest < 2; rest++) {
             all_after = rest;
-            made = 0;
-            first_failing = n;
+            let_fail(n);
             k = kin_open();
-            first_failing = 0;
+            memory_left = -1;
             if (!k) /* a shortage said as such */
                 k = kin_open();
             kin_status status = once(k, work, n);
-            more = made >= n;
+            more = memory_made >= n;
             rounds++;
             failed += status != KIN_OK;
             if (status != KIN_OK && status != KIN_OUT_OF_MEMORY)
