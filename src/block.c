@@ -186,8 +186,14 @@ static float *query_row(const struct attention *a, float *of, int i)
 }
 static int visible(const struct attention *a, int i) { return a->job->shape->causal ? a->position + i + 1 : a->tokens; }
 
-/* scores s_j -> e_j = exp(s_j - max), j < n; returns their sum. */
-static float softmax_row(float *scores, int n)
+/* s - top to its power of e; q8: of 2, for 8 bits and never below 2^-127. */
+static inline f32x4 softmax_power(f32x4 s, bool q8)
+{
+    return q8 ? f32x4_exp2_coarse(f32x4_max(s, f32x4_splat(-127.0f))) : f32x4_exp(s);
+}
+
+/* scores s_j -> e_j = exp(s_j - max), q8: 2^(s_j - max), j < n; returns their sum. */
+static inline float softmax_row(float *scores, int n, bool q8)
 {
     f32x4 top4 = f32x4_splat(scores[0]);
     int i = 0;
@@ -195,7 +201,8 @@ static float softmax_row(float *scores, int n)
         top4 = f32x4_max(top4, i + 4 <= n ? f32x4_load(scores + i) : f32x4_load_part(scores + i, n - i, scores[0]));
     f32x4 top = f32x4_splat(f32x4_top(top4)), sum[2] = {f32x4_splat(0), f32x4_splat(0)};
     for (i = 0; i + 8 <= n; i += 8) {
-        f32x4 a = f32x4_exp(f32x4_load(scores + i) - top), b = f32x4_exp(f32x4_load(scores + i + 4) - top);
+        f32x4 a = softmax_power(f32x4_load(scores + i) - top, q8);
+        f32x4 b = softmax_power(f32x4_load(scores + i + 4) - top, q8);
         f32x4_store(scores + i, a);
         f32x4_store(scores + i + 4, b);
         sum[0] += a;
@@ -203,18 +210,18 @@ static float softmax_row(float *scores, int n)
     }
     for (; i < n; i += 4) {
         int left = n - i < 4 ? n - i : 4;
-        f32x4 e = f32x4_exp(f32x4_load_part(scores + i, left, 0) - top);
+        f32x4 e = softmax_power(f32x4_load_part(scores + i, left, 0) - top, q8);
         f32x4_store_part(scores + i, e, left);
         sum[i / 4 % 2] += f32x4_load_part(scores + i, left, 0);
     }
     return lanes_sum(sum[0], sum[1]);
 }
 
-/* Keys quantised and packed; scale_k takes 1/sqrt(D) along. */
+/* Keys quantised and packed; scale_k takes log2(e)/sqrt(D) along, so that the softmax is one of powers of 2. */
 static void keys_q8(const struct attention *a, struct head *h, int tp, int dp)
 {
     const struct kernels *k = a->job->kernels;
-    float root = 1.0f / sqrtf((float)a->depth);
+    float root = 1.44269504f / sqrtf((float)a->depth);
     memset(h->rows, 0, (size_t)tp * dp);
     for (int j = 0; j < a->tokens; j++) {
         h->sum_k[j] = quant_signed_row(token_row(a, a->job->s->k, j), a->depth, ATTENTION_LIMIT,
@@ -263,7 +270,7 @@ static void head_q8(const struct attention *a, struct head *h)
         for (; j < tp; j += 4)
             f32x4_store(e + j, f32x4_from_i32(i32x4_load(acc + j) - zero * i32x4_load(h->sum_k + j)) *
                                    (scale * f32x4_load(h->scale_k + j)));
-        h->sum[i] = softmax_row(e, n);
+        h->sum[i] = softmax_row(e, n, true);
         for (j = 0; j < n; j++)
             e[j] = e[j] * h->scale_v[j];
         quant_act_row(e, n, tp, k->form, h->acts + i * e_stride, &h->scale_q[i], &h->zero_q[i]);
@@ -303,7 +310,7 @@ static void head_f32(const struct attention *a, struct head *h)
         int n = visible(a, i);
         for (int j = 0; j < n; j++)
             e[j] = e[j] * root;
-        h->sum[i] = softmax_row(e, n);
+        h->sum[i] = softmax_row(e, n, false);
         for (int j = n; j < tp; j++)
             e[j] = 0;
     }

@@ -25,7 +25,7 @@
 enum { KIN_IMAGE = 0, KIN_TEXT = 1 }; /* towers */
 enum { KIN_F32 = 1, KIN_Q8 = 2 };     /* dtypes */
 enum { KIN_CROP = 0, KIN_PAD = 1 };   /* fit */
-enum { KIN_NUMERICS = 1 };            /* docs/numerics.md */
+enum { KIN_NUMERICS = 2 };            /* docs/numerics.md */
 
 /* What callers would else have to repeat, as JSON: { numerics, statuses: [name, …] in the order of their numbers,
  * towers, dtypes, fits: { name: number }, families: [name, …], kernels: [{ name, race }, …] in the order of their

@@ -214,29 +214,16 @@ struct apply_job {
     activation act;
 };
 
-/* Four outputs of one row: stored, added or activated. */
-static inline void finish(float *out, f32x4 y, enum linear_out how, activation act)
+/* One row of a panel, 8 outputs, of which `left` are there: stored, or added to what is there. */
+static inline void finish_row(float *out, int left, f32x4 lo, f32x4 hi, bool add)
 {
-    if (how == LINEAR_ADD)
-        y = f32x4_load(out) + y;
-    else if (how == LINEAR_ACTIVATE)
-        y = f32x4_activate(y, act);
-    f32x4_store(out, y);
-}
-
-/* One row of a panel: 8 outputs, of which `left` are there. */
-static inline void finish_row(float *out, int left, f32x4 lo, f32x4 hi, enum linear_out how, activation act)
-{
-    if (left >= PANEL) {
-        finish(out, lo, how, act);
-        finish(out + 4, hi, how, act);
-        return;
-    }
-    float row[PANEL] = {0};
-    memcpy(row, out, (size_t)left * sizeof *row);
-    finish(row, lo, how, act);
-    finish(row + 4, hi, how, act);
-    memcpy(out, row, (size_t)left * sizeof *row);
+    float row[PANEL] = {0}, *to = left < PANEL ? row : out;
+    if (left < PANEL)
+        memcpy(row, out, (size_t)left * sizeof *row);
+    f32x4_store(to, add ? f32x4_load(to) + lo : lo);
+    f32x4_store(to + 4, add ? f32x4_load(to + 4) + hi : hi);
+    if (left < PANEL)
+        memcpy(out, row, (size_t)left * sizeof *row);
 }
 
 /* acc -> (acc - z colsum) (s scale) + bias, for the rows of a tile. */
@@ -251,7 +238,9 @@ static inline void finish_q8(const struct linear *l, const struct acts *a, const
         int32_t z = a->zero[m + r];
         f32x4 lo = f32x4_from_i32(i32x4_load(acc) - z * sum_lo) * (s * scale_lo) + bias_lo;
         f32x4 hi = f32x4_from_i32(i32x4_load(acc + 4) - z * sum_hi) * (s * scale_hi) + bias_hi;
-        finish_row(y + (size_t)(m + r) * ldy + n, l->n_out - n, lo, hi, how, act);
+        if (how == LINEAR_ACTIVATE)
+            lo = f32x4_activate_coarse(lo, act), hi = f32x4_activate_coarse(hi, act);
+        finish_row(y + (size_t)(m + r) * ldy + n, l->n_out - n, lo, hi, how == LINEAR_ADD);
     }
 }
 
@@ -286,9 +275,12 @@ static void panel_f32(const struct apply_job *job, const struct product *product
         int n_rows = a->m - m < 4 ? a->m - m : 4;
         float acc[4 * PANEL];
         tile_f32(a->rows_f32 + (size_t)m * a->k, a->k, n_rows, l->panels_f32 + (size_t)n * l->kp, l->n_in, acc);
-        for (int r = 0; r < n_rows; r++)
-            finish_row(product->y + (size_t)(m + r) * job->ldy + n, l->n_out - n, f32x4_load(acc + r * PANEL) + bias_lo,
-                       f32x4_load(acc + r * PANEL + 4) + bias_hi, job->how, job->act);
+        for (int r = 0; r < n_rows; r++) {
+            f32x4 lo = f32x4_load(acc + r * PANEL) + bias_lo, hi = f32x4_load(acc + r * PANEL + 4) + bias_hi;
+            if (job->how == LINEAR_ACTIVATE)
+                lo = f32x4_activate(lo, job->act), hi = f32x4_activate(hi, job->act);
+            finish_row(product->y + (size_t)(m + r) * job->ldy + n, l->n_out - n, lo, hi, job->how == LINEAR_ADD);
+        }
     }
 }
 

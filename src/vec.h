@@ -1,4 +1,4 @@
-/* vec: float vectors and the functions Numerics 1 is made of (docs/numerics.md). [level 0]
+/* vec: float vectors and the functions Numerics 2 is made of (docs/numerics.md). [level 0]
  *
  * Written once in C vector extensions, so that every target adds the same numbers in the same
  * order: only +, -, *, / and sqrt, each correctly rounded, never contracted to fma. A reduction
@@ -115,6 +115,20 @@ static inline f32x4 f32x4_exp(f32x4 x)
     return y * (f32x4)exponent;
 }
 
+/* 2^x for x in [-127, 127], for what is rounded to 8 bits afterwards: relative error < 1.1e-4, whole
+ * powers exact, 2^-127 = 0. 2^(x - n) by the polynomial of degree 3 with p(0) = 1 of least relative
+ * error; n is added to its exponent (x + magic ends in the bits of n, the rest is shifted out). */
+static inline f32x4 f32x4_exp2_coarse(f32x4 x)
+{
+    f32x4 t = x + f32x4_splat(VEC_ROUND_MAGIC);
+    f32x4 f = x - (t - f32x4_splat(VEC_ROUND_MAGIC));
+    f32x4 p = f32x4_splat(0.05500893f);
+    p = p * f + f32x4_splat(0.24221096f);
+    p = p * f + f32x4_splat(0.69328293f);
+    p = p * f + f32x4_splat(1.0f);
+    return (f32x4)((i32x4)p + ((i32x4)t << 23));
+}
+
 /* The three activations of CLIP configs. quick: x / (1 + e^(-1.702 x)); tanh form: the same shape
  * with 2 sqrt(2/pi) (x + 0.044715 x^3) in place of 1.702 x. */
 typedef enum activation { ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH } activation;
@@ -145,6 +159,24 @@ static inline f32x4 f32x4_activate(f32x4 x, activation act)
         return f32x4_gelu(x);
     f32x4 cube = x * x * x;
     return f32x4_sigmoid_times(x, (x + cube * f32x4_splat(0.044715f)) * f32x4_splat(1.5957691f));
+}
+
+/* The same, coarse: x / (1 + 2^(u (a + b u^2 + c u^4))), u being x within a bound beyond which nothing
+ * changes that 8 bits could hold. gelu's a, b and c are those of least absolute error, 2.6e-5. */
+static inline f32x4 f32x4_activate_coarse(f32x4 x, activation act)
+{
+    static const struct {
+        float bound, a, b, c;
+    } forms[] = {[ACT_QUICK_GELU] = {50, -2.4554669f, 0, 0},
+                 [ACT_GELU] = {8, -2.3011213f, -0.10677572f, 1.0142631e-3f},
+                 [ACT_GELU_TANH] = {9, -2.3022082f, -0.10294323f, 0}};
+    f32x4 bound = f32x4_splat(forms[act].bound), slope = f32x4_splat(forms[act].a);
+    f32x4 u = f32x4_min(f32x4_max(x, -bound), bound);
+    if (act != ACT_QUICK_GELU) {
+        f32x4 square = u * u;
+        slope = slope + square * (f32x4_splat(forms[act].b) + square * f32x4_splat(forms[act].c));
+    }
+    return x / (f32x4_splat(1.0f) + f32x4_exp2_coarse(u * slope));
 }
 
 /* sum x[i] * y[i], 8 virtual lanes. */

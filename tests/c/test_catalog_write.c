@@ -34,7 +34,7 @@ static uint32_t plain_crc(const uint8_t *bytes, size_t n)
 void test_writer_bytes(void)
 {
     static const char header[] =
-        "{\"__metadata__\":{\"kin.format\":\"2\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"1\",\"kin.fit\":\"crop\","
+        "{\"__metadata__\":{\"kin.format\":\"2\",\"kin.kind\":\"catalog\",\"kin.numerics\":\"2\",\"kin.fit\":\"crop\","
         "\"kin.model\":\"\\ud800/\xc3\xa4\\u0001\",\"kin.crc32\":\"00000000"
         "9f836ce0aaeee8a0fb4b6838c369a10aa988dff7097ec6c6d4e92419161310c45204d6d9\"},"
         "\"item_offsets\":{\"dtype\":\"U64\",\"shape\":[3],\"data_offsets\":[0,24]},"

@@ -23,7 +23,7 @@ test('info says what was loaded and where it runs', async () => {
   await clip.preload('image');
   const { info } = clip;
   assert.deepEqual([info.model, info.dim, info.imageSize, info.dtype, info.numerics, info.exact, info.selfTest],
-    [model, 16, 32, 'q8', 1, true, true]);
+    [model, 16, 32, 'q8', 2, true, true]);
   assert.match(await clip.identify('image'), /^[0-9a-f]{64}$/);
   assert.match(info.threadsReason, /\.$/);
   assert.ok(info.peakBytes > 1e6);

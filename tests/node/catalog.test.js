@@ -55,7 +55,7 @@ test('the file says what it is', async () => {
   assert.deepEqual([info.products, info.pictures, info.dim, info.exact], [n + 1, n + 2, 16, true]);
   const { metadata } = info;
   assert.deepEqual([metadata['kin.format'], metadata['kin.kind'], metadata['kin.numerics'], metadata['kin.fit'],
-    metadata['kin.decoders']], ['2', 'catalog', '1', 'crop', 'own']);
+    metadata['kin.decoders']], ['2', 'catalog', '2', 'crop', 'own']);
   assert.equal(metadata['kin.image_id'], await shared.clip.identify('image'));
   assert.equal(metadata['kin.text_id'], await shared.clip.identify('text'));
   assert.deepEqual(fields, { title: 'string', price: 'number', colour: 'string', id: 'string', image: 'list' });
@@ -231,7 +231,7 @@ test('no model, another model, another dtype', async () => {
 
 test('numbers of another release open, and say that they are inexact', async () => {
   const changed = Buffer.from(shared.bytes);
-  changed.write('2', changed.indexOf('"kin.numerics":"1"') + '"kin.numerics":"'.length);
+  changed.write('1', changed.indexOf('"kin.numerics":"2"') + '"kin.numerics":"'.length);
   const catalog = await openCatalog(mended(changed));
   assert.equal(catalog.info.exact, false);
   assert.match(catalog.info.exactReason, /build it again/);

@@ -46,8 +46,9 @@ test('towers, dtypes and fits are those of the types', () => {
   assert.deepEqual(union(/preload\(tower: ([^,]+),/.exec(types)[1]).sort(), Object.keys(facts.towers).sort());
 });
 
-test('the number of Numerics is that of its definition', () => {
+test('the number of Numerics is that of its definition and of the embedded model', () => {
   assert.match(documents['docs/numerics.md'], new RegExp(`^# Numerics ${facts.numerics}$`, 'm'));
+  assert.equal(JSON.parse(read('models/kin-small/manifest.json')).numerics, facts.numerics);
 });
 
 test('kernel tables: the plain one is last, and only relaxed ones race', async () => {
