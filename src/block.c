@@ -1,5 +1,6 @@
 /* block: layer norm, attention by heads, and the block itself. */
 #include "block.h"
+#include <float.h>
 #include <stdlib.h>
 
 /* Keys and values as s8: 7 bits like the weights of short rows, for which kernels never add two
@@ -92,37 +93,41 @@ void norm_rows(const struct norm *n, float eps, int channels, kin_pool *pool, fl
 
 /* ---- scratch --------------------------------------------------------------------------------- */
 
-/* What one head keeps while it works. T tokens padded to Tp, D channels to Dp (multiples of 8). */
+/* What one head keeps while it works. T tokens padded to Tp, D channels to Dp (multiples of 8), Q queries
+ * at a time: so few in q8 that what is made of them stays in the nearest cache until it is used up. */
+enum { QUERIES_Q8 = 2 * TILE_ROWS_MAX };
 struct head {
-    uint8_t *acts;                            /* [T] rows of Dp activations, then reused for [T] rows of Tp */
-    int8_t *rows;                             /* [Tp][Dp] keys, then values, before packing */
-    int8_t *panels;                           /* the same, packed */
-    float *panels_f32;                        /* f32: packed keys or values */
-    float *scores;                            /* [T][Tp] */
-    int32_t *acc;                             /* [T][max(Tp, Dp)] */
-    float *scale_q, *scale_k, *scale_v, *sum; /* [Tp] each; sum: softmax denominators */
-    int32_t *zero_q, *sum_k, *sum_v;          /* [Tp], [Tp], [Dp] */
+    uint8_t *acts;                   /* [Q] rows of Dp activations, then reused for [Q] rows of Tp */
+    int8_t *rows;                    /* [Tp][Dp] keys, then values, before packing */
+    int8_t *keys, *values;           /* the same, packed */
+    float *panels_f32;               /* f32: packed keys or values */
+    float *scores;                   /* q8: [Tp], of one query; f32: [T][Tp] */
+    int32_t *acc;                    /* [Q][max(Tp, Dp)] */
+    float *scale_q, *sum;            /* [Q] each; sum: softmax denominators */
+    float *scale_k, *scale_v;        /* [Tp] each */
+    int32_t *zero_q, *sum_k, *sum_v; /* [Q], [Tp], [Dp] */
 };
 
 /* Lays the arrays out from `base`; returns the bytes needed. Called once with NULL to measure. */
 static size_t head_layout(struct head *h, uint8_t *base, const struct block_shape *shape)
 {
     size_t tp = align_up((size_t)shape->tokens_max, 8), dp = align_up((size_t)(shape->channels / shape->heads), 8);
-    size_t wide = tp > dp ? tp : dp, at = 0;
+    size_t wide = tp > dp ? tp : dp, queries = shape->q8 ? QUERIES_Q8 : tp, packed = shape->q8 ? tp * dp : 0, at = 0;
 #define TAKE(field, count)                        \
     h->field = base ? (void *)(base + at) : NULL; \
     at = align_up(at + (count) * sizeof *h->field, 64)
-    TAKE(acts, tp * wide * 2);
-    TAKE(rows, tp * dp);
-    TAKE(panels, tp * dp);
+    TAKE(acts, shape->q8 ? queries * wide * 2 : 0);
+    TAKE(rows, packed);
+    TAKE(keys, packed);
+    TAKE(values, packed);
     TAKE(panels_f32, shape->q8 ? 0 : tp * dp);
-    TAKE(scores, tp * tp);
-    TAKE(acc, tp * wide);
-    TAKE(scale_q, tp);
+    TAKE(scores, shape->q8 ? tp : tp * tp);
+    TAKE(acc, queries * wide);
+    TAKE(scale_q, queries);
+    TAKE(sum, queries);
     TAKE(scale_k, tp);
     TAKE(scale_v, tp);
-    TAKE(sum, tp);
-    TAKE(zero_q, tp);
+    TAKE(zero_q, queries);
     TAKE(sum_k, tp);
     TAKE(sum_v, dp);
 #undef TAKE
@@ -186,14 +191,8 @@ static float *query_row(const struct attention *a, float *of, int i)
 }
 static int visible(const struct attention *a, int i) { return a->job->shape->causal ? a->position + i + 1 : a->tokens; }
 
-/* s - top to its power of e; q8: of 2, for 8 bits and never below 2^-127. */
-static inline f32x4 softmax_power(f32x4 s, bool q8)
-{
-    return q8 ? f32x4_exp2_coarse(f32x4_max(s, f32x4_splat(-127.0f))) : f32x4_exp(s);
-}
-
-/* scores s_j -> e_j = exp(s_j - max), q8: 2^(s_j - max), j < n; returns their sum. */
-static inline float softmax_row(float *scores, int n, bool q8)
+/* scores s_j -> e_j = exp(s_j - max), j < n; returns their sum. */
+static float softmax_row(float *scores, int n)
 {
     f32x4 top4 = f32x4_splat(scores[0]);
     int i = 0;
@@ -201,8 +200,7 @@ static inline float softmax_row(float *scores, int n, bool q8)
         top4 = f32x4_max(top4, i + 4 <= n ? f32x4_load(scores + i) : f32x4_load_part(scores + i, n - i, scores[0]));
     f32x4 top = f32x4_splat(f32x4_top(top4)), sum[2] = {f32x4_splat(0), f32x4_splat(0)};
     for (i = 0; i + 8 <= n; i += 8) {
-        f32x4 a = softmax_power(f32x4_load(scores + i) - top, q8);
-        f32x4 b = softmax_power(f32x4_load(scores + i + 4) - top, q8);
+        f32x4 a = f32x4_exp(f32x4_load(scores + i) - top), b = f32x4_exp(f32x4_load(scores + i + 4) - top);
         f32x4_store(scores + i, a);
         f32x4_store(scores + i + 4, b);
         sum[0] += a;
@@ -210,14 +208,14 @@ static inline float softmax_row(float *scores, int n, bool q8)
     }
     for (; i < n; i += 4) {
         int left = n - i < 4 ? n - i : 4;
-        f32x4 e = softmax_power(f32x4_load_part(scores + i, left, 0) - top, q8);
+        f32x4 e = f32x4_exp(f32x4_load_part(scores + i, left, 0) - top);
         f32x4_store_part(scores + i, e, left);
         sum[i / 4 % 2] += f32x4_load_part(scores + i, left, 0);
     }
     return lanes_sum(sum[0], sum[1]);
 }
 
-/* Keys quantised and packed; scale_k takes log2(e)/sqrt(D) along, so that the softmax is one of powers of 2. */
+/* Keys quantised and packed; scale_k takes log2(e)/sqrt(D) along, so that a softmax is one of powers of 2. */
 static void keys_q8(const struct attention *a, struct head *h, int tp, int dp)
 {
     const struct kernels *k = a->job->kernels;
@@ -231,7 +229,7 @@ static void keys_q8(const struct attention *a, struct head *h, int tp, int dp)
     for (int j = a->tokens; j < tp; j++)
         h->sum_k[j] = 0, h->scale_k[j] = 0;
     for (int p = 0; p < tp; p += PANEL)
-        k->pack(h->rows + (size_t)p * dp, (size_t)dp, dp, h->panels + (size_t)p * dp);
+        k->pack(h->rows + (size_t)p * dp, (size_t)dp, dp, h->keys + (size_t)p * dp);
 }
 
 /* Values quantised and packed, a channel being a row of the product over tokens. */
@@ -239,48 +237,76 @@ static void values_q8(const struct attention *a, struct head *h, int tp, int dp)
 {
     const struct kernels *k = a->job->kernels;
     memset(h->rows, 0, (size_t)tp * dp);
-    memset(h->sum_v, 0, (size_t)dp * sizeof *h->sum_v);
-    for (int j = 0; j < a->tokens; j++) {
-        int8_t *value = h->rows + (size_t)j * dp;
-        quant_signed_row(token_row(a, a->job->s->v, j), a->depth, ATTENTION_LIMIT, value, &h->scale_v[j]);
-        for (int d = 0; act_shift(k->form) && d < a->depth; d++)
-            h->sum_v[d] += value[d];
-    }
+    for (int j = 0; j < a->tokens; j++)
+        quant_signed_row(token_row(a, a->job->s->v, j), a->depth, ATTENTION_LIMIT, h->rows + (size_t)j * dp,
+                         &h->scale_v[j]);
+    for (int j = a->tokens; j < tp; j++)
+        h->scale_v[j] = 0;
     for (int p = 0; p < dp; p += PANEL)
-        k->pack_columns(h->rows + p, (size_t)dp, tp, h->panels + (size_t)p * tp);
+        k->pack_columns(h->rows + p, (size_t)dp, tp, h->values + (size_t)p * tp);
+}
+
+/* One query's products with n keys become e_j s_v,j, as u8 of their largest; the rest up to np, as what a
+ * kernel reads beyond them, zeros. n > 0; np: n to a multiple of 8. */
+static void weights_q8(struct head *h, const struct kernels *k, int i, const int32_t *acc, int n, int np, void *out)
+{
+    float *e = h->scores;
+    f32x4 scale = f32x4_splat(h->scale_q[i]), least = f32x4_splat(-127.0f), top4, most = f32x4_splat(0);
+    int32_t zero = h->zero_q[i];
+    for (int j = 0; j < np; j += 4)
+        f32x4_store(e + j, f32x4_from_i32(i32x4_load(acc + j) - zero * i32x4_load(h->sum_k + j)) *
+                               (scale * f32x4_load(h->scale_k + j)));
+    for (int j = n; j < np; j++)
+        e[j] = -FLT_MAX; /* whose power is 0 */
+    top4 = f32x4_load(e);
+    for (int j = 4; j < np; j += 4)
+        top4 = f32x4_max(top4, f32x4_load(e + j));
+    f32x4 top = f32x4_splat(f32x4_top(top4)), sum[2] = {f32x4_splat(0), f32x4_splat(0)};
+    for (int j = 0; j < np; j += 8) {
+        f32x4 a = f32x4_exp2_coarse(f32x4_max(f32x4_load(e + j) - top, least));
+        f32x4 b = f32x4_exp2_coarse(f32x4_max(f32x4_load(e + j + 4) - top, least));
+        sum[0] += a;
+        sum[1] += b;
+        a = a * f32x4_load(h->scale_v + j);
+        b = b * f32x4_load(h->scale_v + j + 4);
+        f32x4_store(e + j, a);
+        f32x4_store(e + j + 4, b);
+        most = f32x4_max(most, f32x4_max(a, b));
+    }
+    h->sum[i] = lanes_sum(sum[0], sum[1]);
+    quant_act_row_within(e, np, np, k->form, 0, f32x4_top(most), out, &h->scale_q[i], &h->zero_q[i]);
 }
 
 static void head_q8(const struct attention *a, struct head *h)
 {
     const struct kernels *k = a->job->kernels;
     int tp = (int)align_up((size_t)a->tokens, 8), dp = (int)align_up((size_t)a->depth, 8);
-    size_t q_stride = (size_t)dp * act_bytes(k->form), e_stride = (size_t)tp * act_bytes(k->form);
-
-    for (int i = 0; i < a->n_q; i++)
-        quant_act_row(query_row(a, a->job->s->q, i), a->depth, dp, k->form, h->acts + i * q_stride, &h->scale_q[i],
-                      &h->zero_q[i]);
+    size_t q_stride = (size_t)dp * act_bytes(k->form);
+    int some = QUERIES_Q8 / k->rows * k->rows /* whole tiles */, summed = 0;
     keys_q8(a, h, tp, dp);
-    tile_product(k, h->acts, q_stride, a->n_q, h->panels, tp / PANEL, dp, h->acc);
     values_q8(a, h, tp, dp);
-    for (int i = 0; i < a->n_q; i++) {
-        const int32_t *acc = h->acc + (size_t)i * tp, zero = h->zero_q[i];
-        float *e = h->scores + (size_t)i * tp;
-        f32x4 scale = f32x4_splat(h->scale_q[i]);
-        int n = visible(a, i), j = 0;
-        for (; j < tp; j += 4)
-            f32x4_store(e + j, f32x4_from_i32(i32x4_load(acc + j) - zero * i32x4_load(h->sum_k + j)) *
-                                   (scale * f32x4_load(h->scale_k + j)));
-        h->sum[i] = softmax_row(e, n, true);
-        for (j = 0; j < n; j++)
-            e[j] = e[j] * h->scale_v[j];
-        quant_act_row(e, n, tp, k->form, h->acts + i * e_stride, &h->scale_q[i], &h->zero_q[i]);
-    }
-    tile_product(k, h->acts, e_stride, a->n_q, h->panels, dp / PANEL, tp, h->acc);
-    for (int i = 0; i < a->n_q; i++) {
-        float *out = query_row(a, a->job->s->h, i), scale = h->scale_q[i] / h->sum[i];
-        const int32_t *acc = h->acc + (size_t)i * dp;
-        for (int d = 0; d < a->depth; d++)
-            out[d] = (float)(acc[d] - h->zero_q[i] * h->sum_v[d]) * scale;
+    memset(h->sum_v, 0, (size_t)dp * sizeof *h->sum_v);
+    for (int first = 0, n_q; first < a->n_q; first += n_q) {
+        n_q = a->n_q - first < some ? a->n_q - first : some;
+        /* What the last of them sees; the others' weights beyond their own are zeros. */
+        int np = (int)align_up((size_t)visible(a, first + n_q - 1), 8);
+        size_t e_stride = (size_t)np * act_bytes(k->form);
+        for (int i = 0; i < n_q; i++)
+            quant_act_row(query_row(a, a->job->s->q, first + i), a->depth, dp, k->form, h->acts + i * q_stride,
+                          &h->scale_q[i], &h->zero_q[i]);
+        tile_product(k, h->acts, q_stride, n_q, h->keys, np / PANEL, dp, dp, h->acc);
+        for (int i = 0; i < n_q; i++)
+            weights_q8(h, k, i, h->acc + (size_t)i * np, visible(a, first + i), np, h->acts + i * e_stride);
+        for (; act_shift(k->form) && summed < np; summed++)
+            for (int d = 0; d < a->depth; d++)
+                h->sum_v[d] += h->rows[(size_t)summed * dp + d];
+        tile_product(k, h->acts, e_stride, n_q, h->values, dp / PANEL, tp, np, h->acc);
+        for (int i = 0; i < n_q; i++) {
+            float *out = query_row(a, a->job->s->h, first + i), scale = h->scale_q[i] / h->sum[i];
+            const int32_t *acc = h->acc + (size_t)i * dp;
+            for (int d = 0; d < a->depth; d++)
+                out[d] = (float)(acc[d] - h->zero_q[i] * h->sum_v[d]) * scale;
+        }
     }
 }
 
@@ -310,7 +336,7 @@ static void head_f32(const struct attention *a, struct head *h)
         int n = visible(a, i);
         for (int j = 0; j < n; j++)
             e[j] = e[j] * root;
-        h->sum[i] = softmax_row(e, n, false);
+        h->sum[i] = softmax_row(e, n);
         for (int j = n; j < tp; j++)
             e[j] = 0;
     }

@@ -183,13 +183,13 @@ static void tile_f32(const float *a, int lda, int n_rows, const float *panel, in
 }
 
 void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels, int n_panels,
-                  int kp, int32_t *acc)
+                  int panel_kp, int kp, int32_t *acc)
 {
     size_t ld = (size_t)n_panels * PANEL;
     for (int p = 0; p < n_panels; p++)
         for (int r = 0; r < m; r += k->rows)
             k->tile((const uint8_t *)a + (size_t)r * stride, stride, m - r < k->rows ? m - r : k->rows,
-                    panels + (size_t)p * PANEL * kp, kp, acc + (size_t)r * ld + (size_t)p * PANEL, ld);
+                    panels + (size_t)p * PANEL * panel_kp, kp, acc + (size_t)r * ld + (size_t)p * PANEL, ld);
 }
 
 void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp, float *acc)

@@ -68,8 +68,9 @@ struct product {
 void linear_apply(const struct product *products, int n, kin_pool *pool, const struct kernels *k, const struct acts *a,
                   int ldy, enum linear_out how, activation act);
 
-/* acc int32 [m][8 n_panels] of a q8 product without the epilogue, for one thread (attention). */
+/* acc int32 [m][8 n_panels] of a q8 product without the epilogue, for one thread (attention): of the first kp
+ * inputs of panels that hold panel_kp. */
 void tile_product(const struct kernels *k, const void *a, size_t stride, int m, const int8_t *panels, int n_panels,
-                  int kp, int32_t *acc);
+                  int panel_kp, int kp, int32_t *acc);
 void tile_product_f32(const float *a, int lda, int m, const float *panels, int n_panels, int k, int kp, float *acc);
 #endif

@@ -165,9 +165,15 @@ static void fill_acts(void *out, int from, int to, enum act_form form, int32_t v
 
 void quant_act_row(const float *x, int k, int kp, enum act_form form, void *out, float *scale, int32_t *zero)
 {
-    float lo, hi, shift = (float)act_shift(form);
+    float lo, hi;
     range_of(x, k, &lo, &hi);
-    float range = hi - lo;
+    quant_act_row_within(x, k, kp, form, lo, hi, out, scale, zero);
+}
+
+void quant_act_row_within(const float *x, int k, int kp, enum act_form form, float lo, float hi, void *out,
+                          float *scale, int32_t *zero)
+{
+    float range = hi - lo, shift = (float)act_shift(form);
     if (!(range >= TINY)) {
         fill_acts(out, 0, kp, form, -act_shift(form));
         *scale = 1;

@@ -33,6 +33,9 @@ static inline int32_t act_shift(enum act_form form) { return form == ACT_S8 ? 12
  *   u = clamp(round(x inv) + z, 0, 255), scale = (hi - lo) / 255.
  * A row with hi - lo < 2^-100 (all zero for our purposes): scale 1, z 0, u 0. */
 void quant_act_row(const float *x, int k, int kp, enum act_form form, void *out, float *scale, int32_t *zero);
+/* The same where lo and hi are known. */
+void quant_act_row_within(const float *x, int k, int kp, enum act_form form, float lo, float hi, void *out,
+                          float *scale, int32_t *zero);
 
 /* x [k] -> q in [-limit, limit], *scale = max|x| / limit (1 and zeros when max|x| < 2^-100).
  * Returns the sum of q. */

@@ -61,7 +61,7 @@ static int product_wrong(const struct kernels *k, const uint8_t *u, const int8_t
             k->pack_columns(w + p, (size_t)stride, kp, panels + (size_t)p * (size_t)kp);
         else
             k->pack(w + (size_t)p * (size_t)kp, (size_t)stride, kp, panels + (size_t)p * (size_t)kp);
-    tile_product(k, a, (size_t)kp * act_bytes(k->form), rows, panels, columns / PANEL, kp, acc);
+    tile_product(k, a, (size_t)kp * act_bytes(k->form), rows, panels, columns / PANEL, kp, kp, acc);
     int wrong = wrong_at(k, acc, u, w, values ? by_columns : by_rows, stride, rows, columns, kp);
     free(panels), free(acc), free(a);
     return wrong;
