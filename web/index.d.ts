@@ -14,7 +14,7 @@
  * - `too-large` — more pixels or bytes than are taken: make it smaller
  * - `out-of-memory` — the machine gave no memory: close other tabs
  * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
- * - `unreadable` — (Node) a file cannot be read or written: check its permissions
+ * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions
  * - `crashed` — the engine or its worker ended; the next call starts a new one
  * - `closed` — close() was called
  * - `failed` — none of these; the sentence says what happened
@@ -51,7 +51,7 @@ export interface RawImage {
 export type ImageSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | RawImage | ImageData
   | ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas;
 
-/** Fractions of the upright picture. */
+/** Fractions of the upright picture. May reach over its edges; one in pixels is refused. */
 export interface Box { x: number; y: number; width: number; height: number }
 
 export interface ImageOptions {
@@ -151,17 +151,18 @@ export type SaveTarget = WritableStream | FileSystemFileHandle | FileSystemDirec
 
 export interface CatalogBuilder {
   readonly size: number;
-  /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. */
-  add(product: { id: string; images?: ImageSource | ImageSource[]; vectors?: Float32Array[]; item?: Item },
+  /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. Images or vectors, not both. */
+  add(product: { id: string; images?: ImageSource | ImageSource[]; vectors?: (Float32Array | number[])[]; item?: Item },
     options?: { signal?: AbortSignal }): Promise<void>;
   remove(id: string): boolean;
   /** The file's bytes, also written to `to`: a stream, a file, or `catalog.safetensors` in a folder. The same products give the same bytes. */
   save(options?: { to?: SaveTarget; decoders?: string[]; model?: string; signal?: AbortSignal }): Promise<Uint8Array>;
 }
 
-export type QueryPart = ({ image: ImageSource; box?: Box; fit?: 'crop' | 'pad' } | { text: string }
-  | { vector: Float32Array | number[] } | { id: string }) & { weight?: number };
-export type Query = QueryPart | { like?: string | string[]; unlike?: string | string[] } | { mix: QueryPart[] };
+export type QueryPart = { image: ImageSource; box?: Box; fit?: 'crop' | 'pad' } | { text: string }
+  | { vector: Float32Array | number[] } | { id: string };
+/** One of these kinds; several are joined by `mix`, with a `weight` each (default 1, negative: away from it). */
+export type Query = QueryPart | { like?: string | string[]; unlike?: string | string[] } | { mix: (QueryPart & { weight?: number })[] };
 
 type Value = string | number | boolean | null;
 export interface FieldFilter {
@@ -192,7 +193,7 @@ export interface Hit {
   /** 0 for the best, counted through all pages. */
   position: number;
   item: Item;
-  /** The picture that matched. */
+  /** The picture that matched: its address, resolved against that of the catalogue, if that has one; paths of files are encoded. */
   image: { url: string | null; index: number };
   /** What each part of the query gave to the score; they sum to it. */
   contributions: number[];

@@ -1,11 +1,12 @@
 // kin-clip in a browser. Importing it does nothing but define these.
 import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
-import { packFile, packModel } from './page/pack.js';
+import { guarded } from './page/outward.js';
+import { keepAddress, packFile, packModel } from './page/pack.js';
 import { startWorker } from './page/start.js';
 
-const host = { packFile, packModel, startWorker };
+const host = { keepAddress, packFile, packModel, startWorker };
 
 export { KinError } from './shared/errors.js';
-export const load = (options) => loadOn(host, options);
-export const openCatalog = (source, options) => open(host, source, options);
+export const load = (options) => guarded(() => loadOn(host, options));
+export const openCatalog = (source, options) => guarded(() => open(host, source, options));

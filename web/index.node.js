@@ -1,13 +1,14 @@
 // kin-clip in Node: as in a browser, with paths too. exportTower and listProducts are for the command.
 import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
-import { packFile, packModel, writeFile } from './page/files.node.js';
+import { keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
+import { guarded } from './page/outward.js';
 import { startWorker } from './page/start.node.js';
 
-const host = { packFile, packModel, startWorker, writeFile };
+const host = { keepAddress, packFile, packModel, startWorker, writeFile };
 
 export { listProducts } from './page/catalog.js';
 export { exportTower } from './page/clip.js';
 export { KinError } from './shared/errors.js';
-export const load = (options) => loadOn(host, options);
-export const openCatalog = (source, options) => open(host, source, options);
+export const load = (options) => guarded(() => loadOn(host, options));
+export const openCatalog = (source, options) => guarded(() => open(host, source, options));

@@ -1,7 +1,7 @@
 // The package in a real page: every kind of picture, workers, other hosts, servers that misbehave.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -228,15 +228,21 @@ test('a page that forbids WebAssembly, and a wasm file that is cut or none, are 
 test('an address that is none is an error of its own', async () => {
   const page = await open(browser, server.url);
   const codes = await page.evaluate(async () => {
-    const { load } = await import('/kin/index.js');
+    const { load, openCatalog } = await import('/kin/index.js');
     const clip = await load({ model: '/model/' });
     const codes = [];
     for (const source of ['http://', '/none.png', ''])
       codes.push(await clip.embedImage(source).then(() => 'embedded', (error) => error.code));
+    const builder = await clip.createCatalog();
+    const odd = 'http://[';
+    for (const call of [() => load({ model: odd }), () => load({ model: { 'config.json': odd } }), () => openCatalog(odd), () => load({ model: {} }),
+      () => builder.add({ id: 'a', images: odd })])
+      codes.push(await call().then(() => 'taken', (error) => error.code));
     await clip.close();
     return codes;
   });
-  assert.deepEqual(codes, ['cors', 'http', 'unsupported-image']); // the last is the page itself
+  // '' would be the page itself
+  assert.deepEqual(codes, ['cors', 'http', 'bad-argument', 'bad-argument', 'bad-argument', 'bad-argument', 'bad-argument', 'bad-argument']);
   await page.context().close();
 });
 
@@ -298,3 +304,76 @@ for (const isolate of [false, true])
     other.stop();
     await shop.stop();
   });
+
+// A page at /shop/, its catalogue at /shop/static/, pictures below that one.
+test('pictures are found from the catalogue, not from the page, whatever their files are called', async (t) => {
+  const names = ['a.png', 'shoe #1.png', '100% wool.png', 'what?.png', '50%20off.png', 'größe & "x".png', 'foto: 1.png', 'deep #/of ?/b.png'];
+  const at = join(site, 'shop/static');
+  mkdirSync(join(at, 'deep #/of ?'), { recursive: true });
+  t.after(() => rmSync(join(site, 'shop'), { recursive: true }));
+  for (const name of names) writeFileSync(join(at, name), encoded);
+  writeFileSync(join(site, 'shop/index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
+  execFileSync(process.execPath, ['catalog/cli.js', 'build', at, '-o', join(at, 'c.kin'), '--quiet']);
+  const page = await open(browser, `${server.url}shop/`);
+  const found = await page.evaluate(async () => {
+    const { load, openCatalog } = await import('/kin/index.js');
+    const clip = await load({ model: '/model/' });
+    const vector = await clip.embedText('x');
+    const shows = (url) => new Promise((resolve) => {
+      const img = new Image();
+      img.onload = () => resolve(img.naturalWidth);
+      img.onerror = () => resolve(0);
+      img.src = url;
+    });
+    const sources = { address: 'static/c.kin', url: new URL('static/c.kin', location), file: new File([await (await fetch('static/c.kin')).blob()], 'c.kin') };
+    const hits = {};
+    for (const [how, source] of Object.entries(sources)) {
+      const catalog = await openCatalog(source, { clip });
+      hits[how] = [];
+      for (const { id, image } of (await catalog.search({ vector })).hits) hits[how].push([id, image.url, await shows(how === 'file' ? `static/${image.url}` : image.url)]);
+      await catalog.close();
+    }
+    // What a page builds keeps addresses as addresses.
+    const builder = await clip.createCatalog();
+    const given = ['static/a.png', '/shop/static/a.png?x=1#y', 'static/shoe%20%231.png', new URL('static/50%2520off.png', location), new URL('static/a.png', location).href];
+    for (const [i, images] of given.entries()) await builder.add({ id: String(i), images });
+    await builder.add({ id: 'blob', images: await (await fetch('static/a.png')).blob() });
+    const own = await openCatalog(await builder.save(), { clip });
+    const built = [];
+    for (const { id, item, image } of (await own.search({ vector })).hits) built.push([id, item.image ?? null, image.url, image.url && await shows(image.url)]);
+    await own.close();
+    await clip.close();
+    return { hits, built: built.sort() };
+  });
+  for (const [how, hits] of Object.entries(found.hits)) {
+    assert.deepEqual(hits.map(([id]) => id).sort(), [...names].sort(), how);
+    for (const [id, url, width] of hits) assert.equal(width, side, `${how}: ${id} at ${url}`);
+  }
+  assert.equal(found.hits.address.find(([id]) => id === 'shoe #1.png')[1], `${server.url}shop/static/shoe%20%231.png`);
+  assert.equal(found.hits.file.find(([id]) => id === 'foto: 1.png')[1], './foto%3A%201.png');
+  assert.deepEqual(found.built.map(([, image]) => image),
+    ['/shop/static/a.png', '/shop/static/a.png?x=1#y', '/shop/static/shoe%20%231.png', '/shop/static/50%2520off.png', '/shop/static/a.png', null]);
+  for (const [id, , url, width] of found.built) assert.equal(width, id === 'blob' ? null : side, `${id} at ${url}`);
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
+
+// Addresses that run in a page, however they are spelled: no search gives them as a picture's.
+test('a picture has no address that runs', async () => {
+  const page = await open(browser, server.url);
+  const bad = ['javascript:alert(1)', 'java\tscript:alert(1)', ' \u0001javascript:alert(1)', 'java\nscript:alert(1)', 'JavaScript:x', '\ud800'];
+  const found = await page.evaluate(async (bad) => {
+    const { load, openCatalog } = await import('/kin/index.js');
+    const clip = await load({ model: '/model/' });
+    const vector = await clip.embedText('x');
+    const builder = await clip.createCatalog();
+    for (const [i, image] of bad.entries()) await builder.add({ id: String(i), vectors: [vector], item: { image } });
+    const catalog = await openCatalog(await builder.save(), { clip });
+    const { hits } = await catalog.search({ vector });
+    await catalog.close();
+    await clip.close();
+    return hits.map(({ image: { url } }) => url);
+  }, bad);
+  assert.deepEqual(found, bad.map(() => null));
+  await page.context().close();
+});

@@ -9,7 +9,7 @@ import { answered, launch, open, ready, serve } from './shop.js';
 const titles = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', '<svg onload=alert(1)>', '{{7*7}}', '${alert(1)}',
   '\u202Egnp.exe', 'javascript:alert(1)', '<style>*{display:none}</style>', '&lt;b&gt;', 'a\u0000b', 'x'.repeat(5000),
   '<iframe srcdoc="<script>parent.alert(1)</script>">', "' onmouseover='alert(1)", '<a href="javascript:alert(1)">x</a>', '😀<b>'];
-const addresses = ['javascript:alert(1)', 'data:text/html,<script>alert(1)</script>', 'file:///etc/passwd'];
+const addresses = ['javascript:alert(1)', 'java\tscript:alert(1)', 'java\nscript:alert(1)', '\u0001javascript:alert(1)', 'data:text/html,<script>alert(1)</script>', 'file:///etc/passwd'];
 const site = 'build/hostile-site';
 let browser, server;
 

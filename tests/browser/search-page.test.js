@@ -126,7 +126,8 @@ test('hostile and odd fields are text or nothing', async () => {
   const builder = await clip.createCatalog({ fields: ['price', '<i>'] });
   const items = [{ title: '<img src=x onerror=alert(1)>', url: 'javascript:alert(1)', image: 'javascript:alert(1)', '<i>': '<script>alert(1)</script>' },
     { title: { toString: 1 }, url: { href: 1 }, image: { a: 1 }, price: { join: 1 } }, { title: null, url: '', image: 'pictures/0.png', price: [1, {}, 'x'] },
-    { title: ['a'], url: 'https://shop.example/x', image: ['data:text/html,x'] }];
+    { title: ['a'], url: 'https://shop.example/x', image: ['data:text/html,x'] },
+    { title: 'tab', url: 'java\tscript:alert(1)', image: '\u0001java\nscript:alert(1)' }];
   for (const [i, item] of items.entries()) await builder.add({ id: `${i}`, images: [join(shop, 'pictures', `${i}.png`)], item });
   await builder.save({ to: join(root, 'c.kin') });
   await clip.close();
@@ -139,7 +140,8 @@ test('hostile and odd fields are text or nothing', async () => {
   const shown = Object.fromEntries(await page.$$eval('#hits > li', (all) => all.map((li) => [li.dataset.id,
     [li.querySelector('.title').textContent, li.querySelector('.fields').textContent, li.querySelector('a')?.href ?? null, li.querySelectorAll('img').length]])));
   assert.deepEqual(shown, { 0: ['<img src=x onerror=alert(1)>', '<i> <script>alert(1)</script>', null, 0], 1: ['1', '', null, 0],
-    2: ['2', 'price 1, x', null, 1], 3: ['3', '', 'https://shop.example/x', 0] });
+    2: ['2', 'price 1, x', null, 1], 3: ['3', '', 'https://shop.example/x', 0],
+    4: ['tab', '', null, 0] });
   assert.equal(await page.locator('#hits script, #hits i').count(), 0);
   await silent(page);
   await served.stop();

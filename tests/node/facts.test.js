@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { dtype, fit, tower } from '../../web/page/arguments.js';
 import { maxPixels } from '../../web/shared/headers.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
@@ -44,6 +45,10 @@ test('towers, dtypes and fits are those of the types', () => {
   assert.deepEqual(union(/dtype\?: ([^;]+);/.exec(types)[1]).sort(), Object.keys(facts.dtypes).sort());
   assert.deepEqual(union(/fit\?: ([^;]+);/.exec(types)[1]).sort(), Object.keys(facts.fits).sort());
   assert.deepEqual(union(/preload\(tower: ([^,]+),/.exec(types)[1]).sort(), Object.keys(facts.towers).sort());
+  for (const [reader, known] of [[dtype, facts.dtypes], [fit, facts.fits], [tower, facts.towers]]) { // what calls take
+    for (const name of Object.keys(known)) assert.equal(reader(name, 'it'), name);
+    assert.throws(() => reader('', 'it'), ({ message }) => union(message).filter(Boolean).sort().join() === Object.keys(known).sort().join());
+  }
 });
 
 test('the number of Numerics is that of its definition and of the embedded model', () => {

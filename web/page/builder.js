@@ -1,19 +1,34 @@
 // Gathers the products of a catalogue. Their pictures become int8 rows at once; the file is written by a worker of
 // its own (writer-core.js), to which the products go in pieces and from which the bytes come in pieces. The
 // products stay here, so that a crash loses none. The same products in the same order give the same bytes.
+import * as given from './arguments.js';
+import { read, shape } from './arguments.js';
 import { Client } from './client.js';
-import { fail } from '../shared/errors.js';
+import { fail, KinError, reasonOf } from '../shared/errors.js';
+import { is } from '../shared/source.js';
+import { outward } from './outward.js';
 
 const always = ['id', 'title', 'url', 'image'];
 const pieceBytes = 2 ** 20;
+
+const creating = shape({ fields: given.listOf(given.text), fit: given.fit });
+const adding = shape({ id: given.words, images: given.oneOrMore(given.anything), vectors: given.listOf(given.numbers),
+  item: (value, name) => Object.entries(given.object(value, name)) }, ['id']);
+const onlySignal = shape({ signal: given.signal });
+const saving = shape({ to: given.anything, decoders: given.listOf(given.text), model: given.text, signal: given.signal });
+
+// An item as the file holds it. JSON would leave out or change in silence what it cannot hold.
+const asJson = (item, name) => JSON.stringify(item, (field, value) =>
+  (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
+    : fail('bad-argument', `'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
 
 // [[id, { item, rows, pictures }]] -> what one message brings to the worker: the number of its first product, and the
 // products
 function* pieces(products) {
   let [first, size, piece] = [0, 0, []];
   for (const [id, { item, rows, pictures }] of products) {
-    piece.push({ id, item: JSON.stringify(item), rows, pictures });
-    size += rows.length + piece.at(-1).item.length;
+    piece.push({ id, item, rows, pictures });
+    size += rows.length + item.length;
     if (size < pieceBytes) continue;
     yield [first, piece];
     [first, size, piece] = [first + piece.length, 0, []];
@@ -32,51 +47,57 @@ async function* takeParts(worker, bytes, signal) {
 }
 
 // `to`: a stream, a file or folder handle of a page, or what the host knows (Node: a path).
-async function write(to, parts, host) {
+async function write(to, parts, host, signal) {
   const name = 'catalog.safetensors';
-  if (await host.writeFile?.(to, parts, name)) return;
-  const handle = await to?.getFileHandle?.(name, { create: true }) ?? to;
-  const stream = await handle?.createWritable?.() ?? handle;
-  if (typeof stream?.getWriter !== 'function')
-    fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
-  const writer = stream.getWriter();
+  let writer;
   try {
+    if (await host.writeFile?.(to, parts, name)) return;
+    const handle = await to.getFileHandle?.(name, { create: true }) ?? to;
+    const stream = await handle.createWritable?.() ?? handle;
+    if (typeof stream.getWriter !== 'function')
+      fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
+    writer = stream.getWriter();
     for await (const part of parts) await writer.write(part);
     await writer.close();
   } catch (error) {
-    await writer.abort(error).catch(() => {}); // the first error is the one to tell
-    throw error;
+    await writer?.abort(error).catch(() => {}); // the first error is the one to tell
+    if (error instanceof KinError || signal?.aborted) throw error;
+    fail('unreadable', `What to names cannot be written: ${reasonOf(error)}.`, error);
   }
 }
 
-export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) {
-  if (fit !== 'crop' && fit !== 'pad') fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
+export function createCatalog(clip, client, options) {
+  const { fields = [], fit = 'crop' } = read(creating, options, 'createCatalog()');
   const published = new Set([...always, ...fields]);
-  const products = new Map(); // id -> { item, rows: the int8 rows of its pictures, pictures }
+  const products = new Map(); // id -> { item: its JSON, rows: the int8 rows of its pictures, pictures }
   const decoders = new Set();
+
+  const addressOf = (image) => (typeof image === 'string' || is(image, 'URL') ? client.host.keepAddress(String(image)) : '');
 
   // A product with its pictures, or with vectors that embedImage made of them. Of `item` only id,
   // title, url, image and the fields are kept. A picture that fails rejects the whole product.
-  async function add({ id, images, vectors, item = {} }, { signal } = {}) {
-    if (typeof id !== 'string' || !id) fail('bad-argument', 'A product needs an id that is a text and not empty.');
-    id = id.toWellFormed?.() ?? id;
+  async function add(product, options) {
+    const { signal } = read(onlySignal, options, 'add()');
+    const { id: called, images = [], vectors = [], item = [] } = read(adding, product, 'A product');
+    if (images.length && vectors.length) fail('bad-argument', `The product '${called}' has images or vectors, not both.`);
+    const id = called.toWellFormed?.() ?? called;
     if (products.has(id)) fail('bad-argument', `There is a product '${id}' already.`);
     products.set(id, null); // holds its place while the pictures are embedded
     try {
-      const list = images === undefined ? [] : Array.isArray(images) ? images : [images];
-      const made = vectors ? [...vectors] : [];
-      for (const image of list) {
+      const addresses = read(given.listOf(addressOf), images, 'images');
+      const kept = Object.fromEntries(item.filter(([field]) => published.has(field)));
+      if (addresses.some(Boolean)) kept.image ??= addresses.length === 1 ? addresses[0] : addresses;
+      const json = read(asJson, { ...kept, id }, `the product '${id}'`);
+      const made = vectors;
+      for (const image of images) {
         made.push(await clip.embedImage(image, { fit, signal }));
         decoders.add(clip.info.decoder);
       }
       if (!made.length || made.length > 65535) fail('bad-argument', `The product '${id}' needs 1 to 65535 pictures.`);
       if (made.some((vector) => vector.length !== clip.info.dim))
         fail('bad-argument', `A vector of the product '${id}' has not ${clip.info.dim} numbers.`);
-      const rows = await client.call('quantise', [made.map((vector) => Float32Array.from(vector))], signal);
-      const urls = list.filter((image) => typeof image === 'string');
-      const kept = Object.fromEntries(Object.entries(item).filter(([field]) => published.has(field)));
-      if (urls.length && kept.image === undefined) kept.image = urls.length === 1 ? urls[0] : urls;
-      products.set(id, { item: { ...kept, id }, rows, pictures: made.length });
+      const rows = await client.call('quantise', [made], signal);
+      products.set(id, { item: json, rows, pictures: made.length });
     } catch (error) {
       products.delete(id);
       throw error;
@@ -95,7 +116,8 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
   // -> the file's bytes, also written to `to`: a WritableStream, or what the platform can write to.
   // `decoders` names what decoded pictures that came in as vectors; `model` is the model's address,
   // relative to the file.
-  async function save({ to, decoders: others = [], model = '', signal } = {}) {
+  async function save(options) {
+    const { to, decoders: others = [], model = '', signal } = read(saving, options, 'save()');
     const all = [...products].filter(([, product]) => product);
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
     const image = await clip.identify('image', { signal });
@@ -112,7 +134,7 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
       for (const piece of pieces(all)) await worker.call('add', piece, signal);
       const bytes = new Uint8Array(await worker.call('end', [all.length], signal));
       const parts = takeParts(worker, bytes, signal);
-      if (to !== undefined) await write(to, parts, client.host);
+      if (to !== undefined) await write(to, parts, client.host, signal);
       else while (!(await parts.next()).done);
       return bytes;
     } finally {
@@ -120,5 +142,6 @@ export function createCatalog(clip, client, { fields = [], fit = 'crop' } = {}) 
     }
   }
 
-  return { add, save, remove: (id) => products.delete(id), get size() { return products.size; } };
+  const remove = (id) => products.delete(read(given.id, id, 'An id'));
+  return outward({ add, save, remove, get size() { return products.size; } });
 }

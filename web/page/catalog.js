@@ -1,13 +1,50 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
+import { pictureAddress, schemeOf } from '../shared/addresses.js';
+import { anything, box, fit, flag, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
+  words } from './arguments.js';
 import { Client } from './client.js';
-import { fail, notYet, onFirstUse } from '../shared/errors.js';
+import { fail, onFirstUse } from '../shared/errors.js';
+import { outward } from './outward.js';
 
 const contents = Symbol('contents');
-const refused = ['diversity', 'facets', 'minConfidence', 'onUpdate'];
+const opening = shape({ clip: aClip, ...runOptions });
+const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, exact: flag, signal,
+  ...later('diversity', 'facets', 'minConfidence', 'onUpdate') });
+
+// A query, and the parts of a mix. What one is of, and what goes only with some of these:
+const source = { image: anything, text: words, vector: numbers, id };
+const mixed = shape({ ...source, box, fit, weight: number }, []);
+const queried = shape({ ...source, like: oneOrMore(id), unlike: oneOrMore(id), mix: listOf(mixed), box, fit }, []);
+
+function aClip(value) {
+  return typeof value.embedImage === 'function' ? value : fail('bad-argument', 'clip is not what load() gave.');
+}
+
+function checkPart(part, name, ways = Object.keys(source)) {
+  const given = ways.filter((way) => way in part);
+  if (given.length !== 1)
+    fail('bad-argument', `${name} has one of ${ways.join(', ')}, not ${given.join(' and ') || 'none'}` +
+      `${given.length ? ': mix them, as { mix: [{ … }, { … }] }' : ''}.`);
+  if ((part.box || part.fit) && !('image' in part)) fail('bad-argument', `box and fit go with an image, not with ${given[0]}.`);
+}
+
+function readQuery(given, name) {
+  const query = queried(given, name);
+  const { unlike: like } = query;
+  checkPart({ ...like && { like }, ...query }, name, [...Object.keys(source), 'like', 'mix']);
+  query.mix?.forEach((part) => checkPart(part, 'A part of mix'));
+  return query;
+}
 
 const typeOf = (value) => (Array.isArray(value) ? 'list' : value === undefined || value === null ? null : typeof value);
 const settable = (value) => (Array.isArray(value) ? value.every((one) => typeof one === 'string')
   : ['string', 'boolean', null].includes(typeOf(value)) || Number.isFinite(value));
+
+const rowsOf = listOf((row, name) => {
+  const { id: product, ...given } = object(row, name);
+  const fields = Object.entries(given).map(([field, value]) => [field, Array.isArray(value) ? [...value] : value]);
+  return { id: id(product, 'id'), fields };
+});
 
 // types: Map of field -> type. Where values differ the field is a list if one of them is, else a string: filters read
 // the others so.
@@ -16,11 +53,13 @@ function addType(types, field, value) {
   if (type) types.set(field, !was || was === type ? type : was === 'list' || type === 'list' ? 'list' : 'string');
 }
 
-export async function openCatalog(host, source, options = {}) {
-  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = options;
+export async function openCatalog(host, source, options) {
+  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = read(opening, options, 'openCatalog()');
+  const packed = read(host.packFile, source, 'The catalogue');
   const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache } },
-    { call: 'openCatalog', args: [{ source: host.packFile(source) }] });
-  return new Catalog(client, await client.start(signal), clip);
+    { call: 'openCatalog', args: [{ source: packed }] });
+  const base = typeof packed === 'string' && schemeOf('.', packed) ? packed : null; // of a path, bytes or blob: none
+  return outward(new Catalog(client, await client.start(signal), clip, base));
 }
 
 // Every product of an open catalogue as it lies in the file: [{ id, item: the bytes of its JSON }].
@@ -31,18 +70,26 @@ class Catalog {
   #client;
   #file;
   #clip;
+  #base;
+  #info;
   #items;
   #index = null; // id -> product
   #types = null;
 
-  constructor(client, { metadata, products, pictures, dim, numerics, ...file }, clip) {
+  // `base`: the catalogue's address; null if it has none.
+  constructor(client, { metadata, products, pictures, dim, numerics, ...file }, clip, base) {
     this.#client = client;
     this.#file = file;
     this.#clip = clip;
+    this.#base = base;
     this.#items = new Array(products);
     const sameNumerics = metadata['kin.numerics'] === String(numerics);
-    this.info = { products, pictures, dim, metadata, exact: sameNumerics, exactReason: sameNumerics ? null
+    this.#info = { products, pictures, dim, metadata, exact: sameNumerics, exactReason: sameNumerics ? null
       : 'This catalogue was built by another release whose numbers differ slightly: build it again.' };
+  }
+
+  get info() {
+    return this.#info;
   }
 
   get closed() {
@@ -83,7 +130,7 @@ class Catalog {
       this.#index = new Map();
       for (let i = 0; i < this.info.products; i++) this.#index.set(this.#text(idOffsets, ids, i), i);
     }
-    return this.#index.get(String(id));
+    return this.#index.get(id);
   }
 
   #known(id) {
@@ -92,20 +139,19 @@ class Catalog {
 
   // One id -> its item or undefined; a list -> a list.
   get(ids) {
-    if (!Array.isArray(ids)) return this.get([ids])[0];
-    return ids.map((id) => {
-      const i = this.#find(id);
+    const items = read(oneOrMore(id), ids, 'An id').map((one) => {
+      const i = this.#find(one);
       return i === undefined ? undefined : structuredClone(this.#item(i));
     });
+    return Array.isArray(ids) ? items : items[0];
   }
 
   // rows: [{ id, price, … }]: replaces fields of an open page's products, all rows or none; vectors stay as they are.
   // A field keeps its type, for filters: a number does not become a text because one row says so. null empties it.
   setFields(rows) {
     const types = new Map(this.#fieldTypes());
-    const found = rows.map(({ id, ...given }) => {
-      const fields = structuredClone(given);
-      for (const [field, value] of Object.entries(fields)) {
+    const found = read(rowsOf, rows, 'A row').map(({ id, fields }) => {
+      for (const [field, value] of fields) {
         const was = types.get(field);
         if (!settable(value))
           fail('bad-argument',
@@ -116,7 +162,7 @@ class Catalog {
       }
       return [this.#known(id), fields];
     });
-    for (const [i, fields] of found) this.#items[i] = { ...this.#item(i), ...fields };
+    for (const [i, fields] of found) this.#items[i] = { ...this.#item(i), ...Object.fromEntries(fields) };
     this.#types = types;
   }
 
@@ -135,7 +181,7 @@ class Catalog {
     return Object.fromEntries(this.#fieldTypes());
   }
 
-  async #embed(tower, { image, text, box, fit = this.info.metadata['kin.fit'] || 'crop' }, signal) {
+  async #embed(tower, { image, text, box, fit = this.#info.metadata['kin.fit'] || 'crop' }, signal) {
     if (!this.#clip)
       fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
     const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
@@ -147,14 +193,6 @@ class Catalog {
     return vector;
   }
 
-  #checkVector(vector) {
-    const { dim } = this.info;
-    const checked = Float32Array.from(vector ?? []);
-    if (checked.length !== dim || !checked.every(Number.isFinite) || !checked.some(Boolean))
-      fail('bad-argument', `A query vector is ${dim} finite numbers, not all of them zero.`);
-    return checked;
-  }
-
   // A query -> { parts: [{ weight, vector | row }], used: products that are left out }.
   async #parts(query, signal) {
     const used = [];
@@ -163,42 +201,40 @@ class Catalog {
       used.push(product);
       return { weight, row: this.#file.rowItem.indexOf(product) }; // its first picture
     };
-    const one = async (part, weight = 1) => {
+    const one = async ({ weight = 1, ...part }) => {
       for (const tower of ['image', 'text'])
         if (part[tower] !== undefined)
           return { weight, vector: await this.#embed(tower, part, signal), text: tower === 'text' };
-      if (part.vector !== undefined) return { weight, vector: this.#checkVector(part.vector) };
-      if (part.id !== undefined) return byId(part.id, weight);
-      return fail('bad-argument', 'A query is one of { image }, { text }, { vector }, { like, unlike }, { mix }.');
+      const { vector } = part;
+      if (!vector) return byId(part.id, weight);
+      if (vector.length !== this.info.dim || !vector.some(Boolean))
+        fail('bad-argument', `A query vector is ${this.info.dim} finite numbers, not all of them zero.`);
+      return { weight, vector };
     };
-    if (!query || typeof query !== 'object') await one({});
-    if (query.mix !== undefined) {
-      if (!Array.isArray(query.mix) || !query.mix.length) fail('bad-argument', 'mix is a list of parts.');
+    const { mix, like = [], unlike = [] } = query;
+    if (mix) {
+      if (!mix.length) fail('bad-argument', 'mix names no part.');
       const parts = [];
-      for (const part of query.mix) {
-        if (part.weight !== undefined && !Number.isFinite(part.weight)) fail('bad-argument', 'A weight is a finite number.');
-        parts.push(await one(part, part.weight));
-      }
+      for (const part of mix) parts.push(await one(part));
       return { parts, used };
     }
-    if (query.like === undefined && query.unlike === undefined) return { parts: [await one(query)], used };
-    const [like, unlike] = [query.like ?? [], query.unlike ?? []].map((ids) => (Array.isArray(ids) ? ids : [ids]));
+    if (!query.like && !query.unlike) return { parts: [await one(query)], used };
     if (!like.length && !unlike.length) fail('bad-argument', 'like and unlike name no product.');
     return { parts: [...like.map((id) => byId(id, 1 / like.length)),
       ...unlike.map((id) => byId(id, -0.5 / unlike.length))], used };
   }
 
-  async search(query, { limit = 24, offset = 0, filter, minScore = -Infinity, exact = false, signal, ...rest } = {}) {
-    for (const name of refused) if (rest[name] !== undefined) notYet(`The search option '${name}'`);
-    if (![limit, offset].every((n) => Number.isInteger(n) && n >= 0))
-      fail('bad-argument', 'limit and offset are whole numbers of at least 0.');
-    if (Number.isNaN(Number(minScore))) fail('bad-argument', 'minScore is a number.');
+  async search(query, options) {
+    const { limit = 24, offset = 0, filter, minScore = -Infinity, exact = false, signal } = read(searching, options, 'search()');
+    const asked = read(readQuery, query, 'A query');
     const start = performance.now();
     const { products } = this.info;
     let wanted = null;
-    if (![undefined, null, ''].includes(filter))
-      wanted = (await onFirstUse(import('./filter.js'))).compileFilter(filter, this.fields);
-    const { parts, used } = await this.#parts(query, signal);
+    if (filter !== undefined && filter !== '') {
+      const { compileFilter } = await onFirstUse(import('./filter.js'));
+      wanted = read(() => compileFilter(filter, this.fields), filter, 'The filter');
+    }
+    const { parts, used } = await this.#parts(asked, signal);
     const embedded = performance.now();
     let mask = null;
     if (wanted || used.length) {
@@ -224,7 +260,7 @@ class Catalog {
     const product = rowItem[row];
     const item = structuredClone(this.#item(product));
     const index = rowPicture[row];
-    const url = Array.isArray(item.image) ? item.image[index] ?? null : item.image ?? null;
+    const url = pictureAddress(Array.isArray(item.image) ? item.image[index] : item.image, this.#base);
     return { id: this.#text(idOffsets, ids, product), score, confidence: null, position, item,
       image: { url, index }, contributions };
   }

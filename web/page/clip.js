@@ -1,36 +1,49 @@
 // A loaded model as callers see it; the work is in core.js.
+import { anything, call, decode, dtype, isList, later, listOf, oneOrMore, pictureOptions, read, runOptions, shape, signal, text,
+  tower, whole, words } from './arguments.js';
 import { Client } from './client.js';
 import { checkAbort, fail, KinError, notYet, onFirstUse, unpackError } from '../shared/errors.js';
+import { outward } from './outward.js';
 import { packImage } from './pack.js';
 
 export const version = '0.1.0';
 const internal = Symbol('client');
 const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
-export async function load(host, options = {}) {
-  const { model, dtype = 'q8', decode = 'exact', threads, variant, resolve, worker, fetch, cache, decoders, signal,
-    onProgress } = options;
-  if (dtype !== 'q8' && dtype !== 'f32') fail('bad-argument', `dtype is 'q8' or 'f32', not '${dtype}'.`);
-  if (decode !== 'exact' && decode !== 'fast') fail('bad-argument', `decode is 'exact' or 'fast', not '${decode}'.`);
+const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant: text, decoders: call, ...runOptions });
+const onlySignal = shape({ signal });
+const onePicture = shape(pictureOptions);
+const classifying = shape({ templates: oneOrMore(template), ...later('multiLabel', 'none'), ...pictureOptions });
+
+export async function load(host, options) {
+  const { model, resolve, worker, fetch, cache, decoders, signal, onProgress, ...how } = read(loadOptions, options, 'load()');
   const client = new Client(host, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
-    { call: 'open', args: [{ model: host.packModel(model), dtype, decode, threads, variant }] });
+    { call: 'open', args: [{ dtype: 'q8', decode: 'exact', ...how, model: read(host.packModel, model, 'model') }] });
   await client.start(signal);
-  return new Clip(client, worker);
+  return outward(new Clip(client, worker));
 }
 
 export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
 
-const isText = (text) => typeof text === 'string';
-const noText = (value) => new KinError('bad-argument', `A text is a string, not ${value === null ? 'null' : typeof value}.`);
-const checkText = (text) => {
-  if (!isText(text)) throw noText(text);
-  return text;
+function template(value, name) {
+  return text(value, name).includes('{}') ? value
+    : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
+}
+
+const picture = (source) => read(packImage, source, 'The picture');
+const isError = (value) => value instanceof KinError;
+const textOrError = (value) => {
+  try {
+    return text(value, 'A text');
+  } catch (error) {
+    return error;
+  }
 };
 
 // One call for one, or for each of a list: there an error stands in its element's place.
 async function each(input, work, signal) {
-  if (!Array.isArray(input)) return work(input);
-  const results = await Promise.all(input.map(async (one) => {
+  if (!isList(input)) return work(input);
+  const results = await Promise.all(read(listOf(anything), input, 'The list').map(async (one) => {
     try {
       return await work(one);
     } catch (error) {
@@ -43,65 +56,83 @@ async function each(input, work, signal) {
 }
 
 class Clip {
+  #client;
+  #worker;
+
   constructor(client, worker) {
-    Object.defineProperty(this, internal, { value: client });
-    this.worker = worker;
+    this.#client = client;
+    this.#worker = worker;
+  }
+
+  get [internal]() {
+    return this.#client;
+  }
+
+  // As load() took it: for the workers of catalogues.
+  get worker() {
+    return this.#worker;
   }
 
   get info() {
-    const { ids, ...info } = this[internal].info;
+    const { ids, ...info } = this.#client.info;
     return { ...info, version };
   }
 
   get closed() {
-    return this[internal].closed;
+    return this.#client.closed;
   }
 
-  preload(tower, { signal } = {}) {
-    return this[internal].call('preload', [tower], signal);
+  async preload(which, options) {
+    const { signal } = read(onlySignal, options, 'preload()');
+    return this.#client.call('preload', [read(tower, which, 'A tower')], signal);
   }
 
   // Every reply tells the ids known by then, so that each is asked for once, but again of a worker started anew.
-  async identify(tower, { signal } = {}) {
-    const { closed, info: { ids } } = this[internal];
-    const known = !closed && !signal?.aborted && Object.hasOwn(ids, tower) && ids[tower];
-    return known || this[internal].call('identify', [tower], signal);
+  async identify(which, options) {
+    const { signal } = read(onlySignal, options, 'identify()');
+    const name = read(tower, which, 'A tower');
+    const { closed, info: { ids } } = this.#client;
+    const known = !closed && !signal?.aborted && ids[name];
+    return known || this.#client.call('identify', [name], signal);
   }
 
-  async embedImage(source, { box, fit, signal } = {}) {
+  async embedImage(source, options) {
+    const { signal, ...how } = read(onePicture, options, 'embedImage()');
     return each(source, async (one) =>
-      this[internal].call('embedImage', [packImage(one), { box, fit }], signal), signal);
+      this.#client.call('embedImage', [picture(one), how], signal), signal);
   }
 
-  async embedText(text, { signal } = {}) {
-    const embed = async (texts) => (await this[internal].call('embedTexts', [texts], signal))
+  async embedText(input, options) {
+    const { signal } = read(onlySignal, options, 'embedText()');
+    const embed = async (texts) => (await this.#client.call('embedTexts', [texts], signal))
       .map((one) => (ArrayBuffer.isView(one) ? one : unpackError(one)));
-    if (!Array.isArray(text)) {
-      const [one] = await embed([checkText(text)]);
+    if (!isList(input)) {
+      const [one] = await embed([read(text, input, 'A text')]);
       if (one instanceof Error) throw one;
       return one;
     }
-    const good = text.filter(isText);
+    const list = read(listOf(textOrError), input, 'The list');
+    const good = list.filter((one) => !isError(one));
     const [all] = await each([good], embed, signal);
     const done = all instanceof Error ? good.map(() => all) : all;
-    return text.map((one) => (isText(one) ? done.shift() : noText(one)));
+    return list.map((one) => (isError(one) ? one : done.shift()));
   }
 
-  async tokenize(text, { signal } = {}) {
-    return this[internal].call('tokenize', [checkText(text)], signal);
+  async tokenize(input, options) {
+    const { signal } = read(onlySignal, options, 'tokenize()');
+    return this.#client.call('tokenize', [read(text, input, 'A text')], signal);
   }
 
-  async preprocess(source, { box, fit, signal } = {}) {
-    return this[internal].call('preprocess', [packImage(source), { box, fit }], signal);
+  async preprocess(source, options) {
+    const { signal, ...how } = read(onePicture, options, 'preprocess()');
+    return this.#client.call('preprocess', [picture(source), how], signal);
   }
 
-  async classify(source, labels, { templates = ['a photo of a {}'], multiLabel, none, box, fit, signal } = {}) {
-    if (multiLabel !== undefined) notYet('multiLabel');
-    if (none !== undefined) notYet('none');
-    const lists = [labels, templates].map((list) => (Array.isArray(list) ? list : [list]));
-    for (const list of lists) list.forEach(checkText);
-    if (!lists.every((list) => list.length)) fail('bad-argument', 'classify needs at least one label and template.');
-    return this[internal].call('classify', [packImage(source), lists[0], { templates: lists[1], box, fit }], signal);
+  async classify(source, labels, options) {
+    const { templates = ['a photo of a {}'], signal, ...how } = read(classifying, options, 'classify()');
+    const names = read(oneOrMore(words), labels, 'A label');
+    if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
+    return this.#client.call('classify', [picture(source), names, { templates, ...how }], signal);
   }
 
   async hiddenStates() {
@@ -110,11 +141,11 @@ class Clip {
 
   async createCatalog(options) {
     const { createCatalog } = await onFirstUse(import('./builder.js'));
-    return createCatalog(this, this[internal], options);
+    return createCatalog(this, this.#client, options);
   }
 
   close() {
-    return this[internal].close();
+    return this.#client.close();
   }
 
   [dispose]() {

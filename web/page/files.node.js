@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { fail } from '../shared/errors.js';
 import { replaceFile } from '../shared/files.node.js';
 import { is } from '../shared/source.js';
+import { packFiles } from './pack.js';
 
 // Puts bytes, in parts as they come, at a path, `name` in it where that is a folder, in one step; false: `to` is no path.
 export async function writeFile(to, parts, name) {
@@ -19,9 +20,6 @@ export async function writeFile(to, parts, name) {
   return true;
 }
 
-export function packModel(model) {
-  if (!model || typeof model === 'string') return model;
-  if (is(model, 'URL')) return model.href;
-  return Object.fromEntries(Object.entries(model).map(([name, url]) => [name, String(url)]));
-}
+export const packModel = (model) => packFiles(model, String);
+export const keepAddress = (source) => source; // a path stays one
 export const packFile = (source) => (is(source, 'URL') ? source.href : source);

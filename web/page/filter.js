@@ -4,9 +4,10 @@
 // A bare field means = true; a missing one matches only = null. A bare value is what its field is: 042
 // is a number where that holds numbers, else the text '042'.
 import { fail } from '../shared/errors.js';
+import { instead } from './arguments.js';
 
 const bad = (message) => fail('bad-filter', message);
-const token = /\s*(?:(!=|<=|>=|[=<>(),])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s=<>!(),"']+))/uy;
+const token = /\s*(?:(!?==+|<>|!=|<=|>=|[=<>(),])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s=<>!(),"']+))/uy;
 const number = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i;
 const words = { true: true, false: false, null: null };
 const names = { '=': 'eq', '!=': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge', in: 'in', has: 'has' };
@@ -30,6 +31,7 @@ function parse(text) {
     const at = token.lastIndex;
     const [, symbol, double, single, word] = token.exec(text) ??
       bad(`The filter cannot be read from '${text.slice(at).trim()}' on.`);
+    if (/==|<>/.test(symbol)) bad(`A filter has no '${symbol}': write ${/[!<]/.test(symbol) ? '!=' : '='}.`);
     const quoted = (double ?? single)?.replace(/\\(.)/gsu, '$1');
     list.push({ name: symbol ?? word?.toLowerCase(), quoted, word });
   }
@@ -97,9 +99,10 @@ function fromObject(object, depth = 0) {
     }
     if (Array.isArray(wanted)) return { field, op: 'in', value: wanted };
     if (wanted === null || typeof wanted !== 'object') return { field, op: 'eq', value: wanted };
-    return Object.entries(wanted).map(([name, value]) => {
+    const asked = Object.entries(wanted);
+    return (asked.length ? asked : bad(`'${field}' is compared with nothing.`)).map(([name, value]) => {
       const op = Object.hasOwn(names, name) ? names[name] : name;
-      if (!Object.hasOwn(tests, op)) bad(`A filter knows ${Object.keys(tests).join(', ')}, not '${op}'.`);
+      if (!Object.hasOwn(tests, op)) bad(`A filter has no '${op}'${instead(op, Object.keys(tests))}`);
       if (op === 'in' && !Array.isArray(value)) bad(`'in' takes a list of values (field ${field}).`);
       return { field, op, value };
     });
@@ -119,7 +122,7 @@ const typeOf = (value) => (Array.isArray(value) ? 'list' : value === null ? 'nul
 
 function compileTest({ field, op, value }, types) {
   if (!Object.hasOwn(types, field))
-    bad(`There is no field '${field}'; the fields are ${Object.keys(types).sort().join(', ') || 'none'}.`);
+    bad(`There is no field '${field}'${instead(field, Object.keys(types).sort())}`);
   const type = types[field];
   const orders = op[0] === 'l' || op[0] === 'g';
   if ((op === 'has') !== (type === 'list') && value !== null)

@@ -24,12 +24,21 @@ export const checkAbort = (signal) => {
 export const onFirstUse = (part) => part.catch((error) =>
   fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
 
+// What was thrown, which can be anything, in words.
+export function reasonOf(error) {
+  try {
+    return String(error?.message ?? error);
+  } catch {
+    return 'unknown';
+  }
+}
+
 // Errors cross to and from a worker as plain objects, their cause as its text.
-export const packError = (error) => ({ name: error?.name, code: error?.code, message: String(error?.message ?? error),
+export const packError = (error) => ({ name: error?.name, code: error?.code, message: reasonOf(error),
   ...(error?.cause !== undefined && { cause: String(error.cause) }) });
 export const unpackError = ({ name, code, message, cause }) => (name === 'AbortError' ? abortError()
   : new KinError(typeof code === 'string' ? code : 'failed', message, cause && { cause }));
 
 // Whatever was thrown, as what callers are promised.
 export const asKinError = (error) => (error instanceof KinError || error?.name === 'AbortError' ? error
-  : new KinError('failed', `Kin failed unexpectedly: ${error?.message ?? error}`, { cause: error }));
+  : new KinError('failed', `Kin failed unexpectedly: ${reasonOf(error)}`, { cause: error }));

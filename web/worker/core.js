@@ -1,6 +1,6 @@
 // One loaded model: what runs behind `load`. Its files, which of them a call needs in the encoder, and what is made
 // of vectors. Calls come one at a time (serve.js). After a trap the next call starts the encoder anew.
-import { fail, packError } from '../shared/errors.js';
+import { packError } from '../shared/errors.js';
 import { Encoder } from './encoder.js';
 import { ModelFiles } from './model.js';
 import { chooseVariant } from './variant.js';
@@ -38,6 +38,7 @@ export class Core {
 
   async #running(signal) {
     if (!this.#encoder.ready) {
+      this.#known.clear(); // the files may be others by now
       await this.#encoder.start(signal);
       await this.#encoder.load('config', this.config);
     }
@@ -78,8 +79,6 @@ export class Core {
   }
 
   async preload(tower, watcher) {
-    if (!Object.hasOwn(this.#encoder.facts.towers, tower))
-      fail('bad-argument', `A tower is 'image' or 'text', not '${tower}'.`);
     await this.#with(tower, watcher);
   }
 
@@ -88,14 +87,9 @@ export class Core {
     return this.#encoder.identify(tower);
   }
 
-  // What the caller wants of a picture, as the encoder takes it.
-  #how({ box, fit = 'crop' }) {
-    const { x, y, width, height } = box ?? { x: 0, y: 0, width: 1, height: 1 };
-    const part = [x, y, width, height];
-    if (!part.every(Number.isFinite))
-      fail('bad-argument', 'box is { x, y, width, height } in fractions of the picture.');
-    if (!Object.hasOwn(this.#encoder.facts.fits, fit)) fail('bad-argument', `fit is 'crop' or 'pad', not '${fit}'.`);
-    return { box: part, fit, fast: this.options.decode === 'fast' };
+  // What the caller wants of a picture (page/arguments.js), as the encoder takes it.
+  #how({ box: { x, y, width, height } = { x: 0, y: 0, width: 1, height: 1 }, fit = 'crop' }) {
+    return { box: [x, y, width, height], fit, fast: this.options.decode === 'fast' };
   }
 
   async embedImage(source, options, watcher) {

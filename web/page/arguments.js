@@ -1,0 +1,121 @@
+// What callers give, read once: checked, and copied to plain data, since a worker cannot be sent the Proxies that
+// reactive frameworks wrap things in. A reader is (value, name) -> the copy, or throws `bad-argument`.
+import { isBox } from '../shared/box.js';
+import { fail, KinError, notYet, reasonOf } from '../shared/errors.js';
+import { is } from '../shared/source.js';
+
+// A value in a sentence.
+export const shown = (value) => (typeof value === 'string' ? `'${value.slice(0, 60)}'` : Array.isArray(value) ? 'a list'
+  : value && /^[ofs]/.test(typeof value) ? `a value of type ${typeof value}` : String(value));
+
+const refuse = (value, name, wanted) => fail('bad-argument', `${name} is ${wanted}, not ${shown(value)}.`);
+const reader = (fits, wanted) => (value, name) => (fits(value) ? value : refuse(value, name, wanted));
+const typed = (type, wanted) => reader((value) => typeof value === type, wanted);
+const oneOf = (...choices) => reader((value) => choices.includes(value), choices.map(shown).join(' or '));
+
+export const anything = (value) => value;
+// Of a later release.
+export const later = (...names) => Object.fromEntries(names.map((name) => [name, () => notYet(name)]));
+export const text = typed('string', 'a text');
+export const words = reader((value) => typeof value === 'string' && /\S/.test(value), 'a text that is not empty');
+export const flag = typed('boolean', 'true or false');
+export const call = typed('function', 'a function');
+export const number = reader(Number.isFinite, 'a finite number');
+export const whole = (least) => reader((value) => Number.isSafeInteger(value) && value >= least,
+  `a whole number of at least ${least}`);
+export const signal = reader((value) => value.aborted !== undefined && value.addEventListener, 'an AbortSignal');
+export const tower = oneOf('image', 'text');
+export const dtype = oneOf('q8', 'f32');
+export const decode = oneOf('exact', 'fast');
+export const fit = oneOf('crop', 'pad');
+const worker = reader((value) => ['string', 'boolean'].includes(typeof value) || is(value, 'URL', 'TrustedScriptURL'),
+  'an address, true or false');
+
+// Shops number their products.
+export const id = (value, name) => text(Number.isFinite(value) ? String(value) : value, name);
+
+export const listOf = (read) => (value, name) => (Array.isArray(value) ? Array.from(value, (one) => read(one, name))
+  : refuse(value, name, 'a list'));
+export const oneOrMore = (read) => (value, name) => (Array.isArray(value) ? listOf(read)(value, name) : [read(value, name)]);
+
+// A typed array, or a list.
+export const numbers = (value, name) => {
+  const list = Array.isArray(value) || ArrayBuffer.isView(value)
+    ? Float32Array.from(value, (one) => (typeof one === 'number' ? one : NaN)) : [NaN];
+  return list.every(Number.isFinite) ? list : refuse(value, name, 'a list of finite numbers');
+};
+
+export const object = reader((value) => value && typeof value === 'object' && !Array.isArray(value), 'an object');
+
+// Whatever reading does, since getters and Proxies are code of the caller's, it ends in a KinError.
+export function read(reader, value, name) {
+  try {
+    return reader(value, name);
+  } catch (error) {
+    if (error instanceof KinError) throw error;
+    return fail('bad-argument', `${name} cannot be read: ${reasonOf(error)}.`, error);
+  }
+}
+
+export const isList = (value) => read(Array.isArray, value, 'What was given');
+
+/* ---- names ---- */
+
+// What comparable systems, or slips, call it.
+const elsewhere = `limit topk k n size|offset skip|filter where|minScore threshold|box crop bbox|image img photo picture file url
+text query q|vector embedding|like ids|width w|height h|x left|y top|model files repo|dtype quantized|variant device|item metadata
+fields columns|to path output|le lte max|ge gte min|eq equals|has contains`.split(/[|\n]/).map((line) => line.split(' '));
+const bare = (name) => name.slice(0, 40).toLowerCase().replace(/[\s$_-]/g, '');
+
+// Letters to change, add or leave out between two words.
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const letter of a) {
+    const before = row;
+    row = [before[0] + 1];
+    for (let j = 0; j < b.length; j++)
+      row.push(Math.min(before[j] + (letter === b[j] ? 0 : 1), before[j + 1] + 1, row[j] + 1));
+  }
+  return row.at(-1);
+}
+
+// How a sentence about a wrong `name` ends: with the one of `names` that was meant, or all of them.
+export function instead(name, names) {
+  let [best, least] = ['', 1];
+  for (const words of [...names.map((one) => [one]), ...elsewhere.filter(([one]) => names.includes(one))])
+    for (const word of words) {
+      const share = 2.5 * distance(bare(name), bare(word)) / word.length;
+      if (share < least) [best, least] = [words[0], share];
+    }
+  return best ? `: did you mean '${best}'?` : `; it is one of ${names.join(', ')}.`;
+}
+
+// { name: reader } -> a reader of objects that have these names and no other; what is null is not given. `needed`: names
+// that have to be there; without it the object need not be there either.
+export const shape = (known, needed) => (given, name) => {
+  const found = {}, names = Object.keys(known);
+  if (!needed && (given ?? null) === null) return found;
+  if (typeof given !== 'object' || !given || Array.isArray(given) || 'aborted' in given) // f(x, signal) for f(x, { signal })
+    fail('bad-argument', `${name} takes { ${names.join(', ')} }, not ${shown(given)}.`);
+  for (const one of Object.keys(given))
+    if (!names.includes(one)) fail('bad-argument', `${name} has no '${one}'${instead(one, names)}`);
+  for (const one of names) {
+    const value = given[one] ?? null;
+    if (value !== null) found[one] = known[one](value, one);
+    else if (needed?.includes(one)) fail('bad-argument', `${name} needs ${one}.`);
+  }
+  return found;
+};
+
+/* ---- what several calls take ---- */
+
+const sides = shape({ x: number, y: number, width: number, height: number }, ['x', 'y', 'width', 'height']);
+
+export function box(value, name) {
+  const found = sides(value, name);
+  return isBox(found) ? found : fail('bad-argument', `${name} is a part of the picture in fractions of it, such as ` +
+    `{ x: 0.1, y: 0.2, width: 0.5, height: 0.5 }, not ${JSON.stringify(found)}: divide pixels by the picture's width and height.`);
+}
+
+export const pictureOptions = { box, fit, signal };
+export const runOptions = { worker, resolve: call, fetch: call, cache: text, signal, onProgress: call };

@@ -1,0 +1,28 @@
+// What callers hold in place of an object of ours: its methods, bound to it, and its getters. So they can be taken out
+// of it, and called through the Proxy of a reactive framework (those of Vue leave alone what cannot be extended), and
+// what they throw is what callers are promised.
+import { asKinError } from '../shared/errors.js';
+
+const rethrow = (error) => {
+  throw asKinError(error);
+};
+
+// -> what `work` gives, now or later.
+export function guarded(work) {
+  try {
+    const result = work();
+    return result instanceof Promise ? result.catch(rethrow) : result;
+  } catch (error) {
+    return rethrow(error);
+  }
+}
+
+export function outward(object) {
+  const made = {};
+  const type = Object.getPrototypeOf(object);
+  const { constructor, ...all } = Object.getOwnPropertyDescriptors(type === Object.prototype ? object : type);
+  for (const name of Reflect.ownKeys(all))
+    Object.defineProperty(made, name, all[name].get ? { get: () => guarded(() => object[name]), configurable: true }
+      : { value: (...args) => guarded(() => object[name](...args)), configurable: true, writable: true });
+  return Object.preventExtensions(made);
+}
