@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { load, openCatalog } from '../../web/index.node.js';
 import { readHeader } from '../../catalog/lib/tensors.js';
-import { openEngine } from '../../web/worker/engine.js';
+import { Engine, openEngine } from '../../web/worker/engine.js';
 import { mended, seeded } from './checksums.js';
 import { drawing, tinyModel } from './cli-support.js';
 
@@ -376,4 +376,89 @@ test('a worker that began anew is not taken for the one that has the products', 
     assert.throws(call, { code: 'crashed', message: /save it once more/ });
   assert.throws(() => writer.add(3, [product('b')]), { code: 'bad-argument', message: /'b' already/ });
   assert.equal(writer.end(3), writer.take(0).length);
+});
+
+// Reads far outside of the engine's memory at the next `name`, once.
+function trapAt(t, name) {
+  const call = Engine.prototype.call;
+  let traps = 1;
+  t.mock.method(Engine.prototype, 'call', function (called, ...args) {
+    return called === name && traps-- > 0 ? call.call(this, 'kin_dim', 0x7fff0000, 0) : call.call(this, called, ...args);
+  });
+}
+
+test('after a trap a catalogue that is still the same goes on, changed fields too', async (t) => {
+  const path = join(root, 'same.kin');
+  writeFileSync(path, shared.bytes);
+  const catalog = await openCatalog(path, { worker: false });
+  const wanted = await catalog.search({ like: 'p3' }, { limit: 50 });
+  catalog.setFields([{ id: 'p9', price: 1000 }]);
+  trapAt(t, 'kin_catalog_search');
+  await assert.rejects(catalog.search({ like: 'p3' }), { code: 'crashed' });
+  assert.deepEqual((await catalog.search({ like: 'p3' }, { limit: 50 })).hits.map(({ id, score }) => [id, score]),
+    wanted.hits.map(({ id, score }) => [id, score]));
+  assert.deepEqual((await catalog.search({ like: 'p3' }, { filter: 'price > 999' })).hits.map(({ id }) => id), ['p9']);
+  await catalog.close();
+});
+
+// What a shop puts in the place of its catalogue: more products, fewer, others, the same with other fields or pictures.
+const replacements = {
+  'a product more': async (builder) => builder.add({ id: 'new', vectors: [shared.vectors[0]] }),
+  'a product less': async (builder) => builder.remove('p4'),
+  'another order': async (builder) => {
+    builder.remove('p4');
+    await builder.add({ id: 'p4', images: drawing(4), item: { title: 'T 4', price: 4, colour: 'blue', cost: 1 } });
+  },
+  'another id, as long': async (builder) => {
+    builder.remove('p29');
+    await builder.add({ id: 'q29', images: drawing(29), item: { title: 'T 29', price: 29, colour: 'red' } });
+  },
+  'another price, as long': async (builder) => {
+    builder.remove('p29');
+    await builder.add({ id: 'p29', images: drawing(29), item: { title: 'T 29', price: 92, colour: 'red' } });
+  },
+};
+for (const [what, change] of Object.entries(replacements))
+  test(`after a trap rows of another file never meet the old items: ${what}`, async (t) => {
+    const path = join(root, 'changed.kin');
+    writeFileSync(path, shared.bytes);
+    const catalog = await openCatalog(path, { worker: false });
+    await catalog.search({ like: 'p3' });
+    const builder = await build(shared.clip);
+    await change(builder);
+    await builder.save({ to: path });
+    trapAt(t, 'kin_catalog_search');
+    await assert.rejects(catalog.search({ like: 'p3' }), { code: 'crashed' });
+    for (let again = 0; again < 2; again++)
+      await assert.rejects(catalog.search({ vector: shared.vectors[3] }), { code: 'crashed', message: /another one by now: open it anew/ });
+    assert.equal(catalog.get('p4').title, 'T 4', 'what was open is still shown');
+    await catalog.close();
+  });
+
+test('a worker that died is replaced, and its file held against the first one', async () => {
+  const path = join(root, 'died.kin');
+  const flag = join(root, 'catalog-dies');
+  const source = `data:text/javascript,${encodeURIComponent(`
+    import { existsSync, unlinkSync } from 'node:fs';
+    import { parentPort } from 'node:worker_threads';
+    import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';
+    parentPort.on('message', ({ call }) => {
+      if (call !== 'search' || !existsSync('${flag}')) return;
+      unlinkSync('${flag}');
+      process.exit(3);
+    });`)}`;
+  writeFileSync(path, shared.bytes);
+  const catalog = await openCatalog(path, { worker: new URL(source) });
+  const die = async () => {
+    writeFileSync(flag, '');
+    await assert.rejects(catalog.search({ like: 'p3' }), { code: 'crashed', message: /worker ended/ });
+  };
+  await die();
+  assert.equal((await catalog.search({ like: 'p3' })).hits.length, 24);
+  await die();
+  const builder = await build(shared.clip);
+  builder.remove('p0');
+  await builder.save({ to: path });
+  await assert.rejects(catalog.search({ like: 'p3' }), { code: 'crashed', message: /another one by now/ });
+  await catalog.close();
 });

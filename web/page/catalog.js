@@ -245,7 +245,7 @@ class Catalog {
     const count = Math.min(products, offset + limit);
     const everyRow = exact || parts.some(({ text }) => text);
     const { rows, scores, total, contributions } =
-      await this.#client.call('search', [{ parts, mask, minScore, everyRow, count }], signal);
+      await this.#client.call('search', [{ print: this.#file.print, parts, mask, minScore, everyRow, count }], signal);
     const hits = [];
     for (let i = offset; i < rows.length; i++)
       hits.push(this.#hit(rows[i], scores[i], i, contributions?.[i] ?? [scores[i]]));

@@ -21,9 +21,28 @@ export function openBytes(engine, bytes) {
   return { catalog, about, tensor };
 }
 
+// Of all that the page keeps of a catalogue: by it a file that was opened again, after a trap or in another worker, is
+// known to be the one whose rows and items the page has. Against accidents, not against forgery.
+function fingerprint(about, contents) {
+  let [a, b] = [1, 2];
+  const add = (values) => {
+    for (let i = 0; i < values.length; i++) {
+      a = Math.imul(a ^ values[i], 0x01000193);
+      b = Math.imul(b ^ values[i], 0x5bd1e995) ^ b >>> 15;
+    }
+  };
+  for (const { buffer } of Object.values(contents)) {
+    const whole = buffer.byteLength >> 2; // by words: four times as fast
+    add(new Uint32Array(buffer, 0, whole));
+    add(new Uint8Array(buffer, 4 * whole));
+  }
+  return `${JSON.stringify(about)} ${a} ${b}`;
+}
+
 export class CatalogCore {
   #engine = null;
   #catalog = 0;
+  #print = '';
 
   constructor(platform, options) {
     this.platform = platform;
@@ -39,11 +58,13 @@ export class CatalogCore {
     if (bytes[0] === 60)
       fail('not-a-catalog', 'The server sent a web page in place of the catalogue; check the address.');
     const { catalog, about, tensor } = openBytes(engine, bytes);
+    const contents = { items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
+      idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
     this.#catalog = catalog;
     this.#engine = engine;
     this.about = about;
-    return { ...about, numerics, items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
-      idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
+    this.#print = fingerprint(about, contents);
+    return { ...about, numerics, ...contents, print: this.#print };
   }
 
   info() {
@@ -59,10 +80,13 @@ export class CatalogCore {
     return this.#engine.floats(out, this.about.dim);
   }
 
+  // `print`: of the file that rows, products and the mask are of.
   // parts: [{ weight, vector | row }]; q = normalise(sum of weight * unit vector).
   // -> { rows, scores, total, contributions: for each hit one number per part, summing to its score }
-  async search({ parts, mask, minScore, everyRow, count }, { signal }) {
+  async search({ print, parts, mask, minScore, everyRow, count }, { signal }) {
     if (!this.#engine || this.#engine.spent) await this.open(signal);
+    if (print !== this.#print)
+      fail('crashed', 'The engine had to be started again, and the catalogue is another one by now: open it anew.');
     const engine = this.#engine;
     const { dim, products } = this.about;
     const sizes = { vector: dim * 4, rows: count * 4, scores: count * 4, total: 4, mask: mask ? products : 0 };
