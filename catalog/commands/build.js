@@ -1,10 +1,11 @@
 // kin build: products in, catalogue out. A row that fails is reported and left out; nothing else
 // moves because of it. What can be wrong is looked for before the first picture: embedding takes hours.
 import { access, constants, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { schemeOf } from '#web/shared/addresses.js';
 import { openModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
-import { recommended } from '../lib/models.js';
+import { manifestOf, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
 import { readListed, toSource } from '../lib/pictures.js';
@@ -64,13 +65,31 @@ async function writeCatalogue(path, bytes) {
   await writeFileSafely(path, bytes);
 }
 
+// A path that would be read as an address: `foto: 1.jpg`.
+const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : found);
+
+// The model's address in the catalogue, relative to it: of a folder that was named and lies below the catalogue's, or
+// with it in the folder that the command runs in; else of a `model/` beside the catalogue that holds the same model.
+// What else lies where on this machine is nobody's business.
+function modelAddress(output, typed, imageId) {
+  if (/^https?:/i.test(typed)) {
+    const { origin, pathname } = new URL(typed); // without a name and password
+    return `${origin}${pathname.replace(/\/*$/, '/')}`;
+  }
+  const below = (path, folder) => !/^\.\.(?:[/\\]|$)/.test(relative(folder, path)) && !isAbsolute(relative(folder, path));
+  const folder = dirname(resolve(output)), beside = join(folder, 'model');
+  const place = /[/\\.]/.test(typed) ? resolve(typed) : manifestOf(beside)?.ids?.image === imageId ? beside : null;
+  if (place === null || !below(place, folder) && !(below(place, '.') && below(folder, '.'))) return '';
+  return [...relative(folder, place).split(sep).filter(Boolean).map(encodeURIComponent), ''].join('/') || './';
+}
+
 // Every picture of every row in order, read ahead: yields { row, ref, path, load } where path is how
 // the picture lies on the disk and load() gives the source or throws; a row with an error comes
 // once, as { row }.
 async function* pictures({ rows, paths }, where) {
   const started = [];
   const start = async (row, ref) => {
-    const path = /^[a-z][a-z0-9+.-]+:/i.test(ref) ? ref : await paths.find(ref) ?? ref;
+    const path = /^(?:[a-z][a-z0-9+.-]+:)?\/\//i.test(ref) ? ref : asPath(await paths.find(ref)) ?? ref;
     const loading = readListed(path, where);
     loading.catch(() => {}); // its turn comes below
     return { row, ref, path, load: async () => toSource(await loading, path) };
@@ -160,7 +179,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     }
     await finish();
     if (!written) throw new Error('no product has a readable picture: nothing is written');
-    const bytes = await catalog.save({ decoders: [...decoders], signal: io.signal });
+    const model = modelAddress(values.output, values.model ?? '', await clip.identify('image', { signal: io.signal }));
+    const bytes = await catalog.save({ decoders: [...decoders], model, signal: io.signal });
     io.signal.throwIfAborted();
     await writeCatalogue(values.output, bytes);
     if (bytes.length > largeFile)

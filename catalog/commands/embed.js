@@ -3,7 +3,7 @@ import { withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
-import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
+import { commonUsage, noPictureOptions, oneOf, readBox, UsageError } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 import { readTexts } from '../lib/terminal.js';
 
@@ -39,6 +39,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     throw new UsageError('embed takes pictures, or --text, one of the two');
   const format = oneOf(values.format ?? 'json', '--format', ['json', 'npy']);
   if (format === 'npy' && !values.output) throw new UsageError('--format npy needs -o FILE');
+  noPictureOptions(values.text !== undefined, values);
   const box = readBox(values.box);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
   const jobs = await readJobs(values, positionals);

@@ -1,7 +1,7 @@
 // kin search: the products nearest to a picture, a text, or other products.
 import { library, openModel } from '../lib/engine.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, oneOf, readBox, UsageError, wholeNumber } from '../lib/options.js';
+import { asNumber, commonUsage, noPictureOptions, oneOf, readBox, UsageError, wholeNumber } from '../lib/options.js';
 import { openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: ${kin} search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
@@ -40,8 +40,10 @@ export async function run({ values, positionals, modelOptions }, io) {
     throw new UsageError('search takes a catalogue and one of: a picture, --text, --like');
   const limit = wholeNumber(values.limit ?? '24', '--limit', 1);
   const offset = wholeNumber(values.offset ?? '0', '--offset');
-  const minScore = values['min-score'] === undefined ? undefined : Number(values['min-score']);
-  if (Number.isNaN(minScore)) throw new UsageError('--min-score must be a number');
+  const minScore = values['min-score'] === undefined ? undefined : asNumber(values['min-score']);
+  if (minScore !== undefined && !Number.isFinite(minScore)) throw new UsageError('--min-score must be a number');
+  if (values.text !== undefined && !values.text.trim()) throw new UsageError('--text needs words to search for');
+  noPictureOptions(picture === undefined, values);
   const query = await readQuery(values, picture);
   const { openCatalog } = await library();
   const clip = query.like ? undefined : await openModel(modelOptions, io);

@@ -47,3 +47,12 @@ export const recommended = () => Object.entries(readIndex().models).find(([, ent
 
 // "605.2 MB to fetch, MIT".
 export const shortly = (entry) => `${entry.megabytes.f32} MB to fetch, ${entry.licence}`;
+
+// A model folder's manifest, null where there is none.
+export function manifestOf(folder) {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  } catch {
+    return null;
+  }
+}

@@ -1,5 +1,6 @@
 // Options that every command takes, and the error for a wrong use of any (exit 2).
 import { existsSync } from 'node:fs';
+import { isBox } from '#web/shared/box.js';
 import { modelFolder, readIndex, shortly } from './models.js';
 import { kin } from './name.js';
 
@@ -28,6 +29,9 @@ export const commonUsage = `
 `;
 
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
+
+// Number('') is 0.
+export const asNumber = (text) => (text.trim() ? Number(text) : NaN);
 
 export function wholeNumber(text, name, least = 0) {
   const number = Number(text);
@@ -75,9 +79,14 @@ export function readCommon(values) {
 // `x,y,width,height` as fractions of the picture.
 export function readBox(text) {
   if (text === undefined) return undefined;
-  const [x, y, width, height, ...more] = text.split(',').map(Number);
-  if (more.length || ![x, y, width, height].every(Number.isFinite) || width <= 0 || height <= 0)
+  const [x, y, width, height, ...more] = text.split(',').map(asNumber);
+  if (more.length || !isBox({ x, y, width, height }))
     throw new UsageError(`--box must be x,y,width,height as fractions of the picture, ` +
       `such as 0.1,0.2,0.5,0.5, not '${text}'`);
   return { x, y, width, height };
+}
+
+// Options for pictures where there is none would be passed over in silence.
+export function noPictureOptions(none, { box, fit }) {
+  if (none && (box ?? fit) !== undefined) throw new UsageError('--box and --fit go with a picture');
 }

@@ -8,6 +8,7 @@
 // products. So a file may be larger than memory.
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { schemeOf } from '#web/shared/addresses.js';
 import { readCsv } from './csv.js';
 import { Columns, looksPrivate } from './fields.js';
 import { readJsonLines, readJsonList } from './json.js';
@@ -100,9 +101,10 @@ function checkImages(list) {
 
 // What a page may link to: http(s) or a relative address, nothing that runs.
 function checkUrl(url) {
-  const scheme = /^[\s\u0000-\u001f]*([a-z][a-z0-9+.-]*):/i.exec(url)?.[1].toLowerCase();
-  if (scheme && scheme !== 'http' && scheme !== 'https')
-    throw new Error(`its url begins with '${scheme}:'; only http, https or a relative address`);
+  const scheme = schemeOf(url, 'https://shop.example/');
+  if (scheme === null) throw new Error(`its url is no address: '${url}'`);
+  if (scheme !== 'http:' && scheme !== 'https:')
+    throw new Error(`its url begins with '${scheme}'; only http, https or a relative address`);
   return url;
 }
 

@@ -1,10 +1,10 @@
 // The search page for a folder with a catalogue and no page of its own: web/search/, the library beside it, and the
 // model that the catalogue was built with. It stands at `/`, what it needs under `/~kin/`.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { modelFolder, readIndex } from './models.js';
+import { manifestOf, modelFolder, readIndex } from './models.js';
 import { readHeader } from './tensors.js';
 
 const web = dirname(createRequire(import.meta.url).resolve('#web/index.js')); // by package.json
@@ -33,14 +33,6 @@ export async function findCatalogue(root) {
   }
   const [newest, ...others] = found.sort((a, b) => b.time - a.time || (a.name < b.name ? -1 : 1));
   return newest ? { ...newest, others: others.map(({ name }) => name) } : null;
-}
-
-function manifestOf(folder) {
-  try {
-    return JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
-  } catch {
-    return null;
-  }
 }
 
 // The model's folder for a catalogue: the one that was asked for, else that of the same id among `model/` beside it,

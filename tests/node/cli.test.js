@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
   writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readHeader } from '../../catalog/lib/tensors.js';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { openCatalog } from '../../web/index.node.js';
 import { listen } from '../server.js';
 import { mended } from './checksums.js';
 import { drawing, folder, kin, png, tinyModel } from './cli-support.js';
@@ -61,7 +63,12 @@ test('wrong use is exit 2 with one sentence', async () => {
     [['build', 'x.csv'], /needs -o/], [['preprocess', 'a.png'], /needs -o/],
     [['embed', 'a.png', '--model', 'unheard'], /no model named 'unheard'/],
     [['build', 'x.csv', '-o', 'y', '--map', 'title'], /--map takes/],
-    [['embed', 'a.png', '--box', '1,2,3'], /--box must be/],
+    [['embed', 'a.png', '--box', '1,2,3'], /--box must be/], [['embed', 'a.png', '--box', '10,10,200,200'], /as fractions/],
+    [['preprocess', 'a.png', '-o', 'b', '--box', '0,,1,1'], /--box must be/], [['search', 'x', 'a.png', '--box', '1,0,1,1'], /--box must be/],
+    [['embed', '--text', 'a', '--box', '0,0,1,1'], /--box and --fit go with a picture/],
+    [['search', 'x', '--text', 'a', '--fit', 'pad'], /go with a picture/], [['search', 'x', '--like', 'a', '--box', '0,0,1,1'], /go with a picture/],
+    [['search', 'x', '--text', ' '], /--text needs words/], [['search', 'x', '--like', 'a', '--min-score', ''], /--min-score must be/],
+    [['search', 'x', '--like', 'a', '--min-score', 'Infinity'], /--min-score must be/], [['search', 'x', 'a.png', '--text', 'a'], /one of/],
   ];
   for (const [args, sentence] of wrong) {
     const { code, out, err } = await kin(args);
@@ -322,6 +329,61 @@ test('build: several pictures of a product, a bad one among them', async (t) => 
   assert.equal(hits[0].id, 'x');
   assert.deepEqual(hits[0].image, { url: 'img/2.png', index: 1 });
   assert.equal(hits.length, 2);
+});
+
+test('build: files whose names are no addresses, and an address of each that leads to it', async (t) => {
+  const root = folder(t);
+  const names = ['shoe #1.png', '100% wool.png', 'what?.png', '50%20off.png', 'a%2fb.png', 'größe & "x" <b>.png', 'foto: 1.png', 'x:y.png', '🙂+1;2,3.png',
+    'deep #/of ?/50%.png', "it's.png", 'back\\slash.png'];
+  mkdirSync(join(root, 'deep #/of ?'), { recursive: true });
+  names.forEach((name, i) => writeFileSync(join(root, name), drawing(i)));
+  const built = await good(['build', root, '-o', join(root, 'c.kin')]);
+  assert.match(built.err, new RegExp(`${names.length} products`));
+  const list = `id,image\n${names.map((name, i) => `${i},"${name.replaceAll('"', '""')}"`).join('\n')}\n`;
+  writeFileSync(join(root, 'p.jsonl'), names.map((image, i) => JSON.stringify({ id: String(i), image: [image] })).join('\n'));
+  writeFileSync(join(root, 'p.csv'), list);
+  await good(['build', join(root, 'p.jsonl'), '-o', join(root, 'j.kin')]);
+  await good(['build', join(root, 'p.csv'), '-o', join(root, 'p.kin')]);
+  for (const catalogue of ['c.kin', 'j.kin', 'p.kin']) {
+    const bytes = readFileSync(join(root, catalogue));
+    const by = { path: join(root, catalogue), file: pathToFileURL(join(root, catalogue)), bytes };
+    for (const [how, source] of Object.entries(by)) {
+      const catalog = await openCatalog(source, { worker: false });
+      const { hits } = await catalog.search({ vector: new Float32Array(16).fill(1) });
+      assert.equal(hits.length, names.length);
+      for (const { item, image: { url } } of hits) {
+        if (how === 'file') assert.match(url, /^file:/);
+        const path = fileURLToPath(new URL(url, pathToFileURL(`${root}/`)));
+        assert.equal(path, join(root, item.image), `${catalogue} by ${how}: ${url}`);
+        assert.ok(existsSync(path), path);
+      }
+      await catalog.close();
+    }
+  }
+});
+
+test('build: the model that pages load, by its address beside the catalogue', async (t) => {
+  const root = folder(t);
+  mkdirSync(join(root, 'site #1/data'), { recursive: true });
+  cpSync(shared.model, join(root, 'site #1/model 8'), { recursive: true });
+  cpSync(shared.model, join(root, 'site #1/data/model'), { recursive: true });
+  writeFileSync(join(root, 'a.png'), drawing(1));
+  const address = async (model, output, cwd = root) => {
+    const { code, err } = await kin(['build', join(root, 'p.csv'), '-o', output, '--model', model], { cwd });
+    assert.equal(code, 0, err);
+    const catalog = await openCatalog(join(cwd, output), { worker: false });
+    await catalog.close();
+    return catalog.info.metadata['kin.model'];
+  };
+  writeFileSync(join(root, 'p.csv'), 'id,image\n1,a.png\n');
+  assert.equal(await address('./site #1/model 8', 'site #1/c.kin'), 'model%208/');
+  assert.equal(await address('./site #1/model 8', 'site #1/data/c.kin'), '../model%208/');
+  assert.equal(await address(join(root, 'site #1/data/model'), 'site #1/data/c.kin'), 'model/');
+  assert.equal(await address(shared.model, 'site #1/c.kin'), '', 'elsewhere on this machine');
+  assert.equal(await address('../model 8', 'c.kin', join(root, 'site #1/data')), '', 'above the folder the command runs in');
+  assert.equal(await address('kin-small', 'site #1/data/d.kin'), '', 'another model lies beside it');
+  cpSync('models/kin-small', join(root, 'model'), { recursive: true });
+  assert.equal(await address('kin-small', 'd.kin'), 'model/');
 });
 
 test('build: nothing private is published unless named', async (t) => {

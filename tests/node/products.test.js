@@ -121,6 +121,19 @@ test('a link that runs code is a failed row', async (t) => {
   assert.deepEqual(products.rows.map((row) => row.error === null), [false, true, false, true, false]);
 });
 
+test('what a link leads to is decided as browsers read it', async (t) => {
+  const bad = ['java\tscript:alert(1)', 'java\nscript:alert(1)', 'java\rscript:x', '\u0001javascript:x', ' \t\u001fjavascript:x', 'JAVA\t\nSCRIPT:x',
+    'javascript\n:x', 'vb\tscript:x', 'da\tta:text/html,x', 'blob:https://a/b', 'file:///etc/passwd', 'mailto:a@b', 'http://[', 'https://a:99999/'];
+  const fine = ['/p/1', 'p/1?a=b:c', '?a=javascript:x', '#javascript:x', './javascript:x', 'p/javascript:x', '//host/x', 'ht\ttps://example.com/x', 'HTTPS://example.com'];
+  const rows = [...bad, ...fine].map((url, i) => JSON.stringify({ id: String(i), url, image: 'a.png' }));
+  const products = await read(t, 'p.jsonl', rows.join('\n'));
+  for (const [i, url] of [...bad, ...fine].entries()) {
+    assert.equal(products.rows[i].error === null, i >= bad.length, JSON.stringify(url));
+    if (i < bad.length) assert.match(products.rows[i].error.message, /^its url (begins with '[a-z]+:'; only http|is no address)/);
+    else assert.equal(products.rows[i].item.url, url);
+  }
+});
+
 test('only named fields are published, private ones only by name', async (t) => {
   const csv = 'id,image,colour,unitCost,Supplier E-Mail,stock_count,price\n1,a.png,red,3,x@y.z,9,5\n';
   assert.deepEqual((await read(t, 'p.csv', csv)).published, []);
