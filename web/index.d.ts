@@ -30,6 +30,11 @@ export class KinError extends Error {
   readonly code: KinErrorCode;
 }
 
+// `await using` closes a clip or catalogue. Where TypeScript's lib does not know the symbol yet (before esnext.disposable)
+// the types go without that method.
+type AsyncDisposeKey = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol } ? Key : never;
+type Closing = { [key in AsyncDisposeKey]: () => Promise<void> };
+
 export interface Progress {
   status: 'progress' | 'done';
   file: string;
@@ -116,7 +121,7 @@ export interface ClipInfo {
   version: string;
 }
 
-export interface Clip {
+export interface Clip extends Closing {
   readonly info: ClipInfo;
   readonly closed: boolean;
   /** Loads a tower now; otherwise its first use does. */
@@ -141,7 +146,6 @@ export interface Clip {
   createCatalog(options?: { fields?: string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
   /** Pending calls reject with `closed`, the worker ends, memory returns. */
   close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export type Item = Record<string, string | number | boolean | string[] | null>;
@@ -213,7 +217,7 @@ export interface SearchResult {
   timings: { embed: number; filter: number; search: number; total: number };
 }
 
-export interface Catalog {
+export interface Catalog extends Closing {
   readonly info: { products: number; pictures: number; dim: number; metadata: Record<string, string>;
     exact: boolean; exactReason: string | null };
   /** Which field has which type, for filters. */
@@ -225,7 +229,6 @@ export interface Catalog {
   /** Replaces fields of products (price, stock …) without touching vectors. A field keeps its type; null empties it. */
   setFields(rows: ({ id: string } & Item)[]): void;
   close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Opens a model; its towers arrive on first use. */

@@ -118,6 +118,15 @@ test('importing the package in Node has no side effect', () => {
     { added: [], handles: [], types: ['function', 'function', 'function'], default: false });
 });
 
+test('a worker file of one\'s own keeps what it imports, and what is not used leaves nothing', () => {
+  const bundle = (contents) => buildSync({ stdin: { contents, resolveDir: fileURLToPath(root) }, bundle: true,
+    format: 'esm', write: false, logLevel: 'error' }).outputFiles[0].text;
+  assert.match(bundle("import 'kin-clip/worker';"), /onmessage/);
+  assert.equal(bundle("import 'kin-clip';"), '');
+  assert.ok(existsSync(new URL(manifest.main, root)), 'tools that do not read `exports` find the entry');
+  assert.equal(manifest.main, manifest.exports['.'].default);
+});
+
 test('the browser entry too can be imported where there is no browser, nor half of what one has', () => {
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', `
     for (const name of ['TextEncoder', 'TextDecoder', 'Worker', 'Blob', 'fetch', 'SharedArrayBuffer']) delete globalThis[name];
@@ -149,26 +158,36 @@ export async function similar(file: File): Promise<Hit[]> {
 }
 `;
 
-test('the types hold for a page that uses the package', () => {
+// Installed as npm would, since the oldest way of finding modules knows no package by its own name.
+function compile(text, lib, ...flags) {
   const folder = new URL('build/types/', root);
-  mkdirSync(folder, { recursive: true });
-  const compile = (text) => {
-    writeFileSync(new URL('usage.mts', folder), text);
-    return spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '--strict', '--target', 'es2022',
-      '--lib', 'dom,es2022,esnext.disposable', '--module', 'nodenext', fileURLToPath(new URL('usage.mts', folder))],
-    { cwd: fileURLToPath(root), encoding: 'utf8' });
-  };
-  const { status, stdout } = compile(usage);
-  assert.equal(status, 0, stdout);
-  assert.notEqual(compile(usage.replace('limit: 12', "limit: 'twelve'")).status, 0, 'a wrong option is an error');
-});
+  const installed = new URL('node_modules/kin-clip/', folder);
+  mkdirSync(new URL('web/', installed), { recursive: true });
+  for (const path of ['package.json', 'web/index.d.ts']) copyFileSync(new URL(path, root), new URL(path, installed));
+  writeFileSync(new URL('usage.mts', folder), text);
+  return spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '--strict', '--target', 'es2022',
+    '--lib', lib, ...flags, fileURLToPath(new URL('usage.mts', folder))], { cwd: fileURLToPath(root), encoding: 'utf8' });
+}
+
+// Libraries of TypeScript before and after Symbol.asyncDispose, and its ways of finding modules.
+for (const [lib, ...flags] of [
+  ['es2022,dom', '--module', 'nodenext'], ['es2022,dom', '--module', 'esnext', '--moduleResolution', 'bundler'],
+  ['es2020,dom', '--module', 'node16'], ['es2022,dom', '--module', 'esnext', '--moduleResolution', 'node10'],
+  ['es2022,dom,esnext.disposable', '--module', 'nodenext'], ['esnext,dom', '--module', 'preserve']])
+  test(`the types hold for a page that uses the package: ${[lib, ...flags].join(' ')}`, () => {
+    const { status, stdout } = compile(usage, lib, ...flags);
+    assert.equal(status, 0, stdout);
+    assert.notEqual(compile(usage.replace('limit: 12', "limit: 'twelve'"), lib, ...flags).status, 0, 'a wrong option is an error');
+    const using = compile(usage.replace(/const (clip|catalog) =/g, 'await using $1 ='), lib, ...flags);
+    assert.equal(using.status === 0, /esnext/.test(lib), `await using, where the library knows it\n${using.stdout}`);
+  });
 
 test('the package depends on nothing and runs nothing when installed', () => {
   for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
     assert.equal(manifest[key], undefined, key);
   }
   assert.deepEqual(Object.keys(manifest.scripts), ['prepack'], 'npm runs nothing when it installs');
-  assert.equal(manifest.sideEffects, false);
+  assert.deepEqual(manifest.sideEffects, ['./web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
   assert.equal(manifest.type, 'module');
   assert.equal(Object.keys(manifest.exports['.'])[0], 'types', 'TypeScript reads the first that fits');
   for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
@@ -184,7 +203,7 @@ const packed = () => asked().files.map(({ path }) => path);
 test('the packed package holds what its manifest names', () => {
   const { size } = asked();
   const paths = new Set(packed());
-  const named = [...Object.values(manifest.exports['.']), manifest.exports['./worker'], manifest.types,
+  const named = [...Object.values(manifest.exports['.']), manifest.exports['./worker'], manifest.types, manifest.main,
     manifest.bin['kin-clip'], ...variants.map((variant) => `web/wasm/kin-${variant}.wasm`),
     'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md', 'SECURITY.md', 'docs/api.md', 'docs/cli.md']
     .map((path) => path.replace(/^\.\//, ''));
