@@ -360,7 +360,7 @@ void test_tower_text_is_causal(void)
 void test_tower_export_round_trip(void)
 {
     struct fixture f = {0};
-    struct tower *t;
+    struct tower *t, *first; /* whose names the list has */
     char id[65], again[65];
     CHECK(fixture_open(&f, models[3]));
     CHECK_EQ(load(&f, &t, TOWER_IMAGE, true, 4096, &kernels_ref), KIN_OK);
@@ -403,7 +403,7 @@ void test_tower_export_round_trip(void)
     memcpy(file + head, data, total);
     json_out_free(&header);
     free(data), free(sums);
-    tower_close(t);
+    first = t;
     free(f.model_bytes);
     f.model_bytes = file;
     f.model_n = head + (size_t)total;
@@ -429,6 +429,7 @@ void test_tower_export_round_trip(void)
         }
     }
     CHECK(told > (int)n);
+    tower_close(first);
     free(list);
     fixture_close(&f);
 }
