@@ -5,6 +5,7 @@
  * - `no-model` — no model was given where one is needed: pass `model` to load(), or `clip` to openCatalog()
  * - `cors` — a host cannot be reached, does not allow this page to read from it, or the page's Content-Security-Policy forbids it: serve the file from the page's own host, or with Access-Control-Allow-Origin
  * - `http` — the server answered with an error, or the file ended early: check the address, load again
+ * - `stalled` — a download brought no byte for as long as `stall` says: check the connection, load again
  * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
  * - `not-a-catalog` — the same for a catalogue: fetch or copy it again, else build it again
  * - `model-mismatch` — the catalogue was built with another model or dtype: load that one, or build again
@@ -20,7 +21,7 @@
  * - `failed` — none of these; the sentence says what happened
  */
 export type KinErrorCode =
-  | 'no-model' | 'cors' | 'http' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'
+  | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'
   | 'unsupported-image' | 'bad-image' | 'truncated-image' | 'too-large' | 'out-of-memory' | 'bad-argument'
   | 'bad-filter' | 'unknown-id' | 'unreadable' | 'crashed' | 'closed' | 'failed';
 
@@ -36,12 +37,13 @@ type AsyncDisposeKey = SymbolConstructor extends { readonly asyncDispose: infer 
 type Closing = { [key in AsyncDisposeKey]: () => Promise<void> };
 
 export interface Progress {
-  status: 'progress' | 'done';
+  /** `stalled`: nothing has come for some seconds. */
+  status: 'progress' | 'done' | 'stalled';
   file: string;
   loaded: number;
-  /** 0 where the server does not say. */
+  /** 0 where the server does not say, or turned out to say that of the packed file. */
   total: number;
-  /** Percent. */
+  /** Percent, at most 100; does not fall. */
   progress: number;
 }
 
@@ -72,11 +74,13 @@ export interface RunOptions {
   /** Default: a worker of its own. A URL: that worker file. false: the calling thread. */
   worker?: string | URL | boolean;
   /** Maps every file that Kin fetches; default: the address as it is. */
-  resolve?: (name: string, url: string) => string | URL | undefined | Promise<string | URL | undefined>;
+  resolve?: (name: string, url: string, options: { signal: AbortSignal }) => string | URL | undefined | Promise<string | URL | undefined>;
   /** Default: the global fetch. */
   fetch?: typeof fetch;
   /** The cache mode of fetch; default: the browser's. */
   cache?: RequestCache;
+  /** Milliseconds without a byte after which a download is given up; Infinity: never. Default 60,000. */
+  stall?: number;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
@@ -93,7 +97,7 @@ export interface LoadOptions extends RunOptions {
   /** Default: the best that runs here. */
   variant?: 'simd' | 'simd-threads' | 'relaxed' | 'relaxed-threads';
   /** Decodes picture formats that the engine does not; default: the browser, in Node nothing. */
-  decoders?: (bytes: Uint8Array, format: string) => RawImage | null | Promise<RawImage | null>;
+  decoders?: (bytes: Uint8Array, format: string, options: { signal: AbortSignal }) => RawImage | null | Promise<RawImage | null>;
 }
 
 export interface ClipInfo {

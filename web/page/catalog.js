@@ -2,7 +2,7 @@
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
 import { anything, box, fit, flag, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
   words } from './arguments.js';
-import { Client } from './client.js';
+import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
 
@@ -54,9 +54,10 @@ function addType(types, field, value) {
 }
 
 export async function openCatalog(host, source, options) {
-  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache } = read(opening, options, 'openCatalog()');
+  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache, stall = usualStall } =
+    read(opening, options, 'openCatalog()');
   const packed = read(host.packFile, source, 'The catalogue');
-  const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache } },
+  const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
     { call: 'openCatalog', args: [{ source: packed }] });
   const base = typeof packed === 'string' && schemeOf('.', packed) ? packed : null; // of a path, bytes or blob: none
   return outward(new Catalog(client, await client.start(signal), clip, base));

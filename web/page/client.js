@@ -17,16 +17,20 @@ function onAbort(signal, heard) {
   return () => all.delete(heard);
 }
 
+// ms without a byte after which a download is given up.
+export const usualStall = 60_000;
+
 export class Client {
   closed = false;
   info = null;
   #pending = new Map();
+  #asked = new Map(); // what the worker asks for: its number -> AbortController
   #count = 0;
   #worker = null;
   #closing = null;
 
   // `host`: what differs between a page and Node (index.js, index.node.js); `worker`: as load() takes it; `open`: the
-  // first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache }.
+  // first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache, stall }.
   constructor(host, { worker, io = {}, onProgress }, open) {
     this.host = host;
     this.kind = worker;
@@ -86,8 +90,9 @@ export class Client {
     return call;
   }
 
-  #receive({ id, ask, what, args, result, info, progress, error }) {
-    if (ask) return this.#answer(ask, what, args);
+  #receive({ id, ask, what, args, cancel, result, info, progress, error }) {
+    if (ask) return this.closed || this.#answer(ask, what, args);
+    if (cancel) return this.#asked.get(cancel)?.abort();
     if (progress) return this.onProgress?.(progress);
     if (info) this.info = info;
     const call = this.#take(id);
@@ -96,18 +101,38 @@ export class Client {
 
   async #answer(answer, what, args) {
     const worker = this.#worker;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#asked.set(answer, controller);
     try {
-      let result = await this.io[what](...args);
-      if (is(result, 'URL')) result = result.href;
-      if (what === 'fetch')
-        result = { status: result.status, headers: [...result.headers], bytes: await result.arrayBuffer() };
-      worker?.post({ answer, result });
+      if (what === 'fetch') await this.#fetch(answer, args, signal, worker);
+      else {
+        const result = await this.io[what](...args, { signal });
+        worker?.post({ answer, result: is(result, 'URL') ? result.href : result });
+      }
     } catch (error) {
       worker?.post({ answer, error: packError(error) });
+    } finally {
+      this.#asked.delete(answer);
     }
   }
 
+  async #fetch(answer, [url, options], signal, worker) {
+    const response = await this.io.fetch(url, { ...options, signal });
+    const { status, headers, body } = response;
+    worker?.post({ answer, result: { status, headers: [...headers], empty: body === null } });
+    const reader = body?.getReader?.();
+    const end = () => reader?.cancel().catch(() => {});
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    if (reader) for (let part; !(part = await reader.read()).done;) worker?.post({ answer, chunk: part.value });
+    else if (body !== null) worker?.post({ answer, chunk: new Uint8Array(await response.arrayBuffer()) });
+    worker?.post({ answer, end: true });
+  }
+
   #rejectAll(error) {
+    for (const asked of this.#asked.values()) asked.abort();
+    this.#asked.clear();
     for (const id of [...this.#pending.keys()]) this.#take(id).reject(error);
   }
 

@@ -1,7 +1,7 @@
 // A loaded model as callers see it; the work is in core.js.
 import { anything, call, decode, dtype, isList, later, listOf, oneOrMore, pictureOptions, read, runOptions, shape, signal, text,
   tower, whole, words } from './arguments.js';
-import { Client } from './client.js';
+import { Client, usualStall } from './client.js';
 import { checkAbort, fail, KinError, notYet, onFirstUse, unpackError } from '../shared/errors.js';
 import { outward } from './outward.js';
 import { packImage } from './pack.js';
@@ -16,8 +16,9 @@ const onePicture = shape(pictureOptions);
 const classifying = shape({ templates: oneOrMore(template), ...later('multiLabel', 'none'), ...pictureOptions });
 
 export async function load(host, options) {
-  const { model, resolve, worker, fetch, cache, decoders, signal, onProgress, ...how } = read(loadOptions, options, 'load()');
-  const client = new Client(host, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders } },
+  const { model, resolve, worker, fetch, cache, decoders, stall = usualStall, signal, onProgress, ...how } =
+    read(loadOptions, options, 'load()');
+  const client = new Client(host, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders, stall } },
     { call: 'open', args: [{ dtype: 'q8', decode: 'exact', ...how, model: read(host.packModel, model, 'model') }] });
   await client.start(signal);
   return outward(new Clip(client, worker));

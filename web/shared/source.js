@@ -2,66 +2,106 @@
 import { checkAbort, fail, KinError } from './errors.js';
 
 const isGone = (status) => status === 404 || status === 410;
+const tellAfter = 5000; // ms of silence that are worth telling
 
-// A response -> { total, chunks }; null: no such file.
-async function fromResponse(response, name, gone) {
-  if (gone(response.status)) {
-    await response.body?.cancel();
+// What `coming` brings. `silent` is told if that takes long; after `stall` ms it is given up.
+export async function patiently(coming, name, stall, silent) {
+  if (!(stall < 2 ** 31)) return coming; // timers go no further
+  const timers = [];
+  const over = new Promise((_, reject) => {
+    if (silent) timers.push(setTimeout(silent, Math.min(tellAfter, stall / 2)));
+    timers.push(setTimeout(() => reject(new KinError('stalled',
+      `${name}: nothing came for ${stall / 1000} s; check the connection and load it again.`)), stall));
+  });
+  try {
+    return await Promise.race([coming, over]);
+  } finally {
+    timers.forEach(clearTimeout);
+  }
+}
+
+const percent = (loaded, total) => (total ? 100 * loaded / total : 0);
+const tellSilence = (name, onProgress, loaded = 0, total = 0) =>
+  onProgress?.({ status: 'stalled', file: name, loaded, total, progress: percent(loaded, total) });
+
+// A response -> { total, hint, chunks }; null: no such file. `hint`: `total` may be the length of a packed body, which
+// is another: from another host pages see the length and not that it is packed.
+async function fromResponse(response, name, { stall }, { onProgress }, gone) {
+  const { status, headers, body } = response;
+  if (gone(status)) {
+    await body?.cancel();
     return null;
   }
-  if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
-  const { headers } = response; // a compressed body is longer than it says
+  if (!response.ok || !body) fail('http', `${name}: the server answered ${status}${response.ok ? ' and no file' : ''}.`);
   const total = headers.get('content-encoding') ? 0 : Number(headers.get('content-length')) || 0;
-  return { total, chunks: read(response.body.getReader(), name) };
+  const silent = (loaded) => tellSilence(name, onProgress, loaded, loaded > total ? 0 : total);
+  return { total, hint: response.type !== 'basic', chunks: read(body.getReader(), name, stall, silent) };
 }
 
-async function* read(reader, name) {
-  const next = () => reader.read().catch((error) => fail('http', `${name}: the connection broke off; load it again.`, error));
+async function* read(reader, name, stall, silent) {
+  let loaded = 0;
+  const next = () => patiently(reader.read(), name, stall, () => silent(loaded)).catch((error) => {
+    if (error instanceof KinError) throw error;
+    fail('http', `${name}: the connection broke off; load it again.`, error);
+  });
   try {
-    for (let part; !(part = await next()).done;) yield part.value;
+    for (let part; !(part = await next()).done; loaded += part.value.length) yield part.value;
   } finally {
-    await reader.cancel().catch(() => {});
+    reader.cancel().catch(() => {});
   }
 }
 
+const elsewhere = (url) => globalThis.location && /^https?:/.test(url) && new URL(url).origin !== globalThis.location.origin;
+
 // The response, whatever its status.
-export async function request(url, name, io, signal) {
+export async function request(url, name, io, { signal, onProgress } = {}) {
   checkAbort(signal);
+  const get = async (cache) => patiently((io.fetch ?? fetch)(url, { signal, ...(cache && { cache }) }), name, io.stall,
+    () => tellSilence(name, onProgress));
   try {
-    return await (io.fetch ?? fetch)(url, { signal, ...(io.cache && { cache: io.cache }) });
+    return await get(io.cache).catch((error) => {
+      // What an <img> without crossorigin put into the cache lacks the host's leave. Asked anew, the host gives it.
+      if (error instanceof KinError || signal?.aborted || io.cache || !elsewhere(url)) throw error;
+      return get('reload');
+    });
   } catch (error) {
     checkAbort(signal);
     if (error instanceof KinError) throw error;
-    return fail('cors', `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
-      `it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.`, error);
+    return fail('cors', url.startsWith('blob:')
+      ? `${name} could not be read from ${url}: that address was given back (URL.revokeObjectURL) or is another page's, or ` +
+        "the page's Content-Security-Policy forbids it (connect-src blob:): hand in the Blob or File itself."
+      : `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
+        "it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.", error);
   }
 }
 
-// `io`: { fetch, cache, openFile }; Node's openFile answers paths and file: URLs. `gone` says which statuses mean that
-// there is no such file.
-export async function openUrl(url, name, io, signal, gone = isGone) {
-  checkAbort(signal);
+// `io`: { fetch, cache, stall, openFile }; Node's openFile answers paths and file: URLs. `watcher`: { signal, onProgress }.
+// `gone` says which statuses mean that there is no such file.
+export async function openUrl(url, name, io, watcher, gone = isGone) {
+  checkAbort(watcher.signal);
   const file = await io.openFile?.(url, name);
-  return file === undefined ? fromResponse(await request(url, name, io, signal), name, gone) : file;
+  return file === undefined ? fromResponse(await request(url, name, io, watcher), name, io, watcher, gone) : file;
 }
 
 // The chunks of an opened file, with onProgress told of every one.
-export async function* watch({ total, chunks }, name, { signal, onProgress }) {
-  let loaded = 0;
+export async function* watch({ total, hint, chunks }, name, { signal, onProgress }) {
+  let loaded = 0, progress = 0;
   for await (const chunk of chunks) {
     checkAbort(signal);
     loaded += chunk.length;
-    onProgress?.({ status: 'progress', file: name, loaded, total, progress: total ? 100 * loaded / total : 0 });
+    if (loaded > total) total = 0; // not the length of this
+    if (total) progress = percent(loaded, total);
+    onProgress?.({ status: 'progress', file: name, loaded, total, progress });
     yield chunk;
   }
-  if (loaded < total) fail('http', `${name} ended after ${loaded} of ${total} bytes; load it again.`);
+  if (loaded < total && !hint) fail('http', `${name} ended after ${loaded} of ${total} bytes; load it again.`);
   onProgress?.({ status: 'done', file: name, loaded, total: loaded, progress: 100 });
 }
 
 // The same file and whether it is a web page: servers of single-page apps answer 200 with their page
 // for a file they do not have. No JSON or vocabulary begins with '<', and weights have a zero in their first 8 bytes.
-export async function peek({ total, chunks }) {
-  const rest = chunks[Symbol.asyncIterator]();
+export async function peek(file) {
+  const rest = file.chunks[Symbol.asyncIterator]();
   const seen = [];
   let head = '';
   for (let next; (head.length < 8 || /^[\xef\xbb\xbf\s]*$/.test(head)) && head.length < 4096 && !(next = await rest.next()).done;) {
@@ -74,7 +114,7 @@ export async function peek({ total, chunks }) {
     yield* { [Symbol.asyncIterator]: () => rest };
   }
   if (page) await rest.return?.();
-  return { page, total, chunks: again(), cancel: () => rest.return?.() };
+  return { ...file, page, chunks: again(), cancel: () => rest.return?.() };
 }
 
 const tooLarge = (name, limit) => fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
@@ -110,7 +150,7 @@ export async function readSource(source, name, io, { signal, onProgress, limit }
   }
   if (typeof source !== 'string')
     fail('bad-argument', `${name}: expected a URL, a Blob, a File or bytes${io.openFile ? ' or a path' : ''}.`);
-  const opened = await openUrl(source, name, io, signal);
+  const opened = await openUrl(source, name, io, { signal, onProgress });
   if (!opened) fail('http', `${name}: there is no such file.`);
   return collect(watch(opened, name, { signal, onProgress }), limit, name);
 }

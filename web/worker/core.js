@@ -55,7 +55,7 @@ export class Core {
   }
 
   async #loadTower(tower, watcher) {
-    const weights = this.files.weights(tower, watcher.signal); // on their way while the small files come
+    const weights = this.files.weights(tower, watcher); // on their way while the small files come
     weights.catch(() => {}); // heard below
     try {
       const encoder = await this.#with(tower === 'image' ? 'preprocessing' : 'vocabulary', watcher);

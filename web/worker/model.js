@@ -36,9 +36,9 @@ export class ModelFiles {
     return await this.io.resolve?.(name, url) ?? url;
   }
 
-  async open(name, signal) {
+  async open(name, watcher = {}) {
     if (this.#listed && !this.#listed.has(name)) return null;
-    const file = await openUrl(await this.#url(name), name, this.io, signal, (status) => {
+    const file = await openUrl(await this.#url(name), name, this.io, watcher, (status) => {
       if (status === 401 || status === 403) this.#denied = status;
       return [401, 403, 404, 410].includes(status);
     });
@@ -47,11 +47,11 @@ export class ModelFiles {
     this.#sawPage ||= page;
     if (page) return null;
     const size = this.#sizes.get(name);
-    return size === undefined ? opened : { ...opened, total: size, chunks: ofSize(opened.chunks, size, name) };
+    return size === undefined ? opened : { ...opened, total: size, hint: false, chunks: ofSize(opened.chunks, size, name) };
   }
 
   async bytes(name, watcher = {}) {
-    const file = await this.open(name, watcher.signal);
+    const file = await this.open(name, watcher);
     return file && collect(watch(file, name, watcher), configLimit, name);
   }
 
@@ -93,15 +93,15 @@ export class ModelFiles {
   }
 
   // The weight files of a tower, in order.
-  async weights(tower, signal) {
+  async weights(tower, watcher) {
     for (const stem of [tower, 'model']) {
       const name = `${stem}.safetensors`;
-      const file = await this.open(name, signal);
+      const file = await this.open(name, watcher);
       if (file) return [{ name, file }];
-      const index = await this.json(`${name}.index.json`, { signal });
+      const index = await this.json(`${name}.index.json`, watcher);
       if (index) return this.#shards(index, tower, `${name}.index.json`);
     }
-    const bin = await this.open('pytorch_model.bin', signal);
+    const bin = await this.open('pytorch_model.bin', watcher);
     await bin?.cancel();
     if (bin)
       fail('unsupported', `${this.where} holds its weights as pytorch_model.bin only: save them with ` +
@@ -122,7 +122,7 @@ export class ModelFiles {
   // The chunks of each of the `weights` in turn.
   async *each(weights, watcher) {
     for (const { name, file } of weights)
-      yield watch(file ?? await this.open(name, watcher.signal) ?? this.missing(name), name, watcher);
+      yield watch(file ?? await this.open(name, watcher) ?? this.missing(name), name, watcher);
   }
 
   async preprocessing(watcher) {

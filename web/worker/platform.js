@@ -1,7 +1,7 @@
 // What the worker's side needs of a page and Node has otherwise. To it comes startHelper(): another worker, as a link.
-import { checkAbort, fail } from '../shared/errors.js';
+import { checkAbort, fail, KinError } from '../shared/errors.js';
 import { headerOf } from '../shared/headers.js';
-import { request } from '../shared/source.js';
+import { patiently, request } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
 export const features = () => probe();
@@ -20,13 +20,15 @@ export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
   const { href } = wasm[variant]();
   const url = String(await io.resolve?.(name, href) ?? href);
-  const response = await request(url, name, io, signal);
+  const response = await request(url, name, io, { signal });
   if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
   const typed = /^application\/wasm\b/.test(response.headers.get('content-type'));
   try { // while it arrives, and browsers keep what they compiled so; but only of that type
-    return await (typed ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+    return await patiently(typed ? WebAssembly.compileStreaming(response)
+      : response.arrayBuffer().then((bytes) => WebAssembly.compile(bytes)), name, io.stall);
   } catch (error) {
     checkAbort(signal);
+    if (error instanceof KinError) throw error;
     if (!(error instanceof WebAssembly.CompileError))
       fail('http', `${name} did not arrive whole from ${url}, or there is no memory for it: load it again.`, error);
     try {

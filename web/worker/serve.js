@@ -1,7 +1,8 @@
 // The worker's side of client.js, which posts
 //   { id, call, args, io }   a call; io only with the first, one of `kinds`
-//   { abort: id } | { answer, result|error } | { helper } (threads.js) | { stop }
-// and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args }.
+//   { abort: id } | { helper } (threads.js) | { stop }
+//   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
+// and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
 import { CatalogCore } from './catalog-core.js';
 import { Core } from './core.js';
 import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
@@ -19,26 +20,54 @@ function buffersOf(value, found = new Set()) {
 // `platform`: platform.js or platform.node.js, and startHelper.
 export function serve(post, platform) {
   const running = new Map(); // id -> AbortController
-  const asked = new Map(); // ask -> { resolve, reject }
+  const asked = new Map(); // ask -> { resolve, reject, body }
+  let now = null; // the id of the call that runs
   let queue = Promise.resolve();
   let target = null;
   let failure = new Error('nothing is open');
   let asks = 0;
 
-  // Functions given to load() stay on the caller's side and are asked from here.
-  const ask = (what) => (...args) => new Promise((resolve, reject) => {
-    asked.set(++asks, { resolve, reject });
+  // Functions given to load() stay on the caller's side and are asked from here, for the call that runs.
+  const ask = (what, args, body) => new Promise((resolve, reject) => {
+    asked.set(++asks, { resolve, reject, body });
     post({ ask: asks, what, args });
   });
-  const readIo = ({ cache, fetch, resolve, decodeImage }) => ({
-    cache,
-    ...(resolve && { resolve: ask('resolve') }),
-    ...(decodeImage && { decodeImage: (bytes, format) => ask('decodeImage')(bytes, format) }),
-    ...(fetch && { fetch: async (url) => {
-      const { status, headers, bytes } = await ask('fetch')(String(url));
-      return new Response(bytes, { status, headers });
-    } }),
+  const cancel = (id) => asked.delete(id) && post({ cancel: id });
+  async function askFetch(url, { cache }) {
+    let body, id;
+    const stream = new ReadableStream({ start: (controller) => { body = controller; }, cancel: () => { cancel(id); } });
+    const answer = ask('fetch', [String(url), cache ? { cache } : {}], body);
+    id = asks;
+    const { status, headers, empty } = await answer;
+    return new Response(empty ? null : stream, { status, headers });
+  }
+  const readIo = ({ cache, stall, fetch, resolve, decodeImage }) => ({
+    cache, stall,
+    ...(resolve && { resolve: (...args) => ask('resolve', args) }),
+    ...(decodeImage && { decodeImage: (bytes, format) => ask('decodeImage', [bytes, format]) }),
+    ...(fetch && { fetch: askFetch }),
   });
+
+  function answered({ answer, result, error, chunk, end }) {
+    const { resolve, reject, body } = asked.get(answer) ?? {};
+    if (!resolve) return; // given up meanwhile
+    if (chunk) return body.enqueue(chunk);
+    if (error || end || !body) asked.delete(answer);
+    if (end) body.close();
+    else if (error) [reject, (one) => body?.error(one)].forEach((tell) => tell(unpackError(error)));
+    else resolve(result);
+  }
+
+  // Ends what is still under way for a call. Nobody waits for a caller's function that does not answer.
+  function abandon(id) {
+    running.get(id)?.abort();
+    if (id !== now) return;
+    for (const [one, { reject, body }] of asked) {
+      cancel(one);
+      reject(abortError());
+      body?.error(abortError());
+    }
+  }
 
   async function open(call, options, io, watcher) {
     try {
@@ -54,6 +83,7 @@ export function serve(post, platform) {
 
   async function run({ id, call, args, io }) {
     const { signal } = running.get(id);
+    now = id;
     const watcher = { signal, onProgress: (progress) => post({ id, progress }) };
     try {
       if (signal.aborted) throw abortError();
@@ -63,6 +93,7 @@ export function serve(post, platform) {
     } catch (error) {
       post({ id, error: packError(asKinError(signal.aborted ? abortError() : error)) });
     } finally {
+      abandon(id);
       running.delete(id);
     }
   }
@@ -70,15 +101,11 @@ export function serve(post, platform) {
   return (message) => {
     if (message.helper) return help(message.helper);
     if (message.stop) {
-      for (const call of running.values()) call.abort();
+      for (const id of running.keys()) abandon(id);
       return target?.stop();
     }
-    if (message.abort) return running.get(message.abort)?.abort();
-    if (message.answer) {
-      const { resolve, reject } = asked.get(message.answer);
-      asked.delete(message.answer);
-      return message.error ? reject(unpackError(message.error)) : resolve(message.result);
-    }
+    if (message.abort) return abandon(message.abort);
+    if (message.answer) return answered(message);
     running.set(message.id, new AbortController());
     queue = queue.then(() => run(message));
     return queue;
