@@ -76,6 +76,10 @@ static kin_status refuse_format(const char *format, kin_error *err)
         return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
                         "This photo is in Apple's HEIC format, which cannot be read here; save it as JPEG or "
                         "PNG (on an iPhone: Settings, Camera, Formats, Most Compatible) and try again.");
+    if (!strcmp(format, "svg"))
+        return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
+                        "This is an SVG drawing, which cannot be read here; save it as JPEG or PNG, or in a page draw "
+                        "it on a canvas and hand that in.");
     if (!strcmp(format, "unknown"))
         return kin_fail(err, KIN_UNSUPPORTED_IMAGE,
                         "This file is not a picture in a format that can be read here; use JPEG or PNG.");

@@ -56,7 +56,7 @@ export interface RawImage {
 
 /** A URL (in Node also a path), a Blob or File, encoded bytes, raw pixels or what a page draws. */
 export type ImageSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | RawImage | ImageData
-  | ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas;
+  | ImageBitmap | HTMLImageElement | HTMLPictureElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
 
 /** Fractions of the upright picture. May reach over its edges; one in pixels is refused. */
 export interface Box { x: number; y: number; width: number; height: number }

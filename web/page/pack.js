@@ -4,21 +4,39 @@ import { fail } from '../shared/errors.js';
 import { checkRaw, isRaw } from '../shared/raw.js';
 import { is } from '../shared/source.js';
 
-function fromCanvas(canvas) {
-  const { width, height } = canvas;
-  if (!width || !height) fail('bad-argument', 'The canvas is empty.');
+const classOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
+
+// What it shows at this moment.
+function fromDrawn(source, width, height) {
+  const kind = classOf(source);
+  if (!width || !height || source.readyState < 2) // a video's: HAVE_CURRENT_DATA
+    fail('bad-argument', kind === 'HTMLVideoElement' ? 'The video has no picture yet: wait for its loadeddata event.'
+      : `The ${kind} is empty, closed or was given to a worker.`);
   try {
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-    context.drawImage(canvas, 0, 0);
+    context.drawImage(source, 0, 0, width, height);
     return checkRaw(context.getImageData(0, 0, width, height));
   } catch (error) {
-    return fail('cors', 'The canvas cannot be read: it holds a picture of another host.', error);
+    return error.name === 'SecurityError'
+      ? fail('cors', `The ${kind} cannot be read, since it holds what came from another host: set crossOrigin = 'anonymous' on ` +
+        'what is drawn before its src, or hand in its address.', error)
+      : fail('bad-argument', `The ${kind} cannot be drawn: ${error.message}`, error);
   }
 }
 
-// A picture. An <img> is read anew.
+// What holds a picture and is none.
+const instead = { Array: 'embedImage alone takes a list', FileList: 'take files[0], or [...files] for embedImage',
+  HTMLInputElement: 'take its files[0]', DataTransfer: 'take its files[0]', FileSystemFileHandle: 'take await handle.getFile()',
+  Promise: 'await it', Response: 'take await response.blob()', ReadableStream: 'take await new Response(stream).blob()',
+  SVGSVGElement: 'draw it on a canvas of the size you want' };
+
+// A picture. An <img> is read anew. What it is about to show counts, which currentSrc does not say yet.
 export function packImage(source) {
-  if (is(source, 'HTMLImageElement')) return packImage(source.currentSrc || source.src);
+  if (is(source, 'HTMLPictureElement')) source = source.querySelector('img') ?? source;
+  if (is(source, 'HTMLImageElement')) {
+    const chosen = (source.srcset || is(source.parentNode, 'HTMLPictureElement')) && source.currentSrc;
+    return packImage(chosen || source.src || fail('bad-argument', 'The <img> has no address yet: wait for its load event.'));
+  }
   if (is(source, 'URL')) return source.href;
   if (typeof source === 'string') {
     if (!/\S/.test(source)) fail('bad-argument', 'The address of the picture is empty.');
@@ -29,11 +47,14 @@ export function packImage(source) {
       return source; // fails where it is opened
     }
   }
-  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromCanvas(source);
+  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromDrawn(source, source.width, source.height);
+  if (is(source, 'HTMLVideoElement')) return fromDrawn(source, source.videoWidth, source.videoHeight);
+  if (is(source, 'VideoFrame')) return fromDrawn(source, source.displayWidth, source.displayHeight);
   if (isRaw(source)) return checkRaw(source);
   if (is(source, 'Blob', 'File', 'ArrayBuffer') || ArrayBuffer.isView(source)) return source;
-  return fail('bad-argument', 'A picture is a URL, a Blob or File, an image or canvas element, bytes or ' +
-    '{ data, width, height }.');
+  const kind = classOf(source);
+  return fail('bad-argument', Object.hasOwn(instead, kind) ? `This ${kind} is no picture: ${instead[kind]}.`
+    : 'A picture is a URL, a Blob or File, an image, video or canvas element, bytes or { data, width, height }.');
 }
 
 const base = () => globalThis.document?.baseURI ?? globalThis.location?.href;
