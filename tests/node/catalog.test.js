@@ -330,12 +330,26 @@ test('a long file is written in pieces as it comes; a stream that fails is told,
   const catalog = await openCatalog(bytes);
   assert.equal(catalog.get('p7').title, '7'.repeat(200_000));
   await catalog.close();
-  await assert.rejects(builder.save({ to: new WritableStream({ write: () => Promise.reject(new Error('full')) }) }), /full/);
+  await assert.rejects(builder.save({ to: new WritableStream({ write: () => Promise.reject(new Error('full')) }) }),
+    { code: 'unreadable', message: 'The catalogue cannot be written: full' });
+  const taken = new WritableStream();
+  taken.getWriter();
+  const denied = () => Promise.reject(new DOMException('not allowed', 'NotAllowedError'));
+  for (const to of [taken, { createWritable: denied }, { getFileHandle: denied }, new WritableStream({ close: denied })])
+    await assert.rejects(builder.save({ to }), { name: 'KinError', code: 'unreadable' });
   let told;
   const controller = new AbortController();
   const slow = new WritableStream({ write: () => controller.abort(), abort: (error) => { told = error; } });
   await assert.rejects(builder.save({ to: slow, signal: controller.signal }), { name: 'AbortError' });
   assert.equal(told.name, 'AbortError');
+  for (const what of ['write', 'close']) { // a stream that never answers
+    const cancel = new AbortController();
+    const hangs = () => {
+      queueMicrotask(() => cancel.abort());
+      return new Promise(() => {});
+    };
+    await assert.rejects(builder.save({ to: new WritableStream({ [what]: hangs }), signal: cancel.signal }), { name: 'AbortError' });
+  }
   assert.deepEqual(await builder.save(), bytes);
 });
 

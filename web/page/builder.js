@@ -4,7 +4,7 @@
 import * as given from './arguments.js';
 import { read, shape } from './arguments.js';
 import { Client } from './client.js';
-import { fail, KinError, reasonOf } from '../shared/errors.js';
+import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 import { outward } from './outward.js';
 
@@ -50,6 +50,8 @@ async function* takeParts(worker, bytes, signal) {
 async function write(to, parts, host, signal) {
   const name = 'catalog.safetensors';
   let writer;
+  const aborted = new Promise((_, reject) => { signal?.addEventListener('abort', () => reject(abortError()), { once: true }); });
+  aborted.catch(() => {}); // heard where a write is waited for
   try {
     if (await host.writeFile?.(to, parts, name)) return;
     const handle = await to.getFileHandle?.(name, { create: true }) ?? to;
@@ -57,12 +59,13 @@ async function write(to, parts, host, signal) {
     if (typeof stream.getWriter !== 'function')
       fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
     writer = stream.getWriter();
-    for await (const part of parts) await writer.write(part);
-    await writer.close();
+    for await (const part of parts) await Promise.race([writer.write(part), aborted]);
+    await Promise.race([writer.close(), aborted]);
   } catch (error) {
-    await writer?.abort(error).catch(() => {}); // the first error is the one to tell
-    if (error instanceof KinError || signal?.aborted) throw error;
-    fail('unreadable', `What to names cannot be written: ${reasonOf(error)}.`, error);
+    writer?.abort(error).catch(() => {}); // the first error is the one to tell, and a stream that is stuck is not waited for
+    if (signal?.aborted) throw abortError();
+    if (error instanceof KinError) throw error;
+    fail('unreadable', `The catalogue cannot be written: ${reasonOf(error)}`, error);
   }
 }
 
