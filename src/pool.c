@@ -4,7 +4,9 @@
  * little. A late helper finds all claimed, and what it read of the job cannot change while a range that
  * it claimed is not done.
  * `broken` is the pool's first word: whoever runs a helper writes 1 there when the helper trapped,
- * since its share is then lost and the leader would wait for ever. The leader traps too. */
+ * since its share is then lost and the leader would wait for ever. The leader traps too. A helper whose
+ * thread was ended in the middle of a range tells nobody, and the leader hears nothing while it waits: it
+ * gives up, likewise, once no range was done for `patience` times SPINS looks. */
 #include "pool.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,12 +33,14 @@ static void wake_all(atomic_uint *word) { (void)word; }
 #endif
 
 enum {
-    SPINS = 1 << 16, /* about 0.1 ms of atomic loads */
-    RANGES = 2
-}; /* of a thread */
+    SPINS = 1 << 16,    /* about 0.1 ms of atomic loads */
+    PATIENCE = 1 << 17, /* 10 s to a minute, while a range takes milliseconds */
+    RANGES = 2          /* of a thread */
+};
 
 struct kin_pool {
     _Alignas(64) atomic_uint broken;
+    atomic_uint patience;                /* the second word: tests write less there */
     _Alignas(64) atomic_uint generation; /* odd jobs and even jobs alike: it only has to change */
     atomic_uint sleepers;
     _Alignas(64) atomic_uint done;
@@ -55,7 +59,7 @@ kin_pool *kin_pool_open(int n_threads)
         return NULL;
     kin_pool *pool = aligned_alloc(64, align_up(sizeof *pool, 64));
     if (pool)
-        *pool = (kin_pool){.n_threads = n_threads};
+        *pool = (kin_pool){.n_threads = n_threads, .patience = PATIENCE};
     return pool;
 }
 
@@ -94,6 +98,20 @@ static void check_helpers(kin_pool *pool)
         __builtin_trap();
 }
 
+static void wait_for_helpers(kin_pool *pool, unsigned ranges)
+{
+    unsigned seen = 0, done;
+    uint64_t looks = 0;
+    while ((done = atomic_load(&pool->done)) < ranges) {
+        if (done != seen)
+            looks = 0;
+        seen = done;
+        if (++looks / SPINS >= atomic_load_explicit(&pool->patience, memory_order_relaxed))
+            atomic_store(&pool->broken, 1);
+        check_helpers(pool);
+    }
+}
+
 void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
 {
     if (pool)
@@ -108,8 +126,7 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
     pool->n = n;
     atomic_store(&pool->done, 0);
     unsigned own = run_ranges(pool, 0, publish(pool));
-    while (atomic_load(&pool->done) + own < (unsigned)(pool->n_threads * RANGES))
-        check_helpers(pool);
+    wait_for_helpers(pool, (unsigned)(pool->n_threads * RANGES) - own);
 }
 
 void kin_pool_help(kin_pool *pool, int i)

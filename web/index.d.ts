@@ -15,7 +15,7 @@
  * - `too-large` — more pixels or bytes than are taken: make it smaller
  * - `out-of-memory` — the machine gave no memory: close other tabs
  * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
- * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions
+ * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions, and the room for it
  * - `crashed` — the engine or its worker ended; the next call starts a new one
  * - `closed` — close() was called
  * - `failed` — none of these; the sentence says what happened

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { ITEMS = 1000 };
 
@@ -97,6 +99,40 @@ void test_pool_absent_helper(void)
     }
     team_end(&team);
     CHECK_EQ(wrong, 0);
+}
+
+static atomic_int ended;
+
+/* The helper's thread ends in the middle of its range; the leader's own range lasts until then. */
+static void end_helper(void *arg, int begin, int end, int thread)
+{
+    (void)arg, (void)begin, (void)end;
+    if (thread) {
+        atomic_store(&ended, 1);
+        pthread_exit(NULL);
+    }
+    while (!atomic_load(&ended))
+        sched_yield();
+}
+
+/* The leader gives up on such a helper instead of waiting for ever: it traps. */
+void test_pool_lost_helper(void)
+{
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        struct team team;
+        alarm(60);
+        team_start(&team, 2);
+        atomic_store((atomic_uint *)team.pool + 1, 64); /* its second word: patience */
+        wait_for_all(team.pool);
+        pool_run(team.pool, end_helper, NULL, ITEMS);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) != SIGALRM);
 }
 
 /* Many more threads than cores, and jobs of no length: each item once all the same. */

@@ -4,6 +4,6 @@ import * as platform from '../worker/platform.node.js';
 import { serveHere } from '../worker/serve.js';
 
 export function startWorker(kind, handlers) {
-  if (kind === false) return serveHere({ ...platform, startHelper: () => startWorker() }, handlers);
+  if (kind === false) return serveHere({ ...platform, startHelper: (own) => startWorker(true, own) }, handlers);
   return startThread(kind && kind !== true ? kind : new URL('../worker/worker.node.js', import.meta.url), handlers);
 }

@@ -3,7 +3,6 @@
 import { packError } from '../shared/errors.js';
 import { Encoder } from './encoder.js';
 import { ModelFiles } from './model.js';
-import { chooseVariant } from './variant.js';
 
 export class Core {
   #encoder;
@@ -18,9 +17,8 @@ export class Core {
 
   async open(signal, onProgress) {
     const { model, variant, threads } = this.options;
-    this.choice = chooseVariant(this.platform.features(), { variant, threads });
     this.files = new ModelFiles(model, this.io);
-    this.#encoder = new Encoder(this.platform, this.io, this.choice);
+    this.#encoder = new Encoder(this.platform, this.io, { variant, threads });
     const both = [this.files.describe({ signal, onProgress }), this.#encoder.start(signal)]; // side by side
     try {
       Object.assign(this, (await Promise.all(both))[0]);
@@ -68,10 +66,10 @@ export class Core {
   }
 
   info() {
-    const { facts, about: { image, text }, exact, kernels, peakBytes } = this.#encoder;
+    const { facts, about: { image, text }, choice, exact, kernels, peakBytes } = this.#encoder;
     return {
       model: this.files.where, dim: (image ?? text).dim, imageSize: image?.imageSize ?? 0,
-      dtype: this.options.dtype, ...this.choice, decoder: this.#decoder, numerics: facts.numerics, exact,
+      dtype: this.options.dtype, ...choice, decoder: this.#decoder, numerics: facts.numerics, exact,
       selfTest: true, kernels: kernels.name, gmacs: kernels.gmacs, peakBytes,
       licence: this.manifest?.licence ?? null, languages: this.manifest?.languages ?? null,
       preprocess: image?.preprocess ?? null, ids: { image: image?.id, text: text?.id }, // of those asked for so far

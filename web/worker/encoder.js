@@ -3,6 +3,7 @@
 //
 //   start(signal)       makes it ready, with nothing loaded; once more after a trap, which ends `ready`
 //   close()             ends it and its helper threads
+//   choice              { variant, threads, threadsReason } once started
 //   ready, holds(part), exact, kernels { name, gmacs }, peakBytes; facts and about: JSON of kin_facts, kin_info
 //   load(part, input, signal):
 //     'config'          the object of config.json, before all else
@@ -25,6 +26,7 @@ import { openEngine, sharedMemory } from './engine.js';
 import { holdImage } from './images.js';
 import { checkKernels, chooseKernels } from './kernels.js';
 import { startHelpers } from './threads.js';
+import { chooseVariant } from './variant.js';
 
 const pieceSize = 2 ** 20; // of weights, enters the engine at once
 
@@ -32,18 +34,20 @@ export class Encoder {
   exact = true; // its vectors have the bits that docs/numerics.md defines
   #platform;
   #io;
-  #choice;
+  #asked;
   #engine = null;
   #ctx = 0;
   #helpers = null;
   #held = new Set();
   #refused = new Set(); // kernels that turned out to be wrong here
 
-  // `choice`: { variant, threads }.
-  constructor(platform, io, choice) {
+  choice = null;
+
+  // `asked`: { variant, threads } as load() takes them.
+  constructor(platform, io, asked) {
     this.#platform = platform;
     this.#io = { decodeImage: platform.decodeImage, ...io };
-    this.#choice = choice;
+    this.#asked = asked;
   }
 
   get ready() {
@@ -59,10 +63,16 @@ export class Encoder {
   }
 
   async start(signal) {
-    const { variant, threads } = this.#choice;
+    const features = this.#platform.features();
+    this.choice ??= chooseVariant(features, this.#asked);
+    this.#goAlone();
     await this.close();
+    let memory;
+    if (this.choice.variant.endsWith('-threads') && !(memory = sharedMemory()))
+      this.choice = chooseVariant({ ...features, refused: true }, this.#asked);
+    const { variant, threads } = this.choice;
     const module = await this.#platform.module(variant, this.#io, signal);
-    const engine = await openEngine(module, variant.endsWith('-threads') ? sharedMemory() : undefined);
+    const engine = await openEngine(module, memory ?? undefined);
     const ctx = engine.pointer('kin_open');
     if (!ctx) fail('out-of-memory', 'The engine has no memory to start.');
     this.kernels = await chooseKernels(engine, ctx, this.#platform.turn, this.#refused);
@@ -72,6 +82,13 @@ export class Encoder {
     this.facts = engine.facts;
     checkAbort(signal); // told to stop meanwhile: who would end the helpers?
     if (threads > 1) this.#helpers = startHelpers(engine, module, ctx, threads, this.#platform.startHelper);
+  }
+
+  // Where a helper was lost, one thread works on: others might be lost for the same reason.
+  #goAlone() {
+    const reason = this.#helpers?.lost();
+    if (reason) this.choice = { ...this.choice, threads: 1, threadsReason: reason };
+    return reason;
   }
 
   async close() {
@@ -129,11 +146,22 @@ export class Encoder {
   // The vector of an image, or those of `n` texts.
   async #run(tower, signal, n = 1) {
     const [engine, ctx] = [this.#engine, this.#ctx];
+    if (this.#goAlone()) {
+      engine.call('kin_use_pool', ctx, 0);
+      this.#helpers.stop();
+      this.#helpers = null;
+    }
     engine.check(ctx, engine.call(`kin_${tower}_begin`, ctx));
-    do {
-      await this.#platform.turn();
-      checkAbort(signal);
-    } while (engine.check(ctx, engine.call('kin_step', ctx)));
+    try {
+      do {
+        await this.#platform.turn();
+        checkAbort(signal);
+      } while (engine.check(ctx, engine.call('kin_step', ctx)));
+    } catch (error) {
+      const reason = engine.spent && this.#helpers?.lost();
+      if (reason) fail('crashed', `${reason} Call again: one thread goes on.`, error);
+      throw error;
+    }
     checkKernels(engine, this.kernels, this.#refused);
     const dim = engine.call('kin_dim', ctx, engine.facts.towers[tower]);
     const vectors = engine.pointer('kin_embedding', ctx);

@@ -4,14 +4,14 @@
 import { fail } from '../shared/errors.js';
 import { chooseVariant } from './variant.js';
 
-// A memory that other threads may share. Its maximum is address space set aside, which phones refuse.
+// A memory that other threads may share; null where there is none. Its maximum is address space set aside, which
+// phones refuse. With less than 512 MiB a memory of one's own, which grows as it needs, is better.
 export function sharedMemory() {
-  for (let maximum = 65536; ; maximum /= 2)
+  for (let maximum = 65536; maximum >= 8192; maximum /= 2)
     try {
       return new WebAssembly.Memory({ initial: 256, maximum, shared: true });
-    } catch (error) {
-      if (maximum <= 1024) fail('out-of-memory', 'The browser gave no memory to the engine: close other tabs.', error);
-    }
+    } catch {} // smaller, then
+  return null;
 }
 
 // What `module` imports and nothing else.

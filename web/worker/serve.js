@@ -99,7 +99,7 @@ export function serve(post, platform) {
   }
 
   return (message) => {
-    if (message.helper) return help(message.helper);
+    if (message.helper) return help(message.helper, post);
     if (message.stop) {
       for (const id of running.keys()) abandon(id);
       return target?.stop();

@@ -23,9 +23,9 @@ export function features(node = false) {
   };
 }
 
-// { simd, relaxed, shared, isolated, workers, cores }, { variant, threads } -> { variant, threads, threadsReason }.
+// { simd, relaxed, shared, refused, isolated, workers, cores }, { variant, threads } -> { variant, threads, threadsReason }.
 // By itself it takes half of the reported cores (two may share one), at most 4: more gains little.
-export function chooseVariant({ simd, relaxed, shared, isolated, workers = true, cores }, { variant, threads } = {}) {
+export function chooseVariant({ simd, relaxed, shared, refused, isolated, workers = true, cores }, { variant, threads } = {}) {
   if (!simd)
     fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: update it.');
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
@@ -39,7 +39,7 @@ export function chooseVariant({ simd, relaxed, shared, isolated, workers = true,
     fail('bad-argument', `The variant '${variant}' has one thread: leave out threads, or take '${variant}-threads'.`);
   const lacking = !isolated
     ? 'The page is not cross-origin isolated (headers COOP and COEP), so there is no shared memory.'
-    : !shared ? 'This browser has no SharedArrayBuffer.' : !workers ? 'Nothing here can start a worker.' : null;
+    : !shared ? 'This browser has no SharedArrayBuffer.' : refused ? 'There is no shared memory to be had here.' : !workers ? 'Nothing here can start a worker.' : null;
   if (threaded && lacking) fail('unsupported', `The variant '${variant}' cannot run: ${lacking}`);
   const kind = relaxed ? 'relaxed' : 'simd';
   const one = (threadsReason) => ({ variant: variant ?? kind, threads: 1, threadsReason });

@@ -14,7 +14,7 @@ function ownType() {
   }
 }
 
-const startHelper = () => link(new Worker(globalThis.location.href, { type: ownType() }));
+const startHelper = (handlers) => link(new Worker(globalThis.location.href, { type: ownType() }), handlers);
 const receive = serve((message, transfer) => globalThis.postMessage(message, transfer ?? []),
   { ...platform, startHelper });
 globalThis.onmessage = ({ data }) => receive(data);

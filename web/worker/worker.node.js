@@ -4,7 +4,7 @@ import { startThread } from '../shared/link.node.js';
 import * as platform from './platform.node.js';
 import { serve } from './serve.js';
 
-const startHelper = () => startThread(workerData.file);
+const startHelper = (handlers) => startThread(workerData.file, handlers);
 const receive = serve((message, transfer) => parentPort.postMessage(message, transfer ?? []),
   { ...platform, startHelper });
 parentPort.on('message', (message) => {
