@@ -17,13 +17,14 @@
  * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
  * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions, and the room for it
  * - `crashed` — the engine or its worker ended; the next call starts a new one
+ * - `no-worker` — the worker could not be started; the message names its address, why, and the line that mends it
  * - `closed` — close() was called
  * - `failed` — none of these; the sentence says what happened
  */
 export type KinErrorCode =
   | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'
   | 'unsupported-image' | 'bad-image' | 'truncated-image' | 'too-large' | 'out-of-memory' | 'bad-argument'
-  | 'bad-filter' | 'unknown-id' | 'unreadable' | 'crashed' | 'closed' | 'failed';
+  | 'bad-filter' | 'unknown-id' | 'unreadable' | 'no-worker' | 'crashed' | 'closed' | 'failed';
 
 /** Everything Kin throws, beside the standard AbortError of an aborted signal. */
 export class KinError extends Error {
@@ -69,10 +70,14 @@ export interface ImageOptions {
   signal?: AbortSignal;
 }
 
+// What a policy of Trusted Types makes, where its types are there.
+type TrustedAddress = typeof globalThis extends { TrustedScriptURL: { prototype: infer T } } ? T : never;
+
 /** Where Kin runs and what it fetches with. */
 export interface RunOptions {
-  /** Default: a worker of its own. A URL: that worker file. false: the calling thread. */
-  worker?: string | URL | boolean;
+  /** Default: a worker of its own. An address: that worker file. `'blob'`: its own through a blob, for scripts of another
+   * host or a sandboxed frame. false: the calling thread. */
+  worker?: string | URL | TrustedAddress | boolean;
   /** Maps every file that Kin fetches; default: the address as it is. */
   resolve?: (name: string, url: string, options: { signal: AbortSignal }) => string | URL | undefined | Promise<string | URL | undefined>;
   /** Default: the global fetch. */

@@ -286,7 +286,7 @@ test('a worker that is not there or ends at once is an error', async () => {
       codes.push(await load({ model: '/model/', worker }).then(() => 'loaded', (error) => [error.name, error.code].join()));
     return codes;
   });
-  assert.deepEqual(codes, ['KinError,crashed', 'KinError,crashed']);
+  assert.deepEqual(codes, ['KinError,no-worker', 'KinError,no-worker']);
   await page.context().close();
 });
 

@@ -211,7 +211,20 @@ test('one signal serves a long list without a warning, and after it', async () =
 });
 
 test('a worker that cannot start is an error', async () => {
-  await assert.rejects(load({ model, worker: new URL('data:text/javascript,throw new Error("no")') }), { code: 'crashed' });
+  await assert.rejects(load({ model, worker: new URL('data:text/javascript,throw new Error("no")') }),
+    { code: 'no-worker', message: /data:text.*: no\. Leave out worker/ });
+});
+
+test('a worker that is none of Kin\'s is an error that says what it is', async (t) => {
+  const because = (worker, message) => assert.rejects(load({ model, worker }), { name: 'KinError', code: 'no-worker', message });
+  await because('data:text/javascript,', /exit code 0/);
+  await because('./tests/none.js', /started from \.\/tests\/none\.js: Cannot find module/);
+  await because('none.js', /absolute path/);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const silent = because('data:text/javascript,import{parentPort}from"node:worker_threads";parentPort.postMessage("hi");parentPort.on("message",({stop})=>stop&&parentPort.close())', /it did not say hello within 30 seconds/);
+  t.mock.timers.tick(30_000);
+  t.mock.timers.reset();
+  await silent;
 });
 
 test('await using closes', async () => {

@@ -139,8 +139,8 @@ export class Client {
   #died(error) {
     this.#worker?.terminate();
     this.#worker = null;
-    this.#rejectAll(new KinError('crashed', `Kin's worker ended: ${error?.message || 'it could not be started'}.`,
-      { cause: error }));
+    this.#rejectAll(error instanceof KinError ? error
+      : new KinError('crashed', `Kin's worker ended: ${error?.message || 'nothing says why'}.`, { cause: error }));
   }
 
   close() {

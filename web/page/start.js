@@ -1,14 +1,67 @@
 // Starts the worker of a page, and alone knows where it lies. Bundlers follow that address as they follow an
 // import, and some for ever if it leads back here: nothing that the worker imports may import this.
 import { fail } from '../shared/errors.js';
+import { greet } from './hello.js';
+import { explain, watchPolicies } from './why.js';
 import { link } from '../shared/link.js';
+import { place } from '../shared/place.js';
 import * as platform from '../worker/platform.js';
 import { serveHere } from '../worker/serve.js';
 
-// `kind`: the URL of another worker file; false: no worker, the same on this thread. `handlers`: { message, died }.
+// By this expression bundlers find the worker's file, and put an address of theirs into it. They know it only whole, so
+// its address is read by running it with another Worker, which starts nothing; nobody else runs meanwhile.
+const make = () => new Worker(new URL('../worker/worker.js', import.meta.url), { type: 'module' });
+function ownFile() {
+  const { Worker } = globalThis;
+  try {
+    globalThis.Worker = function read(url, options) {
+      return { url, options };
+    };
+    return make();
+  } finally {
+    globalThis.Worker = Worker;
+  }
+}
+
+// Where addresses have to be vouched for (Trusted Types), what is one already stays as it is.
+function moved(url) {
+  const address = String(url);
+  const better = place(address);
+  return better === address ? url : better;
+}
+
+// A worker that imports the file: for hosts from which a page starts none. Helper threads start it again, so it stays. A
+// frame without a host of its own cannot read its own blobs as modules.
+const blobs = new Map();
+function blobOf(address, { type }) {
+  if (blobs.has(address)) return blobs.get(address);
+  const text = type === 'module' ? `import ${JSON.stringify(address)};` : `importScripts(${JSON.stringify(address)});`;
+  const blob = globalThis.origin === 'null' ? `data:text/javascript,${encodeURIComponent(text)}`
+    : URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+  blobs.set(address, blob);
+  return blob;
+}
+
+function fileOf(kind) {
+  if (kind && kind !== true && kind !== 'blob') return { url: kind, options: { type: 'module' } };
+  const { url, options } = ownFile();
+  return { url: moved(url), options, own: true };
+}
+
+// `kind`: the address of another worker file; 'blob': the own file, by a blob; false: no worker, the same on this
+// thread. `handlers`: { message, died }.
 export function startWorker(kind, handlers) {
   if (kind === false) return serveHere({ ...platform, startHelper: (own) => startWorker(true, own) }, handlers);
   if (typeof Worker !== 'function') fail('unsupported', 'Nothing here can start a worker: say worker: false.');
-  return link(kind && kind !== true ? new Worker(kind, { type: 'module' })
-    : new Worker(new URL('../worker/worker.js', import.meta.url), { type: 'module' }), handlers);
+  const { url, options, own } = fileOf(kind);
+  const blob = kind === 'blob';
+  let address = String(url);
+  try {
+    address = new URL(address, globalThis.document?.baseURI ?? globalThis.location.href).href;
+  } catch {
+    fail('bad-argument', `worker: '${address}' is not an address.`);
+  }
+  watchPolicies();
+  return greet((heard) => link(new Worker(blob ? blobOf(address, options) : url, options), heard), handlers,
+    (error) => explain(error, { address, own, blob }));
 }

@@ -1,6 +1,7 @@
 // What the worker's side needs of a page and Node has otherwise. To it comes startHelper(): another worker, as a link.
 import { checkAbort, fail, KinError } from '../shared/errors.js';
 import { headerOf } from '../shared/headers.js';
+import { place } from '../shared/place.js';
 import { patiently, request } from '../shared/source.js';
 import { features as probe } from './variant.js';
 
@@ -18,7 +19,7 @@ const nothing = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]); // a module, and 
 
 export async function module(variant, io, signal) {
   const name = `kin-${variant}.wasm`;
-  const { href } = wasm[variant]();
+  const href = place(wasm[variant]().href);
   const url = String(await io.resolve?.(name, href) ?? href);
   const response = await request(url, name, io, { signal });
   if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);

@@ -15,7 +15,7 @@ export function startHelpers(engine, module, ctx, threads, startHelper) {
   const died = (error) => { lost ??= `A helper thread ended: ${error?.message || 'it could not be started'}.`; };
   try {
     for (let i = 1; i < threads; i++) {
-      const helper = startHelper({ died, message: () => { started++; } });
+      const helper = startHelper({ died, message: ({ started: came }) => { if (came) started++; } });
       helpers.push(helper);
       helper.unref();
       const stack = (engine.allocate(stackSize) + stackSize & -16) >>> 0;

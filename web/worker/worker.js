@@ -14,7 +14,24 @@ function ownType() {
   }
 }
 
-const startHelper = (handlers) => link(new Worker(globalThis.location.href, { type: ownType() }), handlers);
+// Where Trusted Types are required, an address has to be vouched for; this file runs already.
+let address = globalThis.location.href;
+function mayStart() {
+  try {
+    if (typeof address === 'string')
+      address = globalThis.trustedTypes?.createPolicy('kin-clip', { createScriptURL: (url) => url }).createScriptURL(address) ?? address;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const startHelper = (handlers) => link(new Worker(address, { type: ownType() }), handlers);
+const features = () => {
+  const found = platform.features();
+  return { ...found, workers: found.workers && (!found.isolated || mayStart()) };
+};
 const receive = serve((message, transfer) => globalThis.postMessage(message, transfer ?? []),
-  { ...platform, startHelper });
+  { ...platform, features, startHelper });
 globalThis.onmessage = ({ data }) => receive(data);
+globalThis.postMessage({ hello: 'kin-clip' });

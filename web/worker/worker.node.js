@@ -11,3 +11,4 @@ parentPort.on('message', (message) => {
   receive(message);
   if (message.stop) parentPort.close();
 });
+parentPort.postMessage({ hello: 'kin-clip' });
