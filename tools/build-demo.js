@@ -17,6 +17,8 @@ import { build, transformSync } from 'esbuild';
 import { getModel } from '../catalog/lib/get.js';
 import { findEntry, readIndex } from '../catalog/lib/models.js';
 import { openTerminal } from '../catalog/lib/terminal.js';
+import { boxText, readBox } from '../web/demo/address.js';
+import { likeness, ordinary } from '../web/demo/likeness.js';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
 
@@ -102,13 +104,12 @@ async function chooseModel(asked) {
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // The same card that cards.js builds, as text, so that hits are there before any script has run.
-function card(hit) {
-  const score = hit.score.toFixed(3);
+function card(hit, usual) {
+  const score = hit.score.toFixed(3), { level, word } = likeness(hit.score, usual, 'photo');
   return `<li class="card" data-hit-id="${escapeHtml(hit.id)}" data-score="${score}">` +
     `<a href="#product=${escapeHtml(hit.id)}"><img src="${escapeHtml(hit.item.image)}" alt="" width="160" height="160">` +
     `<span class="title">${escapeHtml(hit.item.title)}</span><span class="meta"><span class="price">€${hit.item.price.toFixed(2)}</span>` +
-    `<span class="score" title="Likeness: the cosine of both embeddings">${score}</span></span>` +
-    `<meter value="${Math.max(0, hit.score)}" aria-hidden="true"></meter></a></li>`;
+    `<span class="alike" data-level="${level}">${word}</span><span class="score">${score}</span></span></a></li>`;
 }
 
 async function makeSamples(model) {
@@ -117,11 +118,12 @@ async function makeSamples(model) {
     const { png, box } = makeSample(sample, i, root);
     const src = `samples/${sample.hex}.png`;
     writeFileSync(join(site, src), png);
-    return { name: sample.name, src, box };
+    return { id: sample.hex, name: sample.name, src, box: readBox(boxText(box)) }; // as the page's address has it
   });
   const clip = await load({ model });
   const catalog = await openCatalog(join(site, 'catalog.safetensors'), { clip });
-  const { hits } = await catalog.search({ image: join(site, list[0].src), box: list[0].box, fit: 'pad' }, { limit: 24 });
+  const first = { vector: await clip.embedImage(join(site, list[0].src), { box: list[0].box, fit: 'pad' }) };
+  const { hits } = await catalog.search(first, { limit: 24 }), usual = await ordinary(catalog, first);
   for (const [i, sample] of samples.entries()) { // a sample that finds nothing sensible convinces nobody
     const found = await catalog.search({ image: join(site, list[i].src), box: list[i].box }, { limit: 6 });
     if (!found.hits.some((hit) => hit.id === sample.hex))
@@ -130,7 +132,7 @@ async function makeSamples(model) {
   await clip.close();
   await catalog.close();
   writeFileSync(join(site, 'samples/samples.json'), JSON.stringify(list));
-  return { list, hits };
+  return { list, cards: hits.map((hit) => card(hit, usual)) };
 }
 
 // What an earlier build left goes, but for the products.
@@ -149,22 +151,18 @@ function place(from, to) {
 const addresses = { name: 'addresses', setup: ({ onLoad }) => onLoad({ filter: /\bweb[/\\](page|worker)[/\\]/ }, ({ path }) =>
   ({ contents: readFileSync(path, 'utf8').replace(/new URL\('\.\.\/(worker\/)?/g, "new URL('./") })) };
 
-async function copyPage({ list, hits }, rows, { path, about }) {
+async function copyPage({ list, cards }, rows, { path, about }) {
   const { box, src } = list[0];
-  const percent = (x) => `${(x * 100).toFixed(2)}%`;
-  const sampleButtons = list.map((s, i) => {
-    const where = [s.box.x, s.box.y, s.box.width, s.box.height].map((x) => x.toFixed(4)).join(' ');
-    return `<li><button type="button" class="sample" data-src="${s.src}" data-box="${where}" aria-pressed="${i === 0}">` +
-      `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`;
-  });
+  const sampleButtons = list.map((s, i) =>
+    `<li><button type="button" class="sample" data-sample="${s.id}" data-src="${s.src}" data-box="${boxText(s.box)}" aria-pressed="${i === 0}">` +
+      `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`);
   const groups = [...new Set(rows.map(({ row }) => row.group))].sort();
-  const parts = { 'first hits': hits.map(card).join('\n'), samples: sampleButtons.join(''),
-    'first photo': `<img id="photo" src="${src}" alt="Your photo" width="480" height="360" draggable="false">`,
+  const parts = { 'first hits': cards.join('\n'), samples: sampleButtons.join(''),
+    'first photo': `<img id="photo" src="${src}" alt="The sample photo" width="480" height="360" draggable="false">`,
     groups: groups.map((group) => `<option>${escapeHtml(group)}</option>`).join(''), count: rows.length.toLocaleString('en'), model: escapeHtml(about) };
   const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
   writeFileSync(join(site, 'index.html'), page);
-  writeFileSync(join(site, 'first.css'), `#box { left: ${percent(box.x)}; top: ${percent(box.y)}; ` +
-    `width: ${percent(box.width)}; height: ${percent(box.height)}; }\n`);
+  writeFileSync(join(site, 'first.css'), `#frame { ${Object.entries(box).map(([side, part]) => `--${side}: ${part};`).join(' ')} }\n`);
   for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
     place(join(root, 'web/demo', name), join(site, name));
   await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),

@@ -30,8 +30,8 @@ export const launch = () => chromium.launch({
 
 // A page that must stay silent: console messages, errors, failed requests, dialogs and policy violations
 // are collected in page.noise, requests with a body or to another host in page.sent.
-export async function open(browser, url, { width = 1280, height = 900, bypassCSP = false, go = true } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, bypassCSP });
+export async function open(browser, url, { width = 1280, height = 900, bypassCSP = false, go = true, touch = false } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, bypassCSP, hasTouch: touch, isMobile: touch });
   const page = await context.newPage();
   page.noise = [];
   page.sent = [];
@@ -65,5 +65,6 @@ export async function answered(page, act) {
     score: Number(card.dataset.score), title: card.querySelector('.title').textContent })));
 }
 
-export const ready = (page) => page.waitForFunction(() => /Understood/.test(document.getElementById('status').textContent),
+// The first search is answered: how long it took is written behind the switch.
+export const ready = (page) => page.waitForFunction(() => document.getElementById('took').textContent.endsWith(' ms'),
   null, { timeout: 30000 });

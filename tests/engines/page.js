@@ -63,7 +63,7 @@ async function demo(words, upload) {
   const element = (id) => page.document.getElementById(id);
   const answer = async (act) => {
     await act();
-    await until('an answer', () => /Understood/.test(element('status').textContent) && !element('results').hasAttribute('aria-busy'));
+    await until('an answer', () => element('took').textContent.endsWith(' ms') && element('status').textContent && !element('results').hasAttribute('aria-busy'));
     if (!element('error').hidden) seen.noise.push(element('error-text').textContent);
     seen.answers.push(Array.from(element('results').querySelectorAll('[data-hit-id]'), (card) => card.dataset.hitId));
   };

@@ -9,7 +9,7 @@ export const safeUrl = (url) => {
     return null;
   }
 };
-const element = (name, className, text) => {
+export const element = (name, className, text) => {
   const made = document.createElement(name);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
@@ -21,8 +21,8 @@ export const plain = (value) => [value].flat()
 export const titleOf = (item, id) => (plain(item.title) || id).slice(0, 200);
 export const money = (price) => (typeof price === 'number' ? `€${price.toFixed(2)}` : '');
 
-// tools/build-demo.js writes the same as text, for the first frame.
-function card(hit, imageOf) {
+// alike(score): see likeness.js. tools/build-demo.js writes the same as text, for the first frame.
+export function makeCard(hit, imageOf, alike) {
   const { item } = hit, score = hit.score.toFixed(3);
   const li = element('li', 'card');
   li.dataset.hitId = hit.id;
@@ -34,17 +34,27 @@ function card(hit, imageOf) {
   if (src) image.src = src;
   image.alt = '';
   image.width = image.height = 160;
-  const meta = element('span', 'meta'), shown = element('span', 'score', score), level = element('meter');
-  shown.title = 'Likeness: the cosine of both embeddings';
-  level.value = Math.max(0, hit.score);
-  level.ariaHidden = 'true'; // the number says it
-  meta.append(element('span', 'price', money(item.price)), shown);
-  link.append(image, element('span', 'title', titleOf(item, hit.id)), meta, level);
+  const meta = element('span', 'meta'), found = alike(hit.score);
+  if (typeof item.price === 'number') meta.append(element('span', 'price', money(item.price)));
+  if (found) {
+    const word = element('span', 'alike', found.word);
+    word.dataset.level = found.level;
+    meta.append(word);
+  }
+  meta.append(element('span', 'score', score));
+  link.append(image, element('span', 'title', titleOf(item, hit.id)), meta);
   li.append(link);
   return li;
 }
 
-export const showCards = (list, hits, imageOf) => list.replaceChildren(...hits.map((hit) => card(hit, imageOf)));
+// What takes the cards' place while a search lasts longer than a moment.
+export function showGhosts(list, count) {
+  list.replaceChildren(...Array.from({ length: count }, () => {
+    const li = element('li', 'card ghost');
+    li.setAttribute('aria-hidden', 'true');
+    return li;
+  }));
+}
 
 // No hits: why, and what can be done about it.
 export function showEmpty(list, text, action = null) {

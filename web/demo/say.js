@@ -25,7 +25,8 @@ export async function withBar(text, work, stop = null) {
   }
 }
 const mega = (bytes) => (bytes / 1e6).toFixed(1);
-export const download = (what) => ({ loaded, total }) => bar(
+// Files of a few kilobytes would only make the bar jump.
+export const download = (what) => ({ loaded, total }) => Math.max(loaded, total) > 1e5 && bar(
   total ? `${what}: ${mega(loaded)} of ${mega(total)} MB` : `${what}: ${mega(loaded)} MB`, total ? loaded / total : 0);
 
 // Errors that another try may mend; the rest lie with the picture.

@@ -1,20 +1,26 @@
-// The demo shop: what a shop's own page would do with kin-clip, through its public interface alone.
-import { countFromNow, workerUrl } from './sent.js';
+// The demo shop: what a shop's own page would do with kin-clip, through its public interface alone. The address says
+// what is looked for (where.js); here it is searched and shown.
+import { workerUrl } from './sent.js';
 import { load, openCatalog } from './kin/index.js';
-import { money, plain, safeUrl, showCards, showEmpty, titleOf } from './cards.js';
-import { makeCrop } from './crop.js';
-import { buildOwn, most } from './own.js';
+import { boxText, read, readBox } from './address.js';
+import { makeCard, safeUrl, showEmpty, showGhosts, titleOf } from './cards.js';
+import { likeness, ordinary } from './likeness.js';
+import { buildOwn, most, sameAs } from './own.js';
+import { drawProduct, forgetShown, samples, showIdle, showPhoto, startPhoto, whole } from './photo.js';
+import { find, forget, keep, tidyUp } from './photos.js';
+import { showProduct } from './product.js';
 import { $, bar, clearError, download, say, showError, withBar } from './say.js';
+import { go, inOwn, lookedFor, noQuery, onMove, openProduct, state } from './where.js';
 
-const results = $('results'), product = $('product');
-let clip = null, shop = null, own = null; // own: { catalog, pictures } while the visitor's pictures are searched
-let source = null; // the photo
-let query = null, shown = null; // the last query, and the one whose hits are on the page
-let searching = new AbortController();
-
-const catalogNow = () => own?.catalog ?? shop;
-const imageOf = ({ id, image }) => (own ? own.pictures.get(id) : image.url);
+const page = 24; // hits shown at once
+const results = $('results'), main = $('main'), root = document.documentElement;
 const many = (n) => n.toLocaleString('en');
+
+let clip = null, shop = null, own = null; // own: what buildOwn gave, kept until other pictures are chosen
+let searching = new AbortController();
+let shown = null; // what the hits on the page answer
+let answer = null; // the last search, for "Show more"
+let looking = null; // the promise of its end
 
 // ---- model and catalogue: loaded once, again after a failure ---------------------------------------
 function once(work) {
@@ -29,81 +35,225 @@ const ready = once(() => withBar('Loading the model', async () => {
   clip = loaded;
   shop ??= await openCatalog('./catalog.safetensors', { clip, onProgress: download('Loading the catalogue') });
   await clip.preload('image');
+  // Searches here go by vectors, which no one checks.
+  if (await clip.identify('image') !== shop.info.metadata['kin.image_id'])
+    throw Object.assign(new Error('The catalogue was built with another model: build it again.'), { code: 'model-mismatch' });
 }));
 const readyForText = once(() => withBar('Loading the model for words', () => clip.preload('text')));
 
-// ---- searching: the latest query wins ---------------------------------------------------------------
-function filter() {
-  const wanted = {};
-  if ($('group').value) wanted.group = { in: [$('group').value] };
-  if ($('price').value) wanted.price = { le: Number($('price').value) };
-  return own || !Object.keys(wanted).length ? undefined : wanted;
+// ---- what is looked for -------------------------------------------------------------------------------
+const byPhoto = ({ q, like }) => !q && !like;
+const catalogNow = () => (inOwn() ? own?.catalog : shop);
+const imageOf = ({ id, image }) => (inOwn() ? own.pictures.get(id) : image.url);
+
+// The photo that the address names, also while words are searched, and its own box. -> null: it is not here (any more)
+async function photoOf({ photo: key, sample }) {
+  if (key) {
+    const file = key.startsWith('own-') ? own?.files.get(key.slice(4)) : await find(key);
+    return file ? { key, from: file, box: whole } : null;
+  }
+  const { dataset: { src, box } } = samples.find((button) => button.dataset.sample === sample) ?? samples[0];
+  return { key: src, from: new URL(src, document.baseURI).href, src, box: readBox(box) };
 }
-function clearFilter() {
-  $('group').value = $('price').value = '';
-  results.focus();
-  search(query);
+function filterOf(wanted, source) {
+  if (inOwn()) { // a picture is not like itself
+    if (!byPhoto(wanted)) return undefined;
+    const id = source.key.startsWith('own-') ? source.key.slice(4) : source.from instanceof File && sameAs(own, source.from);
+    return id ? { number: { ne: Number(id) } } : undefined;
+  }
+  const filter = {};
+  if (wanted.group) filter.group = { in: [wanted.group] };
+  if (wanted.price) filter.price = { le: Number(wanted.price) };
+  return Object.keys(filter).length ? filter : undefined;
 }
 
-async function search(next) {
-  query = next;
+let understood = { key: null }; // the last query's vector: filters and further hits need no other
+async function queryOf(wanted, source, signal) {
+  if (wanted.like && !wanted.q) return { like: [wanted.like] };
+  const box = readBox(wanted.box) ?? source?.box;
+  const key = wanted.q ? `q ${wanted.q}` : `${source.key} ${boxText(box)}`;
+  if (key !== understood.key) {
+    const start = performance.now();
+    const vector = wanted.q ? await clip.embedText(wanted.q, { signal }) : await clip.embedImage(source.from, { box, fit: 'pad', signal });
+    understood = { key, vector, took: performance.now() - start };
+  }
+  return { vector: understood.vector };
+}
+
+function headingOf({ q, like, photo: key, sample }) {
+  const what = inOwn() ? 'Your pictures' : 'Products';
+  if (q) return `${what} for “${q.slice(0, 60)}”`;
+  if (like) return `${what} like ${titleOf(catalogNow()?.get(like) ?? {}, 'this product')}`;
+  if (key.startsWith('own-')) return `${what} like ${(own.files.get(key.slice(4))?.name ?? 'one that is gone').slice(0, 60)}`;
+  return `${what} like ${key && !sample ? 'your' : 'this'} photo`;
+}
+function showHeading(text) {
+  $('results-title').textContent = text;
+  document.title = `${text} · Kin shop`;
+}
+
+// ---- searching: the latest query wins ---------------------------------------------------------------
+const clearFilter = () => {
+  results.focus();
+  return go({ group: '', price: '' });
+};
+function showCount(total) {
+  const count = results.querySelectorAll('[data-hit-id]').length;
+  $('shown').textContent = total > page ? `${many(count)} of ${many(total)} shown` : '';
+  $('more').hidden = count >= total;
+  return count;
+}
+
+function choose(select, value, name) {
+  if (![...select.options].some((option) => option.value === value)) select.add(new Option(name, value)); // typed into the address
+  select.value = value;
+}
+// What stands around the hits: words, filters, where one is.
+function showAround() {
+  const { q, like, group, price } = state;
+  main.dataset.view = !inOwn() ? 'shop' : own ? 'own' : 'choose';
+  for (const [id, here] of [['to-shop', !inOwn()], ['to-own', inOwn()]]) {
+    if (here) $(id).setAttribute('aria-current', 'page');
+    else $(id).removeAttribute('aria-current');
+  }
+  if ($('text').value.trim() !== q) $('text').value = q;
+  choose($('group'), group, group);
+  choose($('price'), price, `Up to €${price}`);
+  if (group || price) $('filters').setAttribute('aria-expanded', 'true');
+  showIdle(!byPhoto(state));
+  $('chip').hidden = Boolean(q);
+}
+
+// A search that lasts longer than a moment: what was asked stands above, and the hits of before are gone.
+function showSearching(wanted) {
+  shown = null;
+  showHeading(headingOf(wanted));
+  say('Searching …');
+  showGhosts(results, page);
+  showCount(0);
+}
+function showHits(wanted, { hits, total, timings }, usual) {
+  shown = lookedFor(wanted);
+  showHeading(headingOf(wanted));
+  if (hits.length) results.replaceChildren(...hits.map(answer.card));
+  else if (answer.options.filter && !inOwn()) showEmpty(results, 'Nothing in the shop passes this filter.', { text: 'Clear the filter', run: clearFilter });
+  else showEmpty(results, 'There is nothing else here to compare it with.');
+  showCount(total);
+  const what = inOwn() ? ['picture', 'pictures'] : ['product', 'products'];
+  say(hits.length ? `${wanted.q ? 'Best' : 'Most alike'} of ${many(total)} ${what[Number(total > 1)]}` : 'Nothing was found.');
+  $('took').textContent = answer.query.vector ? `${understood.took.toFixed(0)} ms` : 'none';
+  $('numbers').textContent = answer.catalog.info.dim;
+  $('compared').textContent = `${timings.search.toFixed(1)} ms`;
+  $('cosine').textContent = usual ? usual.middle.toFixed(2) : '–';
+}
+function showFailed(wanted, error, again) {
+  showError(error, again);
+  if (shown === lookedFor(wanted)) return say('These hits came with the page; the search itself did not start.');
+  shown = null;
+  showHeading(wanted.q ? 'No answer for these words' : wanted.like ? 'No answer for this product' : 'No products for this photo');
+  results.replaceChildren();
+  showCount(0);
+  return say('The search did not work.');
+}
+// A photo that this browser does not have: of another device, of yesterday, or nothing could be kept.
+function showGone(wanted) {
+  shown = lookedFor(wanted);
+  showHeading('The photo is not here any more');
+  say('No photo, no hits.');
+  showEmpty(results, 'Photos are kept for a day, and only in the browser in which they were chosen; some browsers keep none. Choose it once more, or try one of the samples.');
+  showCount(0);
+}
+function showChoose({ photo }) {
+  shown = null;
+  showHeading('Search your own pictures');
+  say(photo.startsWith('own-') ? 'They were forgotten when the page was left. Choose them once more.' : 'A shop of your own, for a moment.');
+  results.removeAttribute('aria-busy');
+  results.replaceChildren();
+  showCount(0);
+}
+
+async function look(to) {
   searching.abort();
-  const { signal } = (searching = new AbortController());
+  const { signal } = (searching = new AbortController()), wanted = state;
+  const instead = () => { if (shown !== lookedFor(wanted) && !signal.aborted) showSearching(wanted); };
+  answer = null;
   clearError();
+  const { view } = main.dataset;
+  showAround();
+  if (main.dataset.view === 'choose') return showChoose(wanted);
+  if (root.classList.contains('other') || view !== main.dataset.view) instead();
+  root.classList.remove('other');
+  const slow = setTimeout(instead, 300);
   results.setAttribute('aria-busy', 'true');
   try {
-    await ready();
-    if (next.text !== undefined) await readyForText();
-    if (signal.aborted) return;
-    const { hits, total, timings } = await catalogNow().search(next, { limit: 24, filter: filter(), signal });
-    if (signal.aborted) return;
-    shown = next;
-    const what = next.text !== undefined ? `for “${next.text.slice(0, 60)}”` : 'like your photo';
-    $('results-title').textContent = own ? `Your pictures ${what}` : `Products ${what}`;
-    if (hits.length) showCards(results, hits, imageOf);
-    else showEmpty(results, 'Nothing in the shop passes this filter.', { text: 'Clear the filter', run: clearFilter });
-    say(hits.length ? `${hits.length} of ${many(total)}. Understood in ${timings.embed.toFixed(0)} ms, ` +
-      `searched in ${timings.search.toFixed(1)} ms.` : `Nothing found ${what}.`);
+    const source = await photoOf(wanted);
+    if (signal.aborted) return undefined;
+    showPhoto(source, readBox(wanted.box) ?? source?.box ?? whole, !byPhoto(wanted));
+    if (source || !byPhoto(wanted)) {
+      await ready();
+      if (wanted.q) await readyForText();
+      if (signal.aborted) return undefined;
+      const catalog = catalogNow(), query = await queryOf(wanted, source, signal);
+      const options = { signal, exact: Boolean(wanted.q), filter: filterOf(wanted, source) };
+      const usual = await ordinary(catalog, query, { signal, exact: options.exact });
+      const found = await catalog.search(query, { ...options, limit: Math.max(page, history.state?.shown ?? 0) });
+      if (signal.aborted) return undefined;
+      const alike = (score) => likeness(score, usual, wanted.q ? 'text' : 'photo');
+      answer = { catalog, query, options, total: found.total, card: (hit) => makeCard(hit, imageOf, alike) };
+      showHits(wanted, found, usual);
+      if (wanted.like) drawProduct(safeUrl(imageOf({ id: wanted.like, image: { url: [catalog.get(wanted.like)?.image].flat()[0] } })) ?? '');
+    } else showGone(wanted);
   } catch (error) {
-    if (signal.aborted) return;
-    showError(error, () => search(next));
-    if (shown !== next) showEmpty(results, 'No hits, because the search did not work. Try again, or take another photo.');
-    say(shown === next ? 'These hits came with the page; the search itself did not start.' : 'The search did not work.');
+    if (signal.aborted) return undefined;
+    showFailed(wanted, error, () => look(to));
   } finally {
+    clearTimeout(slow);
     if (searching.signal === signal) results.removeAttribute('aria-busy');
   }
+  return to && bring();
 }
-const searchPhoto = (box) => source && search({ image: source, box, fit: 'pad' });
 
-// ---- the photo and its crop ---------------------------------------------------------------------------
-const photo = $('photo'), frame = $('frame');
-const crop = makeCrop(frame, $('box'), searchPhoto);
-const whole = { x: 0, y: 0, width: 1, height: 1 };
-
-function framePhoto() {
-  frame.style.setProperty('--ratio', photo.naturalWidth / photo.naturalHeight || 4 / 3);
-  $('stage').classList.toggle('blank', !photo.naturalWidth);
+// Where the page goes, the focus goes. Beside the photo the results are in sight anyway.
+function bring() {
+  const found = $('found'), { top } = found.getBoundingClientRect();
+  if (top >= 0 && !matchMedia('(max-width: 820px)').matches) return;
+  $('results-title').focus({ preventScroll: true });
+  found.scrollIntoView({ block: 'start' });
 }
-photo.addEventListener('load', framePhoto);
-photo.addEventListener('error', framePhoto); // a format the browser cannot show
 
-const showSent = ({ bytes, files }) => {
-  $('proof').textContent = `${many(bytes)} bytes of your photo sent; ${many(files)} ${files === 1 ? 'file' : 'files'} fetched since you chose it.`;
-};
+$('more').addEventListener('click', async () => {
+  await looking; // the first hits are there before the catalogue is
+  if (!answer) return;
+  const { catalog, query, options, total, card } = answer, { signal } = options;
+  results.setAttribute('aria-busy', 'true');
+  try {
+    const { hits } = await catalog.search(query, { ...options, limit: page, offset: results.children.length });
+    if (signal.aborted) return;
+    const cards = hits.map(card);
+    results.append(...cards);
+    const count = showCount(total);
+    history.replaceState({ ...history.state, shown: count }, '');
+    say(`${many(count)} of ${many(total)} shown.`);
+    cards[0]?.querySelector('a').focus({ preventScroll: true });
+  } catch (error) {
+    if (!signal.aborted) showError(error, () => $('more').click());
+  } finally {
+    if (!signal.aborted) results.removeAttribute('aria-busy');
+  }
+});
 
-// `src`: of a sample; a file gets an address of its own.
-function usePhoto(from, box, src = null) {
-  source = from;
-  for (const sample of document.querySelectorAll('.sample')) sample.setAttribute('aria-pressed', String(sample.dataset.src === src));
-  if (photo.src.startsWith('blob:')) URL.revokeObjectURL(photo.src);
-  photo.src = src ?? URL.createObjectURL(from);
-  crop.reset(box);
-  $('text').value = '';
-  countFromNow(showSent);
-  return searchPhoto(box);
+// ---- photos --------------------------------------------------------------------------------------------
+$('chip').addEventListener('click', () => {
+  if (state.like) return openProduct(state.like);
+  $('box').focus({ preventScroll: true });
+  return window.scrollTo({ top: 0 });
+});
+
+const usePhoto = (name) => go({ ...noQuery, ...name }, { to: true });
+function useFiles(files) {
+  if (files.length > 1) return takeOwn([...files]);
+  return files.length && usePhoto({ photo: keep(files[0]) });
 }
-const useFiles = (files) => (files.length > 1 ? takeOwn([...files]) : files.length && usePhoto(files[0], whole));
-
 function onFiles(id, use) {
   $(id).addEventListener('change', ({ target }) => {
     const files = [...target.files];
@@ -114,7 +264,9 @@ function onFiles(id, use) {
 onFiles('file', useFiles);
 onFiles('camera', useFiles);
 onFiles('own', (files) => takeOwn(files));
-for (const button of document.querySelectorAll('[data-crop]')) button.addEventListener('click', () => crop.act(button.dataset.crop));
+$('others').addEventListener('click', () => $('own').click());
+for (const button of samples) button.addEventListener('click', () => usePhoto({ sample: button.dataset.sample }));
+$('use-photo').addEventListener('click', () => go({ q: '', like: '' }, { to: true }));
 document.addEventListener('paste', ({ clipboardData }) => useFiles(clipboardData.files));
 document.addEventListener('dragover', (event) => {
   event.preventDefault();
@@ -124,43 +276,36 @@ document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarg
 document.addEventListener('drop', (event) => {
   event.preventDefault();
   document.body.classList.remove('dragging');
-  useFiles(event.dataTransfer.files);
+  if (inOwn() && !own) takeOwn([...event.dataTransfer.files]);
+  else useFiles(event.dataTransfer.files);
 });
 
-// Where the objects of the sample photos are, is written on their buttons.
-const sampleOf = ({ dataset: { src, box } }) => {
-  const [x, y, width, height] = box.split(' ').map(Number);
-  return [new URL(src, document.baseURI).href, { x, y, width, height }, src];
-};
-for (const button of document.querySelectorAll('.sample')) button.addEventListener('click', () => usePhoto(...sampleOf(button)));
-
 // ---- words and filters ----------------------------------------------------------------------------------
-let typing = 0;
-function searchText() {
+let typing = 0, typed = ''; // typed: the words that typing goes on to change, without a step in the history for each letter
+const words = () => {
   clearTimeout(typing);
-  const text = $('text').value.trim();
-  if (text) search({ text });
-  else searchPhoto(crop.value);
-}
+  return $('text').value.trim();
+};
 $('text').addEventListener('input', () => {
   clearTimeout(typing);
-  typing = setTimeout(searchText, 250);
+  typing = setTimeout(() => {
+    const q = words();
+    go({ q, like: '' }, { replace: typed !== '' && typed === state.q });
+    typed = q;
+  }, 250);
 });
 $('search').addEventListener('submit', (event) => {
   event.preventDefault();
-  searchText();
+  const q = words();
+  typed = '';
+  go({ q, like: '' }, { to: true, replace: q === state.q });
 });
-for (const id of ['group', 'price']) $(id).addEventListener('change', () => search(query));
+$('filters').addEventListener('click', () =>
+  $('filters').setAttribute('aria-expanded', String($('filters').getAttribute('aria-expanded') !== 'true')));
+for (const id of ['group', 'price']) $(id).addEventListener('change', () => go({ q: words(), [id]: $(id).value }));
 
 // ---- the visitor's own pictures ----------------------------------------------------------------------------
-function leaveOwn() {
-  own?.catalog.close();
-  for (const address of own?.pictures.values() ?? []) URL.revokeObjectURL(address);
-  own = null;
-  $('back').hidden = true;
-  $('filter').hidden = false;
-}
-
+const ownFirst = () => `own-${own.files.keys().next().value}`;
 let building = null;
 async function takeOwn(files) {
   building?.abort();
@@ -169,16 +314,17 @@ async function takeOwn(files) {
   clearError();
   try {
     await ready();
-    say(`Building a catalogue of ${chosen.length} pictures in this page.`);
+    say(`Reading ${many(chosen.length)} pictures …`);
     const built = await withBar('Reading your pictures', () => buildOwn(clip, chosen, { signal,
-      onStep: (i, n, left) => bar(`Reading picture ${i + 1} of ${n}${i ? `, ${left.toFixed(0)} s left` : ''}`, i / n) }),
+      onStep: (i, n, rest) => bar(`Reading picture ${i + 1} of ${n}${i ? `, ${rest.toFixed(0)} s left` : ''}`, i / n) }),
     () => building.abort());
     searching.abort();
-    leaveOwn();
+    own?.catalog.close();
+    for (const address of own?.pictures.values() ?? []) URL.revokeObjectURL(address);
     own = built;
-    $('back').hidden = false;
-    $('filter').hidden = true;
-    await usePhoto(built.first, whole);
+    forgetShown(); // own-1 is another picture now
+    understood = { key: null };
+    await go({ ...noQuery, in: 'own', photo: ownFirst() }, { to: true });
     const notes = [];
     if (files.length > most) notes.push(`Only the first ${most} of ${files.length} pictures were taken.`);
     if (built.failed.length) notes.push(`${built.failed.length} of ${chosen.length} pictures could not be read. ${built.failed[0]}`);
@@ -189,56 +335,45 @@ async function takeOwn(files) {
     if (error.name !== 'AbortError') showError(error, () => takeOwn(files));
   }
 }
-$('back').addEventListener('click', () => {
-  leaveOwn();
-  $('group').focus();
-  search(query);
+$('to-shop').addEventListener('click', (event) => {
+  event.preventDefault();
+  if (inOwn()) go({ in: '', q: '', ...(state.photo.startsWith('own-') && { photo: '', box: '' }) });
+});
+$('to-own').addEventListener('click', (event) => {
+  event.preventDefault();
+  if (!inOwn()) go({ ...noQuery, in: 'own', photo: own ? ownFirst() : '' });
 });
 
-// ---- a product and what is like it ---------------------------------------------------------------------------
-async function showProduct(id) {
+// ---- how it works -------------------------------------------------------------------------------------------
+const showHow = (on) => {
+  root.classList.toggle('how', on);
+  $('how').setAttribute('aria-checked', String(on));
+};
+$('how').addEventListener('click', () => {
+  showHow(!root.classList.contains('how'));
   try {
-    await ready();
-    const catalog = catalogNow(), item = catalog.get(id);
-    if (!item) throw Object.assign(new Error('This product is not in the catalogue (any more).'), { code: 'unknown-id' });
-    const { hits } = await catalog.search({ like: [id] }, { limit: 8 });
-    if (catalog !== catalogNow()) return;
-    $('product-title').textContent = titleOf(item, id);
-    $('product-meta').textContent = plain(item.group);
-    $('product-tags').textContent = plain(item.tags);
-    $('product-price').textContent = money(item.price);
-    const src = safeUrl(imageOf({ id, image: { url: [item.image].flat()[0] } }));
-    if (src) $('product-image').src = src;
-    else $('product-image').removeAttribute('src');
-    if (hits.length) showCards($('similar'), hits, imageOf);
-    else showEmpty($('similar'), 'Nothing else is here.');
-    if (!product.open) product.showModal();
-    product.scrollTop = 0;
-  } catch (error) {
-    showError(error, () => showProduct(id));
-  }
-}
-function followHash() {
-  const match = /^#product=(.+)$/.exec(location.hash);
-  if (!match) return product.close();
-  try {
-    return showProduct(decodeURIComponent(match[1]));
-  } catch { // a hash typed by hand
-    return showProduct(match[1]);
-  }
-}
-window.addEventListener('hashchange', followHash);
-product.addEventListener('close', () => {
-  if (location.hash.startsWith('#product=')) history.pushState(null, '', location.pathname + location.search);
+    localStorage.setItem('how', root.classList.contains('how') ? 'on' : 'off');
+  } catch { /* storage is forbidden: it lasts as long as the page */ }
 });
-product.addEventListener('click', ({ target }) => { if (target === product) product.close(); });
+showHow(root.classList.contains('how'));
+$('forget').addEventListener('click', async () => {
+  await forget().catch(() => {}); // there were none then
+  $('forget').textContent = 'Forgotten';
+});
+$('skip').addEventListener('click', (event) => { // its address would take the query's place
+  event.preventDefault();
+  results.focus();
+});
 
 // ---- start: the first sample and its hits are already on the page; live ones replace them ----------------------
-const [href, box] = sampleOf(document.querySelector('.sample'));
-source = href;
-shown = { image: source, box, fit: 'pad' };
-crop.reset(box);
-framePhoto();
-countFromNow(showSent);
-search(shown);
-followHash();
+const products = { ready, catalogNow, imageOf };
+onMove(({ product, query, to }) => {
+  if (product) showProduct(products);
+  if (query) looking = look(to);
+  return looking;
+});
+if (lookedFor(state) === lookedFor(read(''))) shown = lookedFor(state);
+startPhoto(readBox(samples[0].dataset.box));
+tidyUp();
+looking = look(false);
+if (state.product) showProduct(products);
