@@ -131,7 +131,8 @@ test('what is of another type is refused by its name', async () => {
     [() => clip.identify(), /^A tower/], [() => clip.classify(image, [5]), /^A label/], [() => clip.classify(image, []), /at least one label/],
     [() => clip.embedImage(image, { fit: 'stretch' }), /^fit is 'crop' or 'pad', not 'stretch'/],
     [() => clip.createCatalog({ fields: 'price' }), /^fields is a list, not 'price'/],
-    [() => load({ model, threads: '2' }), /^threads is a whole number/], [() => load({ model, fetch: true }), /^fetch is a function/],
+    [() => load({ model, threads: '2' }), /^threads is a whole number/], [() => load({ model, variant: 'x86' }), /^variant is 'simd' or .*, not 'x86'/],
+    ...[0, -1, 1.5, NaN].map((threads) => [() => load({ model, threads }), /^threads is a whole number/]), [() => load({ model, fetch: true }), /^fetch is a function/],
     [() => load({ model, worker: 5 }), /^worker is an address/], [() => load({ model: 5 }), /^model is a folder's address/],
     [() => load({ model: {} }), /^model is/], [() => load({ model: { 'config.json': 5 } }), /^model is/], [() => load({ model: ['x'] }), /^model is/],
     [() => openCatalog(bytes, { clip: {} }), /^clip is not what load\(\) gave/], [() => openCatalog(5), /URL, a Blob/],
@@ -238,7 +239,7 @@ test('whatever is given, what comes out is a KinError with a sentence, or an Abo
   const picture = [...withOdd({}, 'box', 'fit', 'signal'), ...boxes.map((one) => ({ box: one }))];
   const signals = withOdd({}, 'signal');
   const pixels = withOdd(raw, 'data', 'width', 'height');
-  const run = ['worker', 'resolve', 'fetch', 'cache', 'signal', 'onProgress'];
+  const run = ['worker', 'resolve', 'fetch', 'cache', 'stall', 'signal', 'onProgress'];
   const like = { like: 'p1' };
   let tried = 0, taken = 0;
   for (const [one, its] of [[clip, catalog], [here, bare]]) {

@@ -331,7 +331,7 @@ test('a long file is written in pieces as it comes; a stream that fails is told,
   assert.equal(catalog.get('p7').title, '7'.repeat(200_000));
   await catalog.close();
   await assert.rejects(builder.save({ to: new WritableStream({ write: () => Promise.reject(new Error('full')) }) }),
-    { code: 'unreadable', message: 'The catalogue cannot be written: full' });
+    { code: 'unreadable', message: 'The catalogue cannot be written: full.' });
   const taken = new WritableStream();
   taken.getWriter();
   const denied = () => Promise.reject(new DOMException('not allowed', 'NotAllowedError'));

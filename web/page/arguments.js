@@ -28,6 +28,7 @@ export const tower = oneOf('image', 'text');
 export const dtype = oneOf('q8', 'f32');
 export const decode = oneOf('exact', 'fast');
 export const fit = oneOf('crop', 'pad');
+export const variant = oneOf('simd', 'simd-threads', 'relaxed', 'relaxed-threads');
 const stall = reader((value) => typeof value === 'number' && value > 0, 'a number of milliseconds above 0, or Infinity');
 const worker = reader((value) => ['string', 'boolean'].includes(typeof value) || is(value, 'URL', 'TrustedScriptURL'),
   'an address, true or false');

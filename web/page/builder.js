@@ -65,7 +65,7 @@ async function write(to, parts, host, signal) {
     writer?.abort(error).catch(() => {}); // the first error is the one to tell, and a stream that is stuck is not waited for
     if (signal?.aborted) throw abortError();
     if (error instanceof KinError) throw error;
-    fail('unreadable', `The catalogue cannot be written: ${reasonOf(error)}`, error);
+    fail('unreadable', `The catalogue cannot be written: ${reasonOf(error)}.`, error);
   }
 }
 

@@ -1,6 +1,6 @@
 // A loaded model as callers see it; the work is in core.js.
 import { anything, call, decode, dtype, isList, later, listOf, oneOrMore, pictureOptions, read, runOptions, shape, signal, text,
-  tower, whole, words } from './arguments.js';
+  tower, variant, whole, words } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { checkAbort, fail, KinError, notYet, onFirstUse, unpackError } from '../shared/errors.js';
 import { outward } from './outward.js';
@@ -10,7 +10,7 @@ export const version = '0.1.0';
 const internal = Symbol('client');
 const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
-const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant: text, decoders: call, ...runOptions });
+const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, decoders: call, ...runOptions });
 const onlySignal = shape({ signal });
 const onePicture = shape(pictureOptions);
 const classifying = shape({ templates: oneOrMore(template), ...later('multiLabel', 'none'), ...pictureOptions });

@@ -16,7 +16,7 @@ export function greet(start, { message, died } = {}, explain) {
     if (over) return;
     end();
     worker?.terminate();
-    died?.(heard ? error : await explain(error));
+    died?.(heard ? error : await explain(error).catch((reason) => reason));
   };
   const timer = setTimeout(lost, patience * 1000, null);
   timer.unref?.();

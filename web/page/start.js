@@ -1,8 +1,7 @@
 // Starts the worker of a page, and alone knows where it lies. Bundlers follow that address as they follow an
 // import, and some for ever if it leads back here: nothing that the worker imports may import this.
-import { fail } from '../shared/errors.js';
+import { fail, onFirstUse } from '../shared/errors.js';
 import { greet } from './hello.js';
-import { explain, watchPolicies } from './why.js';
 import { link } from '../shared/link.js';
 import { place } from '../shared/place.js';
 import * as platform from '../worker/platform.js';
@@ -48,6 +47,17 @@ function fileOf(kind) {
   return { url: moved(url), options, own: true };
 }
 
+// Policies that stopped a worker: what was blocked, as the events say it.
+const stopped = new Set();
+function note({ effectiveDirective, blockedURI }) {
+  if (effectiveDirective === 'worker-src') stopped.add(blockedURI);
+}
+
+async function explain(error, file) {
+  const why = await onFirstUse(import('./why.js'));
+  return why.explain(error, file);
+}
+
 // `kind`: the address of another worker file; 'blob': the own file, by a blob; false: no worker, the same on this
 // thread. `handlers`: { message, died }.
 export function startWorker(kind, handlers) {
@@ -61,7 +71,7 @@ export function startWorker(kind, handlers) {
   } catch {
     fail('bad-argument', `worker: '${address}' is not an address.`);
   }
-  watchPolicies();
+  globalThis.addEventListener('securitypolicyviolation', note); // the same function counts once
   return greet((heard) => link(new Worker(blob ? blobOf(address, options) : url, options), heard), handlers,
-    (error) => explain(error, { address, own, blob }));
+    (error) => explain(error, { address, own, blob, stopped }));
 }

@@ -9,7 +9,7 @@ export function startWorker(kind, handlers) {
   if (kind === false) return serveHere({ ...platform, startHelper: (own) => startWorker(true, own) }, handlers);
   const file = kind && kind !== true && kind !== 'blob' ? kind : new URL('../worker/worker.node.js', import.meta.url);
   const why = (error) => error?.message ?? `it did not say hello within ${patience} seconds`;
-  return greet((heard) => startThread(file, heard), handlers, (error) => new KinError('no-worker', `Kin's worker could not be ` +
+  return greet((heard) => startThread(file, heard), handlers, async (error) => new KinError('no-worker', `Kin's worker could not be ` +
     `started from ${String(file).slice(0, 200)}: ${why(error)}. Leave out worker, or give the absolute path of a file that ` +
     'imports "kin-clip/worker".', { cause: error }));
 }

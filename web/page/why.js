@@ -1,16 +1,7 @@
 // Why a worker could not be started, in one sentence with the line that mends it. Browsers tell a script next to
-// nothing of that, so the file is looked at once more.
+// nothing of that, so the file is looked at once more. Loaded when one could not.
 import { patience } from './hello.js';
 import { KinError } from '../shared/errors.js';
-
-// Policies that stopped a worker: what was blocked, as the events say it.
-const stopped = new Set();
-export function watchPolicies() {
-  globalThis.addEventListener('securitypolicyviolation', note); // the same function counts once
-}
-function note({ effectiveDirective, blockedURI }) {
-  if (effectiveDirective === 'worker-src') stopped.add(blockedURI);
-}
 
 const beThere = (own, address) => (!own ? 'Check the address; the whole folder node_modules/kin-clip/web belongs beside it.'
   : address.includes('/node_modules/') ? "Say optimizeDeps: { exclude: ['kin-clip'] } in vite.config.js."
@@ -36,8 +27,8 @@ async function lookAt(address, cure) {
   return null;
 }
 
-// `error`: what was thrown, or the event; null: it kept silent.
-async function findOut(error, { address, own, blob }) {
+// `error`: what was thrown, or the event; null: it kept silent. `stopped`: addresses and schemes that policies stopped.
+async function findOut(error, { address, own, blob, stopped }) {
   const { origin, protocol } = new URL(address);
   const cure = beThere(own, address);
   if (error?.name === 'TypeError' && globalThis.trustedTypes)

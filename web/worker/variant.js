@@ -1,4 +1,4 @@
-// Which build of the engine runs here. Pure: features in, choice out.
+// Which build of the engine runs here. Pure: features in, choice out. What is asked for has been read (arguments.js).
 import { fail } from '../shared/errors.js';
 
 // A function that returns one vector: only valid with SIMD.
@@ -28,10 +28,6 @@ export function features(node = false) {
 export function chooseVariant({ simd, relaxed, shared, refused, isolated, workers = true, cores }, { variant, threads } = {}) {
   if (!simd)
     fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: update it.');
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
-    fail('bad-argument', `threads must be a whole number of at least 1, not ${threads}.`);
-  if (variant !== undefined && !/^(simd|relaxed)(-threads)?$/.test(variant))
-    fail('bad-argument', `There is no variant '${variant}': take 'simd', 'simd-threads', 'relaxed' or 'relaxed-threads'.`);
   if (variant?.startsWith('relaxed') && !relaxed)
     fail('unsupported', `The variant '${variant}' needs relaxed SIMD, which is not to be had here: leave out variant.`);
   const threaded = variant?.endsWith('-threads');
