@@ -117,7 +117,7 @@ test('a download that falls silent is told in progress, given up after `stall`, 
     'config.json': `data:application/json,${encodeURIComponent(files['/config.json'])}` }, stall: 300 });
   await assert.rejects(clip.embedImage(`${server.url}/config.json`), { code: 'stalled', message: /^The picture/ });
   await clip.close();
-  for (const stall of [0, -1, NaN, '60', null])
+  for (const stall of [0, -1, NaN, '60'])
     await assert.rejects(load({ model: server.url, stall }), { code: 'bad-argument', message: /stall/ }, String(stall));
 });
 
