@@ -2,7 +2,10 @@
  *
  * image: patches [N, 3 P P] -> x [N+1, C] = class token, patches, + position -> pre-norm -> blocks
  *        -> post-norm of the class token -> projection
- * text:  x [T, C] = token + position -> causal blocks -> final norm of the end token -> projection */
+ * text:  x [T, C] = token + position -> causal blocks -> final norm of the end token -> projection
+ *
+ * open_clip's ViTs are the same network with another configuration and other names (open_clip.h). */
+#include "open_clip.h"
 #include "patches.h"
 #include "quant.h"
 #include "tower.h"
@@ -65,40 +68,120 @@ static json tower_config(json config, int kind)
     return json_get(config, image ? "vision_config" : "text_config");
 }
 
-static bool knows(json config)
+/* open_clip's: its text towers go with other families' pictures too. */
+static bool knows(json config, int kind)
 {
-    json type = json_get(config, "model_type");
+    json type = json_get(config, "model_type"), model = json_get(config, "model_cfg");
+    if (model.type == JSON_OBJECT)
+        return json_get(json_get(model, kind == TOWER_IMAGE ? "vision_cfg" : "text_cfg"),
+                        kind == TOWER_IMAGE ? "timm_model_name" : "hf_model_name")
+                   .type <= JSON_NULL;
     return type.type == JSON_ABSENT || json_equals(type, "clip");
+}
+
+/* What open_clip can build and CLIP is not: switches that must be off, and words that must be the usual ones. */
+static kin_status refuse_others(json its, kin_error *err)
+{
+    static const char *const off[] = {"ls_init_value", "attentional_pool",   "no_ln_pre",     "final_ln_after_pool",
+                                      "qk_norm",       "scaled_cosine_attn", "scale_heads",   "scale_attn_inner",
+                                      "scale_attn",    "scale_fc",           "embed_cls",     "no_causal_mask",
+                                      "proj_bias",     "init_logit_bias",    "multimodal_cfg"};
+    static const char *const usual[][3] = {
+        {"pos_embed_type", "learnable"}, {"pool_type", "tok", "argmax"}, {"proj_type", "linear"}};
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
+        json value = json_get(its, off[i]);
+        if (value.type > JSON_NULL && value.type != JSON_FALSE)
+            return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: %s is not supported.", off[i]);
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        json value = json_get(its, usual[i][0]);
+        if (value.type > JSON_NULL && !json_equals(value, usual[i][1]) &&
+            !(usual[i][2] && json_equals(value, usual[i][2])))
+            return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: %s must be %s.", usual[i][0],
+                            usual[i][2] ? "tok or argmax" : usual[i][1]);
+    }
+    return KIN_OK;
+}
+
+static kin_status read_eps(json its, const char *key, float *out, kin_error *err)
+{
+    double eps = 1e-5;
+    json given = json_get(its, key);
+    if (given.type > JSON_NULL && (!json_number(given, &eps) || !(eps > 0 && eps < 1)))
+        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: %s is not between 0 and 1.", key);
+    *out = (float)eps;
+    return KIN_OK;
+}
+
+static kin_status read_sides(struct tower *t, json its, uint64_t patch, kin_error *err)
+{
+    TRY(whole(its, "image_size", 1, 2048, 224, &t->image_size, err));
+    TRY(whole(its, "patch_size", 1, 128, patch, &t->patch, err));
+    int side = t->image_size / t->patch;
+    if (side < 1 || side > 64)
+        return kin_fail(err, KIN_UNSUPPORTED, "config.json: %d patches a side; this engine takes 1 to 64.", side);
+    t->shape.tokens_max = side * side + 1;
+    return KIN_OK;
+}
+
+static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
+{
+    bool image = t->kind == TOWER_IMAGE;
+    json its = json_get(model, image ? "vision_cfg" : "text_cfg"), ratio = json_get(its, "mlp_ratio");
+    struct block_shape *s = &t->shape;
+    double times = 4;
+    TRY(refuse_others(model, err));
+    TRY(refuse_others(its, err));
+    TRY(whole(its, "width", 8, 8192, image ? 768 : 512, &s->channels, err));
+    TRY(whole(its, "layers", 1, 128, 12, &t->layers, err));
+    TRY(whole(its, image ? "head_width" : "heads", 1, image ? 8192 : 256, image ? 64 : 8, &s->heads, err));
+    TRY(whole(model, "embed_dim", 1, 4096, 0, &t->dim, err));
+    if (image)
+        s->heads = s->channels / s->heads;
+    if (s->heads < 1 || s->heads > 256 || s->channels % s->heads)
+        return kin_fail(err, KIN_NOT_A_MODEL, "open_clip_config.json: width %d is no multiple of %d heads.",
+                        s->channels, s->heads);
+    if (ratio.type > JSON_NULL && !json_number(ratio, &times))
+        times = 0;
+    times = times * s->channels;
+    if (!(times >= 8 && times <= 32768))
+        return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: mlp_ratio does not give 8 to 32768 numbers.");
+    s->hidden = (int)times;
+    json kwargs = json_get(its, "act_kwargs");
+    s->act = json_get(model, "quick_gelu").type == JSON_TRUE        ? ACT_QUICK_GELU
+             : json_equals(json_get(kwargs, "approximate"), "tanh") ? ACT_GELU_TANH
+                                                                    : ACT_GELU;
+    TRY(read_eps(json_get(its, "norm_kwargs"), "eps", &s->eps, err));
+    if (image)
+        return read_sides(t, its, 16, err);
+    TRY(whole(its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
+    TRY(whole(its, "context_length", 2, 4096, 77, &t->context, err));
+    t->eos_id = 2; /* argmax: of the largest id */
+    s->tokens_max = t->context;
+    return KIN_OK;
 }
 
 static kin_status read(struct tower *t, json config, kin_error *err)
 {
     bool image = t->kind == TOWER_IMAGE;
-    json its = tower_config(config, t->kind);
+    json its = tower_config(config, t->kind), model = json_get(config, "model_cfg");
     struct block_shape *s = &t->shape;
+    if (model.type == JSON_OBJECT)
+        return read_open_clip(t, model, err);
     TRY(whole(its, "hidden_size", 8, 8192, image ? 768 : 512, &s->channels, err));
     TRY(whole(its, "intermediate_size", 8, 32768, image ? 3072 : 2048, &s->hidden, err));
     TRY(whole(its, "num_hidden_layers", 1, 128, 12, &t->layers, err));
     TRY(whole(its, "num_attention_heads", 1, 256, image ? 12 : 8, &s->heads, err));
     TRY(whole(config, "projection_dim", 1, 4096, 512, &t->dim, err));
     TRY(read_activation(its, &s->act, err));
-    double eps = 1e-5;
-    json given = json_get(its, "layer_norm_eps");
-    if (given.type > JSON_NULL && (!json_number(given, &eps) || !(eps > 0 && eps < 1)))
-        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: layer_norm_eps is not between 0 and 1.");
-    s->eps = (float)eps;
+    TRY(read_eps(its, "layer_norm_eps", &s->eps, err));
     if (s->channels % s->heads)
         return kin_fail(err, KIN_NOT_A_MODEL, "config.json: hidden_size %d is no multiple of the %d heads.",
                         s->channels, s->heads);
     if (image) {
         int channels;
         TRY(whole(its, "num_channels", 3, 3, 3, &channels, err));
-        TRY(whole(its, "image_size", 1, 2048, 224, &t->image_size, err));
-        TRY(whole(its, "patch_size", 1, 128, 32, &t->patch, err));
-        int side = t->image_size / t->patch;
-        if (side < 1 || side > 64)
-            return kin_fail(err, KIN_UNSUPPORTED, "config.json: %d patches a side; this engine takes 1 to 64.", side);
-        s->tokens_max = side * side + 1;
+        return read_sides(t, its, 32, err);
     } else {
         TRY(whole(its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
         TRY(whole(its, "max_position_embeddings", 2, 4096, 77, &t->context, err));
@@ -241,7 +324,7 @@ static bool starts_with(const char *name, size_t n, const char *head)
     return n >= length && !memcmp(name, head, length);
 }
 
-/* The other tower's tensors, and the position numbers that older files hold. */
+/* The other tower's tensors, by either library's names, and the position numbers that older files hold. */
 static bool skips(const struct tower *t, const char *name, size_t n)
 {
     static const char numbers[] = ".position_ids";
@@ -249,12 +332,75 @@ static bool skips(const struct tower *t, const char *name, size_t n)
     bool image = t->kind == TOWER_IMAGE;
     return (n >= length && !memcmp(name + n - length, numbers, length)) ||
            starts_with(name, n, image ? "text_model." : "vision_model.") ||
-           starts_with(name, n, image ? "text_projection." : "visual_projection.");
+           starts_with(name, n, image ? "text_projection." : "visual_projection.") ||
+           (image ? open_clip_of_texts : open_clip_of_images)(name, n);
 }
 
 static kin_status finish(struct tower *t, const struct kernels *k, kin_error *err)
 {
     return t->kind == TOWER_IMAGE ? patches_finish(&clip(t)->patches, &t->pixels, k, err) : KIN_OK;
+}
+
+static bool ready(struct tower *t, int threads)
+{
+    return t->scratch.threads == threads || block_scratch_alloc(&t->scratch, &t->shape, threads);
+}
+
+static kin_status settle(struct tower *t, const struct kernels *k, kin_error *err)
+{
+    (void)t, (void)k, (void)err;
+    return KIN_OK;
+}
+
+static kin_status place(struct tower *t, const char *name, size_t n, struct place *out, kin_error *err)
+{
+    struct open_clip_name to;
+    (void)err;
+    *out = (struct place){0};
+    for (int shares = 1; out->n < shares && open_clip_name(name, n, out->n, &to); shares = to.shares) {
+        struct slot *s = slots_find(&t->slots, to.name, strlen(to.name));
+        if (!s) /* the other tower's */
+            return KIN_OK;
+        out->slots[out->n++] = s;
+        out->transposed = to.transposed;
+    }
+    return KIN_OK;
+}
+
+static void put(struct json_out *o, const char *key, int value)
+{
+    json_out_raw(o, key);
+    json_out_u64(o, (uint64_t)value);
+}
+
+static void canonical(const struct tower *t, struct json_out *o)
+{
+    static const char *const activations[] = {
+        [ACT_QUICK_GELU] = "quick_gelu", [ACT_GELU] = "gelu", [ACT_GELU_TANH] = "gelu_tanh"};
+    bool image = t->kind == TOWER_IMAGE;
+    json_out_raw(o, "{\"activation\":\"");
+    json_out_raw(o, activations[t->shape.act]);
+    if (!image)
+        put(o, "\",\"context\":", t->context);
+    put(o, image ? "\",\"dim\":" : ",\"dim\":", t->dim);
+    if (!image && t->eos_id == 2)
+        json_out_raw(o, ",\"end\":\"largest\"");
+    else if (!image) {
+        json_out_raw(o, ",\"end\":");
+        json_out_number(o, (double)t->eos_id);
+    }
+    json_out_raw(o, ",\"eps\":");
+    json_out_number(o, (double)t->shape.eps);
+    json_out_raw(o, ",\"family\":\"");
+    json_out_raw(o, t->family->name);
+    put(o, "\",\"heads\":", t->shape.heads);
+    put(o, ",\"hidden\":", t->shape.hidden);
+    if (image)
+        put(o, ",\"image_size\":", t->image_size);
+    put(o, ",\"layers\":", t->layers);
+    put(o, image ? ",\"patch\":" : ",\"vocab\":", image ? t->patch : t->vocab);
+    put(o, ",\"width\":", t->shape.channels);
+    json_out_raw(o, "}");
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
@@ -310,5 +456,9 @@ static void pool(struct tower *t, float *row, float *out)
         out[i] = vec_dot(clip(t)->projection + (size_t)i * c, row, c);
 }
 
-const struct family family_clip = {
-    "clip", SCORES_SOFTMAX, sizeof(struct clip_tower), knows, read, make, skips, finish, embed, layer, pool, close};
+const struct family family_clip = {"clip",   SCORES_SOFTMAX, sizeof(struct clip_tower),
+                                   knows,    read,           make,
+                                   place,    skips,          settle,
+                                   finish,   ready,          embed,
+                                   layer,    pool,           close,
+                                   canonical};

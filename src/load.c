@@ -39,15 +39,34 @@ static bool split_part(const tensor *t, size_t *name_n, uint64_t *first)
     return true;
 }
 
-/* Finds what tensor t is for: a slot and its first row, or NULL for one to skip. */
-static kin_status match(struct loader *l, const tensor *t, struct slot **out, uint64_t *first, kin_error *err)
+/* Whether t has the shape of what it is for: a slot, a part of n of its rows, several slots, or one that is transposed. */
+static bool has_shape(const tensor *t, const struct place *place, bool part, uint64_t n)
+{
+    const struct slot *s = place->slots[0];
+    if (t->rank != s->rank && !(s->rank == 0 && t->rank == 1 && t->shape[0] == 1))
+        return false;
+    if (place->transposed)
+        return t->rank == 2 && t->shape[0] == s->shape[1] && t->shape[1] == s->shape[0];
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (t->shape[i] != (i ? s->shape[i] : part ? n : s->shape[0] * (uint64_t)place->n))
+            return false;
+    return true;
+}
+
+/* Finds what tensor t is for: its place and the first row there, or none for one to skip. */
+static kin_status match(struct loader *l, const tensor *t, struct place *out, uint64_t *first, kin_error *err)
 {
     size_t name_n = t->name_len;
     bool part = split_part(t, &name_n, first);
     if (!part)
         *first = 0;
-    struct slot *s = slots_find(&l->tower->slots, t->name, name_n);
-    *out = NULL;
+    struct place place = {.slots = {slots_find(&l->tower->slots, t->name, name_n)}, .n = 1};
+    struct slot *s = place.slots[0];
+    *out = (struct place){0};
+    if (!s && !part) {
+        TRY(l->tower->family->place(l->tower, t->name, t->name_len, &place, err));
+        s = place.slots[0];
+    }
     if (!s) {
         if (starts_with(t, "kin.") || l->tower->family->skips(l->tower, t->name, t->name_len))
             return KIN_OK;
@@ -57,15 +76,15 @@ static kin_status match(struct loader *l, const tensor *t, struct slot **out, ui
                         (int)t->name_len, t->name);
     }
     uint64_t rows = slot_rows(s), n = part ? t->shape[0] : rows;
-    bool shape = t->rank == s->rank || (s->rank == 0 && t->rank == 1);
-    for (uint32_t i = 0; i < t->rank && shape; i++)
-        shape = t->shape[i] == (part && i == 0 ? n : s->shape[i]);
+    bool shape = has_shape(t, &place, part, n), fresh = *first == s->rows_done;
+    for (int i = 1; i < place.n; i++)
+        fresh = fresh && !place.slots[i]->rows_done;
     if (part && (t->rank < 2 || n == 0 || n > rows || *first > rows - n))
         shape = false;
     if (!shape)
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s does not have the shape that config.json asks for.",
                         (int)t->name_len, t->name);
-    if (*first != s->rows_done || (part && s->form->panels && *first % PANEL))
+    if (!fresh || (part && s->form->panels && *first % PANEL))
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s comes twice, or its parts are out of order.",
                         (int)t->name_len, t->name);
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_BF16;
@@ -77,7 +96,7 @@ static kin_status match(struct loader *l, const tensor *t, struct slot **out, ui
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s has dtype %s, which this reader does not take there.",
                         (int)t->name_len, t->name, tensor_dtype_name(t->dtype));
     }
-    *out = s;
+    *out = place;
     return KIN_OK;
 }
 
@@ -93,10 +112,31 @@ static float value_at(const uint8_t *body, tensor_dtype dtype, size_t i)
     return dtype == DT_F16 ? f16_to_float(half) : bf16_to_float(half);
 }
 
+/* All of a tensor whose rows are the slot's columns. */
+static kin_status take_transposed(struct loader *l, const tensor *t, kin_error *err)
+{
+    struct slot *s = l->place.slots[0];
+    size_t rows = (size_t)s->shape[0], columns = (size_t)s->shape[1];
+    float *row = malloc(columns * sizeof *row);
+    if (!row)
+        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read %s.", s->name);
+    kin_status status = KIN_OK;
+    for (size_t r = 0; r < rows && status == KIN_OK; r++) {
+        for (size_t i = 0; i < columns; i++)
+            row[i] = value_at(l->body, t->dtype, i * rows + r);
+        status = slot_set_f32(s, l->kernels, r, 1, row, err);
+    }
+    free(row);
+    l->body_n = 0;
+    return status;
+}
+
 /* Hands the rows that were collected to the tower. */
 static kin_status take(struct loader *l, const tensor *t, kin_error *err)
 {
-    struct slot *s = l->slot;
+    struct slot *s = l->place.slots[l->share];
+    if (l->place.transposed)
+        return take_transposed(l, t, err);
     uint64_t width = slot_row_values(s), n = l->body_n / tensor_dtype_size(t->dtype) / width, first = l->first_row;
     l->first_row += n;
     l->body_n = 0;
@@ -164,25 +204,30 @@ static kin_status feed_head(struct loader *l, const uint8_t **bytes, size_t *n, 
     return KIN_OK;
 }
 
+static kin_status begin_tensor(struct loader *l, const tensor *t, kin_error *err)
+{
+    TRY(match(l, t, &l->place, &l->first_row, err));
+    if (!l->place.n)
+        return KIN_OK;
+    const struct slot *s = l->place.slots[0];
+    uint64_t all = t->end - t->begin, panel = slot_row_values(s) * PANEL * tensor_dtype_size(t->dtype);
+    l->share = 0;
+    l->share_end = t->begin + all / (uint64_t)l->place.n;
+    l->body_size = (size_t)(panel < all && !l->place.transposed ? panel : all);
+    l->body = malloc(l->body_size);
+    return l->body ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", s->name);
+}
+
 kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_error *err)
 {
     TRY(feed_head(l, &bytes, &n, err));
     while (l->opened && l->next < l->file.n) {
         const tensor *t = &l->file.tensors[l->next];
-        if (l->at == t->begin && !l->slot) {
-            TRY(match(l, t, &l->slot, &l->first_row, err));
-            if (l->slot) {
-                uint64_t panel = slot_row_values(l->slot) * PANEL * tensor_dtype_size(t->dtype),
-                         all = t->end - t->begin;
-                l->body_size = (size_t)(panel < all ? panel : all);
-                l->body = malloc(l->body_size);
-                if (!l->body)
-                    return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for %s.", l->slot->name);
-            }
-        }
-        uint64_t left = t->end - l->at;
+        if (l->at == t->begin && !l->place.n)
+            TRY(begin_tensor(l, t, err));
+        uint64_t left = (l->place.n ? l->share_end : t->end) - l->at;
         size_t some = left < n ? (size_t)left : n;
-        if (l->slot) {
+        if (l->place.n) {
             if (some > l->body_size - l->body_n)
                 some = l->body_size - l->body_n;
             memcpy(l->body + l->body_n, bytes, some);
@@ -198,14 +243,18 @@ kin_status loader_feed(struct loader *l, const uint8_t *bytes, size_t n, kin_err
                 "The model file is damaged: tensor %.*s has other bytes than were written; fetch or convert it "
                 "again.",
                 (int)t->name_len, t->name);
-        if (l->body_n && (whole || l->body_n == l->body_size))
+        bool share = l->place.n && l->at == l->share_end;
+        if (l->body_n && (share || l->body_n == l->body_size))
             TRY(take(l, t, err));
         if (whole) {
             free(l->body);
             l->body = NULL;
-            l->slot = NULL;
+            l->place.n = 0;
             l->sum = 0;
             l->next++;
+        } else if (share) {
+            l->share++, l->first_row = 0;
+            l->share_end += (t->end - t->begin) / (uint64_t)l->place.n;
         } else if (!n) {
             return KIN_OK;
         }

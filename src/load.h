@@ -2,10 +2,10 @@
  *
  * Per file: 8 bytes length, header, tensors in file order. A tensor is checked against the tower's
  * list (name, dtype, shape), then collected, converted and packed 8 rows at a time, so that no more
- * than a panel of it exists twice. Names: Hugging Face's; `<name>@<first row>` is a
- * part of a split tensor, parts ascending. What the family skips (the other tower's tensors, say) and "kin.*"
- * is passed over, anything else refused by name. Where the file has checksums (tensors.h) each tensor is held
- * against its own, also one that is passed over. */
+ * than a panel of it exists twice (a transposed one is collected whole). Names: Hugging Face's, or those that the
+ * family places; `<name>@<first row>` is a part of a split tensor, parts ascending. What the family skips (the other
+ * tower's tensors, say) and "kin.*" is passed over, anything else refused by name. Where the file has checksums
+ * (tensors.h) each tensor is held against its own, also one that is passed over. */
 #ifndef KIN_LOAD_H
 #define KIN_LOAD_H
 #include "sha256.h"
@@ -21,8 +21,10 @@ struct loader {
     bool opened, converted; /* header read; file says kin.weights = s7q128 */
     uint32_t next;          /* index into file.tensors */
     uint64_t at;            /* position in the file */
-    struct slot *slot;      /* where the tensor at hand goes, NULL while one is skipped */
-    uint8_t *body;          /* up to a panel of its rows; the next of them is first_row */
+    struct place place;     /* where the tensor at hand goes; n 0 while one is skipped */
+    int share;              /* the slot of it whose rows come now, until position share_end */
+    uint64_t share_end;
+    uint8_t *body; /* up to a panel of its rows; the next of them is first_row */
     size_t body_n, body_size;
     uint64_t first_row;
     struct crc32 crc; /* where the file has checksums */

@@ -2,18 +2,17 @@
 #include "preprocess.h"
 #include <string.h>
 
-static kin_status side(json value, const char *key, int *out, kin_error *err)
+static kin_status side(json value, const char *file, const char *key, int *out, kin_error *err)
 {
     uint64_t n;
     if (!json_u64(value, &n) || n < 1 || n > 4096)
-        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a whole number from 1 to 4096.",
-                        key);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is not a whole number from 1 to 4096.", file, key);
     *out = (int)n;
     return KIN_OK;
 }
 
 /* A height and a width: an object of them, a list as older files have it, or one number for both. */
-static kin_status sides(json value, const char *key, int *height, int *width, kin_error *err)
+static kin_status sides(json value, const char *file, const char *key, int *height, int *width, kin_error *err)
 {
     json first = value, second = value;
     if (value.type == JSON_OBJECT) {
@@ -23,11 +22,10 @@ static kin_status sides(json value, const char *key, int *height, int *width, ki
         first = json_first(value);
         second = json_next(value, first);
         if (json_length(value) != 2)
-            return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a list of height and width.",
-                            key);
+            return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is not a list of height and width.", file, key);
     }
-    TRY(side(first, key, height, err));
-    return side(second, key, width, err);
+    TRY(side(first, file, key, height, err));
+    return side(second, file, key, width, err);
 }
 
 /* What older and other processors have, and this one does not do. */
@@ -61,7 +59,8 @@ static kin_status flag(json config, const char *key, bool *out, kin_error *err)
     return KIN_OK;
 }
 
-static kin_status three(json config, const char *key, const double otherwise[3], double out[3], kin_error *err)
+static kin_status three(json config, const char *file, const char *key, const double otherwise[3], double out[3],
+                        kin_error *err)
 {
     json list = json_get(config, key);
     memcpy(out, otherwise, 3 * sizeof *out);
@@ -72,7 +71,7 @@ static kin_status three(json config, const char *key, const double otherwise[3],
         if (i > 2 || !json_number(it, &out[i]) || !(out[i] > -1e6 && out[i] < 1e6))
             i = 9;
     if (i != 3)
-        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: %s is not a list of three numbers.", key);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is not a list of three numbers.", file, key);
     return KIN_OK;
 }
 
@@ -95,21 +94,20 @@ static void triple(struct json_out *o, const char *key, const double v[3])
     json_out_raw(o, "]");
 }
 
-kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err)
-{
-    static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
-    static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
-    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
-    double mean[3], std[3], rescale = 1.0 / 255;
-    struct preprocess p = {0};
-    json config;
-    TRY(json_open(text, n, "preprocessor_config.json", &config, err));
-    if (json_get(config, "image_processor").type == JSON_OBJECT)
-        config = json_get(config, "image_processor");
-    if (config.type != JSON_OBJECT)
-        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json is not a JSON object.");
+static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
+static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
-    resize_rule *rule = &p.rule;
+/* What decides the pixels and their numbers, however it is spelled. */
+struct settings {
+    resize_rule rule;
+    double mean[3], std[3], rescale;
+};
+
+/* transformers' preprocessor_config.json. */
+static kin_status read_processor(json config, struct settings *out, kin_error *err)
+{
+    static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    resize_rule *rule = &out->rule;
     bool do_resize, do_crop, do_rescale, do_normalize;
     TRY(flag(config, "do_resize", &do_resize, err));
     TRY(flag(config, "do_center_crop", &do_crop, err));
@@ -121,15 +119,15 @@ kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, k
     TRY(refuse_others(config, size, err));
     rule->shortest_edge = rule->crop_h = rule->crop_w = 224;
     if (edge.type > JSON_NULL) {
-        TRY(side(edge, "size.shortest_edge", &rule->shortest_edge, err));
+        TRY(side(edge, "preprocessor_config.json", "size.shortest_edge", &rule->shortest_edge, err));
     } else if (size.type == JSON_OBJECT || size.type == JSON_ARRAY) {
         rule->shortest_edge = 0;
-        TRY(sides(size, "size", &rule->fixed_h, &rule->fixed_w, err));
+        TRY(sides(size, "preprocessor_config.json", "size", &rule->fixed_h, &rule->fixed_w, err));
     } else if (size.type > JSON_NULL) {
-        TRY(side(size, "size", &rule->shortest_edge, err));
+        TRY(side(size, "preprocessor_config.json", "size", &rule->shortest_edge, err));
     }
     if (crop.type > JSON_NULL)
-        TRY(sides(crop, "crop_size", &rule->crop_h, &rule->crop_w, err));
+        TRY(sides(crop, "preprocessor_config.json", "crop_size", &rule->crop_h, &rule->crop_w, err));
     uint64_t resample = 3;
     json given = json_get(config, "resample");
     if (given.type > JSON_NULL && (!json_u64(given, &resample) || (resample != 2 && resample != 3)))
@@ -137,35 +135,83 @@ kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, k
                         "preprocessor_config.json: resample must be 3 (bicubic) or 2 (bilinear).");
     rule->resample = (int)resample;
     given = json_get(config, "rescale_factor");
-    if (given.type > JSON_NULL && (!json_number(given, &rescale) || !(rescale > 0 && rescale < 1e6)))
+    if (given.type > JSON_NULL && (!json_number(given, &out->rescale) || !(out->rescale > 0 && out->rescale < 1e6)))
         return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: rescale_factor is not a positive number.");
-    TRY(three(config, "image_mean", clip_mean, mean, err));
-    TRY(three(config, "image_std", clip_std, std, err));
+    TRY(three(config, "preprocessor_config.json", "image_mean", clip_mean, out->mean, err));
+    TRY(three(config, "preprocessor_config.json", "image_std", clip_std, out->std, err));
     if (!do_rescale)
-        rescale = 1;
+        out->rescale = 1;
     if (!do_normalize)
-        memcpy(mean, zero, sizeof mean), memcpy(std, one, sizeof std);
+        memcpy(out->mean, zero, sizeof zero), memcpy(out->std, one, sizeof one);
+    return KIN_OK;
+}
+
+/* open_clip's preprocess_cfg, beside the model_cfg that may say the size. */
+static kin_status read_open_clip(json config, struct settings *out, kin_error *err)
+{
+    static const char file[] = "open_clip_config.json";
+    json its = json_get(config, "preprocess_cfg"), size = json_get(its, "size");
+    json mode = json_get(its, "resize_mode"), filter = json_get(its, "interpolation");
+    resize_rule *rule = &out->rule;
+    int height = 224, width = 224;
+    bool squash = json_equals(mode, "squash"), bilinear = json_equals(filter, "bilinear");
+    if (size.type <= JSON_NULL)
+        size = json_get(json_get(json_get(config, "model_cfg"), "vision_cfg"), "image_size");
+    if (size.type > JSON_NULL)
+        TRY(sides(size, file, "size", &height, &width, err));
+    if (mode.type > JSON_NULL && !squash && !json_equals(mode, "shortest"))
+        return kin_fail(err, KIN_UNSUPPORTED, "%s: resize_mode must be shortest or squash.", file);
+    if (filter.type > JSON_NULL && !bilinear && !json_equals(filter, "bicubic"))
+        return kin_fail(err, KIN_UNSUPPORTED, "%s: interpolation must be bicubic or bilinear.", file);
+    if (!squash && height != width)
+        return kin_fail(err, KIN_UNSUPPORTED, "%s: resize_mode shortest needs a square size.", file);
+    *rule = (resize_rule){.resize_on = 1, .crop_on = !squash, .crop_even = 1, .resample = bilinear ? 2 : 3};
+    if (squash)
+        rule->fixed_h = height, rule->fixed_w = width;
+    else
+        rule->shortest_edge = rule->crop_h = rule->crop_w = height;
+    TRY(three(its, file, "mean", clip_mean, out->mean, err));
+    return three(its, file, "std", clip_std, out->std, err);
+}
+
+kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err)
+{
+    struct settings s = {.rescale = 1.0 / 255};
+    struct preprocess p = {0};
+    json config;
+    TRY(json_open(text, n, "preprocessor_config.json", &config, err));
+    if (json_get(config, "image_processor").type == JSON_OBJECT)
+        config = json_get(config, "image_processor");
+    if (config.type != JSON_OBJECT)
+        return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json is not a JSON object.");
+    if (json_get(config, "model_cfg").type == JSON_OBJECT)
+        TRY(read_open_clip(config, &s, err));
+    else
+        TRY(read_processor(config, &s, err));
+    const resize_rule *rule = &p.rule;
+    p.rule = s.rule;
     for (int i = 0; i < 3; i++) {
-        if (!(std[i] > 1e-6))
+        if (!(s.std[i] > 1e-6))
             return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: image_std must be positive.");
-        p.pixels.mean[i] = (float)mean[i];
-        p.pixels.std[i] = (float)std[i];
+        p.pixels.mean[i] = (float)s.mean[i];
+        p.pixels.std[i] = (float)s.std[i];
     }
-    p.pixels.rescale = (float)rescale;
+    p.pixels.rescale = (float)s.rescale;
 
     struct json_out o;
     json_out_init(&o);
-    json_out_raw(&o, "{\"crop_size\":");
+    json_out_raw(&o,
+                 rule->crop_on && rule->crop_even ? "{\"crop_rounding\":\"even\",\"crop_size\":" : "{\"crop_size\":");
     if (rule->crop_on)
         pair(&o, rule->crop_h, rule->crop_w);
     else
         json_out_raw(&o, "null");
-    triple(&o, ",\"image_mean\":", mean);
-    triple(&o, ",\"image_std\":", std);
+    triple(&o, ",\"image_mean\":", s.mean);
+    triple(&o, ",\"image_std\":", s.std);
     json_out_raw(&o, ",\"resample\":");
-    json_out_u64(&o, resample);
+    json_out_u64(&o, (uint64_t)rule->resample);
     json_out_raw(&o, ",\"rescale_factor\":");
-    json_out_number(&o, rescale);
+    json_out_number(&o, s.rescale);
     json_out_raw(&o, ",\"size\":");
     if (!rule->resize_on) {
         json_out_raw(&o, "null");

@@ -1,4 +1,4 @@
-/* preprocess: a model's preprocessor_config.json as numbers, and as canonical JSON. [level 4]
+/* preprocess: a model's preprocessor_config.json, or open_clip's preprocess_cfg, as numbers and as canonical JSON. [level 4]
  *
  * Missing keys take the defaults of transformers' CLIPImageProcessor. The canonical form (RFC
  * 8785, defaults filled in, only what changes pixels or their normalisation) is part of the model
@@ -19,6 +19,6 @@ struct preprocess {
     char canonical[512]; /* NUL-terminated */
 };
 
-/* text: preprocessor_config.json or processor_config.json (then its image_processor). */
+/* text: preprocessor_config.json, processor_config.json (then its image_processor) or open_clip_config.json. */
 kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err);
 #endif

@@ -45,11 +45,13 @@ static kin_status find_region(const kin_picture *in, double x, double y, double 
     return KIN_OK;
 }
 
-static void crop_axis(struct axis *a, bool crop_on, int crop)
+static void crop_axis(struct axis *a, const resize_rule *rule, int crop)
 {
-    a->crop = crop_on ? crop : a->resized;
+    a->crop = rule->crop_on ? crop : a->resized;
     if (a->resized >= a->crop) {
         a->first = (a->resized - a->crop) / 2;
+        if (rule->crop_even && (a->resized - a->crop) % 4 == 3)
+            a->first++;
         a->n = a->crop;
     } else {
         a->pad = (a->crop - a->resized + 1) / 2;
@@ -71,8 +73,8 @@ static kin_status find_axes(const struct region *r, const resize_rule *rule, str
         h->resized = rule->fixed_w;
         v->resized = rule->fixed_h;
     }
-    crop_axis(h, rule->crop_on, rule->crop_w);
-    crop_axis(v, rule->crop_on, rule->crop_h);
+    crop_axis(h, rule, rule->crop_w);
+    crop_axis(v, rule, rule->crop_h);
     if ((int64_t)h->crop * v->crop > 4096 * 4096)
         return kin_fail(err, KIN_TOO_LARGE, "The prepared picture would have %dx%d pixels.", h->crop, v->crop);
     return KIN_OK;

@@ -15,7 +15,8 @@ typedef struct resize_rule {
     int resize_on, shortest_edge; /* shortest_edge 0: fixed_h x fixed_w */
     int fixed_h, fixed_w;
     int crop_on, crop_h, crop_w;
-    int resample; /* Pillow's numbers: 2 bilinear, 3 bicubic */
+    int crop_even; /* the crop begins at half the difference rounded to even, as torchvision has it, else down */
+    int resample;  /* Pillow's numbers: 2 bilinear, 3 bicubic */
 } resize_rule;
 
 /* The size of what resize_prepare writes. */

@@ -13,19 +13,39 @@ static const struct family *const families[] = {
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static kin_status find_family(json config, const struct family **out, kin_error *err)
+static const struct family *family_of(json config, int kind)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (families[i]->knows(config, kind))
+            return families[i];
+    return NULL;
+}
+
+/* What a model of no family says it is. */
+static json kind_of(json config, const char **key)
+{
+    json model = json_get(config, "model_cfg"),
+         network = json_get(json_get(model, "vision_cfg"), *key = "timm_model_name");
+    if (model.type == JSON_ABSENT)
+        return json_get(config, *key = "model_type");
+    if (network.type == JSON_STRING && !family_of(config, TOWER_IMAGE))
+        return network;
+    return json_get(json_get(model, "text_cfg"), *key = "hf_model_name");
+}
+
+/* A model is known by both of its towers. */
+static kin_status find_family(json config, int tower, const struct family **out, kin_error *err)
 {
     char kind[64];
+    const char *key;
     if (config.type != JSON_OBJECT)
         return kin_fail(err, KIN_NOT_A_MODEL, "config.json is not a JSON object.");
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (families[i]->knows(config)) {
-            *out = families[i];
-            return KIN_OK;
-        }
-    size_t n = json_string(json_get(config, "model_type"), kind, sizeof kind);
+    *out = family_of(config, tower);
+    if (*out && family_of(config, !tower))
+        return KIN_OK;
+    size_t n = json_string(kind_of(config, &key), kind, sizeof kind);
     if (n > sizeof kind)
-        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: model_type is no text, or too long.");
+        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: %s is no text, or too long.", key);
     return kin_fail(err, KIN_UNSUPPORTED, "config.json: this is a model of the kind \"%.*s\"; Kin reads CLIP models.",
                     (int)n, kind);
 }
@@ -35,18 +55,21 @@ static kin_status read_sizes(struct tower *t, json config, kin_error *err)
     TRY(t->family->read(t, config, err));
     struct block_shape *s = &t->shape;
     s->rows_max = s->tokens_max;
+    t->columns = s->channels;
     if (t->kind == TOWER_TEXT) {
         s->causal = true;
         if (s->rows_max < TEXT_ROWS)
             s->rows_max = TEXT_ROWS;
     }
+    if (!t->room)
+        t->room = (size_t)s->rows_max * (size_t)s->channels;
     return KIN_OK;
 }
 
 kin_status tower_read(struct tower *t, int kind, bool q8, json config, kin_error *err)
 {
     *t = (struct tower){.kind = kind, .shape = {.q8 = q8}};
-    TRY(find_family(config, &t->family, err));
+    TRY(find_family(config, kind, &t->family, err));
     return read_sizes(t, config, err);
 }
 
@@ -71,20 +94,24 @@ void tower_close(struct tower *t)
     if (!t)
         return;
     t->family->close(t);
-    slots_free(&t->slots);
+    slots_free(&t->slots), slots_free(&t->others);
     block_scratch_free(&t->scratch);
     free(t->x), free(t->spans), free(t->embeddings), free(t->ids), free(t->starts), free(t);
 }
 
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err)
 {
-    const struct slot *missing = slots_missing(&t->slots);
+    const struct slot *missing = slots_missing(&t->others);
+    if (!missing) {
+        TRY(t->family->settle(t, k, err));
+        missing = slots_missing(&t->slots);
+    }
     if (missing)
         return kin_fail(err, KIN_NOT_A_MODEL, "The model's files lack %s; fetch or convert the model again.",
                         missing->name);
     size_t rows = (size_t)t->shape.rows_max;
     bool text = t->kind == TOWER_TEXT;
-    t->x = malloc(rows * (size_t)t->shape.channels * sizeof *t->x);
+    t->x = malloc(t->room * sizeof *t->x);
     t->spans = malloc((rows + 1) * sizeof *t->spans);
     t->embeddings = malloc((text ? rows : 1) * (size_t)t->dim * sizeof *t->embeddings);
     if (text) { /* a text has at least one row of its own */
@@ -96,47 +123,13 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
     return t->family->finish(t, k, err);
 }
 
-static void put_sides(struct json_out *o, const char *key, int value)
-{
-    json_out_raw(o, key);
-    json_out_u64(o, (uint64_t)value);
-}
-
-void tower_canonical(const struct tower *t, struct json_out *o)
-{
-    static const char *const activations[] = {
-        [ACT_QUICK_GELU] = "quick_gelu", [ACT_GELU] = "gelu", [ACT_GELU_TANH] = "gelu_tanh"};
-    bool image = t->kind == TOWER_IMAGE;
-    json_out_raw(o, "{\"activation\":\"");
-    json_out_raw(o, activations[t->shape.act]);
-    if (!image)
-        put_sides(o, "\",\"context\":", t->context);
-    put_sides(o, image ? "\",\"dim\":" : ",\"dim\":", t->dim);
-    if (!image && t->eos_id == 2)
-        json_out_raw(o, ",\"end\":\"largest\"");
-    else if (!image) {
-        json_out_raw(o, ",\"end\":");
-        json_out_number(o, (double)t->eos_id);
-    }
-    json_out_raw(o, ",\"eps\":");
-    json_out_number(o, (double)t->shape.eps);
-    json_out_raw(o, ",\"family\":\"");
-    json_out_raw(o, t->family->name);
-    put_sides(o, "\",\"heads\":", t->shape.heads);
-    put_sides(o, ",\"hidden\":", t->shape.hidden);
-    if (image)
-        put_sides(o, ",\"image_size\":", t->image_size);
-    put_sides(o, ",\"layers\":", t->layers);
-    put_sides(o, image ? ",\"patch\":" : ",\"vocab\":", image ? t->patch : t->vocab);
-    put_sides(o, ",\"width\":", t->shape.channels);
-    json_out_raw(o, "}");
-}
+void tower_canonical(const struct tower *t, struct json_out *o) { t->family->canonical(t, o); }
 
 /* ---- what is to be run ----------------------------------------------------------------------- */
 
 static kin_status begin(struct tower *t, int until, kin_pool *pool, kin_error *err)
 {
-    if (t->scratch.threads != pool_threads(pool) && !block_scratch_alloc(&t->scratch, &t->shape, pool_threads(pool)))
+    if (!t->family->ready(t, pool_threads(pool)))
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to run the model.");
     t->step = 0;
     t->until = until;

@@ -27,9 +27,11 @@ struct tower {
     int vocab, context;       /* text: ids below vocab, at most context of them */
     int eos_id;               /* the pooled token's id; 2: the first largest id of a text */
     float logit_scale;
-    struct slots slots;
+    struct slots slots, others; /* others: of the form of the files, to become slots when all are there */
     /* a run */
-    float *x; /* [rows_max, C] */
+    float *x;    /* [rows_max, C], or of a family's own shapes: then `columns` numbers a row of the last layer's */
+    size_t room; /* for so many numbers */
+    int columns;
     struct block_scratch scratch;
     struct span *spans; /* [rows_max + 1] */
     int n_spans, n_out; /* spans of the run; those wanted: one image, or the texts */
@@ -47,9 +49,7 @@ kin_status tower_read(struct tower *t, int kind, bool q8, json config, kin_error
 /* The same, with memory for the weights and the list of their tensors; the caller owns *out. */
 kin_status tower_open(struct tower **out, int kind, bool q8, json config, kin_error *err);
 void tower_close(struct tower *t); /* NULL allowed */
-/* RFC 8785 JSON of all that the configuration decides of an embedding: {activation, context (text), dim, end (text:
- * the pooled token's id, or "largest"), eps, family, heads, hidden, image_size (image), layers, patch (image) or vocab,
- * width}. */
+/* RFC 8785 JSON of all that the configuration decides of an embedding; docs/format.md has its members. */
 void tower_canonical(const struct tower *t, struct json_out *o);
 /* After the last tensor, t->pixels set: KIN_NOT_A_MODEL if one is missing. Makes room for runs. */
 kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err);

@@ -1,4 +1,4 @@
-// A Hugging Face CLIP folder becomes a folder for the web. The engine reads and quantises; this writes what it
+// A CLIP folder of Hugging Face's or open_clip's becomes a folder for the web. The engine reads and quantises; this writes what it
 // then holds, so a converted folder and the original loaded with dtype q8 are the same model.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,11 +7,16 @@ import { writeFolderSafely } from './files.js';
 import { tensorFiles } from './tensors.js';
 
 // All that load() may read beside the weights, copied as it is.
-const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', 'vocab.json', 'merges.txt',
-  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', 'open_clip_config.json', 'vocab.json',
+  'merges.txt', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+const unread = { // where the file named first is there
+  'config.json': ['open_clip_config.json'],
+  'open_clip_config.json': ['preprocessor_config.json', 'processor_config.json'],
+  'tokenizer.json': ['vocab.json', 'merges.txt'],
+};
 
 async function readCopies(folder) {
-  const files = [];
+  let files = [];
   for (const name of copied) {
     const bytes = await readFile(join(folder, name)).catch((error) => {
       if (error.code === 'ENOENT') return null;
@@ -19,8 +24,9 @@ async function readCopies(folder) {
     });
     if (bytes) files.push({ name, bytes });
   }
-  const whole = files.some(({ name }) => name === 'tokenizer.json'); // then the other two are not read
-  return files.filter(({ name }) => !whole || (name !== 'vocab.json' && name !== 'merges.txt'));
+  for (const [first, others] of Object.entries(unread))
+    if (files.some(({ name }) => name === first)) files = files.filter(({ name }) => !others.includes(name));
+  return files;
 }
 
 // Reads all of an open model but its weights: what is wrong with the small files is said before the large ones

@@ -10,17 +10,40 @@ import { describeFile, describeModel, fetchFile, findConversion, HubError } from
 import { cacheFolder, findEntry, modelFolder } from './models.js';
 import { kin } from './name.js';
 
-const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
+const weightFiles = ['model.safetensors', 'open_clip_model.safetensors', 'model.safetensors.index.json'];
+const openClip = 'open_clip_config.json';
+// Where open_clip's models without a vocabulary of their own have theirs from.
+const clipVocabulary = { hub: 'openai/clip-vit-base-patch32', size: 49408 };
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 // What load() reads beside the weights, of the files that there are.
 function configFiles(id, files) {
   const has = (name) => files.includes(name);
   const needed = (names) => names.find(has) ?? fail(id, `no ${names.join(' or ')}`);
-  const names = [needed(['config.json']), needed(['preprocessor_config.json', 'processor_config.json'])];
-  if (!has('tokenizer.json') && has('vocab.json') && has('merges.txt')) names.push('vocab.json', 'merges.txt');
-  else names.push(needed(['tokenizer.json']));
+  if (!has('config.json') && has(openClip)) return [openClip];
+  return [needed(['config.json', openClip]), needed(['preprocessor_config.json', 'processor_config.json'])];
+}
+
+function vocabularyFiles(id, files) {
+  const has = (name) => files.includes(name);
+  const pair = ['vocab.json', 'merges.txt'];
+  const names = !has('tokenizer.json') && pair.every(has) ? pair : ['tokenizer.json'];
+  if (!names.every(has)) fail(id, 'no tokenizer.json');
   return [...names, ...['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'].filter(has)];
+}
+
+// The version of a model that holds its vocabulary: its own, or CLIP's for a model of open_clip's that has none.
+async function findVocabulary(main, folder, signal) {
+  const own = main.files.includes('tokenizer.json') || main.files.includes('vocab.json');
+  if (own || configFiles(main.id, main.files)[0] !== openClip) return main;
+  const path = await fetchFile(await describeFile(main, openClip, signal), folder, { signal });
+  let size;
+  try {
+    size = JSON.parse(await readFile(path, 'utf8')).model_cfg.text_cfg.vocab_size ?? clipVocabulary.size;
+  } catch {
+    fail(main.id, `an ${openClip} that cannot be read`);
+  }
+  return size === clipVocabulary.size ? describeModel(clipVocabulary.hub, 'main', signal) : main;
 }
 
 function fail(id, what) {
@@ -42,8 +65,10 @@ async function findWeights(main, entry, signal) {
 
 // Shards must be files of the same version; their index is fetched first.
 async function weightNames(model, folder, signal) {
-  if (model.files.includes(weightFiles[0])) return [weightFiles[0]];
-  const path = await fetchFile(await describeFile(model, weightFiles[1], signal), folder, { signal });
+  const [index] = weightFiles.slice(-1);
+  const whole = weightFiles.find((name) => name !== index && model.files.includes(name));
+  if (whole) return [whole];
+  const path = await fetchFile(await describeFile(model, index, signal), folder, { signal });
   let names;
   try {
     names = [...new Set(Object.values(JSON.parse(await readFile(path, 'utf8')).weight_map))].sort();
@@ -66,7 +91,9 @@ export async function fetchModel(id, { entry, io, modelOptions, say }) {
   const folder = join(cacheFolder(), 'downloads', [id.replace('/', '--'), ...versions].join('--'));
   const files = [];
   const names = await weightNames(weights, folder, signal);
+  const words = await findVocabulary(main, folder, signal);
   for (const name of configFiles(id, main.files)) files.push(await describeFile(main, name, signal));
+  for (const name of vocabularyFiles(words.id, words.files)) files.push(await describeFile(words, name, signal));
   for (const name of names) files.push(await describeFile(weights, name, signal));
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const licence = entry?.licence ?? main.licence;

@@ -19,9 +19,9 @@ export async function whatIs(path) {
   }
   if (manifest?.kind === 'catalog' || manifest?.kind === 'model')
     return { kind: manifest.kind, manifest };
-  if (names.includes('config.json')) return { kind: 'model', manifest: null };
+  if (names.includes('config.json') || names.includes('open_clip_config.json')) return { kind: 'model', manifest: null };
   throw new Error(`${path} is neither a catalogue nor a model: it has no manifest.json of Kin's ` +
-    'and no config.json');
+    'and no config.json or open_clip_config.json');
 }
 
 // A catalogue, read strictly by the engine -> { metadata, pictures, dim, products: [{ id, item }] }.

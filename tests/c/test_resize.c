@@ -42,7 +42,7 @@ void test_resize_equals_pillow(void)
     int w, h, pad, out_w, out_h, want_w, want_h, n = 0;
     uint32_t seed, crc;
     double box[4];
-    resize_rule r;
+    resize_rule r = {0};
     kin_error err;
     CHECK(f != NULL);
     while (fscanf(f, "%d %d %" SCNu32 " %lf %lf %lf %lf %d %d %d %d %d %d %d %d %d %d %d %" SCNu32, &w, &h, &seed,

@@ -8,9 +8,18 @@ export const golden = fileURLToPath(new URL('../golden/tower', import.meta.url))
 export const models = ['quick-gelu-f16', 'gelu-bf16', 'tanh-f32', 'wide-f16'];
 export const cases = 3;
 
-const vocabulary = Object.fromEntries(['vocab.json', 'merges.txt'].map((name) => [name, readFileSync(join(golden, name), 'utf8')]));
+export const vocabulary = Object.fromEntries(['vocab.json', 'merges.txt'].map((name) => [name, readFileSync(join(golden, name), 'utf8')]));
 // Each id but start and end is a word (tools/golden_tower.py).
-const words = new Map(Object.entries(JSON.parse(vocabulary['vocab.json'])).map(([token, id]) => [id, token.replace('</w>', '')]));
+export const words = new Map(Object.entries(JSON.parse(vocabulary['vocab.json'])).map(([token, id]) => [id, token.replace('</w>', '')]));
+
+// A file's tensors by name, each { shape, bytes }: a copy of its own.
+export function readTensors(path) {
+  const bytes = readFileSync(path);
+  const length = Number(bytes.readBigUInt64LE(0));
+  return Object.fromEntries(Object.entries(JSON.parse(bytes.toString('utf8', 8, 8 + length))).filter(([, { shape }]) => shape)
+    .map(([name, { shape, data_offsets: [begin, end] }]) =>
+      [name, { shape, bytes: new Uint8Array(bytes.subarray(8 + length + begin, 8 + length + end)) }]));
+}
 
 // Pictures, texts and sizes, out of the fixture's safetensors; `files` by name.
 export function fixture(name) {

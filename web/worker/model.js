@@ -2,6 +2,8 @@
 import { fail } from '../shared/errors.js';
 import { collect, openUrl, peek, watch } from '../shared/source.js';
 
+// A folder is Hugging Face's, or open_clip's, whose one file of configuration says all.
+const openClip = 'open_clip_config.json';
 const configLimit = 64 * 2 ** 20;
 
 // The chunks of a file that a manifest says has `size` bytes.
@@ -20,6 +22,7 @@ export class ModelFiles {
   #denied = 0; // a status that may say "you may not" or, as S3 and its like, "there is no such file"
   #listed = null; // names, where a manifest or an object says which there are
   #sizes = new Map(); // bytes by name, of a manifest
+  #openClip = null; // the configuration, in a folder of open_clip's
 
   // `model`: the URL or path of a folder, or an object of URLs by file name.
   constructor(model, io) {
@@ -78,9 +81,10 @@ export class ModelFiles {
   // are and how long, so that nothing is asked for in vain and nothing cut short is taken.
   async describe(watcher) {
     const [manifest, config] = await Promise.all(['manifest.json', 'config.json'].map((name) => this.json(name, watcher)));
-    if (!config) this.missing('config.json');
     if (manifest?.kind === 'model') this.#obey(manifest);
-    return { config, manifest };
+    if (config) return { config, manifest };
+    this.#openClip = await this.json(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
+    return { config: this.#openClip, manifest };
   }
 
   #obey({ format, files }) {
@@ -94,18 +98,19 @@ export class ModelFiles {
 
   // The weight files of a tower, in order.
   async weights(tower, watcher) {
-    for (const stem of [tower, 'model']) {
+    for (const stem of [tower, ...this.#openClip ? ['open_clip_model'] : [], 'model']) {
       const name = `${stem}.safetensors`;
       const file = await this.open(name, watcher);
       if (file) return [{ name, file }];
       const index = await this.json(`${name}.index.json`, watcher);
       if (index) return this.#shards(index, tower, `${name}.index.json`);
     }
-    const bin = await this.open('pytorch_model.bin', watcher);
-    await bin?.cancel();
-    if (bin)
-      fail('unsupported', `${this.where} holds its weights as pytorch_model.bin only: save them with ` +
-        'save_pretrained(…, safe_serialization=True) first.');
+    const bin = this.#openClip ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin';
+    const file = await this.open(bin, watcher);
+    await file?.cancel();
+    if (file)
+      fail('unsupported', `${this.where} holds its weights as ${bin} only: save them ${this.#openClip
+        ? 'as open_clip_model.safetensors' : 'with save_pretrained(…, safe_serialization=True)'} first.`);
     return this.missing(`${tower}.safetensors or model.safetensors`);
   }
 
@@ -126,6 +131,7 @@ export class ModelFiles {
   }
 
   async preprocessing(watcher) {
+    if (this.#openClip) return new TextEncoder().encode(JSON.stringify(this.#openClip));
     return await this.bytes('preprocessor_config.json', watcher) ??
       await this.bytes('processor_config.json', watcher) ?? this.missing('preprocessor_config.json');
   }

@@ -1,0 +1,119 @@
+// Folders in open_clip's form, against what open_clip makes of them (tools/golden_open_clip.py): pixels, embeddings, ids,
+// and what is refused by name.
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { load } from '../../web/index.node.js';
+import { folder, kin } from './cli-support.js';
+import { readTensors, vocabulary, words } from './towers.js';
+
+const golden = fileURLToPath(new URL('../golden/open_clip', import.meta.url));
+const config = 'open_clip_config.json';
+
+// A copy with a vocabulary, in which `change` has been at the configuration.
+function modelOf(t, name, change = () => {}) {
+  const path = join(folder(t), name);
+  cpSync(join(golden, name), path, { recursive: true });
+  for (const [file, text] of Object.entries(vocabulary)) writeFileSync(join(path, file), text);
+  const json = JSON.parse(readFileSync(join(path, config), 'utf8'));
+  change(json.model_cfg, json.preprocess_cfg);
+  writeFileSync(join(path, config), JSON.stringify(json));
+  return path;
+}
+
+const cosine = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+
+async function withClip(model, options, run) {
+  const clip = await load({ model, worker: false, ...options });
+  try {
+    return await run(clip);
+  } finally {
+    await clip.close();
+  }
+}
+
+const ids = (model) => withClip(model, {}, async (clip) =>
+  ({ image: await clip.identify('image'), text: await clip.identify('text') }));
+
+function expected(name) {
+  const tensors = readTensors(join(golden, name, 'expected.safetensors'));
+  const floats = (key) => new Float32Array(tensors[key].bytes.buffer);
+  const [height, width] = tensors.picture.shape;
+  const list = [...new Int32Array(tensors.ids.bytes.buffer)];
+  return { picture: { data: tensors.picture.bytes, width, height }, pixels: tensors.pixels.bytes,
+    text: list.slice(1, list.indexOf(words.size - 1)).map((id) => words.get(id)).join(' '),
+    vectors: { image: floats('image.embedding'), text: floats('text.embedding') } };
+}
+
+for (const [name, q8] of [['vit-gelu', 0.99], ['vit-quick-f16', 0.99], ['vit-squash-bf16', 0.99]])
+  test(`${name}: open_clip's own pixels and vectors, the same model when it is converted`, async (t) => {
+    const path = modelOf(t, name);
+    const { picture, pixels, text, vectors } = expected(name);
+    for (const [dtype, least] of [['f32', 0.99999], ['q8', q8]])
+      await withClip(path, { dtype }, async (clip) => {
+        assert.deepEqual(Buffer.from((await clip.preprocess(picture)).data), Buffer.from(pixels));
+        const image = cosine(await clip.embedImage(picture), vectors.image);
+        const words = cosine(await clip.embedText(text), vectors.text);
+        assert.ok(image > least && words > least, `${dtype}: ${image}, ${words}`);
+      });
+    const out = join(folder(t), 'out');
+    assert.equal((await kin(['convert', path, '-o', out])).code, 0);
+    assert.deepEqual(await ids(out), await ids(path));
+    assert.equal((await kin(['verify', out])).code, 0);
+    const vector = (model) => withClip(model, {}, (clip) => clip.embedImage(picture));
+    assert.deepEqual(await vector(out), await vector(path));
+  });
+
+test('the same weights and configuration in the form of Hugging Face are the same model', async (t) => {
+  const path = modelOf(t, 'vit-squash-bf16');
+  const form = join(folder(t), 'form');
+  assert.equal((await kin(['convert', path, '-o', form, '--dtype', 'f32'])).code, 0);
+  for (const name of [config, 'manifest.json']) rmSync(join(form, name));
+  const tower = { num_attention_heads: 1, hidden_size: 32, intermediate_size: 128, num_hidden_layers: 1, hidden_act: 'gelu' };
+  writeFileSync(join(form, 'config.json'), JSON.stringify({ model_type: 'clip', projection_dim: 24,
+    vision_config: { ...tower, image_size: 24, patch_size: 12 },
+    text_config: { ...tower, num_attention_heads: 2, num_hidden_layers: 2, vocab_size: 96, max_position_embeddings: 12, eos_token_id: 2 } }));
+  writeFileSync(join(form, 'preprocessor_config.json'), JSON.stringify({ size: { height: 24, width: 24 }, do_center_crop: false,
+    image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] }));
+  assert.deepEqual(await ids(form), await ids(path));
+});
+
+test('a text tower of its own name is read as well', async (t) => {
+  const path = modelOf(t, 'vit-gelu', (model) => { model.custom_text = true; });
+  const file = join(path, 'open_clip_model.safetensors');
+  const bytes = readFileSync(file);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  const renamed = Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(header).map(([name, about]) =>
+    [/^(visual\.|logit_scale$|__metadata__$)/.test(name) ? name : `text.${name}`, about]))));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(renamed.length));
+  writeFileSync(file, Buffer.concat([size, renamed, bytes.subarray(8 + length)]));
+  assert.deepEqual(await ids(path), await ids(modelOf(t, 'vit-gelu')));
+});
+
+test('what open_clip has and Kin has not is refused by name', async (t) => {
+  const refused = (change, use, code, message) => assert.rejects(
+    withClip(modelOf(t, 'vit-gelu', change), {}, use), (error) => error.code === code && message.test(error.message));
+  const text = (clip) => clip.embedText('a');
+  const image = (clip) => clip.preprocess({ data: new Uint8Array(3), width: 1, height: 1 });
+  await refused((model) => { model.vision_cfg.timm_model_name = 'convnext_base'; }, text, 'unsupported', /"convnext_base"/);
+  await refused((model) => { model.text_cfg.hf_model_name = 'roberta-base'; }, image, 'unsupported', /"roberta-base"/);
+  await refused((model) => { model.text_cfg.no_causal_mask = true; }, text, 'unsupported', /no_causal_mask/);
+  await refused((model) => { model.text_cfg.pool_type = 'last'; }, text, 'unsupported', /pool_type/);
+  await refused((model) => { model.init_logit_bias = -10; }, text, 'unsupported', /init_logit_bias/);
+  await refused((model) => { model.text_cfg.width = 40; }, text, 'not-a-model', /shape/);
+  await refused((model) => { delete model.embed_dim; }, text, 'unsupported', /embed_dim/);
+  await refused((_, preprocess) => { preprocess.resize_mode = 'longest'; }, image, 'unsupported', /resize_mode/);
+  await refused((_, preprocess) => { preprocess.interpolation = 'random'; }, image, 'unsupported', /interpolation/);
+  const bare = modelOf(t, 'vit-gelu');
+  rmSync(join(bare, 'merges.txt'));
+  await assert.rejects(withClip(bare, {}, text), { code: 'not-a-model', message: /tokenizer\.json, or vocab\.json and merges\.txt/ });
+  assert.ok(existsSync(join(bare, config)));
+  const bin = modelOf(t, 'vit-gelu');
+  cpSync(join(bin, 'open_clip_model.safetensors'), join(bin, 'open_clip_pytorch_model.bin'));
+  rmSync(join(bin, 'open_clip_model.safetensors'));
+  await assert.rejects(withClip(bin, {}, text), { code: 'unsupported', message: /open_clip_pytorch_model\.bin/ });
+});
