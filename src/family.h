@@ -25,7 +25,7 @@
 #include "pool.h"
 
 /* X(name): in the order they are asked. */
-#define FAMILIES(X) X(clip)
+#define FAMILIES(X) X(clip) X(efficientnet)
 
 struct tower;
 struct slot;

@@ -24,6 +24,8 @@ struct tower {
     int layers, dim;          /* L, E */
     int image_size, patch;    /* image: S, P */
     struct pixel_rule pixels; /* image: of the preprocessing, set before tower_finish */
+    int network;              /* image, convolutional: which of its family; */
+    bool same;                /* padded as TensorFlow does */
     int vocab, context;       /* text: ids below vocab, at most context of them */
     int eos_id;               /* the pooled token's id; 2: the first largest id of a text */
     float logit_scale;
