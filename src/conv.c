@@ -6,52 +6,18 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
+#define ROLLED _Pragma("clang loop unroll(disable)")
 #else
-#define UNROLL _Pragma("GCC unroll 33")
+#define UNROLL _Pragma("GCC unroll 16")
+#define ROLLED _Pragma("GCC unroll 1")
 #endif
 
-enum { STEM = 3, TAP_TOP = 8191, WEIGHTS_BYTES = 24 * 1024 };
-#define SIX_U8 42.5f           /* 255 / 6 */
-#define U8_SIX (1.0f / SIX_U8) /* the scale of u8 after ReLU6 */
-
-struct windows windows_of(int in, int size, int stride, bool same)
-{
-    struct windows w = {.in = in, .size = size, .stride = stride};
-    if (same) {
-        w.out = (in + stride - 1) / stride;
-        int more = (w.out - 1) * stride + size - in;
-        w.before = more > 0 ? more / 2 : 0;
-    } else {
-        w.before = (size - 1) / 2;
-        w.out = (in + 2 * w.before - size) / stride + 1;
-    }
-    return w;
-}
+enum { STEM = STEM_SIZE, INPUTS = STEM_INPUTS, WEIGHTS_BYTES = 24 * 1024 };
 
 int windows_padded(const struct windows *w)
 {
     int need = (w->out - 1) * w->stride + w->size, have = w->before + w->in;
     return need > have ? need : have;
-}
-
-bool conv_scratch_alloc(struct conv_scratch *s, const struct kernels *k, bool q8, size_t rows, size_t acts, size_t map,
-                        size_t wide)
-{
-    *s = (struct conv_scratch){.wide = malloc(wide * sizeof *s->wide)};
-    if (!q8)
-        return (s->wide_to = malloc(wide * sizeof *s->wide_to)) && s->wide;
-    s->acts.q = malloc(acts * act_bytes(k->form));
-    s->acts.scale = malloc(rows * sizeof *s->acts.scale);
-    s->acts.zero = malloc(rows * sizeof *s->acts.zero);
-    s->map = malloc(map);
-    return s->acts.q && s->acts.scale && s->acts.zero && s->map && s->wide;
-}
-
-void conv_scratch_free(struct conv_scratch *s)
-{
-    acts_free(&s->acts);
-    free(s->map), free(s->wide), free(s->wide_to);
-    *s = (struct conv_scratch){0};
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
@@ -87,16 +53,17 @@ static inline void store_act(void *row, int at, i16x8 v, enum act_form form)
 
 /* ---- pointwise ------------------------------------------------------------------------------- */
 
-enum pointwise_out { TO_MAP, TO_ROWS, TO_ROWS_ADD, TO_ROWS_RELU6 };
+enum rows_how { ROWS, ROWS_ADDED, ROWS_RELU6 };
 
 struct pointwise_job {
     const struct linear *l;
     const float *scale, *bias; /* l's own, or times 42.5 */
     const struct acts *a;
     const struct kernels *k;
+    uint8_t *map; /* after ReLU6, or NULL: */
+    const struct windows *windows;
     float *y;
-    uint8_t *map;
-    const struct windows *windows; /* of the map */
+    enum rows_how how;
 };
 
 /* Where pixel m of the unpadded map lies in the padded one. */
@@ -106,7 +73,7 @@ static inline uint8_t *map_pixel(uint8_t *map, const struct windows *w, int chan
     return map + ((size_t)(m / w->in + w->before) * side + (size_t)(m % w->in + w->before)) * (size_t)channels;
 }
 
-ALWAYS_INLINE void pointwise_tiles(const struct pointwise_job *job, int begin, int end, const enum pointwise_out how)
+ALWAYS_INLINE void pointwise_tiles(const struct pointwise_job *job, int begin, int end, const bool map)
 {
     const struct linear *l = job->l;
     const struct acts *a = job->a;
@@ -120,7 +87,7 @@ ALWAYS_INLINE void pointwise_tiles(const struct pointwise_job *job, int begin, i
         for (int m = begin * k->rows; m < end * k->rows && m < a->m; m += k->rows) {
             int n_rows = a->m - m < k->rows ? a->m - m : k->rows;
             uint8_t *to[TILE_ROWS_MAX];
-            for (int r = 0; how == TO_MAP && r < n_rows; r++)
+            for (int r = 0; map && r < n_rows; r++)
                 to[r] = map_pixel(job->map, job->windows, l->n_out, m + r);
             for (int n = first; n < last; n += PANEL) {
                 tile(acts_row(a, m), a->stride, n_rows, l->panels + (size_t)n * l->kp, l->kp, acc, PANEL);
@@ -132,14 +99,14 @@ ALWAYS_INLINE void pointwise_tiles(const struct pointwise_job *job, int begin, i
                     int32_t z = a->zero[m + r];
                     f32x4 lo = f32x4_from_i32(i32x4_load(acc + r * PANEL) - z * sum_lo) * (s * scale_lo) + bias_lo;
                     f32x4 hi = f32x4_from_i32(i32x4_load(acc + r * PANEL + 4) - z * sum_hi) * (s * scale_hi) + bias_hi;
-                    if (how == TO_MAP) {
+                    if (map) {
                         store_u8(to[r] + n, to_bytes(lo, hi));
                         continue;
                     }
                     float *y = job->y + (size_t)(m + r) * (size_t)l->n_out + n;
-                    if (how == TO_ROWS_ADD)
+                    if (job->how == ROWS_ADDED)
                         lo = f32x4_load(y) + lo, hi = f32x4_load(y + 4) + hi;
-                    if (how == TO_ROWS_RELU6)
+                    if (job->how == ROWS_RELU6)
                         lo = relu6(lo), hi = relu6(hi);
                     f32x4_store(y, lo);
                     f32x4_store(y + 4, hi);
@@ -149,20 +116,22 @@ ALWAYS_INLINE void pointwise_tiles(const struct pointwise_job *job, int begin, i
     }
 }
 
-#define POINTWISE(name, how)                                    \
-    static void name(void *arg, int begin, int end, int thread) \
-    {                                                           \
-        (void)thread;                                           \
-        pointwise_tiles(arg, begin, end, how);                  \
-    }
-POINTWISE(pointwise_map, TO_MAP)
-POINTWISE(pointwise_rows, TO_ROWS)
-POINTWISE(pointwise_add, TO_ROWS_ADD)
-POINTWISE(pointwise_six, TO_ROWS_RELU6)
-
-static void pointwise(kin_pool *pool, pool_fn fn, struct pointwise_job *job)
+static void pointwise_map(void *job, int begin, int end, int thread)
 {
-    pool_run(pool, fn, job, (job->a->m + job->k->rows - 1) / job->k->rows);
+    (void)thread;
+    pointwise_tiles(job, begin, end, true);
+}
+
+static void pointwise_rows(void *job, int begin, int end, int thread)
+{
+    (void)thread;
+    pointwise_tiles(job, begin, end, false);
+}
+
+static void pointwise(kin_pool *pool, struct pointwise_job *job)
+{
+    int rows = job->k->rows;
+    pool_run(pool, job->map ? pointwise_map : pointwise_rows, job, (job->a->m + rows - 1) / rows);
 }
 
 static void relu6_floats(float *y, size_t n)
@@ -176,7 +145,7 @@ void pointwise_relu6(const struct linear *l, bool q8, struct conv_scratch *s, ki
 {
     acts_from_rows(&s->acts, pool, k, q8, x, m, l->n_in);
     if (q8) {
-        pointwise(pool, pointwise_six, &(struct pointwise_job){l, l->scale, l->bias, &s->acts, k, .y = y});
+        pointwise(pool, &(struct pointwise_job){l, l->scale, l->bias, &s->acts, k, .y = y, .how = ROWS_RELU6});
         return;
     }
     linear_apply(&(struct product){l, y}, 1, pool, k, &s->acts, l->n_out, LINEAR_STORE, ACT_GELU);
@@ -184,69 +153,6 @@ void pointwise_relu6(const struct linear *l, bool q8, struct conv_scratch *s, ki
 }
 
 /* ---- depthwise ------------------------------------------------------------------------------- */
-
-bool depthwise_alloc(struct depthwise *d, const struct windows *w, int channels)
-{
-    *d = (struct depthwise){.windows = *w, .channels = channels};
-    d->weights = calloc((size_t)channels * (size_t)(w->size * w->size), sizeof *d->weights);
-    d->bias = calloc((size_t)channels, sizeof *d->bias);
-    return d->weights && d->bias;
-}
-
-void depthwise_free(struct depthwise *d)
-{
-    free(d->weights), free(d->bias), free(d->taps), free(d->scale), free(d->shift), free(d->turned);
-    *d = (struct depthwise){0};
-}
-
-void depthwise_list(struct depthwise *d, struct slots *all, bool q8, const char *prefix, const char *name)
-{
-    char full[88];
-    append_text(append_text(full, prefix), name);
-    struct slot *s = slots_add_floats(all, d->weights, 4, (uint64_t)d->channels, 1, full, ".weight");
-    s->shape[2] = s->shape[3] = (uint64_t)d->windows.size;
-    if (q8)
-        s->form = &slot_halves;
-    slots_add_floats(all, d->bias, 1, (uint64_t)d->channels, 1, full, ".bias");
-}
-
-/* Pairs of rows side by side, as a dot product of pairs wants them; a lone last row beside zeros. */
-static void set_taps(struct depthwise *d, int c)
-{
-    int size = d->windows.size, pairs = (size + 1) / 2, area = size * size;
-    const float *w = d->weights + (size_t)c * (size_t)area;
-    float top = 0;
-    for (int i = 0; i < area; i++)
-        top = w[i] > top ? w[i] : -w[i] > top ? -w[i] : top;
-    float scale = top < 0x1p-100f ? 1.0f : top / (float)TAP_TOP;
-    int16_t *group = d->taps + (size_t)(c / 8) * (size_t)(size * pairs * 16) + (c % 8 / 4) * 8 + c % 4 * 2;
-    for (int y = 0; y < size; y++)
-        for (int x = 0; x < size; x++)
-            group[(x * pairs + y / 2) * 16 + y % 2] = (int16_t)round_f32(w[y * size + x] / scale);
-    d->scale[c] = scale;
-    d->shift[c] = d->bias[c] * SIX_U8;
-}
-
-bool depthwise_finish(struct depthwise *d, bool q8)
-{
-    int size = d->windows.size, area = size * size;
-    size_t channels = (size_t)d->channels;
-    if (!q8) {
-        d->turned = malloc(channels * (size_t)area * sizeof *d->turned);
-        for (size_t c = 0; d->turned && c < channels; c++)
-            for (size_t i = 0; i < (size_t)area; i++)
-                d->turned[i * channels + c] = d->weights[c * (size_t)area + i];
-        return d->turned != NULL;
-    }
-    d->taps = calloc(channels * (size_t)(size * (size + 1)), sizeof *d->taps);
-    d->scale = malloc(channels * sizeof *d->scale);
-    d->shift = malloc(channels * sizeof *d->shift);
-    if (!d->taps || !d->scale || !d->shift)
-        return false;
-    for (int c = 0; c < d->channels; c++)
-        set_taps(d, c);
-    return true;
-}
 
 struct depthwise_job {
     const struct depthwise *d;
@@ -262,32 +168,45 @@ static inline i16x8 zip16_high(i16x8 a, i16x8 b) { return __builtin_shufflevecto
 
 enum { OUTS = 4 }; /* windows side by side, which share what they read */
 
-/* 8 channels of OUTS windows from `at` on. */
+/* 8 channels of OUTS windows from `at` on. The last pair's second row is read and counts nothing: its taps are zeros. */
 ALWAYS_INLINE void window_sums(const int size, const int stride, const uint8_t *at, size_t row, size_t pixel,
                                const int16_t *taps, u32x4 lo[OUTS], u32x4 hi[OUTS])
 {
-    const int pairs = (size + 1) / 2, columns = (OUTS - 1) * stride + size;
+    const int columns = (OUTS - 1) * stride + size;
     UNROLL
     for (int o = 0; o < OUTS; o++)
         lo[o] = hi[o] = u32x4_splat(0);
-    UNROLL
-    for (int i = 0; i < columns * pairs; i++) {
-        const int x = i / pairs, p = i % pairs;
-        const uint8_t *from = at + (size_t)(2 * p) * row + (size_t)x * pixel;
-        i16x8 a = i16x8_load_u8(from), b = i16x8_splat(0);
-        if (2 * p + 1 < size)
-            b = i16x8_load_u8(from + row);
-        i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
+    ROLLED
+    for (int pair = 0; pair < size; pair += 2, at += 2 * row, taps += size * 16) {
         UNROLL
-        for (int o = 0; o < OUTS; o++) {
-            const int column = x - o * stride;
-            if (column >= 0 && column < size) {
-                const int16_t *w = taps + (column * pairs + p) * 16;
-                lo[o] += u32x4_dot(low, i16x8_load(w));
-                hi[o] += u32x4_dot(high, i16x8_load(w + 8));
+        for (int x = 0; x < columns; x++) {
+            const uint8_t *from = at + (size_t)x * pixel;
+            i16x8 a = i16x8_load_u8(from), b = i16x8_load_u8(from + row);
+            i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
+            UNROLL
+            for (int o = 0; o < OUTS; o++) {
+                const int column = x - o * stride;
+                if (column >= 0 && column < size) {
+                    lo[o] += u32x4_dot(low, i16x8_load(taps + column * 16));
+                    hi[o] += u32x4_dot(high, i16x8_load(taps + column * 16 + 8));
+                }
             }
         }
     }
+}
+
+/* 8 channels of n windows' sums -> u8 in their rows; one function for all windows, since it is half of their code. */
+static __attribute__((noinline)) void finish_windows(const struct depthwise_job *job, int m, int n, int c,
+                                                     const u32x4 *lo, const u32x4 *hi)
+{
+    const struct depthwise *d = job->d;
+    f32x4 scale_lo = f32x4_load(d->scale + c), scale_hi = f32x4_load(d->scale + c + 4);
+    f32x4 shift_lo = f32x4_load(d->shift + c), shift_hi = f32x4_load(d->shift + c + 4);
+    for (int o = 0; o < n; o++)
+        store_act(acts_row(job->a, m + o), c,
+                  to_bytes(f32x4_from_i32((i32x4)lo[o]) * scale_lo + shift_lo,
+                           f32x4_from_i32((i32x4)hi[o]) * scale_hi + shift_hi),
+                  job->form);
 }
 
 /* A row of windows. The last few overlap those before where the row is no multiple of OUTS; a row of fewer reads
@@ -301,19 +220,11 @@ ALWAYS_INLINE void depthwise_row(const struct depthwise_job *job, int y, const i
     const int16_t *taps = d->taps;
     const int last = w->out > OUTS ? w->out - OUTS : 0, some = w->out < OUTS ? w->out : OUTS;
     for (int c = 0; c < d->channels; c += 8, taps += size * ((size + 1) / 2) * 16) {
-        f32x4 scale_lo = f32x4_load(d->scale + c), scale_hi = f32x4_load(d->scale + c + 4);
-        f32x4 shift_lo = f32x4_load(d->shift + c), shift_hi = f32x4_load(d->shift + c + 4);
         for (int at = 0; at < w->out; at += OUTS) {
             int x = at < last ? at : last;
             u32x4 lo[OUTS], hi[OUTS];
             window_sums(size, stride, from + (size_t)(x * stride) * pixel + c, row, pixel, taps, lo, hi);
-            UNROLL
-            for (int o = 0; o < OUTS; o++)
-                if (o < some)
-                    store_act(acts_row(job->a, y * w->out + x + o), c,
-                              to_bytes(f32x4_from_i32((i32x4)lo[o]) * scale_lo + shift_lo,
-                                       f32x4_from_i32((i32x4)hi[o]) * scale_hi + shift_hi),
-                              job->form);
+            finish_windows(job, y * w->out + x, some, c, lo, hi);
         }
     }
 }
@@ -369,22 +280,6 @@ static void depthwise_some_f32(void *arg, int begin, int end, int thread)
 
 /* ---- inverted residuals ---------------------------------------------------------------------- */
 
-bool inverted_finish(struct inverted *b, bool q8)
-{
-    if (q8 && b->expand.n_out) {
-        size_t n = (size_t)b->expand.np;
-        b->scale = malloc(n * sizeof *b->scale);
-        b->shift = malloc(n * sizeof *b->shift);
-        if (!b->scale || !b->shift)
-            return false;
-        for (size_t i = 0; i < n; i++) {
-            b->scale[i] = b->expand.scale[i] * SIX_U8;
-            b->shift[i] = b->expand.bias[i] * SIX_U8;
-        }
-    }
-    return depthwise_finish(&b->depthwise, q8);
-}
-
 /* The padding of a map, where it is no pixel's. */
 static void clear_padding(uint8_t *map, const struct windows *w, int channels)
 {
@@ -428,15 +323,14 @@ static void inverted_q8(const struct inverted *b, struct conv_scratch *s, kin_po
     clear_padding(s->map, w, d->channels);
     if (b->expand.n_out) {
         acts_from_rows(a, pool, k, true, x, w->in * w->in, b->expand.n_in);
-        pointwise(pool, pointwise_map,
-                  &(struct pointwise_job){&b->expand, b->scale, b->shift, a, k, .map = s->map, .windows = w});
+        pointwise(pool, &(struct pointwise_job){&b->expand, b->scale, b->shift, a, k, s->map, w, NULL, ROWS});
     } else {
         pool_run(pool, bytes_some, &(struct bytes_job){w, d->channels, x, s->map}, w->in * w->in);
     }
     acts_begin(a, k, NULL, w->out * w->out, d->channels);
     pool_run(pool, depthwise_some, &(struct depthwise_job){d, s->map, a, k->form, NULL, NULL}, w->out);
-    pointwise(pool, b->residual ? pointwise_add : pointwise_rows,
-              &(struct pointwise_job){&b->project, b->project.scale, b->project.bias, a, k, .y = x});
+    pointwise(pool, &(struct pointwise_job){&b->project, b->project.scale, b->project.bias, a, k, .y = x,
+                                            .how = b->residual ? ROWS_ADDED : ROWS});
 }
 
 static void inverted_f32(const struct inverted *b, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
@@ -462,98 +356,6 @@ void inverted_run(const struct inverted *b, bool q8, struct conv_scratch *s, kin
 }
 
 /* ---- stem ------------------------------------------------------------------------------------ */
-
-enum { INPUTS = 3 * STEM * STEM };
-
-bool stem_alloc(struct stem *s, int image_size, int channels, bool same, bool q8)
-{
-    *s = (struct stem){.windows = windows_of(image_size, STEM, 2, same), .channels = channels, .q8 = q8};
-    size_t c = (size_t)channels, rows = (size_t)s->windows.out * (size_t)s->windows.out;
-    s->bias = calloc(c, sizeof *s->bias);
-    if (!s->bias || !linear_alloc(&s->hi, channels, INPUTS, q8))
-        return false;
-    if (!q8)
-        return (s->rows_f32 = malloc(rows * INPUTS * sizeof *s->rows_f32)) != NULL;
-    s->f16 = calloc(c * INPUTS, sizeof *s->f16);
-    s->edges = malloc(9 * c * sizeof *s->edges);
-    return s->f16 && s->edges && linear_alloc(&s->lo, channels, INPUTS, true);
-}
-
-void stem_free(struct stem *s)
-{
-    linear_free(&s->hi), linear_free(&s->lo);
-    free(s->f16), free(s->edges), free(s->bias), free(s->rows_f32);
-    *s = (struct stem){0};
-}
-
-void stem_list(struct stem *s, struct slots *all, const char *prefix, const char *name)
-{
-    char full[88];
-    append_text(append_text(full, prefix), name);
-    struct slot *weight =
-        slots_add(all, s->q8 ? &slot_raw_halves : &slot_pixels_f32, 4, (uint64_t)s->channels, 3, full, ".weight");
-    weight->shape[2] = weight->shape[3] = STEM;
-    if (s->q8)
-        weight->to.halves = s->f16;
-    else
-        weight->to.linear = &s->hi;
-    slots_add_floats(all, s->bias, 1, (uint64_t)s->channels, 1, full, ".bias");
-}
-
-/* Whether tap i of three lies inside: edge 0: all do; 1: the first does not; 2: the last does not. */
-static bool inside(int edge, int i) { return edge == 0 || i != (edge == 1 ? 0 : STEM - 1); }
-
-/* As patches.c has it; what mean / std takes away is a tap's own here, since taps outside take nothing away. */
-static __attribute__((noinline)) void fold_row(struct stem *s, int n, int8_t hi[INPUTS], int8_t lo[INPUTS])
-{
-    const struct pixel_rule *rule = &s->rule;
-    const uint16_t *w = s->f16 + (size_t)n * INPUTS;
-    float row[INPUTS], top = 0;
-    double away[STEM][STEM];
-    for (int i = 0; i < STEM * STEM; i++) {
-        double sum = 0;
-        for (int rgb = 0; rgb < 3; rgb++) { /* w is [channel][y][x], pixels are [y][x][channel] */
-            float value = f16_to_float(w[rgb * STEM * STEM + i]);
-            sum += (double)value * (double)rule->mean[rgb] / (double)rule->std[rgb];
-            value = value * rule->rescale / rule->std[rgb];
-            row[i * 3 + rgb] = value;
-            float size = value < 0 ? -value : value;
-            top = size > top ? size : top;
-        }
-        away[i / STEM][i % STEM] = sum;
-    }
-    float scale = top < 0x1p-100f ? 1.0f : top / 8127.0f;
-    for (int i = 0; i < INPUTS; i++) {
-        int q = (int)round_f32(row[i] / scale);
-        int high = (q + 64) >> 7;
-        hi[i] = (int8_t)high;
-        lo[i] = (int8_t)(q - 128 * high);
-    }
-    s->hi.scale[n] = scale * 128.0f;
-    s->lo.scale[n] = scale;
-    for (int edge = 0; edge < 9; edge++) {
-        double bias = (double)s->bias[n];
-        for (int y = 0; y < STEM; y++)
-            for (int x = 0; x < STEM; x++)
-                if (inside(edge / 3, y) && inside(edge % 3, x))
-                    bias -= away[y][x];
-        s->edges[(size_t)edge * (size_t)s->channels + (size_t)n] = (float)bias;
-    }
-}
-
-kin_status stem_finish(struct stem *s, const struct pixel_rule *rule, const struct kernels *k, kin_error *err)
-{
-    (void)err;
-    s->rule = *rule;
-    for (int n = 0; s->q8 && n < s->channels; n += PANEL) {
-        int8_t hi[PANEL * INPUTS], lo[PANEL * INPUTS];
-        for (int c = 0; c < PANEL; c++)
-            fold_row(s, n + c, hi + c * INPUTS, lo + c * INPUTS);
-        linear_set_q8(&s->hi, k, n, PANEL, hi);
-        linear_set_q8(&s->lo, k, n, PANEL, lo);
-    }
-    return KIN_OK;
-}
 
 struct stem_job {
     struct stem *s;

@@ -21,6 +21,10 @@ struct windows {
 struct windows windows_of(int in, int size, int stride, bool same);
 int windows_padded(const struct windows *w); /* side of the padded map */
 
+enum { STEM_SIZE = 3, STEM_INPUTS = 3 * STEM_SIZE * STEM_SIZE };
+#define SIX_U8 42.5f           /* 255 / 6 */
+#define U8_SIX (1.0f / SIX_U8) /* the scale of u8 after ReLU6 */
+
 struct stem {
     struct windows windows;
     int channels;
@@ -37,7 +41,7 @@ struct depthwise {
     struct windows windows;
     int channels;
     float *weights, *bias; /* [C, size size], in q8 values that an F16 holds; [C] */
-    int16_t *taps;         /* q8: [C / 8][column][pair of rows][2][4 channels][2 rows] */
+    int16_t *taps;         /* q8: [C / 8][pair of rows][column][2][4 channels][2 rows] */
     float *scale, *shift;  /* q8: [C]: u = acc scale + shift */
     float *turned;         /* f32: [size size][C] */
 };
@@ -77,8 +81,8 @@ void inverted_run(const struct inverted *b, bool q8, struct conv_scratch *s, kin
 void pointwise_relu6(const struct linear *l, bool q8, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
                      const float *x, int m, float *y);
 
-/* Room for maps of at most `rows` rows: `acts` numbers as activations, `map` of a padded u8 map and DEPTHWISE_SLACK
- * pixels, since windows of small maps read beyond the last; `wide` floats. */
+/* Room for maps of at most `rows` rows: `acts` numbers as activations, `map` of a padded u8 map with a row and
+ * DEPTHWISE_SLACK pixels more, since windows read beyond it what counts nothing; `wide` floats. */
 enum { DEPTHWISE_SLACK = 12 };
 bool conv_scratch_alloc(struct conv_scratch *s, const struct kernels *k, bool q8, size_t rows, size_t acts, size_t map,
                         size_t wide);

@@ -10,7 +10,7 @@
 #include "tower.h"
 #include <stdlib.h>
 
-enum { STEM_CHANNELS = 32, HEAD_CHANNELS = 1280, EXPANSION = 6, STAGES = 7, BLOCKS_MAX = 32 };
+enum { STEM_CHANNELS = 32, HEAD_CHANNELS = 1280, EXPANSION = 6, STAGES = 7, WIDTH_MAX = 1632 /* of Lite4 */ };
 
 /* Lite0; the others are wider and deeper. The first and the last stage are never repeated more often. */
 static const struct stage {
@@ -327,15 +327,51 @@ static bool skips(const struct tower *t, const char *name, size_t n)
            open_clip_of_texts(name, n) || ends_with(name, n, ".num_batches_tracked");
 }
 
-/* w' = w g, bias = shift - mean g with g = gain / sqrt(var + eps), in double, rounded once. */
-static kin_status fold(const struct part *p, double eps, const struct convolution *c, const struct kernels *k,
-                       kin_error *err)
+/* What a channel holds on the average after its batch norm and ReLU6, as far as it is normal with the norm's shift and
+ * gain: the mean of 32 values that are equally likely. */
+static double usual(const struct part *p, size_t channel)
+{
+    static const double places[16] = {0.0391761, 0.1177699, 0.1970991, 0.2776904, 0.3601299, 0.4450965,
+                                      0.5334097, 0.6260990, 0.7245144, 0.8305109, 0.9467818, 1.0775156,
+                                      1.2298588, 1.4177971, 1.6759397, 2.1538747};
+    double gain = (double)p->gain[channel], shift = (double)p->shift[channel], sum = 0;
+    for (int i = 0; i < 32; i++) {
+        double y = shift + (i % 2 ? places[i / 2] : -places[i / 2]) * gain;
+        sum += y < 0 ? 0 : y > 6 ? 6 : y;
+    }
+    return sum / 32;
+}
+
+/* Rounded weights give sums that are off by the roundings times what usually comes in: what that makes is taken back
+ * from the bias. Rows [r, r + n) of `w` were just set. */
+static void correct(const struct convolution *c, const double *comes, const struct kernels *k, size_t r, size_t n,
+                    const float *w, float *bias)
+{
+    size_t width = (size_t)slot_row_values(c->weight);
+    const float *scales = c->weight->scales->to.floats;
+    int8_t q[PANEL * WIDTH_MAX];
+    c->weight->form->get(c->weight, k, r, n, q);
+    for (size_t i = 0; i < n; i++) {
+        double off = 0;
+        for (size_t j = 0; j < width; j++)
+            off += ((double)q[i * width + j] * (double)scales[r + i] - (double)w[i * width + j]) * comes[j];
+        bias[r + i] = (float)((double)bias[r + i] - off);
+    }
+}
+
+/* w' = w g, bias = shift - mean g with g = gain / sqrt(var + eps), in double, rounded once. `before`: of the layer whose
+ * ReLU6 comes in, or NULL. */
+static kin_status fold(const struct part *p, const struct part *before, double eps, const struct convolution *c,
+                       const struct kernels *k, kin_error *err)
 {
     size_t rows = (size_t)slot_rows(c->weight), width = (size_t)slot_row_values(c->weight);
     float *folded = malloc((PANEL * width + rows) * sizeof *folded), *bias = folded + PANEL * width;
-    if (!folded)
-        return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the image tower's weights.");
-    kin_status status = KIN_OK;
+    double *comes = malloc(width * sizeof *comes);
+    kin_status status =
+        folded && comes ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the image tower's weights.");
+    bool corrected = before && c->weight->scales;
+    for (size_t j = 0; corrected && status == KIN_OK && j < width; j++)
+        comes[j] = usual(before, j);
     for (size_t r = 0, n; r < rows && status == KIN_OK; r += n) {
         n = rows - r < PANEL ? rows - r : PANEL;
         for (size_t i = 0; i < n; i++) {
@@ -345,10 +381,12 @@ static kin_status fold(const struct part *p, double eps, const struct convolutio
             bias[r + i] = (float)((double)p->shift[r + i] - (double)p->mean[r + i] * gain);
         }
         status = slot_set_f32(c->weight, k, r, n, folded, err);
+        if (corrected && status == KIN_OK)
+            correct(c, comes, k, r, n, folded, bias);
     }
     if (status == KIN_OK)
         status = slot_set_f32(c->bias, k, 0, 1, bias, err);
-    free(folded);
+    free(folded), free(comes);
     return status;
 }
 
@@ -360,7 +398,7 @@ static kin_status settle(struct tower *t, const struct kernels *k, kin_error *er
         if (c.weight->rows_done || c.bias->rows_done)
             return kin_fail(err, KIN_NOT_A_MODEL, "The model has %s twice, with its batch norm and without.",
                             c.weight->name);
-        TRY(fold(&own->parts[i], t->same ? 1e-3 : 1e-5, &c, k, err));
+        TRY(fold(&own->parts[i], i % 3 == 2 ? &own->parts[i - 1] : NULL, t->same ? 1e-3 : 1e-5, &c, k, err));
     }
     free(own->raw), free(own->parts);
     own->raw = NULL, own->parts = NULL;
@@ -383,7 +421,7 @@ static kin_status finish(struct tower *t, const struct kernels *k, kin_error *er
         size_t narrow = align_up((size_t)own->blocks[i].expand.n_in, 8);
         acts = acts > in * narrow ? acts : in * narrow;
         acts = acts > out * channels ? acts : out * channels;
-        size_t padded = (side * side + DEPTHWISE_SLACK) * channels;
+        size_t padded = ((side + 1) * side + DEPTHWISE_SLACK) * channels;
         map = map > padded ? map : padded;
         wide = wide > in * channels ? wide : in * channels;
         if (!inverted_finish(&own->blocks[i], q8))
