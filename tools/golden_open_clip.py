@@ -7,6 +7,12 @@ Writes tests/golden/open_clip/<name>/: open_clip_config.json and open_clip_model
 expected.safetensors: picture U8 [H, W, 3], pixels U8 [S, S, 3] as open_clip's own transform makes them,
 image.embedding F32 [E] of unit length; ids I32 [T] (padded with the end token, which is the largest), text.embedding.
 Ids are those of the vocabulary in tests/golden/tower.
+
+EfficientNet-Lite0 has too many weights to keep. tests/golden/open_clip/lite0/ has layout.json, a list of
+[name, shape, scale]: value i of tensor number t is noise(t, i) times the scale, in float32; tensors without a scale lie in
+stored.safetensors (F16), batch norms as they measure pictures, so that activations are as those of trained networks.
+expected.safetensors is for two configurations of these weights, open_clip_config.<name>.json: pictures.<name> U8
+[n, H, W, 3] of the model's own size, image.<name> F32 [n, E].
 """
 import json
 import os
@@ -54,6 +60,65 @@ def spread(model):
                 p.mul_(2)
 
 
+def noise(tensor, n):
+    """Odd numbers from -255 to 255; tests/c/noise.h and tests/node/towers.js have it too."""
+    h = np.arange(n, dtype=np.uint64) * 2654435761 + tensor * 40503 + 12345 & 0xFFFFFFFF
+    h = (h ^ h >> 15) * 2246822519 & 0xFFFFFFFF
+    h ^= h >> 13
+    return ((h >> 8 & 255).astype(np.int64) * 2 - 255).astype(np.float32)
+
+
+def lite0():
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    folder = os.path.join(HERE, 'lite0')
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    configs = {name: dict(embed_dim=64, text_cfg=TEXT, vision_cfg=dict(timm_model_name=network, timm_pool='avg', timm_proj='linear',
+                                                                       image_size=size))
+               for name, network, size in (('same', 'tf_efficientnet_lite0', 96), ('symmetric', 'efficientnet_lite0', 72))}
+    models = {name: open_clip.CLIP(**config).eval() for name, config in configs.items()}
+    model = models['same']
+    layout, state = [], {}
+    for t, (name, value) in enumerate(model.state_dict().items()):
+        if not value.is_floating_point():
+            continue
+        scale = None
+        if value.ndim > 1: # as much comes out as goes in: halves of it are cut off
+            scale = float(np.float32(np.sqrt(6 / np.prod(value.shape[1:])) / 255))
+            state[name] = torch.from_numpy(noise(len(layout), value.numel()) * np.float32(scale)).reshape(value.shape)
+        layout.append([name, list(value.shape), scale])
+    model.load_state_dict(state, strict=False)
+    trunk = model.visual.trunk
+    pixels = lambda pictures: (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+    draw = lambda n, size: np.stack([picture(rng, (size, size)) for _ in range(n)])
+    with torch.no_grad():
+        for module in trunk.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.copy_(1 + 0.3 * torch.randn_like(module.weight))
+                module.bias.copy_(1 + 0.5 * torch.randn_like(module.bias)) # mostly not cut off: else a rounding grows to chaos
+                module.momentum = None
+                module.reset_running_stats()
+        trunk.train()(pixels(draw(16, 96)))
+        model.eval()
+        stored = {name: value.half() for name, value in model.state_dict().items() if value.is_floating_point() and name not in state}
+        out = {}
+        for name, its in models.items():
+            its.load_state_dict({**state, **{key: value.float() for key, value in stored.items()}}, strict=False)
+            size = configs[name]['vision_cfg']['image_size']
+            pictures = draw(2, size)
+            vectors = its.encode_image(pixels(pictures))
+            out[f'pictures.{name}'] = pictures
+            out[f'image.{name}'] = (vectors / vectors.norm(dim=-1, keepdim=True)).numpy()
+            print('lite0', name, 'two pictures are alike by', float((out[f'image.{name}'][0] * out[f'image.{name}'][1]).sum()))
+            with open(os.path.join(folder, f'open_clip_config.{name}.json'), 'w', encoding='utf-8') as f:
+                json.dump({'model_cfg': configs[name], 'preprocess_cfg': HALF}, f, indent=1)
+    save_file({name: value.contiguous() for name, value in stored.items()}, os.path.join(folder, 'stored.safetensors'))
+    save_arrays(out, os.path.join(folder, 'expected.safetensors'))
+    with open(os.path.join(folder, 'layout.json'), 'w', encoding='utf-8') as f:
+        f.write('[\n' + ',\n'.join(json.dumps(line) for line in layout) + '\n]\n')
+
+
 def main():
     for seed, (name, m) in enumerate(MODELS.items()):
         torch.manual_seed(seed)
@@ -89,4 +154,5 @@ def main():
         print(name, sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)), 'bytes')
 
 
+lite0()
 main()

@@ -1,13 +1,14 @@
 // Folders in open_clip's form, against what open_clip makes of them (tools/golden_open_clip.py): pixels, embeddings, ids,
 // and what is refused by name.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { load } from '../../web/index.node.js';
 import { folder, kin } from './cli-support.js';
-import { readTensors, vocabulary, words } from './towers.js';
+import './relaxed.js';
+import { largeWeights, readTensors, vocabulary, words } from './towers.js';
 
 const golden = fileURLToPath(new URL('../golden/open_clip', import.meta.url));
 const config = 'open_clip_config.json';
@@ -65,6 +66,57 @@ for (const [name, q8] of [['vit-gelu', 0.99], ['vit-quick-f16', 0.99], ['vit-squ
     const vector = (model) => withClip(model, {}, (clip) => clip.embedImage(picture));
     assert.deepEqual(await vector(out), await vector(path));
   });
+
+const lite0 = join(golden, 'lite0');
+
+// EfficientNet-Lite0 padded in the one way or the other.
+function convolutional(t, padding) {
+  const path = join(folder(t), padding);
+  mkdirSync(path);
+  cpSync(join(lite0, `open_clip_config.${padding}.json`), join(path, config));
+  writeFileSync(join(path, 'open_clip_model.safetensors'), largeWeights(lite0));
+  for (const [file, text] of Object.entries(vocabulary)) writeFileSync(join(path, file), text);
+  const tensors = readTensors(join(lite0, 'expected.safetensors'));
+  const { shape: [n, size], bytes } = tensors[`pictures.${padding}`];
+  const { shape: [, dim], bytes: vectors } = tensors[`image.${padding}`];
+  return { path, cases: Array.from({ length: n }, (_, i) => ({
+    picture: { data: bytes.subarray(i * size * size * 3, (i + 1) * size * size * 3), width: size, height: size },
+    vector: new Float32Array(vectors.buffer, i * dim * 4, dim),
+  })) };
+}
+
+for (const [i, padding] of ['same', 'symmetric'].entries())
+  test(`EfficientNet-Lite0, ${padding} padding: open_clip's vectors, native bits everywhere, the same model when it is converted`, async (t) => {
+    const { path, cases } = convolutional(t, padding);
+    const stored = readFileSync(join(lite0, 'q8.bin'));
+    const out = join(folder(t), 'out');
+    await withClip(path, { dtype: 'f32' }, async (clip) => {
+      for (const { picture, vector } of cases) assert.ok(cosine(await clip.embedImage(picture), vector) > 0.99999);
+    });
+    assert.equal((await kin(['convert', path, '-o', out])).code, 0);
+    assert.deepEqual(await ids(out), await ids(path));
+    assert.equal((await kin(['verify', out])).code, 0);
+    for (const options of ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind }, { variant: `${kind}-threads`, threads: 1 },
+      { variant: `${kind}-threads`, threads: 2 }]))
+      await withClip(out, { ...options, worker: undefined }, async (clip) => {
+        for (const [j, { picture, vector }] of cases.entries()) {
+          const got = await clip.embedImage(picture);
+          assert.ok(cosine(got, vector) > 0.99, `${cosine(got, vector)}`);
+          const at = (i * cases.length + j) * 4 * vector.length;
+          assert.deepEqual(Buffer.from(got.buffer, got.byteOffset, got.byteLength), stored.subarray(at, at + 4 * vector.length),
+            JSON.stringify(options));
+        }
+      });
+  });
+
+test('a convolutional tower whose batch norms are not whole is refused by the name of what is missing', async (t) => {
+  const { path } = convolutional(t, 'same');
+  const file = join(path, 'open_clip_model.safetensors');
+  const bytes = readFileSync(file);
+  writeFileSync(file, Buffer.from(bytes.toString('latin1').replace('visual.trunk.bn2.running_var', 'kin.a_name_that_is_passed_by'), 'latin1'));
+  await assert.rejects(withClip(path, {}, (clip) => clip.identify('image')),
+    { code: 'not-a-model', message: /lack visual\.trunk\.bn2\.running_var/ });
+});
 
 test('the same weights and configuration in the form of Hugging Face are the same model', async (t) => {
   const path = modelOf(t, 'vit-squash-bf16');

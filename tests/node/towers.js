@@ -42,3 +42,31 @@ export function fixture(name) {
     files: { ...vocabulary, 'preprocessor_config.json': JSON.stringify({ size: { shortest_edge: size }, crop_size: size }) },
   };
 }
+
+// Value i of tensor number t of the large model of tools/golden_open_clip.py, before it is scaled.
+function noise(t, i) {
+  let h = Math.imul(i, 2654435761 | 0) + t * 40503 + 12345 >>> 0;
+  h = Math.imul(h ^ h >>> 15, 2246822519 | 0) >>> 0;
+  return 2 * ((h ^ h >>> 13) >>> 8 & 255) - 255;
+}
+
+// The bytes of its open_clip_model.safetensors.
+export function largeWeights(path) {
+  const stored = readTensors(join(path, 'stored.safetensors'));
+  const header = {};
+  const parts = [];
+  let end = 0;
+  const layout = JSON.parse(readFileSync(join(path, 'layout.json'), 'utf8'));
+  for (const dtype of ['F32', 'F16'])
+    layout.forEach(([name, shape, scale], t) => {
+      if ((dtype === 'F32') !== (scale !== null)) return;
+      let { bytes } = stored[name] ?? {};
+      if (scale !== null) bytes = Buffer.from(Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => noise(t, i) * scale).buffer);
+      header[name] = { dtype, shape, data_offsets: [end, end += bytes.length] };
+      parts.push(bytes);
+    });
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, ...parts]);
+}
