@@ -134,22 +134,15 @@ static void pointwise(kin_pool *pool, struct pointwise_job *job)
     pool_run(pool, job->map ? pointwise_map : pointwise_rows, job, (job->a->m + rows - 1) / rows);
 }
 
-static void relu6_floats(float *y, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = y[i] > 0 ? y[i] < 6 ? y[i] : 6 : 0;
-}
-
 void pointwise_relu6(const struct linear *l, bool q8, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
                      const float *x, int m, float *y)
 {
-    acts_from_rows(&s->acts, pool, k, q8, x, m, l->n_in);
-    if (q8) {
-        pointwise(pool, &(struct pointwise_job){l, l->scale, l->bias, &s->acts, k, .y = y, .how = ROWS_RELU6});
+    if (!q8) {
+        pointwise_relu6_f32(l, s, pool, k, x, m, y);
         return;
     }
-    linear_apply(&(struct product){l, y}, 1, pool, k, &s->acts, l->n_out, LINEAR_STORE, ACT_GELU);
-    relu6_floats(y, (size_t)m * (size_t)l->n_out);
+    acts_from_rows(&s->acts, pool, k, true, x, m, l->n_in);
+    pointwise(pool, &(struct pointwise_job){l, l->scale, l->bias, &s->acts, k, .y = y, .how = ROWS_RELU6});
 }
 
 /* ---- depthwise ------------------------------------------------------------------------------- */
@@ -159,8 +152,6 @@ struct depthwise_job {
     const uint8_t *map;
     struct acts *a;
     enum act_form form;
-    const float *x; /* f32 */
-    float *y;
 };
 
 static inline i16x8 zip16_low(i16x8 a, i16x8 b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
@@ -251,33 +242,6 @@ static void depthwise_some(void *arg, int begin, int end, int thread)
     }
 }
 
-/* f32: the taps inside the map, in order. */
-static void depthwise_some_f32(void *arg, int begin, int end, int thread)
-{
-    const struct depthwise_job *job = arg;
-    const struct depthwise *d = job->d;
-    const struct windows *w = &d->windows;
-    size_t channels = (size_t)d->channels;
-    (void)thread;
-    for (int p = begin * w->out; p < end * w->out; p++) {
-        float *y = job->y + (size_t)p * channels;
-        memset(y, 0, channels * sizeof *y);
-        for (int tap = 0; tap < w->size * w->size; tap++) {
-            int from_y = p / w->out * w->stride - w->before + tap / w->size;
-            int from_x = p % w->out * w->stride - w->before + tap % w->size;
-            if (from_y < 0 || from_y >= w->in || from_x < 0 || from_x >= w->in)
-                continue;
-            const float *x = job->x + (size_t)(from_y * w->in + from_x) * channels;
-            const float *weights = d->turned + (size_t)tap * channels;
-            for (size_t c = 0; c < channels; c++)
-                y[c] = y[c] + x[c] * weights[c];
-        }
-        for (size_t c = 0; c < channels; c++)
-            y[c] = y[c] + d->bias[c];
-        relu6_floats(y, channels);
-    }
-}
-
 /* ---- inverted residuals ---------------------------------------------------------------------- */
 
 /* The padding of a map, where it is no pixel's. */
@@ -328,25 +292,9 @@ static void inverted_q8(const struct inverted *b, struct conv_scratch *s, kin_po
         pool_run(pool, bytes_some, &(struct bytes_job){w, d->channels, x, s->map}, w->in * w->in);
     }
     acts_begin(a, k, NULL, w->out * w->out, d->channels);
-    pool_run(pool, depthwise_some, &(struct depthwise_job){d, s->map, a, k->form, NULL, NULL}, w->out);
+    pool_run(pool, depthwise_some, &(struct depthwise_job){d, s->map, a, k->form}, w->out);
     pointwise(pool, &(struct pointwise_job){&b->project, b->project.scale, b->project.bias, a, k, .y = x,
                                             .how = b->residual ? ROWS_ADDED : ROWS});
-}
-
-static void inverted_f32(const struct inverted *b, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
-                         float *x)
-{
-    const struct depthwise *d = &b->depthwise;
-    const struct windows *w = &d->windows;
-    const float *from = x;
-    if (b->expand.n_out) {
-        pointwise_relu6(&b->expand, false, s, pool, k, x, w->in * w->in, s->wide);
-        from = s->wide;
-    }
-    pool_run(pool, depthwise_some_f32, &(struct depthwise_job){.d = d, .x = from, .y = s->wide_to}, w->out);
-    acts_from_rows(&s->acts, pool, k, false, s->wide_to, w->out * w->out, d->channels);
-    linear_apply(&(struct product){&b->project, x}, 1, pool, k, &s->acts, b->project.n_out,
-                 b->residual ? LINEAR_ADD : LINEAR_STORE, ACT_GELU);
 }
 
 void inverted_run(const struct inverted *b, bool q8, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
@@ -421,33 +369,13 @@ static void stem_some(void *arg, int begin, int end, int thread)
     }
 }
 
-static void gather_f32(const struct stem *s, const uint8_t *pixels)
-{
-    const struct windows *w = &s->windows;
-    float *to = s->rows_f32;
-    for (int m = 0; m < w->out * w->out; m++)
-        for (int i = 0; i < INPUTS; i++) {
-            int x = m % w->out * w->stride - w->before + i / 3 % STEM, y = m / w->out * w->stride - w->before + i / 9;
-            *to++ =
-                x < 0 || x >= w->in || y < 0 || y >= w->in
-                    ? 0
-                    : ((float)pixels[((size_t)y * (size_t)w->in + (size_t)x) * 3 + (size_t)(i % 3)] * s->rule.rescale -
-                       s->rule.mean[i % 3]) /
-                          s->rule.std[i % 3];
-        }
-}
-
 void stem_run(struct stem *s, struct conv_scratch *scratch, kin_pool *pool, const struct kernels *k,
               const uint8_t *pixels, float *y)
 {
-    int rows = s->windows.out * s->windows.out;
-    acts_begin(&scratch->acts, k, s->rows_f32, rows, INPUTS);
-    if (s->q8) {
-        pool_run(pool, stem_some, &(struct stem_job){s, &scratch->acts, k, pixels, y}, s->windows.out);
+    if (!s->q8) {
+        stem_f32(s, scratch, pool, k, pixels, y);
         return;
     }
-    gather_f32(s, pixels);
-    memcpy(s->hi.bias, s->bias, (size_t)s->channels * sizeof *s->bias);
-    linear_apply(&(struct product){&s->hi, y}, 1, pool, k, &scratch->acts, s->channels, LINEAR_STORE, ACT_GELU);
-    relu6_floats(y, (size_t)rows * (size_t)s->channels);
+    acts_begin(&scratch->acts, k, NULL, s->windows.out * s->windows.out, INPUTS);
+    pool_run(pool, stem_some, &(struct stem_job){s, &scratch->acts, k, pixels, y}, s->windows.out);
 }

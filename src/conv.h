@@ -81,6 +81,13 @@ void inverted_run(const struct inverted *b, bool q8, struct conv_scratch *s, kin
 void pointwise_relu6(const struct linear *l, bool q8, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
                      const float *x, int m, float *y);
 
+/* The same in floats (conv_f32.c). */
+void stem_f32(struct stem *s, struct conv_scratch *scratch, kin_pool *pool, const struct kernels *k,
+              const uint8_t *pixels, float *y);
+void inverted_f32(const struct inverted *b, struct conv_scratch *s, kin_pool *pool, const struct kernels *k, float *x);
+void pointwise_relu6_f32(const struct linear *l, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
+                         const float *x, int m, float *y);
+
 /* Room for maps of at most `rows` rows: `acts` numbers as activations, `map` of a padded u8 map with a row and
  * DEPTHWISE_SLACK pixels more, since windows read beyond it what counts nothing; `wide` floats. */
 enum { DEPTHWISE_SLACK = 12 };

@@ -1,4 +1,4 @@
-// kin convert: a Hugging Face CLIP folder, or a model of the hub, in; a folder for the web out.
+// kin convert: a CLIP folder of Hugging Face's or open_clip's, or a model of the hub, in; a folder for the web out.
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { convertFolder } from '../lib/conversion.js';
@@ -9,10 +9,10 @@ import { findEntry } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 
-export const usage = `Usage: ${kin} convert <hf-folder | hub id | name> -o <model-folder> [--dtype q8|f32]
+export const usage = `Usage: ${kin} convert <folder | hub id | name> -o <model-folder> [--dtype q8|f32]
 
-Writes the two towers apart, in files of at most 20 MiB, with the configuration, the vocabulary
-and a manifest. The same input gives the same bytes. A hub id (owner/model) or a name of
+The folder is Hugging Face's or open_clip's. Writes the two towers apart, in files of at most
+20 MiB, with the configuration, the vocabulary and a manifest. The same input gives the same bytes. A hub id (owner/model) or a name of
 '${kin} model list' is fetched first, says its licence and size, and goes on where it was stopped;
 HF_ENDPOINT names another hub than https://huggingface.co.
 ${commonUsage}`;

@@ -59,7 +59,7 @@ test('the number of Numerics is that of its definition and of the embedded model
 test('kernel tables: the plain one is last, and only relaxed ones race', async () => {
   assert.equal(facts.kernels.at(-1).name, 'plain C');
   assert.ok(facts.kernels.every(({ race }) => !race), 'the build without relaxed SIMD has nothing to time');
-  assert.deepEqual(facts.families, ['clip']);
+  assert.deepEqual(facts.families, ['clip', 'efficientnet']);
 });
 
 test('the choice of a build, made before there is an engine, knows how many threads that takes', () => {

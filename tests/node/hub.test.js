@@ -12,6 +12,7 @@ import { cacheFolder, readIndex } from '../../catalog/lib/models.js';
 import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
 import { byteUnits, drawing, eachTensor, folder, kin, tinyModel } from './cli-support.js';
 import { filesOf, startHub } from './hub-support.js';
+import { vocabulary } from './towers.js';
 
 const { models, default: embedded } = readIndex();
 const listed = Object.entries(models).filter(([, entry]) => entry.hub);
@@ -442,4 +443,40 @@ test('where fetched models are kept', () => {
   assert.match(cacheFolder({}, 'linux'), /\.cache.kin$/);
   assert.match(cacheFolder({}, 'darwin'), /Library.Caches.kin$/);
   assert.equal(cacheFolder({ LOCALAPPDATA: '/l' }, 'win32'), join('/l', 'kin'));
+});
+
+test('a model of open_clip is fetched as well, with the vocabulary of CLIP where it has none', async (t) => {
+  const own = filesOf(fileURLToPath(new URL('../golden/open_clip/vit-gelu', import.meta.url)));
+  const { 'expected.safetensors': _, 'open_clip_config.json': config, 'open_clip_model.safetensors': small } = own;
+  const words = { 'vocab.json': Buffer.from(vocabulary['vocab.json']), 'merges.txt': Buffer.from(vocabulary['merges.txt']) };
+  const json = JSON.parse(config);
+  delete json.model_cfg.text_cfg.vocab_size; // 49,408
+  const length = Number(small.readBigUInt64LE(0));
+  const header = JSON.parse(small.toString('utf8', 8, 8 + length));
+  delete header['token_embedding.weight'];
+  const names = Object.keys(header).filter((name) => name !== '__metadata__');
+  const parts = names.map((name) => small.subarray(...header[name].data_offsets.map((at) => 8 + length + at)));
+  let end = 0;
+  const about = Object.fromEntries(names.map((name, i) => [name, { ...header[name], data_offsets: [end, end += parts[i].length] }]));
+  about['token_embedding.weight'] = { dtype: 'F32', shape: [49408, 32], data_offsets: [end, end + 49408 * 32 * 4] };
+  const head = Buffer.from(JSON.stringify(about));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(head.length));
+  const large = Buffer.concat([size, head, ...parts, Buffer.alloc(49408 * 32 * 4)]);
+  const hub = await startHub(t, {
+    'someone/own': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small, ...words } },
+    'someone/bare': { main: { 'open_clip_config.json': Buffer.from(JSON.stringify(json)), 'open_clip_model.safetensors': large } },
+    'someone/wordless': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small } },
+    'openai/clip-vit-base-patch32': { main: words },
+  });
+  const { out, run } = user(t, hub);
+  for (const name of ['own', 'bare']) {
+    const { code, err } = await run(['convert', `someone/${name}`, '-o', join(out, name)]);
+    assert.equal(code, 0, err);
+    assert.deepEqual(readdirSync(join(out, name)).filter((file) => /config|vocab|merges/.test(file)),
+      ['merges.txt', 'open_clip_config.json', 'vocab.json']);
+  }
+  const { code, err } = await run(['convert', 'someone/wordless', '-o', join(out, 'wordless')]);
+  assert.equal(code, 1);
+  assert.match(err, /tokenizer\.json/);
 });

@@ -17,9 +17,10 @@ const manifest = JSON.parse(read('package.json'));
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
 
 for (const variant of variants) {
-  test(`kin-${variant}.wasm is at most 250 KB`, () => {
+  // A convolutional family beside the ViT, with depthwise loops of its own, took it from 250 KB.
+  test(`kin-${variant}.wasm is at most 280 KB`, () => {
     const bytes = read(`web/wasm/kin-${variant}.wasm`);
-    assert.ok(bytes.length <= 250_000, `${bytes.length} bytes`);
+    assert.ok(bytes.length <= 280_000, `${bytes.length} bytes`);
     assert.ok(WebAssembly.validate(bytes));
   });
 
