@@ -1,12 +1,14 @@
-// Deletes one check after the other from a C file and says which of them no test misses.
+// Deletes one check after the other from C files and says which of them no test misses.
 //
-//   node tools/mutate.js src/image.c [name …]      make mutants FILE=src/image.c
+//   node tools/mutate.js src/image.c [src/json.c … name …]      make mutants FILE=src/image.c
 //
-// A check is an `if` that returns, and each part of it joined by ||; or a TRY. Each is made never to hold, in a
-// copy of the tree (build/mutants), and the sanitized C tests and the stored fuzz inputs are run: those tests
-// first whose names hold the file's name, then all. What passes everything is a survivor: it wants a test, or a
-// reason in tests/c/mutants.txt. Names given limit the work to functions of such names. Of
-// build/stb/stb_image.h only what our patch adds is tried. Exits 1 where a survivor has no reason.
+// A check is an `if` that returns, and each part of it joined by ||; or a TRY. In a copy of the tree
+// (build/mutants) all are built in with a switch each: what a check asks is still worked out, but never holds for
+// the one that MUTANT_WITHOUT numbers. First every sanitized C test, each target's stored fuzz inputs and the
+// shortages of memory run whole and tell which checks held in them; then each check is deleted in those alone, the
+// quickest first. What passes everything is a survivor: it wants a test, or a reason in tests/c/mutants.txt. Names
+// given limit the work to functions of such names. Of build/stb/stb_image.h only what our patch adds is tried.
+// Exits 1 where a survivor has no reason.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -14,9 +16,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const copy = join(root, 'build/mutants');
-const seconds = 120; // a mutant that runs longer has been noticed
-const [file, ...functions] = process.argv.slice(2);
-if (!file) {
+const files = process.argv.slice(2).filter((name) => name.includes('/'));
+const functions = process.argv.slice(2).filter((name) => !name.includes('/'));
+if (!files.length) {
   console.error('make mutants FILE=src/image.c');
   process.exit(2);
 }
@@ -63,26 +65,59 @@ function statementEnd(code, at) {
   return at;
 }
 
-function checksOf(text) {
+function checksOf(file, text) {
   const code = bare(text), found = [];
   const within = (at) => [...code.slice(0, at).matchAll(/^[A-Za-z_][^;{}()=]*?\b(\w+)\s*\(/gm)].at(-1)?.[1] ?? '';
   const squeeze = (from, to) => text.slice(from, to).replace(/\s+/g, ' ').trim();
-  const add = (at, from, to, shown, put) => found.push({ from, to, put, line: text.slice(0, at).split('\n').length,
+  const add = (at, from, to, shown, call = false) => found.push({ from, to, call, line: text.slice(0, at).split('\n').length,
     name: `${file} ${within(at)}: ${shown}` });
   for (const { 0: head, index } of code.matchAll(/\bif\s*\(|\bTRY\s*\(/g)) {
     const open = index + head.length - 1, end = closed(code, open);
     if (head.startsWith('TRY')) {
-      add(index, index, end, squeeze(index, end), `(void)${text.slice(open, end)}`);
+      add(index, open + 1, end - 1, squeeze(index, end), true);
       continue;
     }
     if (!/\breturn\b/.test(code.slice(end, statementEnd(code, end)))) continue;
     const parts = operands(code, open + 1, end - 1);
     for (const [from, to] of parts)
-      add(index, from, to, `if (${squeeze(open + 1, end - 1)})${parts.length > 1 ? ` [${squeeze(from, to)}]` : ''}`,
-        `(0 && (${text.slice(from, to)}))`);
+      add(index, from, to, `if (${squeeze(open + 1, end - 1)})${parts.length > 1 ? ` [${squeeze(from, to)}]` : ''}`);
   }
-  return found.filter(({ name }) => !functions.length || functions.some((part) => name.split(/[ :]/)[1].includes(part)));
+  const patched = file.endsWith('stb_image.h') && new Set(readFileSync(join(root, 'tools/stb_image.patch'), 'utf8').split('\n')
+    .filter((line) => line.startsWith('+')).map((line) => line.slice(1).trim()));
+  return found.filter(({ name, line }) =>
+    (!functions.length || functions.some((part) => name.split(/[ :]/)[1].includes(part))) &&
+    (!patched || patched.has(text.split('\n')[line - 1].trim())));
 }
+
+/* ---- the switches ---- */
+
+// What a check asked, but never for the deleted one; the first time that another holds is written down.
+const helper = (n) => `#ifndef MUTANTS
+#define MUTANTS
+#include <stdio.h>
+#include <stdlib.h>
+static int mutant_kept(int n, int held)
+{
+    static int without = -2;
+    static unsigned char seen[${n}];
+    if (!held)
+        return 0;
+    if (without == -2)
+        without = getenv("MUTANT_WITHOUT") ? atoi(getenv("MUTANT_WITHOUT")) : -1;
+    if (n == without)
+        return 0;
+    FILE *log = !seen[n] && getenv("MUTANT_LOG") ? fopen(getenv("MUTANT_LOG"), "a") : NULL;
+    seen[n] = 1;
+    if (log)
+        fprintf(log, "%d\\n", n), fclose(log);
+    return held;
+}
+#endif
+`;
+
+// From the last to the first, so that places stay.
+const switched = (text, checks, total) => helper(total) + [...checks].sort((a, b) => b.from - a.from).reduce((put, { from, to, n, call }) =>
+  `${put.slice(0, from)}mutant_kept(${n}, ${call ? put.slice(from, to) : `(${put.slice(from, to)}) ? 1 : 0`})${put.slice(to)}`, text);
 
 /* ---- the copy, and what runs in it ---- */
 
@@ -98,33 +133,23 @@ function bring(name) {
     copyFileSync(from, to);
   }
 }
-for (const name of ['Makefile', 'Makefile.local', 'src', 'tests/c', 'tests/fuzz', 'tests/golden', 'tools', 'wasm', 'models/kin-small',
+for (const name of ['Makefile', 'Makefile.local', 'src', 'tests/c', 'tests/shortage', 'tests/fuzz', 'tests/golden', 'tools', 'wasm', 'models/kin-small',
   'build/stb/stb_image.h'])
   bring(name);
-const targets = readdirSync(join(root, 'tests/fuzz/corpus'));
-
-const run = (program, args) => {
-  const { status, signal, stdout, error } = spawnSync(program, args,
-    { cwd: copy, timeout: seconds * 1000, killSignal: 'SIGKILL', encoding: 'utf8', maxBuffer: 2 ** 26 });
-  return { passed: status === 0, stdout, why: signal ?? error?.code };
+const run = ([program, ...args], env = {}, seconds = 3600) => {
+  const start = performance.now();
+  const { status, signal, stdout, stderr, error } = spawnSync(program, args, { cwd: copy, timeout: Math.ceil(seconds) * 1000,
+    env: { ...process.env, ...env }, killSignal: 'SIGKILL', encoding: 'utf8', maxBuffer: 2 ** 26 });
+  return { passed: status === 0, stdout, stderr, why: signal ?? error?.code, seconds: (performance.now() - start) / 1000 };
 };
-const make = (...names) => run('make', ['-s', '-j2', '-o', 'build/stb/stb_image.h', ...names]);
-const target = 'build/asan/tests/run';
-
-// The first thing that fails, '' if nothing does.
-function noticedBy(first) {
-  if (!make(target).passed) return 'the compiler';
-  for (const filter of first ? [[first], []] : [[]]) {
-    const { passed, stdout, why } = run(target, filter);
-    if (!passed) return /^FAIL (\w+)/m.exec(stdout)?.[1] ?? why ?? 'a crash';
-  }
-  for (const name of targets) {
-    const inputs = readdirSync(join(copy, 'tests/fuzz/corpus', name)).map((input) => `tests/fuzz/corpus/${name}/${input}`);
-    if (!make(`build/fuzz/replay-${name}`).passed || !run(`build/fuzz/replay-${name}`, inputs).passed)
-      return `fuzz input of ${name}`;
-  }
-  return '';
-}
+const fuzzed = readdirSync(join(root, 'tests/fuzz/corpus'));
+const units = [
+  ...[...readFileSync(join(root, 'build/tests/list.h'), 'utf8').matchAll(/TEST\((\w+)\)/g)]
+    .map(([, name]) => ({ name, command: ['build/asan/tests/run', name] })),
+  ...fuzzed.map((name) => ({ name: `fuzz input of ${name}`, command: [`build/fuzz/replay-${name}`,
+    ...readdirSync(join(copy, 'tests/fuzz/corpus', name)).map((input) => `tests/fuzz/corpus/${name}/${input}`)] })),
+  { name: 'a shortage of memory', command: ['build/asan/tests/run-shortage'] },
+];
 
 const reasons = new Map();
 const known = join(root, 'tests/c/mutants.txt');
@@ -133,37 +158,46 @@ for (const entry of existsSync(known) ? readFileSync(known, 'utf8').split('\n\n'
   if (lines.length) reasons.set(name, lines.map((line) => line.trim()).join(' '));
 }
 
-const path = join(copy, file);
-const text = readFileSync(path, 'utf8');
-const patched = new Set(readFileSync(join(root, 'tools/stb_image.patch'), 'utf8').split('\n')
-  .filter((line) => line.startsWith('+')).map((line) => line.slice(1).trim()));
-const checks = checksOf(text).filter(({ line }) => !file.endsWith('stb_image.h') || patched.has(text.split('\n')[line - 1].trim()));
-const users = readdirSync(join(copy, 'src')).map((name) => join(copy, 'src', name))
-  .filter((name) => readFileSync(name, 'utf8').includes(`<${basename(file)}>`));
-const stem = /^[a-z]+/.exec(basename(file))[0];
-const tests = readFileSync(join(root, 'build/tests/list.h'), 'utf8');
-const first = tests.includes(`_${stem}`) ? stem : '';
-
-const put = (content) => {
-  writeFileSync(path, content);
-  for (const name of users) utimesSync(name, new Date(), new Date()); // make does not follow <…>
-};
-const before = (put(text), noticedBy(''));
-if (before) {
-  console.error(`The tests must pass before anything is deleted: ${before} does not.`);
+const sources = files.map((file) => ({ file, path: join(copy, file), text: readFileSync(join(root, file), 'utf8') }));
+const checks = sources.flatMap(({ file, text }) => checksOf(file, text).map((check) => ({ ...check, file })));
+checks.forEach((check, n) => Object.assign(check, { n, by: '' }));
+for (const { file, path, text } of sources) {
+  writeFileSync(path, switched(text, checks.filter((check) => check.file === file), checks.length));
+  for (const name of readdirSync(join(copy, 'src')).map((name) => join(copy, 'src', name)))
+    if (readFileSync(name, 'utf8').includes(`<${basename(file)}>`))
+      utimesSync(name, new Date(), new Date()); // make does not follow <…>
+}
+const built = run(['make', '-s', '-j2', '-o', 'build/stb/stb_image.h', ...new Set(units.map(({ command }) => command[0]))]);
+if (!built.passed) {
+  console.error(built.stderr);
   process.exit(1);
 }
-const survivors = [];
-checks.forEach(({ from, to, put: instead, line, name }, i) => {
-  put(text.slice(0, from) + instead + text.slice(to));
-  const by = noticedBy(first);
-  if (!by) survivors.push({ line, name });
-  console.log(`${i + 1}/${checks.length} ${line}: ${name.split(': ').slice(1).join(': ')}\n      ${by || 'SURVIVES'}`);
-});
-put(text);
+const log = join(copy, 'build/mutants.log');
+for (const unit of units) {
+  writeFileSync(log, '');
+  const { passed, seconds } = run(unit.command, { MUTANT_LOG: log });
+  if (!passed) {
+    console.error(`The tests must pass before anything is deleted: ${unit.name} does not.`);
+    process.exit(1);
+  }
+  Object.assign(unit, { seconds, held: new Set(readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => parseInt(line, 10))) });
+}
+units.sort((a, b) => a.seconds - b.seconds);
+for (const { n, line, name } of checks) {
+  // One that runs much longer than before has been noticed, too.
+  const by = units.find(({ command, held, seconds }) =>
+    held.has(n) && !run(command, { MUTANT_WITHOUT: String(n) }, 20 + 5 * seconds).passed)?.name ?? '';
+  checks[n].by = by;
+  console.log(`${n + 1}/${checks.length} ${line}: ${name}\n      ${by || 'SURVIVES'}`);
+}
 
-const open = survivors.filter(({ name }) => !reasons.has(name));
-console.log(`\n${checks.length} checks: ${checks.length - survivors.length} missed when deleted, ` +
-  `${survivors.length - open.length} not, for a reason given, ${open.length} not${open.length ? ':' : ''}`);
-for (const { line, name } of open) console.log(`${line}: ${name}`);
-process.exitCode = open.length ? 1 : 0;
+let open = 0;
+for (const { file } of sources) {
+  const all = checks.filter((check) => check.file === file), survivors = all.filter(({ by }) => !by);
+  const left = survivors.filter(({ name }) => !reasons.has(name));
+  console.log(`\n${file}: ${all.length} checks: ${all.length - survivors.length} missed when deleted, ` +
+    `${survivors.length - left.length} not, for a reason given, ${left.length} not${left.length ? ':' : ''}`);
+  for (const { line, name } of left) console.log(`${line}: ${name}`);
+  open += left.length;
+}
+process.exitCode = open ? 1 : 0;

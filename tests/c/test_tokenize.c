@@ -270,3 +270,139 @@ void test_tokenize_refuses(void)
     CHECK_EQ(open_text(tiny_vocab, "", "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL); /* tokenizer.json counts */
     CHECK(t == NULL);
 }
+
+/* vocab.json, merges.txt, tokenizer.json, tokenizer_config.json, special_tokens_map.json, added_tokens.json */
+static void check_sentence(const char *const files[6], kin_status status, const char *says)
+{
+    tokenizer *t = NULL;
+    kin_error err = {0};
+#define PART(i) files[i], files[i] ? strlen(files[i]) : 0
+    kin_status got = tokenizer_open(PART(0), PART(1), PART(2), PART(3), PART(4), PART(5), &t, &err);
+#undef PART
+    tokenizer_close(t);
+    if (!strstr(err.text, says))
+        CHECK_STR(err.text, says);
+    CHECK_EQ(got, status);
+    CHECK(t == NULL);
+}
+
+#define SPECIALS "\"<|startoftext|>\":6,\"<|endoftext|>\":7}"
+#define WHOLE(merges) "{\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":4," SPECIALS ",\"merges\":" merges "}}"
+#define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"
+#define LONG513 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64 "x"
+#define VOCAB_FORM "The vocabulary is not a JSON object of tokens and ids."
+#define VOCAB_ID "The vocabulary has an id that is not a whole number in range."
+#define MERGE_TOKEN "Merge 1 names a token that the vocabulary does not have."
+#define MERGE_LINE "Merge 1 is not two tokens with a space between them."
+#define MERGE_LIST "tokenizer.json: model.merges is not a list."
+#define MERGE_PAIR "tokenizer.json: merge 1 is not a pair of tokens."
+#define ADDED_ID "An added token's id is not a whole number."
+
+/* One file or token wrong each: the sentence says which, not what comes of it later. */
+void test_tokenize_says_what_is_wrong(void)
+{
+    static const struct {
+        const char *vocab, *merges, *json, *config, *map, *added, *says;
+        kin_status status;
+    } cases[] = {
+        {.vocab = "[0,1]", .says = VOCAB_FORM},
+        {.vocab = "{\"a\":0}", .says = VOCAB_FORM},
+        {.vocab = "{\"a\":0,\"b\":2097152}", .says = VOCAB_ID},
+        {.vocab = "{\"a\":0,\"b\":2097151}", .says = "The vocabulary does not have its own bos_token."},
+        {.vocab = "{\"a\":0,\"b\":\"1\"}", .says = VOCAB_ID},
+        {.vocab = "{\"a\":0,\"\":1}", .says = "The vocabulary has an empty token, or gives id 1 twice."},
+        {.vocab = "{\"a\":0,\"b\":0}", .says = "The vocabulary has an empty token, or gives id 0 twice."},
+        {.vocab = "{\"a\":0,\"a\":1}", .says = "The vocabulary has a token twice."},
+        {.vocab = "{\"b\":0,\"ab\":1," SPECIALS, .merges = "a b", .says = MERGE_TOKEN},
+        {.vocab = "{\"a\":0,\"ab\":1," SPECIALS, .merges = "a b", .says = MERGE_TOKEN},
+        {.vocab = "{\"a\":0,\"b\":1," SPECIALS, .merges = "a b", .says = MERGE_TOKEN},
+        {.merges = "ab", .says = MERGE_LINE},
+        {.merges = " b", .says = MERGE_LINE},
+        {.merges = "a ", .says = MERGE_LINE},
+        {.merges = "a b c", .says = MERGE_LINE},
+        {.json = "{", .says = "tokenizer.json is not valid JSON"},
+        {.json = "{\"model\":{\"vocab\":[0,1],\"merges\":[]}}", .says = VOCAB_FORM},
+        {.json = WHOLE("{}"), .says = MERGE_LIST},
+        {.json = WHOLE("[7]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[\"" LONG513 "\"]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[[\"" LONG513 "\",\"b\"]]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[[\"a\",\"" LONG513 "\"]]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[[\"a\",7]]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[[\"a\",\"b\",\"c\"]]"), .says = MERGE_PAIR},
+        {.json = WHOLE("[[\"b\",\"a\"]]"), .says = MERGE_TOKEN},
+        {.json = WHOLE("[\"ab\"]"), .says = MERGE_LINE},
+        {.vocab = "{", .says = "vocab.json is not valid JSON"},
+        {.config = "{", .says = "tokenizer_config.json is not valid JSON"},
+        {.map = "{", .says = "special_tokens_map.json is not valid JSON"},
+        {.added = "{", .says = "added_tokens.json is not valid JSON"},
+        {.added = "[]", .says = "added_tokens.json is not a JSON object of tokens and ids."},
+        {.added = "{\"<p>\":\"8\"}", .says = ADDED_ID},
+        {.added = "{\"<p>\":9}",
+         .status = KIN_UNSUPPORTED,
+         .says = "An added token leaves a gap: it would have to have id 8."},
+        {.config = "{\"added_tokens_decoder\":{\"/\":\"<p>\"}}", .says = ADDED_ID},
+        {.config = "{\"added_tokens_decoder\":{\":\":\"<p>\"}}", .says = ADDED_ID},
+        {.config = "{\"added_tokens_decoder\":{\"\":\"<p>\"}}", .says = ADDED_ID},
+        {.config = "{\"added_tokens_decoder\":{\"0000000008\":\"<p>\"}}", .says = ADDED_ID},
+        {.config = "{\"added_tokens_decoder\":{\"8\":\"\"}}",
+         .says = "The special token among the added tokens is no text, or empty or too long."},
+        {.config = "{\"bos_token\":\"" LONG64 LONG64 "x\"}",
+         .says = "The special token bos_token is no text, or empty or too long."},
+        {.config = "{\"bos_token\":\"\"}", .says = "The special token bos_token is no text, or empty or too long."},
+        {.config = "{\"eos_token\":\"<x>\"}", .says = "The vocabulary does not have its own eos_token."},
+        {.config = "{\"unk_token\":\"<x>\"}", .says = "The vocabulary does not have its own unk_token."},
+        {.config = "{\"sep_token\":7}", .says = "The special token sep_token is no text, or empty or too long."},
+        {.config = "{\"pad_token\":7}", .says = "The special token pad_token is no text, or empty or too long."},
+        {.config = "{\"cls_token\":7}", .says = "The special token cls_token is no text, or empty or too long."},
+        {.config = "{\"mask_token\":7}", .says = "The special token mask_token is no text, or empty or too long."},
+        {.config = "{\"additional_special_tokens\":[7]}",
+         .says = "The special token among the additional ones is no text, or empty or too long."},
+        {.map = "{\"x_token\":\"x\"}",
+         .status = KIN_UNSUPPORTED,
+         .says = "The model has a x_token, which CLIP's tokenizer does not know."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *files[] = {cases[i].vocab ? cases[i].vocab : tiny_vocab,
+                               cases[i].merges ? cases[i].merges : "",
+                               cases[i].json,
+                               cases[i].config,
+                               cases[i].map,
+                               cases[i].added};
+        check_sentence(files, cases[i].status ? cases[i].status : KIN_NOT_A_MODEL, cases[i].says);
+    }
+}
+
+/* `head`, then so many times `more`, then `tail`. */
+static char *repeated(const char *head, const char *more, size_t times, const char *tail)
+{
+    size_t n = strlen(more), at = strlen(head);
+    char *text = malloc(at + n * times + strlen(tail) + 1);
+    memcpy(text, head, at);
+    for (; times; times--, at += n)
+        memcpy(text + at, more, n);
+    strcpy(text + at, tail);
+    return text;
+}
+
+/* One more of everything than there may be. */
+void test_tokenize_limits(void)
+{
+    char *vocab = repeated("{\"a\":0", ",\"a\":0", VOCAB_MAX, "}");
+    char *lines = repeated("", "\n", VOCAB_MAX, "");
+    char *list = repeated("{\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[0", ",0", VOCAB_MAX, "]}}");
+    check_sentence((const char *[]){vocab, "", NULL, NULL, NULL, NULL}, KIN_NOT_A_MODEL, VOCAB_FORM);
+    check_sentence((const char *[]){tiny_vocab, lines, NULL, NULL, NULL, NULL}, KIN_NOT_A_MODEL,
+                   "merges.txt has too many lines.");
+    check_sentence((const char *[]){tiny_vocab, "", list, NULL, NULL, NULL}, KIN_NOT_A_MODEL, MERGE_LIST);
+    free(vocab), free(lines), free(list);
+    for (int n = SPECIALS_MAX - 1; n <= SPECIALS_MAX + 1; n++) { /* the start and the end token are two more */
+        char text[4096];
+        size_t at = (size_t)sprintf(text, "{");
+        for (int i = 0; i < n; i++)
+            at += (size_t)sprintf(text + at, "%s\"<%d>\":%d", i ? "," : "", i, 8 + i);
+        strcpy(text + at, "}");
+        check_sentence((const char *[]){tiny_vocab, "", NULL, NULL, NULL, text}, KIN_UNSUPPORTED,
+                       n > SPECIALS_MAX ? "The vocabulary has more than 16 added tokens."
+                                        : "The vocabulary has more than 16 special tokens.");
+    }
+}
