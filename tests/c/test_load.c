@@ -1,0 +1,116 @@
+/* test_load: one model file for each rule of the loader that it breaks, and the sentence about it. The files hold
+ * only what the loader must see before it refuses them. */
+#include "../../src/load.h"
+#include "test.h"
+#include <stdlib.h>
+
+static const char config_text[] =
+    "{\"projection_dim\":40,\"text_config\":{\"hidden_size\":8,\"intermediate_size\":8,\"num_hidden_layers\":1,"
+    "\"num_attention_heads\":1,\"vocab_size\":40,\"max_position_embeddings\":4}}";
+
+/* "" if the file's header and its data_n bytes of zeros are taken, else the sentence. */
+static const char *complaint(const char *header, size_t data_n, bool q8, kin_error *err)
+{
+    size_t n = strlen(header), total = 8 + n + data_n;
+    uint8_t *bytes = calloc(total, 1);
+    struct tower *tower;
+    struct loader loader;
+    json config;
+    bytes[0] = (uint8_t)n, bytes[1] = (uint8_t)(n >> 8);
+    memcpy(bytes + 8, header, n);
+    memset(err, 0, sizeof *err);
+    kin_status status = json_open(config_text, sizeof config_text - 1, "config.json", &config, err);
+    if (status == KIN_OK)
+        status = tower_open(&tower, TOWER_TEXT, q8, config, err);
+    if (status == KIN_OK) {
+        loader_begin(&loader, tower, &kernels_ref);
+        status = loader_feed(&loader, bytes, total, err);
+        loader_end(&loader);
+        tower_close(tower);
+    }
+    free(bytes);
+    return status == KIN_OK ? "" : err->text;
+}
+
+#define ENTRY(name, dtype, shape, from, to) \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" from "," to "]}"
+#define PROJECTION(dtype, shape, bytes) "{" ENTRY("text_projection.weight", dtype, shape, "0", bytes) "}"
+#define Q8 "\"__metadata__\":{\"kin.weights\":\"s7q128\"},"
+
+void test_load_says_what_is_wrong(void)
+{
+    static const struct {
+        const char *header;
+        size_t data_n;
+        bool q8;
+        const char *says;
+        kin_status status;
+    } cases[] = {
+        {PROJECTION("F32", "40,8", "1280"), 1280, false, "", KIN_OK},
+        {PROJECTION("F16", "40,8", "640"), 640, false, "", KIN_OK},
+        {"{" ENTRY("kin.later", "U64", "1", "0", "8") "}", 8, false, "", KIN_OK},
+        {"{" ENTRY("vision_model.x", "I32", "1", "0", "4") "}", 4, false, "", KIN_OK},
+        {"{" ENTRY("text_model.x", "F32", "1", "0", "4") "}", 4, false, "has a tensor text_model.x that",
+         KIN_NOT_A_MODEL},
+        {"{" ENTRY("12", "F32", "1", "0", "4") "}", 4, false, "has a tensor 12 that", KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_projection.weight@", "F32", "40,8", "0", "1280") "}", 1280, false,
+         "has a tensor text_projection.weight@ that", KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_projection.weight.0", "F32", "40,8", "0", "1280") "}", 1280, false,
+         "has a tensor text_projection.weight.0 that", KIN_NOT_A_MODEL},
+        {PROJECTION("F32", "8,40", "1280"), 1280, false, "does not have the shape", KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_projection.weight@0", "F32", "32,8", "0", "1024") "," ENTRY("text_projection.weight@32", "F32",
+                                                                                     "8,8", "1024", "1280") "}",
+         1280, false, "", KIN_OK},
+        {"{" ENTRY("text_projection.weight@0", "F32", "0,8", "0", "0") "}", 0, false, "does not have the shape",
+         KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_projection.weight@32", "F32", "8,8", "0", "256") "}", 256, false, "parts are out of order",
+         KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_projection.weight@0", "F32", "32,8", "0", "1024") "," ENTRY("text_projection.weight", "F32",
+                                                                                     "40,8", "1024", "2304") "}",
+         2304, false, "comes twice", KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_model.encoder.layers.0.mlp.fc1.weight@0", "F32", "3,8", "0",
+                   "96") "," ENTRY("text_model.encoder.layers.0.mlp.fc1.weight@3", "F32", "5,8", "96", "256") "}",
+         256, false, "parts are out of order", KIN_NOT_A_MODEL},
+        {PROJECTION("I8", "40,8", "320"), 320, false, "has dtype I8", KIN_NOT_A_MODEL},
+        {PROJECTION("U16", "40,8", "640"), 640, false, "has dtype U16", KIN_NOT_A_MODEL},
+        {"{" ENTRY("text_model.encoder.layers.0.mlp.fc1.weight", "I8", "8,8", "0", "64") "}", 64, true,
+         "does not say kin.weights", KIN_NOT_A_MODEL},
+        {"{" Q8 ENTRY("text_model.encoder.layers.0.mlp.fc1.weight", "F16", "8,8", "0", "128") "}", 128, true,
+         "has dtype F16", KIN_NOT_A_MODEL},
+        {"{" Q8 ENTRY("text_projection.weight", "F16", "40,8", "0", "640") "}", 640, false, "is stored as q8",
+         KIN_UNSUPPORTED},
+        {"{\"__metadata__\":{\"kin.weights\":\"s9\"}}", 0, true, "of a kind this release does not know",
+         KIN_UNSUPPORTED},
+        {PROJECTION("F32", "40,8", "1280"), 1281, false, "goes on after its last tensor", KIN_NOT_A_MODEL},
+        {"", 0, false, "not safetensors: its header length", KIN_NOT_A_MODEL},
+        {"{", 0, false, "not safetensors: its header length", KIN_NOT_A_MODEL},
+        {"{]", 0, false, "not valid JSON", KIN_NOT_A_MODEL},
+    };
+    kin_error err;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = complaint(cases[i].header, cases[i].data_n, cases[i].q8, &err);
+        if (!strstr(text, cases[i].says) || (!*cases[i].says && *text))
+            CHECK_STR(text, cases[i].says);
+        CHECK_EQ(err.status, cases[i].status);
+    }
+}
+
+/* A header's length is believed up to 100 MB; a page from a server is one at its first letter. */
+void test_load_header_length(void)
+{
+    static const struct {
+        const char *start, *says;
+    } cases[] = {
+        {"<!DOCTYP", "The server sent a web page in place of the model file."},
+        {"\x01\xe1\xf5\x05\0\0\0\0", "not safetensors: its header length is wrong"}, /* 100 000 001 */
+        {"\0\0\0\0\0\0\0\x80", "not safetensors: its header length is wrong"},
+    };
+    struct loader loader;
+    kin_error err;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        loader_begin(&loader, NULL, &kernels_ref);
+        CHECK_EQ(loader_feed(&loader, (const uint8_t *)cases[i].start, 8, &err), KIN_NOT_A_MODEL);
+        CHECK(strstr(err.text, cases[i].says));
+        loader_end(&loader);
+    }
+}
