@@ -65,7 +65,7 @@ static bool make_model(struct golden_net *g)
         }
     }
     json_out_init(&head);
-    if (!tensor_header_write(list, n, "{}", 2, &head))
+    if (!tensor_header_write(list, n, "{}", 2, NULL, &head))
         return false;
     g->model = malloc(head.n + bytes);
     memcpy(g->model, head.text, head.n);
