@@ -76,7 +76,8 @@ kin_status kin_tower_end(kin_ctx *ctx); /* all tensors there? */
  * MB), which only a catalogue asks for. */
 kin_status kin_identify(kin_ctx *ctx, int tower);
 /* JSON: { numerics, kernels, family, image, text }; family is null before kin_config, and a tower too where the
- * configuration has none: { dim, width, layers, heads, scores, loaded } with imageSize and patch or context and
+ * configuration has none: { dim, width, layers, heads, scores, loaded } with imageSize and patch (like heads 0 where
+ * there are none: a convolutional tower) or context and
  * vocab, and once it is loaded { dtype, logitScale, id (empty before kin_identify) }, the image's with preprocess
  * (canonical JSON). scores: how cosines are read, "softmax" of exp(logitScale) times them. */
 const char *kin_info(kin_ctx *ctx);

@@ -194,6 +194,33 @@ static void check_net(const struct golden_net *g, int padding, const struct kern
     tower_close(t);
 }
 
+/* What is part of a model's id. */
+void test_open_clip_canonical(void)
+{
+    static const char *const want[] = {
+        "{\"dim\":64,\"family\":\"efficientnet\",\"image_size\":96,\"network\":\"lite0\",\"padding\":\"same\"}",
+        "{\"dim\":64,\"family\":\"efficientnet\",\"image_size\":72,\"network\":\"lite0\",\"padding\":\"symmetric\"}"};
+    for (int i = 0; i < 2; i++) {
+        char name[64];
+        size_t n;
+        json config;
+        kin_error err;
+        struct tower sizes;
+        struct json_out o;
+        snprintf(name, sizeof name, "open_clip_config.%s.json", paddings[i]);
+        char *text = (char *)read_golden(name, &n);
+        CHECK(text && json_open(text, n, name, &config, &err) == KIN_OK);
+        CHECK_EQ(tower_read(&sizes, TOWER_IMAGE, true, config, &err), KIN_OK);
+        json_out_init(&o);
+        tower_canonical(&sizes, &o);
+        CHECK(o.n == strlen(want[i]) && !memcmp(o.text, want[i], o.n));
+        json_out_free(&o);
+        CHECK_EQ(tower_read(&sizes, TOWER_TEXT, true, config, &err), KIN_OK);
+        CHECK_STR(sizes.family->name, "clip");
+        free(text);
+    }
+}
+
 void test_open_clip_efficientnet(void)
 {
     struct golden_net g;

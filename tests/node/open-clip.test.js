@@ -158,6 +158,14 @@ test('what open_clip has and Kin has not is refused by name', async (t) => {
   await refused((model) => { model.init_logit_bias = -10; }, text, 'unsupported', /init_logit_bias/);
   await refused((model) => { model.text_cfg.width = 40; }, text, 'not-a-model', /shape/);
   await refused((model) => { delete model.embed_dim; }, text, 'unsupported', /embed_dim/);
+  const lite = (its) => (model) => { model.vision_cfg = { timm_model_name: 'tf_efficientnet_lite0', image_size: 64, ...its }; };
+  const embed = (clip) => clip.identify('image');
+  await refused(lite({ timm_model_name: 'efficientnet_lite5' }), text, 'unsupported', /"efficientnet_lite5"/);
+  await refused(lite({ timm_model_name: 'efficientnet_b0' }), text, 'unsupported', /"efficientnet_b0"/);
+  await refused(lite({ timm_pool: 'max' }), embed, 'unsupported', /timm_pool/);
+  await refused(lite({ timm_proj: 'mlp' }), embed, 'unsupported', /timm_proj/);
+  await refused(lite({ image_size: 16 }), embed, 'unsupported', /image_size/);
+  await refused(lite({}), embed, 'not-a-model', /config\.json does not/);
   await refused((_, preprocess) => { preprocess.resize_mode = 'longest'; }, image, 'unsupported', /resize_mode/);
   await refused((_, preprocess) => { preprocess.interpolation = 'random'; }, image, 'unsupported', /interpolation/);
   const bare = modelOf(t, 'vit-gelu');
