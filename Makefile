@@ -165,7 +165,7 @@ WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_
 define wasm-by-emcc
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
-	$$(call show,EMCC,$$<)
+	$$(call show,EMCC,$(strip $(1)) $$<)
 	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
 	$$(call show,LINK,$$@)
@@ -180,7 +180,7 @@ CLANG_LINK = wasm-ld-$(WASM_CLANG_VERSION) --no-entry --gc-sections --strip-all 
 define wasm-by-clang
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
-	$$(call show,CLANG,$$<)
+	$$(call show,CLANG,$(strip $(1)) $$<)
 	$$(Q)clang-$$(WASM_CLANG_VERSION) --target=wasm32-unknown-emscripten --sysroot=$$(EM_SYSROOT) -mllvm -disable-lsr \
 	    $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
 build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
@@ -304,7 +304,7 @@ model-eval: wasm ## judge the trained model on held-out data, write models/EVAL.
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --first $(DATA)/first-cut --report models/EVAL.md
 	$(TRAIN_PYTHON) models/train/quantisation.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model --report models/EVAL.md
-pack: all ## the npm package as build/kin-clip-<version>.tgz
+pack: wasm dist ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
 	node tools/format.js

@@ -8,7 +8,7 @@ import { exists, writeFileSafely } from '../lib/files.js';
 import { manifestOf, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
-import { readListed, toSource } from '../lib/pictures.js';
+import { naming, readListed, toSource } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { readFileHeader } from '../lib/tensors.js';
 
@@ -65,6 +65,8 @@ async function writeCatalogue(path, bytes) {
   await writeFileSafely(path, bytes);
 }
 
+const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 // A path that would be read as an address: `foto: 1.jpg`.
 const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : found);
 
@@ -113,10 +115,9 @@ export async function run({ values, positionals, modelOptions }, io) {
   await checkOutput(values.output);
 
   const failed = []; // told with --json only: there may be millions
-  let entriesFailed = 0;
   let rowsFailed = 0;
+  let picturesFailed = 0;
   const report = (row, error, picture = null) => {
-    entriesFailed++;
     if (values.json) failed.push({ row: row.row, id: row.id, picture, code: error.code ?? 'bad-row',
       message: error.message });
     io.note(`row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${error.message}`);
@@ -167,12 +168,13 @@ export async function run({ values, positionals, modelOptions }, io) {
       }
       try {
         const { source, decoder } = await load();
-        done.vectors.push(await clip.embedImage(source, { fit, signal: io.signal }));
+        done.vectors.push(await clip.embedImage(source, { fit, signal: io.signal }).catch(naming(path)));
         done.refs.push(path);
         decoders.add(decoder === 'own' ? clip.info.decoder : decoder);
         read++;
       } catch (error) {
         if (io.signal.aborted) throw error;
+        picturesFailed++;
         report(row, error, ref);
       }
       progress(++n);
@@ -188,10 +190,11 @@ export async function run({ values, positionals, modelOptions }, io) {
     const summary = { products: written, pictures: read,
       bytes: bytes.length, output: values.output, fields: products.types, failed };
     if (values.json) await io.line(summary);
-    else io.note(`${values.output}: ${written} products, ${read} pictures, ` +
+    else io.note(`${values.output}: ${counted(written, 'product')}, ${counted(read, 'picture')}, ` +
       `${(bytes.length / 1e6).toFixed(2)} MB` +
-      (entriesFailed ? `; ${rowsFailed} rows and ${entriesFailed} entries failed` : ''));
-    return entriesFailed ? 3 : 0;
+      (rowsFailed ? `; left out: ${counted(rowsFailed, 'row')}` : '') +
+      (picturesFailed ? `; not read: ${counted(picturesFailed, 'picture')}` : ''));
+    return rowsFailed || picturesFailed ? 3 : 0;
   } finally {
     await clip.close();
   }

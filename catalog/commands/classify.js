@@ -2,7 +2,7 @@
 import { withModel } from '../lib/engine.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
-import { openTyped } from '../lib/pictures.js';
+import { naming, openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: ${kin} classify <picture> --labels a,b,c [--template "a photo of a {}"]
 
@@ -14,7 +14,8 @@ export const options = {
 };
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1) throw new UsageError('classify takes one picture');
+  if (positionals.length !== 1)
+    throw new UsageError('classify takes one picture, and the labels as --labels shoe,hat');
   const labels = (values.labels ?? '').split(',').map((label) => label.trim()).filter(Boolean);
   if (!labels.length) throw new UsageError('classify needs --labels, such as --labels shoe,hat');
   const templates = values.template;
@@ -23,7 +24,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     throw new UsageError(`--template needs {} where the label goes, not '${lacking}'`);
   const source = await openTyped(positionals[0]);
   const result = await withModel(modelOptions, io, (clip) =>
-    clip.classify(source, labels, { ...(templates && { templates }), signal: io.signal }));
+    clip.classify(source, labels, { ...(templates && { templates }), signal: io.signal }).catch(naming(positionals[0])));
   if (values.json) await io.line(result);
   else for (const { label, score } of result) await io.line(`${score.toFixed(4)}  ${label}`);
   return 0;

@@ -4,7 +4,7 @@ import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { commonUsage, noPictureOptions, oneOf, readBox, UsageError } from '../lib/options.js';
-import { openTyped } from '../lib/pictures.js';
+import { naming, openTyped } from '../lib/pictures.js';
 import { readTexts } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} embed <pictures...> [-o F] [--format json|npy]
@@ -53,12 +53,12 @@ export async function run({ values, positionals, modelOptions }, io) {
       try {
         const vector = job.file === undefined
           ? await clip.embedText(job.text, { signal: io.signal })
-          : await clip.embedImage(await openTyped(job.file), { box, fit, signal: io.signal });
+          : await clip.embedImage(await openTyped(job.file), { box, fit, signal: io.signal }).catch(naming(job.file));
         result.embedding = format === 'npy' ? vector : Array.from(vector);
       } catch (error) {
         if (io.signal.aborted || job.file === undefined) throw error;
         result.error = asError(error);
-        io.note(`${job.file}: ${error.message}`);
+        io.note(error.message);
         failed++;
       }
       if (values.output) results.push(result);

@@ -32,7 +32,7 @@ async function inspectCatalogue(path, values, io) {
   await io.line(`catalogue: ${about.products} products, ${pictures} pictures, ${dim} numbers ` +
     `each, ${about.bytes} bytes`);
   for (const [key, value] of Object.entries(about.metadata).sort())
-    await io.line(`  ${key.padEnd(16)} ${shown(value).slice(1, -1)}`);
+    await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
   await io.line('fields, which anyone can read:');
   for (const { field, type, products, examples } of about.fields)
     await io.line(`  ${shown(field).slice(1, -1).padEnd(16)} ${type.padEnd(8)} in ${products}, ` +

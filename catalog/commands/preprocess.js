@@ -4,7 +4,7 @@ import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
-import { openTyped } from '../lib/pictures.js';
+import { naming, openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: ${kin} preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
 
@@ -22,7 +22,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
   const source = await openTyped(positionals[0]);
   await withModel(modelOptions, io, async (clip) => {
-    const { data, width, height } = await clip.preprocess(source, { box, fit, signal: io.signal });
+    const { data, width, height } = await clip.preprocess(source, { box, fit, signal: io.signal })
+      .catch(naming(positionals[0]));
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     await writeFileSafely(values.output, npy(bytes, [height, width, 3]));
     if (values.json) io.out(JSON.stringify({ width, height, output: values.output }) + '\n');

@@ -1,8 +1,10 @@
 // kin search: the products nearest to a picture, a text, or other products.
-import { library, openModel } from '../lib/engine.js';
+import { existsSync } from 'node:fs';
+import { openModel } from '../lib/engine.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, noPictureOptions, oneOf, readBox, UsageError, wholeNumber } from '../lib/options.js';
-import { openTyped } from '../lib/pictures.js';
+import { naming, openTyped } from '../lib/pictures.js';
+import { openStored } from '../lib/stored.js';
 
 export const usage = `Usage: ${kin} search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
        [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S] [--exact]
@@ -25,6 +27,8 @@ export const options = {
 
 async function readQuery(values, picture) {
   if (picture !== undefined) {
+    if (!/[/\\.]/.test(picture) && !existsSync(picture))
+      throw new UsageError(`there is no picture '${picture}'; words to search for go behind --text`);
     const box = readBox(values.box);
     const fit = values.fit && oneOf(values.fit, '--fit', ['crop', 'pad']);
     return { image: await openTyped(picture), ...(box && { box }), ...(fit && { fit }) };
@@ -45,15 +49,14 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (values.text !== undefined && !values.text.trim()) throw new UsageError('--text needs words to search for');
   noPictureOptions(picture === undefined, values);
   const query = await readQuery(values, picture);
-  const { openCatalog } = await library();
   const clip = query.like ? undefined : await openModel(modelOptions, io);
   try {
-    const catalog = await openCatalog(path, { clip, signal: io.signal });
+    const catalog = await openStored(path, { clip, signal: io.signal });
     try {
       const result = await catalog.search(query, {
         limit, offset, exact: values.exact === true, signal: io.signal, ...(values.filter && { filter: values.filter }),
         ...(minScore !== undefined && { minScore }),
-      });
+      }).catch(naming(picture ?? '--text'));
       if (values.json) await io.line(result);
       else await printHits(result, io);
     } finally {

@@ -24,10 +24,10 @@ async function hashFile(path) {
   return hash.digest('hex');
 }
 
-// What the engine refuses as damaged, as a fault like others.
-const damage = (error) => {
+// What the engine refuses as damaged, as a fault like others, which are told behind the path.
+const damage = (path) => (error) => {
   if (error.code !== 'not-a-model' && error.code !== 'not-a-catalog') throw error;
-  return [error.message];
+  return [error.message.replace(`${path}: `, '')];
 };
 
 async function modelFaults(path, manifest, modelOptions, io) {
@@ -71,7 +71,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const path = positionals[0] ?? findModel(values.model).path;
   const { kind, manifest } = await whatIs(path);
   const faults = await (kind === 'model' ? modelFaults(path, manifest, modelOptions, io)
-    : catalogueFaults(path, values, modelOptions, io)).catch(damage);
+    : catalogueFaults(path, values, modelOptions, io)).catch(damage(path));
   if (values.json) await io.line({ path, kind, ok: !faults.length, faults });
   else if (faults.length) for (const fault of faults) io.fail(`${path}: ${fault}`);
   else if (kind === 'model' && !manifest?.files?.length)

@@ -24,10 +24,19 @@ export async function whatIs(path) {
     'and no config.json or open_clip_config.json');
 }
 
+// The library knows a catalogue by its bytes alone: what it says of them here begins with the path.
+export async function openStored(path, options) {
+  const { openCatalog } = await library();
+  return openCatalog(path, options).catch((error) => {
+    if (options.signal.aborted) throw error;
+    throw Object.assign(new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`), { code: error.code });
+  });
+}
+
 // A catalogue, read strictly by the engine -> { metadata, pictures, dim, products: [{ id, item }] }.
 export async function readCatalogue(path, io) {
-  const { listProducts, openCatalog } = await library();
-  const catalog = await openCatalog(path, { signal: io.signal });
+  const { listProducts } = await library();
+  const catalog = await openStored(path, { signal: io.signal });
   try {
     const { metadata, pictures, dim } = catalog.info;
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -59,7 +59,9 @@ test('wrong use is exit 2 with one sentence', async () => {
     [['embed', 'a.png', '--threads', '0'], /--threads/], [['embed', 'a.png', '--variant', 'x86'], /--variant/],
     [['embed', 'a.png', '--threads', '2', '--variant', 'simd'], /simd has one thread/],
     [['embed', 'a.png', '--format', 'npy'], /needs -o/], [['embed', '--text'], /--text needs a value/],
-    [['tokens'], /one text/], [['classify', 'a.png'], /needs --labels/], [['search', 'x'], /one of/],
+    [['tokens'], /one text/], [['classify', 'a.png'], /needs --labels/],
+    [['classify', 'a.png', 'shoe', 'hat'], /takes one picture, and the labels as --labels/],
+    [['search', 'x', 'red sofa'], /no picture 'red sofa'; words to search for go behind --text/], [['search', 'x'], /one of/],
     [['build', 'x.csv'], /needs -o/], [['preprocess', 'a.png'], /needs -o/],
     [['embed', 'a.png', '--model', 'unheard'], /no model named 'unheard'/],
     [['build', 'x.csv', '-o', 'y', '--map', 'title'], /--map takes/],
@@ -95,6 +97,54 @@ test('a model that is not there, or is none, is exit 1 with one sentence', async
     assert.equal(code, 1, err);
     assert.match(err, /^kin: [^\n]+\n$/);
   }
+});
+
+test('what is wrong with a file is said with its name, once', async (t) => {
+  const root = folder(t);
+  const [none, text, damaged] = ['none.png', 'list.csv', 'damaged.png'].map((name) => join(root, name));
+  writeFileSync(text, 'id,image\n');
+  writeFileSync(damaged, drawing(1).subarray(0, 70));
+  writeFileSync(join(root, 'a.png'), drawing(1));
+  const catalogue = join(shop(t, 2), 'shop.kin');
+  await good(['build', join(catalogue, '../products.csv'), '-o', catalogue]);
+  const pictures = [[none, /^there is no such file$/], [text, /^This file is not a picture /], [damaged, /./]];
+  for (const [file, reason] of pictures)
+    for (const [args, code] of [[['classify', file, '--labels', 'a,b'], 1], [['preprocess', file, '-o', join(root, 'out')], 1],
+      [['search', catalogue, file], 1], [['embed', file], 3]]) {
+      const result = await run(args);
+      assert.equal(result.code, code, args[0]);
+      const [before, after, ...more] = result.err.trim().split(`${file}: `);
+      assert.deepEqual([before, more], [code === 1 ? 'kin: ' : '', []], result.err);
+      assert.match(after, reason);
+      if (code === 3) assert.equal(result.lines()[0].error.message, `${file}: ${after}`);
+    }
+  for (const [args, sentence] of [[['search', none, join(root, 'a.png')], `${none}: there is no such file.`],
+    ...[['search', text, join(root, 'a.png')], ['inspect', text], ['verify', text]]
+      .map((args) => [args, `${text}: The catalogue is not a safetensors file: its header length is wrong.`])]) {
+    const { code, err } = await run(args);
+    assert.deepEqual([code, err], [1, `kin: ${sentence}\n`]);
+  }
+});
+
+test('build says which picture of a row it could not read, and counts rows and pictures apart', async (t) => {
+  const root = shop(t, 3, new Set([2]));
+  writeFileSync(join(root, 'img/x.png'), 'no picture');
+  const list = join(root, 'products.csv');
+  const build = () => run(['build', list, '-o', join(root, 'shop.kin')]);
+  let { code, err } = await build();
+  assert.equal(code, 3);
+  assert.match(err, /^row 4 \(p2\): img\/2\.png: [A-Z]/m);
+  assert.match(err, / 2 products, 2 pictures, [\d.]+ MB; left out: 1 row; not read: 1 picture\n$/);
+  writeFileSync(list, 'id,image\n1,img/0.png|img/x.png|img/gone.png\n1,img/1.png\n');
+  ({ code, err } = await build());
+  assert.equal(code, 3);
+  assert.match(err, /^row 2 \(1\): img\/x\.png: This file is not a picture /m);
+  assert.match(err, /^row 2 \(1\): img\/gone\.png: there is no such file$/m);
+  assert.match(err, / 1 product, 1 picture, [\d.]+ MB; left out: 1 row; not read: 2 pictures\n$/);
+  writeFileSync(list, 'id,image\n1,img/0.png\n');
+  ({ code, err } = await build());
+  assert.equal(code, 0);
+  assert.match(err, / 1 product, 1 picture, [\d.]+ MB\n$/);
 });
 
 test('tokens: one text, many, and lines that are none', async () => {
