@@ -88,6 +88,7 @@ test('a wrong filter says what is wrong', () => {
     // as other languages write it
     ['color == "red"', /no '==': write =\.$/], ['color === red', /no '===': write =\./], ['color !== red', /no '!==': write !=\./],
     ['color <> red', /no '<>': write !=\./], ['sale && sale', /goes on with '&&' where 'and' or 'or' should be/],
+    ['price < 59,90', /decimals with a point/], ['color = red, blue', /as in \(red, blue\)/],
     ['sale || sale', /goes on with '\|\|' where 'and' or 'or' should be/], ['prise < 3', /no field 'prise': did you mean 'price'\?$/],
     ['Color = red', /did you mean 'color'\?/], [{ price: { $lt: 3 } }, /no '\$lt': did you mean 'lt'\?/],
     [{ price: { gte: 3 } }, /did you mean 'ge'/], [{ price: { max: 3 } }, /did you mean 'le'/], [{ tags: { contains: 'new' } }, /did you mean 'has'/],

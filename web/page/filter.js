@@ -83,6 +83,7 @@ function parse(text) {
   };
   const or = () => chain('or', () => chain('and', not));
   const tree = or();
+  if (take(',')) bad("The filter goes on with ',': write decimals with a point (59.90) and several values as in (red, blue).");
   return at < list.length ? bad(`The filter goes on with ${rest()} where 'and' or 'or' should be.`) : tree;
 }
 
