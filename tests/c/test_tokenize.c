@@ -100,6 +100,9 @@ void test_tokenize_bytes_that_are_no_text(void)
     CHECK(same(t, "a\xC0\x80", 3, "a\xEF\xBF\xBD\xEF\xBF\xBD", 7)); /* overlong */
     CHECK(!same(t, "a\0b", 3, "a", 1));                             /* NUL is a character */
     CHECK(same(t, "", 0, " \n\t ", 4));
+    /* what ends here reads no further, where the piece before has left its text */
+    CHECK(same(t, "'s<|endoftext|>'", 16, "'s<|endoftext|> '", 17));
+    CHECK(same(t, "<|ENDOFTEXT|><|endoftext|><", 27, "<|ENDOFTEXT|><|endoftext|> <", 28));
     tokenizer_close(t);
 }
 
@@ -163,6 +166,26 @@ void test_tokenize_file_forms_are_one_model(void)
         tokenizer_close(other);
     }
     tokenizer_close(one);
+}
+
+/* RFC 8785 sorts by UTF-16: a pair of surrogates comes before U+FB01, whose bytes are less. */
+void test_tokenize_canonical_order(void)
+{
+    static const char want[] =
+        "{\"context\":9,\"merges\":[],\"special_tokens\":{\"bos_token\":\"<|startoftext|>\",\"eos_token\":"
+        "\"<|endoftext|>\",\"pad_token\":\"<|endoftext|>\",\"unk_token\":\"<|endoftext|>\"},\"vocab\":{"
+        "\"<|endoftext|>\":7,\"<|startoftext|>\":6,\"a\":4,\"ab\":3,\"b\":2,\"\xf0\x9f\x98\x80\":1,\"\xef\xac\x81\":0}"
+        "}";
+    char text[sizeof want];
+    tokenizer *t;
+    CHECK_EQ(open_text("{\"\xef\xac\x81\":0,\"\xf0\x9f\x98\x80\":1,\"b\":2,\"ab\":3,\"a\":4,"
+                       "\"<|startoftext|>\":6,\"<|endoftext|>\":7}",
+                       "", NULL, NULL, &t),
+             KIN_OK);
+    CHECK_EQ(tokenizer_canonical_json(t, 9, text, sizeof text), sizeof want - 1);
+    text[sizeof want - 1] = 0;
+    CHECK_STR(text, want);
+    tokenizer_close(t);
 }
 
 /* A tokenizer.json of these added tokens, with the vocabulary and merges given. */
@@ -337,6 +360,9 @@ void test_tokenize_says_what_is_wrong(void)
         {.added = "{", .says = "added_tokens.json is not valid JSON"},
         {.added = "[]", .says = "added_tokens.json is not a JSON object of tokens and ids."},
         {.added = "{\"<p>\":\"8\"}", .says = ADDED_ID},
+        {.json = "{\"added_tokens\":[{\"id\":\"8\",\"content\":\"<p>\"}],\"model\":{\"vocab\":{\"a\":0," SPECIALS
+                 ",\"merges\":[]}}",
+         .says = ADDED_ID},
         {.added = "{\"<p>\":9}",
          .status = KIN_UNSUPPORTED,
          .says = "An added token leaves a gap: it would have to have id 8."},
@@ -396,13 +422,17 @@ void test_tokenize_limits(void)
     check_sentence((const char *[]){tiny_vocab, "", list, NULL, NULL, NULL}, KIN_NOT_A_MODEL, MERGE_LIST);
     free(vocab), free(lines), free(list);
     for (int n = SPECIALS_MAX - 1; n <= SPECIALS_MAX + 1; n++) { /* the start and the end token are two more */
-        char text[4096];
-        size_t at = (size_t)sprintf(text, "{");
-        for (int i = 0; i < n; i++)
-            at += (size_t)sprintf(text + at, "%s\"<%d>\":%d", i ? "," : "", i, 8 + i);
-        strcpy(text + at, "}");
-        check_sentence((const char *[]){tiny_vocab, "", NULL, NULL, NULL, text}, KIN_UNSUPPORTED,
+        char added[4096], config[4096];
+        size_t at = (size_t)sprintf(added, "{"), end = (size_t)sprintf(config, "{\"additional_special_tokens\":[");
+        for (int i = 0; i < n; i++) {
+            at += (size_t)sprintf(added + at, "%s\"<%d>\":%d", i ? "," : "", i, 8 + i);
+            end += (size_t)sprintf(config + end, "%s\"<%d>\"", i ? "," : "", i);
+        }
+        strcpy(added + at, "}"), strcpy(config + end, "]}");
+        check_sentence((const char *[]){tiny_vocab, "", NULL, NULL, NULL, added}, KIN_UNSUPPORTED,
                        n > SPECIALS_MAX ? "The vocabulary has more than 16 added tokens."
                                         : "The vocabulary has more than 16 special tokens.");
+        check_sentence((const char *[]){tiny_vocab, "", NULL, config, NULL, NULL}, KIN_UNSUPPORTED,
+                       "The vocabulary has more than 16 special tokens.");
     }
 }
