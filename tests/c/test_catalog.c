@@ -292,6 +292,33 @@ void test_catalog_refuses(void)
     }
 }
 
+/* A header of a length that another writer may choose, its checksum right, would leave numbers askew. */
+void test_catalog_header_askew(void)
+{
+    struct fixture f;
+    struct crc32 crc;
+    kin_error err;
+    size_t n;
+    char digits[9];
+    fixture_fill(&f);
+    uint8_t *whole = assemble(&f, &n), *bytes = malloc(n + 4);
+    size_t head = 8 + (whole[0] | (size_t)whole[1] << 8);
+    memcpy(bytes, whole, head);
+    memcpy(bytes + head, "    ", 4);
+    memcpy(bytes + head + 4, whole + head, n - head);
+    head += 4;
+    bytes[0] = (uint8_t)(head - 8), bytes[1] = (uint8_t)((head - 8) >> 8);
+    char *sum = strstr((char *)bytes + 8, "kin.crc32\":\"") + 12;
+    memcpy(sum, "00000000", 8);
+    crc32_init(&crc);
+    snprintf(digits, sizeof digits, "%08x", crc32_update(&crc, 0, bytes, head));
+    memcpy(sum, digits, 8);
+    CHECK(!kin_catalog_open(bytes, n + 4, &err));
+    CHECK_STR(err.text, "The catalogue has a header whose length is no multiple of 8.");
+    CHECK_EQ(err.status, KIN_NOT_A_CATALOG);
+    free(bytes), free(whole), free(f.bytes);
+}
+
 /* Vectors of more numbers than the sums have room for are refused before they are summed. */
 void test_catalog_widest(void)
 {

@@ -166,7 +166,12 @@ void test_tensors_header_length(void)
         CHECK_EQ(tensor_file_open(bytes, 10, UINT64_MAX, CODE, "it", &f, &err), CODE);
         CHECK(!f.names);
     }
-    uint8_t *bytes = malloc(8);
+    uint8_t *bytes = calloc(8 + 100000001, 1); /* the header is there, and yet too long */
+    memcpy(bytes, "\x01\xe1\xf5\x05", 4);
+    CHECK_EQ(tensor_file_open(bytes, 8 + 100000001, UINT64_MAX, CODE, "it", &f, &err), CODE);
+    CHECK(strstr(err.text, "header length is wrong"));
+    free(bytes);
+    bytes = malloc(8);
     memset(bytes, 0, 8);
     for (size_t n = 0; n <= 8; n++) {
         CHECK_EQ(tensor_file_open(bytes, n, n, CODE, "it", &f, &err), CODE);
