@@ -5,6 +5,11 @@
 #define TAKES(key, is, least, most) "config.json: " key " is " is "; this engine takes " least " to " most "."
 #define TEXT(members) "{\"text_config\":{" members "}}"
 #define IMAGE(members) "{\"vision_config\":{" members "}}"
+#define OPEN_MODEL(members) "{\"model_cfg\":{\"embed_dim\":64" members "}}"
+#define OPEN_TEXT(members) OPEN_MODEL(",\"text_cfg\":{" members "}")
+#define OPEN_IMAGE(members) OPEN_MODEL(",\"vision_cfg\":{" members "}")
+#define OFF(key) "open_clip_config.json: " key " is not supported."
+#define RATIO "open_clip_config.json: mlp_ratio does not give 8 to 32768 numbers."
 
 void test_family_clip_refuses(void)
 {
@@ -46,6 +51,33 @@ void test_family_clip_refuses(void)
          KIN_UNSUPPORTED},
         {TOWER_IMAGE, IMAGE("\"image_size\":65,\"patch_size\":1"),
          "config.json: 65 patches a side; this engine takes 1 to 64.", KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_MODEL(""), NULL, KIN_OK},
+        {TOWER_IMAGE, OPEN_MODEL(""), NULL, KIN_OK},
+        {TOWER_TEXT, OPEN_TEXT("\"pool_type\":\"tok\",\"proj_bias\":false,\"mlp_ratio\":null"), NULL, KIN_OK},
+        {TOWER_TEXT, OPEN_MODEL(",\"init_logit_bias\":-10"), OFF("init_logit_bias"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"embed_cls\":true"), OFF("embed_cls"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"pool_type\":\"last\""), "open_clip_config.json: pool_type must be tok or argmax.",
+         KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"proj_type\":\"none\""), "open_clip_config.json: proj_type must be linear.",
+         KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"width\":7"), TAKES("width", "7", "8", "8192"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"layers\":0"), TAKES("layers", "0", "1", "128"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"heads\":0"), TAKES("heads", "0", "1", "256"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, "{\"model_cfg\":{}}", TAKES("embed_dim", "0", "1", "4096"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"heads\":5"), "open_clip_config.json: width 512 is no multiple of 5 heads.",
+         KIN_NOT_A_MODEL},
+        {TOWER_IMAGE, OPEN_IMAGE("\"head_width\":769"), "open_clip_config.json: width 768 is no multiple of 0 heads.",
+         KIN_NOT_A_MODEL},
+        {TOWER_IMAGE, OPEN_IMAGE("\"head_width\":1"), "open_clip_config.json: width 768 is no multiple of 768 heads.",
+         KIN_NOT_A_MODEL},
+        {TOWER_TEXT, OPEN_TEXT("\"mlp_ratio\":\"4\""), RATIO, KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"mlp_ratio\":0.01"), RATIO, KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"mlp_ratio\":65"), RATIO, KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"norm_kwargs\":{\"eps\":0}"), "config.json: eps is not between 0 and 1.",
+         KIN_NOT_A_MODEL},
+        {TOWER_TEXT, OPEN_TEXT("\"vocab_size\":1"), TAKES("vocab_size", "1", "2", "1048576"), KIN_UNSUPPORTED},
+        {TOWER_TEXT, OPEN_TEXT("\"context_length\":1"), TAKES("context_length", "1", "2", "4096"), KIN_UNSUPPORTED},
+        {TOWER_IMAGE, OPEN_IMAGE("\"patch_size\":0"), TAKES("patch_size", "0", "1", "128"), KIN_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tower sizes;
