@@ -51,9 +51,8 @@ kin_status kin_fail(kin_error *err, kin_status status, const char *format, ...);
             return try_status_;          \
     } while (0)
 
-/* a*b and a+b in 64 bits; false (and *out untouched) when the result does not fit. */
+/* a*b in 64 bits; false (and *out untouched) when the result does not fit. */
 static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *out) { return !__builtin_add_overflow(a, b, out); }
 /* Copies a NUL-terminated text to `at`, which has room; returns where its NUL lies. */
 static inline char *append_text(char *at, const char *text)
 {

@@ -159,6 +159,8 @@ void test_preprocess_is_canonical(void)
     CHECK(!memcmp(&again, &p, sizeof p));
 }
 
+#define OPEN_CLIP(members) "{\"model_cfg\":{},\"preprocess_cfg\":{" members "}}"
+
 void test_preprocess_refuses(void)
 {
     static const struct {
@@ -217,6 +219,12 @@ void test_preprocess_refuses(void)
         {"{\"do_center_crop\":\"no\"}", KIN_NOT_A_MODEL, "do_center_crop"},
         {"{\"do_rescale\":null}", KIN_NOT_A_MODEL, "do_rescale"},
         {"{\"do_normalize\":[]}", KIN_NOT_A_MODEL, "do_normalize"},
+        {OPEN_CLIP("\"size\":0"), KIN_NOT_A_MODEL, "size"},
+        {OPEN_CLIP("\"size\":[32,24]"), KIN_UNSUPPORTED, "resize_mode shortest needs a square size"},
+        {OPEN_CLIP("\"resize_mode\":\"longest\""), KIN_UNSUPPORTED, "resize_mode must be"},
+        {OPEN_CLIP("\"interpolation\":\"random\""), KIN_UNSUPPORTED, "interpolation must be"},
+        {OPEN_CLIP("\"mean\":0.5"), KIN_NOT_A_MODEL, "mean"},
+        {OPEN_CLIP("\"std\":[1,2]"), KIN_NOT_A_MODEL, "std"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct preprocess p, untouched;
