@@ -170,7 +170,7 @@ void test_preprocess_refuses(void)
     } cases[] = {
         {"", KIN_NOT_A_MODEL, "preprocessor_config.json"},
         {"[]", KIN_NOT_A_MODEL, "not a JSON object"},
-        {"{", KIN_NOT_A_MODEL, "preprocessor_config.json"},
+        {"{", KIN_NOT_A_MODEL, "preprocessor_config.json is not valid JSON"},
         {"<html>", KIN_NOT_A_MODEL, "preprocessor_config.json"},
         {"{\"size\":0}", KIN_NOT_A_MODEL, "size"},
         {"{\"size\":4097}", KIN_NOT_A_MODEL, "size"},
