@@ -117,7 +117,12 @@ void test_tensors_refuses(void)
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":{\"a\":0,\"b\":8}"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8.5]"), 8, "data_offsets"},
+        {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8.5]"), 8, "data_offsets"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]"), 8, "spans"},
+        /* 8 * 2 * 1073741823 * 1073741825 = -16 modulo 2^64 */
+        {"{\"a\":{\"dtype\":\"U8\",\"shape\":[16],\"data_offsets\":[0,16]},"
+         "\"t\":{\"dtype\":\"F64\",\"shape\":[2,1073741823,1073741825],\"data_offsets\":[16,0]}}",
+         16, "tensor t spans"},
         {ENTRY("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,7]"), 7,
          "spans 7 bytes, but its shape and dtype take 8"},
         {ENTRY("\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,8]"), 8, "take 16"},
