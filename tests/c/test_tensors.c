@@ -139,6 +139,7 @@ void test_tensors_refuses(void)
     };
     kin_error err;
     CHECK_STR(complaint("{" T "}", 8, &err), "");
+    CHECK_STR(complaint("{\"none\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[8,8]}," T "}", 8, &err), "");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *text = complaint(cases[i].header, cases[i].data_n, &err);
         if (!strstr(text, cases[i].says))
