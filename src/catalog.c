@@ -126,7 +126,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
         TRY(find_part(c, &catalog_parts[i], &part[i], err));
     uint64_t m = part[PART_ITEM_OFFSETS]->shape[0], r = part[PART_VECTORS]->shape[0];
     uint64_t dim = part[PART_VECTORS]->shape[1];
-    if (m < 1 || m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX)
+    if (m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX) /* nor may m be 0 */
         return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.", (unsigned long long)m,
                    (unsigned long long)r, (unsigned long long)dim);
     c->products = (uint32_t)(m - 1);

@@ -264,7 +264,8 @@ static const char *damage(struct fixture *f, int i)
     case 58: f->scale[3] = INFINITY; return "row 3";
     case 59: memset(f->vectors + DIM, 0, DIM); return "row 1";
     case 60: f->vectors[3 * DIM] ^= 1; return "row 3";
-    case 61: f->bare = true; return "has no checksums (kin.crc32)";
+    case 61: f->row_item[1] = 1, f->row_item[2] = 2, f->row_item[3] = 3; return "do not follow its products (row 3)";
+    case 62: f->bare = true; return "has no checksums (kin.crc32)";
     default: return NULL;
     }
 }
