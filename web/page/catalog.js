@@ -269,8 +269,4 @@ class Catalog {
   close() {
     return this.#client.close();
   }
-
-  [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]() {
-    return this.close();
-  }
 }

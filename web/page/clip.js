@@ -8,7 +8,6 @@ import { packImage } from './pack.js';
 
 export const version = '0.1.0';
 const internal = Symbol('client');
-const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
 
 const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, decoders: call, ...runOptions });
 const onlySignal = shape({ signal });
@@ -147,9 +146,5 @@ class Clip {
 
   close() {
     return this.#client.close();
-  }
-
-  [dispose]() {
-    return this.close();
   }
 }

@@ -1,6 +1,6 @@
 // What callers hold in place of an object of ours: its methods, bound to it, and its getters. So they can be taken out
 // of it, and called through the Proxy of a reactive framework (those of Vue leave alone what cannot be extended), and
-// what they throw is what callers are promised.
+// what they throw is what callers are promised. What can be closed can stand in `await using`.
 import { asKinError } from '../shared/errors.js';
 
 const rethrow = (error) => {
@@ -17,6 +17,8 @@ export function guarded(work) {
   }
 }
 
+const dispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+
 export function outward(object) {
   const made = {};
   const type = Object.getPrototypeOf(object);
@@ -24,5 +26,6 @@ export function outward(object) {
   for (const name of Reflect.ownKeys(all))
     Object.defineProperty(made, name, all[name].get ? { get: () => guarded(() => object[name]), configurable: true }
       : { value: (...args) => guarded(() => object[name](...args)), configurable: true, writable: true });
+  if (made.close) made[dispose] = made.close;
   return Object.preventExtensions(made);
 }

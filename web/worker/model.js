@@ -89,8 +89,8 @@ export class ModelFiles {
 
   #obey({ format, files }) {
     if (format !== 1)
-      fail('unsupported', `manifest.json of ${this.where} is of format ${JSON.stringify(format)}, which this release of Kin ` +
-        'does not know: update Kin, or convert the model again.');
+      fail('unsupported', `manifest.json of ${this.where} is of format ${JSON.stringify(format)}: update Kin, ` +
+        'or convert the model again.');
     if (!Array.isArray(files)) return;
     this.#listed ??= new Set(files.map((file) => file?.name));
     this.#sizes = new Map(files.filter((file) => Number.isSafeInteger(file?.bytes)).map((file) => [file.name, file.bytes]));
@@ -105,12 +105,11 @@ export class ModelFiles {
       const index = await this.json(`${name}.index.json`, watcher);
       if (index) return this.#shards(index, tower, `${name}.index.json`);
     }
-    const bin = this.#openClip ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin';
+    const stem = this.#openClip ? 'open_clip_' : '';
+    const bin = `${stem}pytorch_model.bin`;
     const file = await this.open(bin, watcher);
     await file?.cancel();
-    if (file)
-      fail('unsupported', `${this.where} holds its weights as ${bin} only: save them ${this.#openClip
-        ? 'as open_clip_model.safetensors' : 'with save_pretrained(…, safe_serialization=True)'} first.`);
+    if (file) fail('unsupported', `${this.where} holds its weights as ${bin} only: save them as ${stem}model.safetensors first.`);
     return this.missing(`${tower}.safetensors or model.safetensors`);
   }
 

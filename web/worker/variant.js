@@ -1,21 +1,19 @@
 // Which build of the engine runs here. Pure: features in, choice out. What is asked for has been read (arguments.js).
 import { fail } from '../shared/errors.js';
 
-// A function that returns one vector: only valid with SIMD.
-const simdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0,
-  253, 15, 11];
-
-// i16x8.relaxed_dot_i8x16_i7x16_s of two vectors.
-const relaxedProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 0,
-  253, 15, 65, 0, 253, 15, 253, 146, 2, 11];
+// A module with one function, which returns a vector.
+const probe = (...code) => [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, code.length + 4, 1, code.length + 2, 0,
+  ...code, 11];
+const splat = [65, 0, 253, 15]; // i8x16.splat of 0: only valid with SIMD
+const relaxedDot = [253, 146, 2]; // i16x8.relaxed_dot_i8x16_i7x16_s
 const valid = (module) => typeof WebAssembly === 'object' && WebAssembly.validate(new Uint8Array(module));
 
 export const maxThreads = 16; // the engine's own limit
 
 export function features(node = false) {
   return {
-    simd: valid(simdProbe),
-    relaxed: valid(relaxedProbe),
+    simd: valid(probe(...splat)),
+    relaxed: valid(probe(...splat, ...splat, ...relaxedDot)),
     shared: typeof SharedArrayBuffer === 'function',
     isolated: node || globalThis.crossOriginIsolated === true,
     workers: node || typeof Worker === 'function',
@@ -34,7 +32,7 @@ export function chooseVariant({ simd, relaxed, shared, refused, isolated, worker
   if (variant && !threaded && threads > 1)
     fail('bad-argument', `The variant '${variant}' has one thread: leave out threads, or take '${variant}-threads'.`);
   const lacking = !isolated
-    ? 'The page is not cross-origin isolated (headers COOP and COEP), so there is no shared memory.'
+    ? 'The page is not cross-origin isolated (headers COOP and COEP).'
     : !shared ? 'This browser has no SharedArrayBuffer.' : refused ? 'There is no shared memory to be had here.' : !workers ? 'Nothing here can start a worker.' : null;
   if (threaded && lacking) fail('unsupported', `The variant '${variant}' cannot run: ${lacking}`);
   const kind = relaxed ? 'relaxed' : 'simd';
