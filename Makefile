@@ -155,7 +155,7 @@ mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses whe
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
 WASM_COLD := base catalog catalog_write codes conv_f32 conv_make crc32 facts family_clip family_efficientnet image json kernels_ref \
     kin load open_clip patches preprocess sha256 slots stb_png tensors tokenize tower unicode vocabulary
-optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O3)
+optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O2)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
     -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
