@@ -251,6 +251,7 @@ void test_writer_metadata(void)
         {"[\"a\"]", "not a JSON object"},
         {"{\"a\":\"b\"", "not a JSON object"},
         {"{\"a\":\"b\",\"\\u0061\":\"c\"}", "a key twice"},
+        {"{\"a\":\"b\"", "not a JSON object"}, /* after one that was */
         {"{\"a\":1}", "not a string"},
         {"{\"a\":{}}", "not a string"},
         {"{\"kin.format\":\"1\"}", "kin.format"},
