@@ -395,4 +395,17 @@ void test_writer_short_of_memory(void)
         free(bytes);
     }
     free(plain), free(rows);
+
+    kin_writer *w = kin_writer_begin(1, "{}", 2, &err);
+    for (int i = 0; i < 17000; i++) { /* their order takes a block more than is there */
+        char id[8];
+        snprintf(id, sizeof id, "%d", i);
+        CHECK_EQ(add(w, id, "{}", (const int8_t[]){1}, 1, &err), KIN_OK);
+    }
+    memory_left = 0;
+    kin_status status = kin_writer_end(w, &err);
+    memory_left = -1;
+    CHECK_EQ(status, KIN_OUT_OF_MEMORY);
+    CHECK_EQ(kin_writer_end(w, &err), KIN_OK);
+    kin_writer_close(w);
 }

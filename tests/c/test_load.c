@@ -1,6 +1,8 @@
 /* test_load: one model file for each rule of the loader that it breaks, and the sentence about it. The files hold
  * only what the loader must see before it refuses them. */
 #include "../../src/load.h"
+#include "../../src/quant.h"
+#include "memory.h"
 #include "test.h"
 #include <stdlib.h>
 
@@ -120,4 +122,83 @@ void test_load_header_length(void)
         CHECK(strstr(err.text, cases[i].says));
         loader_end(&loader);
     }
+}
+
+/* A file of one text_projection in open_clip's way, its numbers 0 to 319 by rows of 40. */
+static uint8_t *transposed_file(bool half, size_t *n)
+{
+    const char *header = half ? "{" ENTRY("text_projection", "F16", "8,40", "0", "640") "}"
+                              : "{" ENTRY("text_projection", "F32", "8,40", "0", "1280") "}";
+    size_t head = strlen(header), size = half ? 2 : 4;
+    uint8_t *bytes = calloc(8 + head + 320 * size, 1), *at = bytes + 8 + head;
+    bytes[0] = (uint8_t)head;
+    memcpy(bytes + 8, header, head);
+    for (int i = 0; i < 320; i++, at += size) {
+        float value = (float)i;
+        uint16_t bits = float_to_f16(value);
+        memcpy(at, half ? (void *)&bits : (void *)&value, size);
+    }
+    *n = 8 + head + 320 * size;
+    return bytes;
+}
+
+/* Its rows become the columns; short of memory at any allocation, that is said. */
+void test_load_transposes(void)
+{
+    json config;
+    kin_error err;
+    CHECK_EQ(json_open(config_text, sizeof config_text - 1, "config.json", &config, &err), KIN_OK);
+    for (int half = 0; half < 2; half++) {
+        size_t n;
+        uint8_t *bytes = transposed_file(half, &n);
+        kin_status status = KIN_OUT_OF_MEMORY;
+        for (long left = 0; status != KIN_OK; left++) {
+            struct tower *tower;
+            struct loader loader;
+            CHECK_EQ(tower_open(&tower, TOWER_TEXT, false, config, &err), KIN_OK);
+            loader_begin(&loader, tower, &kernels_ref);
+            memory_left = left;
+            status = loader_feed(&loader, bytes, n, &err);
+            memory_left = -1;
+            CHECK(status == KIN_OK || status == KIN_OUT_OF_MEMORY);
+            const float *got = slots_find(&tower->slots, "text_projection.weight", 22)->to.floats;
+            int wrong = 0;
+            for (int r = 0; r < 40 && status == KIN_OK; r++)
+                for (int i = 0; i < 8; i++)
+                    wrong += got[r * 8 + i] != (float)(i * 40 + r);
+            CHECK_EQ(wrong, 0);
+            loader_end(&loader);
+            tower_close(tower);
+        }
+        free(bytes);
+    }
+}
+
+/* What a family makes only once it meets open_clip's names can run short as well. */
+void test_load_short_of_memory_for_a_place(void)
+{
+    static const char header[] = "{" ENTRY("visual.trunk.conv_stem.weight", "F32", "32,3,3,3", "0", "3456") "}";
+    size_t config_n, n = 8 + sizeof header - 1 + 3456;
+    char *text = (char *)test_read("tests/golden/open_clip/lite0/open_clip_config.same.json", &config_n);
+    uint8_t *bytes = calloc(n, 1);
+    json config;
+    kin_error err = {0};
+    bytes[0] = sizeof header - 1;
+    memcpy(bytes + 8, header, sizeof header - 1);
+    CHECK(text && json_open(text, config_n, "config.json", &config, &err) == KIN_OK);
+    kin_status status = KIN_OUT_OF_MEMORY;
+    for (long left = 0; status == KIN_OUT_OF_MEMORY; left++) {
+        struct tower *tower;
+        struct loader loader;
+        CHECK_EQ(tower_open(&tower, TOWER_IMAGE, false, config, &err), KIN_OK);
+        loader_begin(&loader, tower, &kernels_ref);
+        memory_left = left;
+        status = loader_feed(&loader, bytes, n, &err);
+        memory_left = -1;
+        loader_end(&loader);
+        tower_close(tower);
+    }
+    if (status != KIN_OK)
+        CHECK_STR(err.text, "");
+    free(bytes), free(text);
 }
