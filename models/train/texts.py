@@ -29,7 +29,7 @@ SAID = ('a photo of {}', 'a picture of {}', '{}', 'a close-up photo of {}', 'a d
         'a 3d render of {}', 'a photo of {} in a shop', '{} for sale', 'buy {}', 'a gift for someone who likes {}',
         'something like {}', 'a new {}', 'a small {}', 'a large {}', 'an old {}', 'looking for {}')
 USED = re.compile(r'\b(used (?:for|to|in|by)|designed (?:for|to)|worn |that |for |to )')
-MOST_NOUNS = 70000
+MOST_NOUNS = 24000
 
 
 def plural(noun):
@@ -87,7 +87,12 @@ def main():
     write_vocabulary(f'{out}/tokenizer')
     source, rng = Sources(raw, data), random.Random(1)
     wordnet, unseen = source.wordnet, source.unseen_words()
-    forbidden = re.compile(r'\b(' + '|'.join(map(re.escape, sorted(unseen))) + r')s?\b')
+    longest = max(len(w.split()) for w in unseen)
+
+    def forbidden(text):
+        words = re.findall(r'[\w-]+', text.lower())
+        return any(' '.join(words[i:i + n]).removesuffix(end) in unseen for n in range(1, longest + 1)
+                   for i in range(len(words) - n + 1) for end in ('', 's'))
 
     # Names. An ImageNet class is known to WordNet by its whole list of synonyms.
     names, classes, class_words = Names(), [], source.imagenet()
@@ -133,7 +138,7 @@ def main():
 
     def say(text, plain, where):
         """A text, what it says without its template, its target."""
-        if not forbidden.search(text.lower()) and len(text) < 160:
+        if len(text) < 160 and not forbidden(text):
             texts.setdefault(text, (sentence_of(plain), where))
 
     def also(plain, where, count):
@@ -176,7 +181,7 @@ def main():
         if len(some) > 200:
             some = rng.sample(some, 200)
         sure = 1. if own else .8 if under else .5
-        target.append(({n: 1 / len(some) for n in some}, sure, (sentence_of(words[0]), sentence_of(gloss or words[0]))
+        target.append(({n: 1 / len(some) for n in some}, sure, (sentence_of(words[0]), sentence_of(gloss if under and gloss else words[0]))
                        if not own else None))
         where = len(target) - 1
         for w in words:
@@ -186,32 +191,21 @@ def main():
             if under:
                 say(plural(w), w, where)
                 say('a photo of ' + with_article(w), w, where)
-        if gloss and wordnet.file[offset] in THINGS:
+        if gloss and under:
             say(gloss, gloss, where)
             use = USED.search(gloss)
-            if use and under:
+            if use:
                 say('something ' + gloss[use.start():], gloss, where)
 
     # Captions of pictures: mixtures of the names they hold.
-    with open(f'{out}/records.json', encoding='utf-8') as f:
-        records = json.load(f)['records']
-    seen = {}
-    for r in records:
-        if r['split'] != 'train':
-            continue
-        key = (r['name'], r['thing'], r['colour'])
-        if key in seen:
-            continue
-        seen[key] = True
-        plain = spoken(r['name']).lower()
-        n = names.number.get(plain)
-        for text, _ in source.captions(r, r['colour']):
-            if text not in texts:
-                if n is None:       # a drawing: by what MiniLM finds near
-                    target.append(({}, .5, (sentence_of(text), sentence_of(text))))
-                    say(text, text, len(target) - 1)
-                else:
-                    say(text, text, name_target([n], .8))
+    seen = set()
+    for r in source.records():
+        if r['split'] == 'train' and r['kind'] != 'clip' and (r['name'], r['kind']) not in seen:
+            seen.add((r['name'], r['kind']))
+            where = name_target([names.number[spoken(r['name']).lower()]], .8)
+            for text, _ in source.captions(r):
+                if text not in texts:
+                    say(text, text, where)
     print(len(texts), 'texts,', len(sentence), 'sentences,', len(target), 'targets', flush=True)
 
     from transformers import CLIPTokenizerFast
