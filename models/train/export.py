@@ -1,47 +1,46 @@
 #!/usr/bin/env python3
-"""Step 3, export:  export.py OUT FOLDER [START [SHARE]]
-
-The averaged weights as a Hugging Face CLIP folder, checked. With START, the folder that training began
-with, a mixture with its weights, SHARE (0.6) of it new: after a short run that keeps what was known and
-most of what is new.
-"""
+"""Step 6, export:  export.py RAW OUT FOLDER  writes an open_clip folder and holds it against open_clip."""
+import json
+import os
 import shutil
 import sys
 
 import torch
-from transformers import CLIPModel, CLIPTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from safetensors.torch import save_file
 
-from model import SIZE, begin_with, image_features, new_model, text_features
+from head import load
+from model import CONFIG, PREPROCESS, SIZE, lower, new_model, text_features, upper
+from pictures import Pictures, Texts
 
 
 def main():
-    out, folder, *start = sys.argv[1:]
-    saved, model = torch.load(f'{out}/checkpoint.pt', map_location='cpu'), new_model().eval()
-    for name, p in model.named_parameters():
-        p.data.copy_(saved['average'][name])
-    if start:
-        share = float(start[1]) if len(start) > 1 else .6
-        before = new_model()
-        begin_with(before, start[0])
-        for p, q in zip(model.parameters(), before.parameters()):
-            p.data.lerp_(q, 1 - share)
-    model.config.architectures = ['CLIPModel']
-    model.save_pretrained(folder)
+    raw, out, folder = sys.argv[1:4]
+    os.makedirs(folder, exist_ok=True)
+    texts = Texts(out)
+    head, trunk = load(out, Pictures(out, texts), texts, raw)
+    model = new_model()
+    model.visual.trunk.load_state_dict(trunk.state_dict())
+    model.load_state_dict(torch.load(f'{out}/text.pt')['tower'], strict=False)
+    model.visual.head.proj.weight.data.copy_(head.weight())
+    model.logit_scale.data.copy_(head.scale.data)
+    weights = {k: v.contiguous() for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
+    save_file(weights, f'{folder}/open_clip_model.safetensors', metadata={'format': 'pt'})
+    with open(f'{folder}/open_clip_config.json', 'w', encoding='utf-8') as f:
+        json.dump(dict(model_cfg=CONFIG, preprocess_cfg=PREPROCESS), f, indent=2)
     for name in ('vocab.json', 'merges.txt', 'special_tokens_map.json', 'tokenizer_config.json'):
         shutil.copy(f'{out}/tokenizer/{name}', folder)
-    CLIPImageProcessorPil(size={'shortest_edge': SIZE},
-                          crop_size={'height': SIZE, 'width': SIZE}).save_pretrained(folder)
-    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+
+    import open_clip
+    name = f'local-dir:{os.path.abspath(folder)}'
+    loaded, preprocess = open_clip.create_model_from_pretrained(name)
+    loaded.eval()
+    ids = open_clip.get_tokenizer(name)(['a red shoe', 'three apples in a basket'])
     x = torch.randn(2, 3, SIZE, SIZE)
-    ids = CLIPTokenizer.from_pretrained(folder)(['a red shoe', 'three apples in a basket'], padding=True,
-                                                return_tensors='pt')
     with torch.no_grad():
-        image = model.visual_projection(model.vision_model(pixel_values=x).pooler_output)
-        text = model.text_projection(model.text_model(**ids).pooler_output)
-        off = max((image - image_features(model, x)).abs().max().item(),
-                  (text - text_features(model, ids['input_ids'])).abs().max().item())
-    print(f'step {saved["step"]}; training\'s arithmetic is within {off:.1e} of CLIPModel')
+        image = model.visual.head(upper(model.visual.trunk, lower(model.visual.trunk, x)))
+        off = max((loaded.encode_image(x) - image).abs().max().item(),
+                  (loaded.encode_text(ids) - text_features(model, ids)).abs().max().item())
+    print(f'open_clip gives the same within {off:.1e}; it prepares pictures by {preprocess}')
     assert off < 1e-3
 
 

@@ -202,7 +202,10 @@ def main():
     for r in source.records():
         if r['split'] == 'train' and r['kind'] != 'clip' and (r['name'], r['kind']) not in seen:
             seen.add((r['name'], r['kind']))
-            where = name_target([names.number[spoken(r['name']).lower()]], .8)
+            n = names.number.get(spoken(r['name']).lower())
+            if n is None:       # a render of no known name
+                continue
+            where = name_target([n], .8)
             for text, _ in source.captions(r):
                 if text not in texts:
                     say(text, text, where)

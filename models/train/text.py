@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Step 5, the text tower:  text.py RAW OUT --minutes 8 [--start FOLDER]
+
+Every text learns to lie where its target lies: to point the same way, to find the same names in the same order and
+the same pictures; and all-MiniLM-L6-v2's embedding of it is to be read off by a linear map. No picture is looked at,
+their embeddings are kept. OUT/text.pt is where it ends, and begins if there is one; OUT/said.pt holds where it puts
+the names.
+"""
+import argparse
+import math
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from head import features_of, load
+from model import END, DIM, begin_text, new_model, text_features, text_tower
+from pictures import Pictures, Texts, cross_entropy, unit
+
+WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5)
+SHARP = 40.         # of both distributions
+
+
+class Trainer:
+    def __init__(self, o):
+        torch.manual_seed(0)
+        self.o, self.texts = o, Texts(o.out)
+        p = Pictures(o.out, self.texts)
+        head, trunk = load(o.out, p, self.texts, o.raw)
+        with torch.no_grad():
+            tuned = torch.load(f'{o.out}/head.pt')['tuned']
+            rows = [i for i in p.train if p.records[i]['kind'] != 'clip']
+            f = features_of(p, trunk, rows) if tuned else p.features[0][rows].float()
+            self.pictures = head.eval()(f)
+            self.names = unit(head.names.data)
+            self.targets = unit(torch.sparse.mm(self.texts.mixtures, self.names))
+        self.length = (self.texts.tokens == END).int().argmax(1) + 1
+        self.model = new_model().train()
+        begin_text(self.model, o.start)
+        self.read = nn.Linear(DIM, self.texts.sentences.shape[1])
+        self.tower = text_tower(self.model)
+        if os.path.exists(f'{o.out}/text.pt'):
+            saved = torch.load(f'{o.out}/text.pt')
+            self.model.load_state_dict(saved['tower'], strict=False)
+            self.read.load_state_dict(saved['read'])
+        self.average = {n: p.detach().clone() for n, p in self.tower.items()}
+        matrix = lambda n, p: n.startswith('transformer') and p.ndim == 2
+        self.optimisers = [
+            torch.optim.AdamW([p for n, p in self.tower.items() if not matrix(n, p)] + list(self.read.parameters()),
+                              weight_decay=.01, betas=(.9, .98)),
+            torch.optim.Muon([p for n, p in self.tower.items() if matrix(n, p)], weight_decay=.05,
+                             adjust_lr_fn='match_rms_adamw')]
+        sure = self.texts.sure[self.texts.target]
+        self.direct, self.other = (sure == 1).nonzero()[:, 0], (sure < 1).nonzero()[:, 0]
+        self.queue = []
+
+    def draw(self):
+        """Texts of about one length; half of them names and synonyms, half everything else."""
+        if not self.queue:
+            n = 8 * self.o.batch
+            pool = torch.cat([of[torch.randint(len(of), (n,))] for of in (self.direct, self.other)])
+            parts = list(pool[self.length[pool].argsort()].split(self.o.batch))
+            self.queue = [parts[i] for i in torch.randperm(len(parts)).tolist()]
+        return self.queue.pop()
+
+    def losses(self):
+        t, ids = self.texts, self.draw()
+        with torch.autocast('cpu', torch.bfloat16):
+            said = text_features(self.model, t.tokens[ids])
+        where, target = unit(said.float()), self.targets[t.target[ids]]
+        sure = t.sure[t.target[ids]]
+        some = self.pictures[torch.randint(len(self.pictures), (2048,))]
+        out = {}
+        for name, bank in (('names', self.names), ('pictures', some)):
+            with torch.autocast('cpu', torch.bfloat16):
+                wanted, found = target @ bank.T, where @ bank.T
+            wanted = (SHARP * wanted.float()).log_softmax(1)
+            kl = (wanted.exp() * (wanted - (SHARP * found.float()).log_softmax(1))).sum(1)
+            out[name] = (kl * sure).mean()
+        out['place'] = ((1 - (where * target).sum(1)) * sure).mean()
+        out['sentence'] = (1 - F.cosine_similarity(self.read(said.float()), t.sentences[t.sentence[ids]])).mean()
+        return out
+
+    def run(self):
+        o, step, total, cpu, start = self.o, 0, {}, time.process_time(), time.time()
+        while (done := (time.process_time() - cpu) / 60 / o.minutes) < 1:
+            rate = o.rate * min(1, (step + 1) / 50) * (.5 + .5 * math.cos(math.pi * done)) + 1e-6
+            for optimiser in self.optimisers:
+                for g in optimiser.param_groups:
+                    g['lr'] = rate
+            loss = self.losses()
+            for optimiser in self.optimisers:
+                optimiser.zero_grad(set_to_none=True)
+            sum(WEIGHTS[k] * v for k, v in loss.items()).backward()
+            nn.utils.clip_grad_norm_(list(self.tower.values()), 1.)
+            for optimiser in self.optimisers:
+                optimiser.step()
+            step += 1
+            keep = min(.98, step / (step + 10))
+            for n, p in self.tower.items():
+                self.average[n].lerp_(p.detach(), 1 - keep)
+            for k, v in loss.items():
+                total[k] = total.get(k, 0) + v.item()
+            if step % 50 == 0:
+                print(step, f'{100 * done:.0f} %', f'{time.time() - start:.0f} s', f'{step * o.batch / (time.process_time() - cpu):.0f} texts/s of work',
+                      *(f'{k} {v / 50:.3f}' for k, v in total.items()), flush=True)
+                total = {}
+            if step % 300 == 0:
+                self.save()
+        self.save()
+        print(step, 'steps', self.quick_figures())
+
+    def save(self):
+        path = f'{self.o.out}/text.pt'
+        torch.save(dict(tower=self.average, read=self.read.state_dict()), path + '.part')
+        os.replace(path + '.part', path)
+
+    @torch.no_grad()
+    def quick_figures(self):
+        """How many classes' names find the class's place first; where the tower puts the names."""
+        for n, p in self.tower.items():
+            p.data.copy_(self.average[n])
+        number = {x: i for i, x in enumerate(self.texts.texts)}
+        said = torch.zeros(len(self.texts.names), DIM)
+        for template in ('{}', 'a photo of {}', 'a picture of {}'):
+            from sources import with_article
+            ids = [number.get(template.format(n if template == '{}' else with_article(n)), number.get(n, 0)) for n in self.texts.names]
+            said += torch.cat([unit(text_features(self.model, self.texts.tokens[ids[i:i + 512]])) for i in range(0, len(ids), 512)])
+        said = unit(said)
+        torch.save(said, f'{self.o.out}/said.pt')
+        c = self.texts.classes
+        first = ((said[c] @ self.names[c].T).argmax(1) == torch.arange(1000)).float().mean()
+        return f'{100 * first:.1f} % of classes by name, cosine with the places {(said * self.names).sum(1).mean():.3f}'
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument('raw')
+    a.add_argument('out')
+    a.add_argument('--minutes', type=float, default=8, help='of processor time, both cores together')
+    a.add_argument('--batch', type=int, default=256)
+    a.add_argument('--rate', type=float, default=1e-3)
+    a.add_argument('--start', default='models/kin-small', help='the folder whose text tower to begin with')
+    a.add_argument('--threads', type=int, default=2)
+    o = a.parse_args()
+    torch.set_num_threads(o.threads)
+    Trainer(o).run()
+
+
+if __name__ == '__main__':
+    main()
