@@ -294,16 +294,21 @@ golden: build/venv/done ## make the golden files anew from the pinned reference 
 DATA ?= ../shared/data
 TRAIN := build/train
 TRAIN_PYTHON ?= $(TRAIN)/venv/bin/python
-STEPS ?= 6000
-model-train: ## train the embedded model (hours on two cores): make model-train DATA=../shared/data STEPS=6000
+VIEWS ?= 1 2
+model-train: ## train the embedded model (an hour and a half on two cores): make model-train DATA=../shared/data
 	PYTHON=$(TRAIN_PYTHON) sh models/train/fetch.sh $(TRAIN)/raw
-	test -f $(TRAIN)/set/data.json || $(TRAIN_PYTHON) models/train/prepare.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
-	$(TRAIN_PYTHON) models/train/train.py $(TRAIN)/set --steps $(STEPS) --resume
-	$(TRAIN_PYTHON) models/train/export.py $(TRAIN)/set $(TRAIN)/model
+	$(TRAIN_PYTHON) models/train/prepare.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
+	for k in $(VIEWS); do $(TRAIN_PYTHON) models/train/views.py $(TRAIN)/raw $(TRAIN)/set $$k || exit 1; done
+	test -f $(TRAIN)/set/texts.json || $(TRAIN_PYTHON) models/train/texts.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
+	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 6
+	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 20 --tune
+	$(TRAIN_PYTHON) models/train/text.py $(TRAIN)/raw $(TRAIN)/set --minutes 30
+	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 5 --said
+	$(TRAIN_PYTHON) models/train/export.py $(TRAIN)/raw $(TRAIN)/set $(TRAIN)/model
+BESIDE ?= models/kin-small
 model-eval: wasm ## judge the trained model on held-out data, write models/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
-	    --first $(DATA)/first-cut --report models/EVAL.md
-	$(TRAIN_PYTHON) models/train/quantisation.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model --report models/EVAL.md
+	    --beside $(BESIDE) --report models/EVAL.md
 pack: wasm dist ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files

