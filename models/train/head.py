@@ -86,9 +86,10 @@ class Trainer:
         self.head, self.trunk = load(o.out, p, self.texts, o.raw)
         self.shadows = Shadows(p)
         # Names that mean much the same count as each other's, by MiniLM.
-        s = (self.texts.name_sentences @ self.texts.name_sentences.T).topk(12, 1)
-        share = (s.values / .06).softmax(1)
-        self.alike = torch.zeros(len(s.values), len(s.values), dtype=torch.bfloat16).scatter_(1, s.indices, share.bfloat16())
+        s = (self.texts.name_sentences @ self.texts.name_sentences.T).topk(8, 1)
+        self.alike = s.indices, (s.values / .06).softmax(1)
+        self.called = [self.with_alike(named) for named in p.called]
+        self.class_called = [self.with_alike({c: 1.}) for c in self.texts.classes.tolist()]
         if o.said:
             self.head.names.data.copy_(torch.load(f'{o.out}/said.pt'))
             self.head.names.requires_grad_(False)
@@ -102,9 +103,15 @@ class Trainer:
         self.rng = np.random.default_rng(int(time.time()))
         self.refresh()
 
+    def with_alike(self, named):
+        near, share = self.alike
+        at = list(named)
+        w = torch.tensor([named[n] for n in at])
+        return near[at].flatten(), (share[at] * (w / w.sum())[:, None]).flatten()
+
     def see(self, rows, views, learn):
         """Features of pictures in views, from the kept maps where the upper part learns."""
-        if not self.tuned:
+        if not self.o.tune:
             return self.pictures.features[views, rows].float()
         x = np.stack([self.pictures.maps[v][i] for v, i in zip(views.tolist(), rows.tolist())])
         with torch.set_grad_enabled(learn), torch.autocast('cpu', torch.bfloat16):
@@ -154,13 +161,12 @@ class Trainer:
         loss['classes'] = (each[:n].mean() + 2 * each[n:].mean()) / 2
         # names: among all names, those that mean the same counted in.
         named = torch.zeros(n + o.shadows, len(t.names))
-        for k, i in enumerate(rows.tolist()):
-            for name, w in p.called[i].items():
-                named[k, name] = w
-        named[torch.arange(n, n + o.shadows), t.classes[classes]] = 1
-        named = (named.bfloat16() @ self.alike).float()
-        named = named / named.sum(1, keepdim=True).clamp(min=1e-6)
-        loss['names'] = cross_entropy(scale * e @ names.T, named).mean()
+        said = [self.called[i] for i in rows.tolist()] + [self.class_called[c] for c in classes.tolist()]
+        for row, (at, w) in zip(named, said):
+            row.index_add_(0, at, w)
+        with torch.autocast('cpu', torch.bfloat16):
+            guess = e @ names.T
+        loss['names'] = cross_entropy(scale * guess.float(), named).mean()
         # kinds: a photo among its set's kinds.
         at = {}
         for k, i in enumerate(rows.tolist()):

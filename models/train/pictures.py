@@ -109,6 +109,7 @@ class Shadows:
         rows = pictures.rows - pictures.rows.mean(0)
         step = rows @ spread
         self.step = step / (rows * step).sum(1, keepdim=True).sqrt()
+        self.step_scores = self.step @ pictures.rows.T
         self.mean = f.mean(0)
 
     def __call__(self, classes):
@@ -116,12 +117,12 @@ class Shadows:
         pick = lambda m: torch.randint(m, (n,))
         surround = self.photos[pick(len(self.photos))]
         k = pick(len(self.pairs[0]))
-        noise = (self.photos[self.pairs[0][k]] - self.photos[self.pairs[1][k]]) * torch.empty(n, 1).uniform_(.3, .9)
-        share = torch.empty(n, 1).uniform_(0, .35)
+        noise = (self.photos[self.pairs[0][k]] - self.photos[self.pairs[1][k]]) * torch.empty(n, 1).uniform_(.4, .9)
+        share = torch.empty(n, 1).uniform_(0, .5)
         base = self.mean * (1 - share) + surround * share + noise
-        far = torch.arange(2., 16., 1.)
-        tried = (base[:, None] + far[:, None] * self.step[classes][:, None]).clamp(min=0)
-        p = (tried @ self.p.rows.T + self.p.bias).softmax(2)
-        p = p.gather(2, classes[:, None, None].expand(-1, len(far), 1))[..., 0]
-        want = torch.empty(n, 1).uniform_(.3, 1)
-        return tried[torch.arange(n), (p - want).abs().argmin(1)]
+        scores = base @ self.p.rows.T + self.p.bias
+        far, want = torch.arange(2., 20., 1.), torch.empty(n, 1).uniform_(.2, 1)
+        sure = torch.stack([(scores + d * self.step_scores[classes]).softmax(1).gather(1, classes[:, None])[:, 0]
+                            for d in far], 1)
+        far = far[(sure - want).abs().argmin(1)]
+        return (base + 1.1 * far[:, None] * self.step[classes]).clamp(min=0)      # the clamp takes a part away

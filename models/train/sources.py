@@ -81,26 +81,6 @@ class Sources:
                            text=row.get('description', ''), thing=f'{set_} {label}', joined=joined,
                            kids=row.get('kids') == 'True')
 
-    def drawings(self):
-        """Open Clip Art says what it shows in folder and file names only."""
-        known = self.wordnet.senses
-        emoji = {e['label']: code for code, e in self.emoji.items()}
-        for path in sorted(glob.glob(f'{self.raw}/openclipart/**/*.png', recursive=True)):
-            folders = os.path.relpath(path, f'{self.raw}/openclipart').lower().split('/')[:-1]
-            words = [w for w in re.split('[^a-z]+', stem(path).lower())
-                     if len(w) > 2 and self.wordnet.sense(w)]
-            words = list(dict.fromkeys(words))[:4]
-            tags = [' '.join(re.split('[^a-z]+', f)).strip() for f in folders
-                    if f not in ('unsorted', 'special', 'icons', 'computer', 'flat-theme')]
-            tags = [t.removesuffix('s') if t.removesuffix('s') in known else t for t in tags]
-            if not words and not tags:
-                continue
-            name = ' '.join(words) or tags[-1]
-            joined = [emoji[w] for w in words if w in emoji][:1]
-            thing = f'drawing {name}' if words else f'drawing {path}'
-            yield dict(kind='clip', path=path, name=name, tags=tags[-2:], split='train',
-                       thing=thing, joined=joined)
-
     def drawn(self, styles):
         for style in styles:
             for code, path in self.emoji_pictures(style).items():
@@ -119,7 +99,6 @@ class Sources:
         for set_ in PHOTO_SETS:
             yield from self.photos(set_)
         yield from self.drawn(STYLES[1:])
-        yield from self.drawings()
 
     def captions(self, r, colour=''):
         """(text, weight) pairs. A held-out synonym is never among them unless it is a name or tag."""
@@ -139,7 +118,7 @@ class Sources:
             out += [(f"child's {name}", 1)] if r['kids'] else []
         style = dict(fluent='a 3d render of', google='an emoji of', twitter='a flat icon of',
                      flat='a flat icon of', emojione='an emoji of', noto1='an emoji of',
-                     firefox='an icon of', clip='a drawing of').get(kind)
+                     firefox='an icon of').get(kind)
         if style:
             tags = r['tags'][:12]
             out += [(f'{style} {a}', 1)] + [(t, 2 / len(tags)) for t in tags]
@@ -161,7 +140,7 @@ class Sources:
             files = GROUPS.get(r['group'])
             return ([r['name']] if files else []), files
         joined = [self.emoji[c]['label'] for c in r['joined'] if c in self.emoji]
-        return [r['name']] + (r['tags'] if r['kind'] != 'clip' else []) + joined, THINGS
+        return [r['name']] + r['tags'] + joined, THINGS
 
     def emoji_meaning(self, code):
         """The WordNet meaning of an emoji of a thing: of its name, or of its name without "face"."""

@@ -32,7 +32,7 @@ class Trainer:
         head, trunk = load(o.out, p, self.texts, o.raw)
         with torch.no_grad():
             tuned = torch.load(f'{o.out}/head.pt')['tuned']
-            rows = [i for i in p.train if p.records[i]['kind'] != 'clip']
+            rows = p.train
             f = features_of(p, trunk, rows) if tuned else p.features[0][rows].float()
             self.pictures = head.eval()(f)
             self.names = unit(head.names.data)

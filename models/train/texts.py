@@ -220,7 +220,7 @@ def main():
     # Captions of pictures: mixtures of the names they hold.
     seen = set()
     for r in source.records():
-        if r['split'] == 'train' and r['kind'] != 'clip' and (r['name'], r['kind']) not in seen:
+        if r['split'] == 'train' and (r['name'], r['kind']) not in seen:
             seen.add((r['name'], r['kind']))
             n = names.number.get(spoken(r['name']).lower())
             if n is None:       # a render of no known name
