@@ -72,9 +72,10 @@ class Trainer:
             said = text_features(self.model, t.tokens[ids])
         where, target = unit(said.float()), self.targets[t.target[ids]]
         sure = t.sure[t.target[ids]]
-        some = self.pictures[torch.randint(len(self.pictures), (2048,))]
+        some = lambda of, n: of[torch.randint(len(of), (n,))]
+        names = torch.cat([self.names[t.classes], some(self.names, 1000)])
         out = {}
-        for name, bank in (('names', self.names), ('pictures', some)):
+        for name, bank in (('names', names), ('pictures', some(self.pictures, 1000))):
             with torch.autocast('cpu', torch.bfloat16):
                 wanted, found = target @ bank.T, where @ bank.T
             wanted = (SHARP * wanted.float()).log_softmax(1)
@@ -108,7 +109,7 @@ class Trainer:
                 print(step, f'{100 * done:.0f} %', f'{time.time() - start:.0f} s', f'{step * o.batch / (time.process_time() - cpu):.0f} texts/s of work',
                       *(f'{k} {v / 50:.3f}' for k, v in total.items()), flush=True)
                 total = {}
-            if step % 300 == 0:
+            if step % 200 == 0:
                 self.save()
         self.save()
         print(step, 'steps', self.quick_figures())
@@ -141,7 +142,7 @@ def main():
     a.add_argument('raw')
     a.add_argument('out')
     a.add_argument('--minutes', type=float, default=8, help='of processor time, both cores together')
-    a.add_argument('--batch', type=int, default=256)
+    a.add_argument('--batch', type=int, default=512)
     a.add_argument('--rate', type=float, default=1e-3)
     a.add_argument('--start', default='models/kin-small', help='the folder whose text tower to begin with')
     a.add_argument('--threads', type=int, default=2)
