@@ -44,6 +44,8 @@ def crops(shape, zoom, turn):
 
 
 def warp(x, maps, outside, side=SIZE):
+    if not len(x):
+        return x.new_empty(0, x.shape[1], side, side)
     grid = F.affine_grid(maps, (len(x), x.shape[1], side, side), align_corners=False)
     return F.grid_sample(x, grid, mode='bilinear', padding_mode=outside, align_corners=False)
 

@@ -29,7 +29,9 @@ SAID = ('a photo of {}', 'a picture of {}', '{}', 'a close-up photo of {}', 'a d
         'a 3d render of {}', 'a photo of {} in a shop', '{} for sale', 'buy {}', 'a gift for someone who likes {}',
         'something like {}', 'a new {}', 'a small {}', 'a large {}', 'an old {}', 'looking for {}')
 USED = re.compile(r'\b(used (?:for|to|in|by)|designed (?:for|to)|worn |that |for |to )')
-MOST_NOUNS = 24000
+MOST_NOUNS = 30000
+PURPOSE = re.compile(r'\b(?:used|designed|intended|made|worn)? ?for (\w+ing)( on| in| with| out of| from)?\b')
+LIVING = (5, 20)            # WordNet's files of animals and plants, with thousands of rare names
 
 
 def plural(noun):
@@ -189,15 +191,24 @@ def main():
             also(w, where, 3)
 
     # Nouns, things first, with their glosses.
-    order = sorted(wordnet.words, key=lambda o: (wordnet.file[o] not in THINGS, not inside(o), o))
+    order = sorted(wordnet.words, key=lambda o: (wordnet.file[o] not in THINGS, not inside(o), wordnet.file[o] in LIVING, o))
     nouns = 0
     for offset in order:
-        words = [w for w in wordnet.words[offset] if w.islower() and len(w.split()) < 4]
+        # A word of several meanings belongs to its commonest one.
+        words = [w for w in wordnet.words[offset] if w.islower() and len(w.split()) < 4
+                 and (wordnet.sense(w) or wordnet.senses[w][0]) == offset]
         if not words or nouns > MOST_NOUNS:
             continue
         own, under = names.of_meaning.get(offset), inside(offset)
         gloss = wordnet.gloss[offset].split(';')[0].split('(')[0].strip()
-        some = sorted(own or under)
+        some, up = sorted(own or under), offset
+        for _ in range(3):          # none: those below the next wider word, unless these are too many
+            if some or wordnet.file[offset] not in THINGS:
+                break
+            up = next(iter(wordnet.above.get(up, ())), None)
+            if up is None:
+                break
+            some = sorted(inside(up)) if len(inside(up)) <= 60 else []
         if len(some) > 200:
             some = rng.sample(some, 200)
         sure = 1. if own else .8 if under else .5
@@ -208,14 +219,20 @@ def main():
             nouns += 1
             say(w, w, where)
             also(w, where, 2 if under else 1)
-            if under:
+            if wordnet.file[offset] in THINGS:
                 say(plural(w), w, where)
+            if under:
                 say('a photo of ' + with_article(w), w, where)
         if gloss and under:
             say(gloss, gloss, where)
             use = USED.search(gloss)
             if use:
                 say('something ' + gloss[use.start():], gloss, where)
+            purpose = PURPOSE.search(gloss)
+            verb = purpose and wordnet.verb(purpose[1])
+            if verb:
+                say(f'something to {verb}{purpose[2] or ""}', gloss, where)
+                say(f'something for {purpose[1]}{purpose[2] or ""}', gloss, where)
 
     # Captions of pictures: mixtures of the names they hold.
     seen = set()

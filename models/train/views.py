@@ -47,8 +47,9 @@ def main():
         some = [records[j] for j in rows]
         jobs.append((raw, out, k, rows, [r['shape'] for r in some], [r['kind'] not in TARS for r in some],
                      rng.choice(photos, 16).tolist()))
-    # In an order that makes an unfinished file useful: every set is there in part.
+    # In an order that makes an unfinished file useful: the renders, then every set in part.
     rng.shuffle(jobs)
+    jobs.sort(key=lambda job: records[job[3][0]]['kind'] != 'fluent')
     last = time.time()
     with Pool(2) as pool:
         for done, (job, (m, f)) in enumerate(zip(jobs, pool.imap(look, jobs))):

@@ -48,6 +48,16 @@ class WordNet:
                 field = line.split()
                 self.senses[field[0].replace('_', ' ')] = field[-int(field[2]):]
 
+        with open(f'{folder}/index.verb', encoding='utf-8') as f:
+            self.verbs = {line.split()[0] for line in f if not line.startswith(' ')}
+
+    def verb(self, doing):
+        """"sitting" -> "sit", or None."""
+        stem = doing.removesuffix('ing')
+        for verb in (stem, stem + 'e', stem[:-1] if stem[-1:] == stem[-2:-1] else ''):
+            if verb in self.verbs:
+                return verb
+
     def sense(self, name, files=THINGS):
         """The commonest meaning of a name that lies in one of these files, or None."""
         for word in (name.lower(), name.lower().removesuffix('s')):
