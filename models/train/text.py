@@ -87,7 +87,9 @@ class Trainer:
 
     def run(self):
         o, step, total, cpu, start = self.o, 0, {}, time.process_time(), time.time()
-        while (done := (time.process_time() - cpu) / 60 / o.minutes) < 1:
+        clock = time.time if o.clock else time.process_time
+        begun = clock()
+        while (done := (clock() - begun) / 60 / o.minutes) < 1:
             rate = o.rate * min(1, (step + 1) / 50) * (.5 + .5 * math.cos(math.pi * done)) + 1e-6
             for optimiser in self.optimisers:
                 for g in optimiser.param_groups:
@@ -142,6 +144,7 @@ def main():
     a.add_argument('raw')
     a.add_argument('out')
     a.add_argument('--minutes', type=float, default=8, help='of processor time, both cores together')
+    a.add_argument('--clock', action='store_true', help='count the minutes by the clock instead')
     a.add_argument('--batch', type=int, default=512)
     a.add_argument('--rate', type=float, default=1e-3)
     a.add_argument('--start', default='models/kin-small', help='the folder whose text tower to begin with')
