@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Step 7, evaluation:  evaluate.py RAW DATA OUT MODEL [--beside FOLDER] [--no-engine] [--report models/EVAL.md]
+"""Step 7, evaluation:  evaluate.py RAW DATA OUT MODEL [--beside FOLDER] [--no-engine] [--report models/kin-everyday/EVAL.md]
 
 Judges MODEL (a float open_clip folder) on pictures and words kept out of training: in PyTorch (f32) and, after
 `kin convert`, by Kin's own engine (q8). --beside adds a folder that `kin convert` wrote, by the engine too. The
