@@ -52,6 +52,7 @@ void test_load_says_what_is_wrong(void)
         {PROJECTION("F16", "40,8", "640"), 640, false, "", KIN_OK},
         {"{" ENTRY("kin.later", "U64", "1", "0", "8") "}", 8, false, "", KIN_OK},
         {"{" ENTRY("vision_model.x", "I32", "1", "0", "4") "}", 4, false, "", KIN_OK},
+        {"{" ENTRY("visual.proj", "F32", "1", "0", "4") "}", 4, false, "", KIN_OK},
         {"{" ENTRY("text_model.x", "F32", "1", "0", "4") "}", 4, false, "has a tensor text_model.x that",
          KIN_NOT_A_MODEL},
         {"{" ENTRY("12", "F32", "1", "0", "4") "}", 4, false, "has a tensor 12 that", KIN_NOT_A_MODEL},

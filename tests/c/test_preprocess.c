@@ -1,6 +1,7 @@
 /* test_preprocess: every key of preprocessor_config.json, its default and its refusals, against what
  * CLIPImageProcessor makes of the same file (tools/golden_preprocess.py), and the canonical form. */
 #include "../../src/preprocess.h"
+#include "memory.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
@@ -237,4 +238,11 @@ void test_preprocess_refuses(void)
         CHECK(err.status == status && strstr(err.text, cases[i].names) && err.text[strlen(err.text) - 1] == '.');
         CHECK(!memcmp(&p, &untouched, sizeof p));
     }
+    struct preprocess p;
+    kin_error err = {0};
+    memory_left = 0;
+    kin_status status = read("{}", &p, &err);
+    memory_left = -1;
+    CHECK_EQ(status, KIN_OUT_OF_MEMORY);
+    CHECK_STR(err.text, "Not enough memory to read preprocessor_config.json.");
 }
