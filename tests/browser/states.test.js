@@ -1,6 +1,7 @@
 // What a visitor sees when things are slow, missing or broken, and what the page claims to measure.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { answered, launch, open, ready, serve } from './shop.js';
 
@@ -41,6 +42,37 @@ test('the first frame needs no script, and live hits replace its own without mov
     assert.deepEqual(await page.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId)), ids);
     assert.deepEqual(await page.evaluate(() => window.shifts), []);
     await page.context().close();
+  }
+});
+
+test('a page that comes piece by piece shows nothing that moves when the rest is there', async () => {
+  const lines = readFileSync('build/site/index.html', 'utf8').split(/(?<=\n)/);
+  const slow = createServer(async ({ url }, response) => {
+    if (url === '/') {
+      response.setHeader('content-type', 'text/html');
+      for (const [i, line] of lines.entries()) {
+        response.write(line);
+        if (i % 3 === 2) await new Promise((resolve) => { setTimeout(resolve, 20); });
+      }
+      response.end();
+    } else {
+      const answer = await fetch(new URL(url, server.url));
+      response.setHeader('content-type', answer.headers.get('content-type') ?? '');
+      response.statusCode = answer.status;
+      response.end(new Uint8Array(await answer.arrayBuffer()));
+    }
+  });
+  await new Promise((resolve) => { slow.listen(0, '127.0.0.1', resolve); });
+  try {
+    for (const width of [1280, 375]) {
+      const page = await open(browser, `http://127.0.0.1:${slow.address().port}/`, { width });
+      await ready(page);
+      assert.deepEqual(await page.evaluate(() => window.shifts), [], `at ${width} px`);
+      await page.context().close();
+    }
+  } finally {
+    slow.closeAllConnections();
+    slow.close();
   }
 });
 
