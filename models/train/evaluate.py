@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import subprocess
 import tarfile
 import tempfile
@@ -49,6 +50,16 @@ def changed(im, how):
         return im
 
 
+def copied(im, rng):
+    """A part of a photo, 0.45 to 0.9 of its sides, perhaps mirrored, a little turned, in other light and colour."""
+    (w, h), k = im.size, rng.uniform(.45, .9)
+    x, y = rng.uniform(0, w * (1 - k)), rng.uniform(0, h * (1 - k))
+    im = im.crop((int(x), int(y), int(x + w * k), int(y + h * k)))
+    im = ImageOps.mirror(im) if rng.random() < .5 else im
+    im = ImageEnhance.Brightness(im.rotate(rng.uniform(-12, 12))).enhance(rng.uniform(.6, 1.4))
+    return ImageEnhance.Color(im).enhance(rng.uniform(.6, 1.4))
+
+
 class Sets:
     """Every picture that is judged, as PIL images, and what is known of it."""
 
@@ -75,6 +86,10 @@ class Sets:
         clean = self.pictures['clean']
         for how in ('rotation', 'brightness', 'crop'):
             add(f'clean, {how}', [(changed(im, how), i) for i, im in enumerate(clean)])
+        photos = [p for s in ('clothing', 'grocery', 'caltech101') for p in self.pictures[s]]
+        photos, rng = photos[::len(photos) // 600][:600], random.Random(1)
+        add('photos', [(p, '') for p in photos])
+        add('photos, changed', [(copied(p, rng), '') for p in photos])
         scene = [p for p in self.pictures['caltech101'][::20]]
         pasted = []
         for i, f in enumerate(renders.values()):
@@ -230,6 +245,7 @@ def figures(sets, source, probable, images, texts):
     for how in ('rotation', 'brightness', 'crop'):
         v = V[f'clean, {how}']
         out[f'product under {how} → itself, R@1'] = at(v @ V['clean'].T, torch.eye(len(v)).bool(), 1)
+    out['changed copy of a photo → itself, R@1 of 600'] = at(V['photos, changed'] @ V['photos'].T, torch.eye(len(V['photos'])).bool(), 1)
     place = L['renders, background']
     right = torch.zeros(len(place), len(L['renders'])).bool()
     right[torch.arange(len(place)), place] = True

@@ -11,15 +11,18 @@ from safetensors.torch import save_file
 from head import load
 from model import CONFIG, PREPROCESS, SIZE, lower, new_model, text_features, upper
 from pictures import Pictures, Texts
+from rounding import round_body, shown
 
 
 def main():
     raw, out, folder = sys.argv[1:4]
     os.makedirs(folder, exist_ok=True)
     texts = Texts(out)
-    head, trunk = load(out, Pictures(out, texts), texts, raw)
+    pictures = Pictures(out, texts)
+    head, trunk = load(out, pictures, texts, raw)
     model = new_model()
     model.visual.trunk.load_state_dict(trunk.state_dict())
+    round_body(model.visual.trunk, shown(out, pictures.records, 256))
     model.load_state_dict(torch.load(f'{out}/text.pt')['tower'], strict=False)
     model.visual.head.proj.weight.data.copy_(head.weight())
     model.logit_scale.data.copy_(head.scale.data)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from model import DIM, FEATURES, begin_image, new_model, upper
 from pictures import PHOTOS, Pictures, Shadows, Texts, cross_entropy, unit
 
-WEIGHTS = dict(classes=1., names=.5, kinds=1., bank=1., clean=.5, same=.5, copy=.3, relation=.3, hold=2., scores=1.)
+WEIGHTS = dict(classes=1., names=.5, kinds=1., colour=.2, bank=1., clean=.5, same=.5, copy=.3, relation=.3, hold=2., scores=1.)
 SHARE = dict(clothing=.2, grocery=.16, iconic=.03, caltech=.24, trashnet=.06, fluent=.1, google=.05, twitter=.05,
              flat=.03, emojione=.03, noto1=.03, firefox=.02)     # of a step's pictures
 
@@ -71,10 +71,10 @@ def upper_parameters(trunk):
 def features_of(pictures, trunk, rows, view=0, size=256):
     """The tuned body's features of pictures in one view."""
     out = []
-    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16):
+    with torch.inference_mode():
         for i in range(0, len(rows), size):
             x = torch.from_numpy(np.ascontiguousarray(pictures.maps[view][rows[i:i + size]])).bfloat16()
-            out.append(upper(trunk, x.to(memory_format=torch.channels_last)).float())
+            out.append(upper(trunk, x))
     return torch.cat(out).clone()
 
 
@@ -114,8 +114,8 @@ class Trainer:
         if not self.o.tune:
             return self.pictures.features[views, rows].float()
         x = np.stack([self.pictures.maps[v][i] for v, i in zip(views.tolist(), rows.tolist())])
-        with torch.set_grad_enabled(learn), torch.autocast('cpu', torch.bfloat16):
-            return upper(self.trunk, torch.from_numpy(x).to(memory_format=torch.channels_last)).float()
+        with torch.set_grad_enabled(learn):
+            return upper(self.trunk, torch.from_numpy(x).bfloat16())
 
     @torch.no_grad()
     def refresh(self):
@@ -175,6 +175,9 @@ class Trainer:
         loss['kinds'] = sum(F.cross_entropy(scale * e[[k for k, _ in of]] @ names[p.groups[g]].T,
                                             torch.tensor([c for _, c in of]), label_smoothing=.05, reduction='sum')
                             for g, of in at.items()) / n
+        # colour: its own among the eleven.
+        tinted = (p.colour[rows] >= 0).nonzero()[:, 0]
+        loss['colour'] = F.cross_entropy(scale * e[tinted] @ names[p.colours].T, p.colour[rows[tinted]], label_smoothing=.1)
         # bank: a picture finds its render among all; clean: a shop photo its clean picture.
         shows = p.multi_hot([p.shows[i] for i in rows.tolist()] + [p.class_shows[c] for c in classes.tolist()], len(renders))
         known = shows.sum(1)
@@ -275,6 +278,8 @@ def quick_figures(trainer):
             right = p.multi_hot([p.shows[rows[k]] for k in known], len(renders)).bool()
             for k in (1, 10):
                 out[f'{kind} to render {k}'] = 100 * right.gather(1, (e[known] @ renders.T).topk(k, 1).indices).any(1).float().mean().item()
+    held = [i for i, r in enumerate(p.records) if r['split'] == 'val' and r['colour'] and r['kind'] in ('clothing', 'google')]
+    out['colour'] = 100 * ((head(feature(held)) @ names[p.colours].T).argmax(1) == p.colour[held]).float().mean().item()
     torch.manual_seed(1)
     classes = torch.arange(1000).repeat(2)
     f = trainer.shadows(classes)

@@ -77,11 +77,49 @@ def lower(trunk, pixels):
     return trunk.blocks[5][0](x)
 
 
+class Depthwise(torch.autograd.Function):
+    """A depthwise convolution of stride 1 whose weights do not learn: its gradient is the convolution with the mirrored
+    weights, ten times as quick on a CPU as PyTorch's own, which was three quarters of a step."""
+
+    @staticmethod
+    def run(x, weight):
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=len(weight))
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(weight)
+        return Depthwise.run(x, weight)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        weight, = ctx.saved_tensors
+        return Depthwise.apply(gradient, weight.flip(2, 3)), None
+
+
+def folded(conv, norm):
+    """-> weight and bias of a convolution with its batch norm in it."""
+    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return conv.weight * gain[:, None, None, None], norm.bias - norm.running_mean * gain
+
+
 def upper(trunk, x):
-    """-> the pooled features, [n, 1280]."""
-    for block in trunk.blocks[5][1:]:
-        x = block(x)
-    return trunk.bn2(trunk.conv_head(trunk.blocks[6](x))).mean((2, 3))
+    """-> the pooled features, [n, 1280]. Computed in x's kind of number, by the folded weights."""
+    def pointwise(x, conv, norm):
+        weight, bias = folded(conv, norm)
+        return F.linear(x, weight[:, :, 0, 0].to(x.dtype), bias.to(x.dtype))
+
+    def depthwise(x, conv, norm):
+        weight, bias = folded(conv, norm)
+        run = Depthwise.apply if x.requires_grad else Depthwise.run
+        return run(x.permute(0, 3, 1, 2), weight.detach().to(x.dtype)).permute(0, 2, 3, 1) + bias.to(x.dtype)
+    relu6 = F.relu6
+    x = x.permute(0, 2, 3, 1).contiguous()
+    for b in [*trunk.blocks[5][1:], *trunk.blocks[6]]:
+        y = relu6(pointwise(x, b.conv_pw, b.bn1))
+        y = relu6(depthwise(y, b.conv_dw, b.bn2))
+        y = pointwise(y, b.conv_pwl, b.bn3)
+        x = x + y if y.shape == x.shape else y
+    return relu6(pointwise(x, trunk.conv_head, trunk.bn2)).float().mean((1, 2))
 
 
 def text_tower(model):

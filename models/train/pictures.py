@@ -6,6 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from colours import COLOURS
+
 PHOTOS = ('clothing', 'grocery', 'iconic', 'caltech', 'trashnet')
 
 
@@ -63,6 +65,8 @@ class Pictures:
             for t in tags:
                 named[t] = named.get(t, 0) + (.5 if r['kind'] in PHOTOS else 1.) / len(tags)
             self.called.append(named)
+        self.colours = torch.tensor([texts.number[c] for c in COLOURS])
+        self.colour = torch.tensor([COLOURS.index(r['colour']) if r['colour'] else -1 for r in self.records])
         codes = {}
         for i in self.by_kind['fluent']:
             codes.setdefault(self.records[i]['joined'][0], i)

@@ -22,27 +22,22 @@ from multiprocessing import Pool
 import numpy as np
 from PIL import Image
 
+from colours import colour_of
 from model import FEATURES, MAP, SIZE
 from sources import Sources
 
 KEEP = 192                  # side of a stored picture
 WIDEST = 1.6                # longer photos lose their ends
 TARS = dict(clothing='clothing', grocery='grocery', iconic='grocery', caltech='caltech101', trashnet='trashnet')
-COLOURS = dict(red=(210, 40, 40), orange=(245, 140, 30), yellow=(250, 215, 60), green=(60, 160, 70),
-               blue=(50, 110, 210), purple=(140, 70, 180), pink=(245, 140, 180), brown=(130, 85, 50),
-               black=(25, 25, 25), gray=(135, 135, 135), white=(245, 245, 245))
 Image.MAX_IMAGE_PIXELS = 20_000_000     # twice as many are refused: a few drawings would take seconds each
 archives = {}
 
 
-def dominant_colour(rgba):
-    """The name of the colour of more than half of the picture, or ''."""
-    p = rgba[rgba[..., 3] > 200][:, :3].astype('f4')
-    if len(p) < 50:
-        return ''
-    near = ((p[:, None] - np.array(list(COLOURS.values()), 'f4')) ** 2).sum(-1).argmin(1)
-    count = np.bincount(near, minlength=len(COLOURS))
-    return list(COLOURS)[count.argmax()] if count.max() > .55 * len(p) else ''
+def middle(photo):
+    """Pixels of a photo's middle, mostly of the thing, as bright as if the photo's light parts were white."""
+    light = np.percentile(photo[::4, ::4].max(2), 95)
+    some = photo[KEEP // 4:-KEEP // 4:4, KEEP // 4:-KEEP // 4:4].reshape(-1, 3)
+    return (some * min(1.7, 245 / max(light, 1))).clip(0, 255).astype('u1')
 
 
 def squeezed(im):
@@ -87,7 +82,7 @@ def load(r, data):
         cut, shape = squeezed(im)
         small = np.full((4, KEEP, KEEP), 255, 'u1')
         small[:3] = cut.transpose(2, 0, 1)
-        return small, as_shown(im), shape, ''
+        return small, as_shown(im), shape, colour_of(middle(cut))
     try:
         im = square(r['path'])
     except (OSError, Image.DecompressionBombError):      # a few drawings are broken or enormous
@@ -98,7 +93,7 @@ def load(r, data):
     white = Image.alpha_composite(Image.new('RGBA', im.size, (255,) * 4), im)
     stored = small.transpose(2, 0, 1).copy()
     stored[:3] = (stored[:3].astype('u2') * stored[3] + 127) // 255
-    return stored, as_shown(white.convert('RGB')), 1., dominant_colour(small)
+    return stored, as_shown(white.convert('RGB')), 1., colour_of(small[small[..., 3] > 200][::4, :3])
 
 
 def body(raw):
@@ -121,7 +116,7 @@ def body(raw):
                 m = lower(self.trunk, x)
                 return m, upper(self.trunk, m)
         example = torch.zeros(2, 3, SIZE, SIZE)
-        openvino.save_model(openvino.convert_model(Both().eval(), example_input=example), path,
+        openvino.save_model(openvino.convert_model(Both().eval().requires_grad_(False), example_input=example), path,
                             compress_to_fp16=False)
     model = openvino.Core().compile_model(path, 'CPU', dict(
         INFERENCE_PRECISION_HINT='bf16', INFERENCE_NUM_THREADS=1, NUM_STREAMS=1))

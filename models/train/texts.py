@@ -19,15 +19,19 @@ import sys
 
 import numpy as np
 
+from colours import COLOURS
 from model import TOKENS, write_vocabulary
-from prepare import COLOURS
 from sources import PHOTO_SETS, Sources, with_article
-from words import THINGS, held_out
+from words import ARTIFACT, THINGS, held_out
 
 NEAR, SHARP = 12, .05       # of names near a text in MiniLM: how many, and how sharply the nearest count
 SAID = ('a photo of {}', 'a picture of {}', '{}', 'a close-up photo of {}', 'a drawing of {}', 'an icon of {}',
         'a 3d render of {}', 'a photo of {} in a shop', '{} for sale', 'buy {}', 'a gift for someone who likes {}',
         'something like {}', 'a new {}', 'a small {}', 'a large {}', 'an old {}', 'looking for {}')
+COLOUR = .35                # a colour's share of the place of "red shoe"
+MAKERS = ('Nordal', 'Lumo', 'Castell', 'Ardea', 'Verano', 'Kito', 'Mavi & Sons', 'Brook', 'Osprey 4', 'Tessa', 'Rondo', 'Unity',
+          'Hale', 'Corso', 'Pinova', 'Sable', 'Quinn', 'Velta', 'Ibis', 'Ferrow', 'Zuri', 'Marlo', 'Ekko', 'Dune')
+FOR = ('', '', 'men ', 'women ', "men's ", "women's ", 'boys ', 'girls ', 'kids ', 'unisex ')
 USED = re.compile(r'\b(used (?:for|to|in|by)|designed (?:for|to)|worn |that |for |to )')
 MOST_NOUNS = 30000
 PURPOSE = re.compile(r'\b(?:used|designed|intended|made|worn)? ?for (\w+ing)( on| in| with| out of| from)?\b')
@@ -171,7 +175,15 @@ def main():
     def name_target(ns, sure=1.):
         target.append(({n: 1 / len(ns) for n in ns}, sure, None))
         return len(target) - 1
-    for name, n in names.number.items():
+    def coloured(noun, n, count):
+        """A name in some colours, bare and as a shop's title says it."""
+        for colour in rng.sample(COLOURS, count):
+            target.append(({n: 1 - COLOUR, names.number[colour]: COLOUR}, 1., None))
+            said = f'{colour} {noun}'
+            for text in (said, 'a ' + said, 'a photo of a ' + said,
+                         f'{rng.choice(MAKERS)} {rng.choice(FOR)}{said}'):
+                say(text, said, len(target) - 1)
+    for name, n in list(names.number.items()):
         where = name_target([n])
         for template in ('{}', 'a photo of {}', 'a picture of {}'):
             say(template.format(name if template == '{}' else with_article(name)), name, where)
@@ -179,8 +191,7 @@ def main():
         if len(name) > 2 and name.isascii() and not name.startswith('flag'):
             say(plural(name), name, where)
             say('photos of ' + plural(name), name, where)
-            colour = rng.choice(list(COLOURS))
-            say(f'a {colour} {name}', f'{colour} {name}', where)
+            coloured(name, n, 3)
             say(f'a gift for a child who likes {plural(name)}', name, where)
     for n, (meaning, words) in zip(classes, class_words):
         where = name_target([n])
@@ -218,6 +229,8 @@ def main():
         for w in words:
             nouns += 1
             say(w, w, where)
+            if wordnet.file[offset] == ARTIFACT and len(some) <= 3 and some:
+                coloured(w, some[0], 1)
             also(w, where, 2 if under else 1)
             if wordnet.file[offset] in THINGS:
                 say(plural(w), w, where)
