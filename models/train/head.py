@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from model import DIM, FEATURES, begin_image, new_model, upper
 from pictures import PHOTOS, Pictures, Shadows, Texts, cross_entropy, unit
 
-WEIGHTS = dict(classes=1., names=.5, kinds=1., colour=.2, bank=1., clean=.5, same=.5, copy=.3, relation=.3, hold=2., scores=1.)
+WEIGHTS = dict(classes=1., names=.5, kinds=1., colour=.2, bank=1., clean=.5, same=.5, copy=.6, relation=.3, hold=2., scores=1.)
 SHARE = dict(clothing=.2, grocery=.16, iconic=.03, caltech=.24, trashnet=.06, fluent=.1, google=.05, twitter=.05,
              flat=.03, emojione=.03, noto1=.03, firefox=.02)     # of a step's pictures
 
@@ -198,9 +198,7 @@ class Trainer:
         # copy: a changed view finds the picture; relation: as near to each other as the body finds them.
         if (views > 0).any():
             whole = head(p.features[0][rows].float()) if not o.tune else head(self.see(rows, views * 0, False))
-            other = same.bool()
-            copies = (seen @ whole.T / .05).masked_fill(other, -1e4)
-            loss['copy'] = F.cross_entropy(copies, torch.arange(n))
+            loss['copy'] = F.cross_entropy(seen @ whole.T / .05, torch.arange(n))
         body = unit(frozen - self.shadows.mean)
         loss['relation'] = cross_entropy(between, (body @ body.T / .1).fill_diagonal_(-1e4).softmax(1)).mean()
         if o.tune:      # nothing that the body knew is forgotten
@@ -278,6 +276,10 @@ def quick_figures(trainer):
             right = p.multi_hot([p.shows[rows[k]] for k in known], len(renders)).bool()
             for k in (1, 10):
                 out[f'{kind} to render {k}'] = 100 * right.gather(1, (e[known] @ renders.T).topk(k, 1).indices).any(1).float().mean().item()
+    some = [i for i in p.photos if p.there[-1][i]][::15][:600]
+    kept = trainer.o.tune and features_of(p, trainer.trunk, some, len(p.maps) - 1)
+    copies = head(kept if trainer.o.tune else p.features[-1][some].float())
+    out['copy'] = 100 * ((copies @ head(feature(some)).T).argmax(1) == torch.arange(len(some))).float().mean().item()
     held = [i for i, r in enumerate(p.records) if r['split'] == 'val' and r['colour'] and r['kind'] in ('clothing', 'google')]
     out['colour'] = 100 * ((head(feature(held)) @ names[p.colours].T).argmax(1) == p.colour[held]).float().mean().item()
     torch.manual_seed(1)
