@@ -294,7 +294,7 @@ golden: build/venv/done ## make the golden files anew from the pinned reference 
 DATA ?= ../shared/data
 TRAIN := build/train
 TRAIN_PYTHON ?= $(TRAIN)/venv/bin/python
-model-train: ## train the next embedded model (half an hour on two idle cores): make model-train DATA=../shared/data
+model-train: ## train the embedded model (half an hour on two idle cores): make model-train DATA=../shared/data
 	PYTHON=$(TRAIN_PYTHON) sh models/train/fetch.sh $(TRAIN)/raw
 	$(TRAIN_PYTHON) models/train/prepare.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
 	$(TRAIN_PYTHON) models/train/views.py $(TRAIN)/raw $(TRAIN)/set 1
@@ -303,7 +303,7 @@ model-train: ## train the next embedded model (half an hour on two idle cores): 
 	$(TRAIN_PYTHON) models/train/text.py $(TRAIN)/raw $(TRAIN)/set --minutes 20
 	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 1 --said
 	$(TRAIN_PYTHON) models/train/export.py $(TRAIN)/raw $(TRAIN)/set $(TRAIN)/model
-BESIDE ?= models/kin-small
+BESIDE ?= tests/models/kin-small
 model-eval: wasm ## judge the trained model on held-out data, write models/kin-everyday/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --beside $(BESIDE) --report models/kin-everyday/EVAL.md

@@ -29,7 +29,7 @@ async function photo() {
 
 try {
   const start = performance.now();
-  const clip = await load({ model: new URL('../models/kin-small/', import.meta.url) });
+  const clip = await load({ model: new URL('../models/kin-everyday/', import.meta.url) });
   const { imageSize } = clip.info;
   const pixels = { data: new Uint8Array(imageSize * imageSize * 3).map((_, i) => i * 31), width: imageSize, height: imageSize };
   await clip.embedImage(pixels);

@@ -111,7 +111,7 @@ export async function phone({ rounds }) {
   }
   server.stop();
   const text = `${table(['decode', 'build', 'cold s', 'MB sent', 'warm ms', 'engine MB', 'renderer grew by MB', 'to MB'], rows)}\n\n` +
-    `models/kin-small, ${products} products, a 12-megapixel JPEG (build/bench/models/photo.jpg) to 12 hits, one thread. One core at a ${quota} % quota and ` +
+    `models/kin-everyday, ${products} products, a 12-megapixel JPEG (build/bench/models/photo.jpg) to 12 hits, one thread. One core at a ${quota} % quota and ` +
     `${megabytes} MB by control groups around all of Chromium; ${bytesPerSecond * 8 / 1e6} Mbit/s and ${latency} ms by the server, which sends scripts, JSON and wasm gzipped. ` +
     'Cold: from the page\'s address to hits, nothing cached. Warm: the same photo again. Engine: the model\'s WebAssembly memory. ' +
     `Medians over ROUNDS visits (warm: of ${warmRuns} searches in each), the largest memory.\n`;

@@ -94,7 +94,7 @@ async function chooseModel(asked) {
       console.error(`The demo goes on with the embedded model: ${error.message}`);
       return getModel(embedded, { io, say });
     });
-    const small = 'The small model here knows clothes, groceries, everyday things and emoji, and little else.';
+    const small = 'The model here is a small one: it knows everyday things by their look, and fewer by their names.';
     return { path, about: entry.folder ? small : `The model is ${entry.title} (${entry.licence}).` };
   } finally {
     await io.close();

@@ -40,7 +40,7 @@ CONFIGS = [
     {'image_mean': [-0.1, 0, 1e-3], 'image_std': [2, 3.5e1, 0.001]},
     {'resample': 2},
     {'resample': 3.0, 'feature_extractor_type': 'CLIPFeatureExtractor', 'do_convert_rgb': True},
-    json.load(open(os.path.join(HERE, 'models', 'kin-small', 'preprocessor_config.json'))),
+    json.load(open(os.path.join(HERE, 'tests', 'models', 'kin-small', 'preprocessor_config.json'))),
 ]
 
 

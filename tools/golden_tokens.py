@@ -6,7 +6,7 @@ tokens in the ways that model folders give them, tests/golden/special_tokens.jso
 
 Little-endian: u32 n, then n times u16 length, the text's UTF-8, u32 crc32 of its ids (i32 each); then for
 each block of 256 code points (surrogates left out) u32 crc32 of the ids of all its code points alone.
-The vocabulary is models/kin-small's, the context 32.
+The vocabulary is tests/models/kin-small's, the context 32.
 """
 import json
 import os
@@ -79,7 +79,7 @@ def special_tokens():
         ({'pad_token': '!'}, {}, None, saved), ({}, {}, None, [])]
     texts = ['a <|endoftext|> b', 'a <|ENDOFTEXT|> b', '<|STARTOFTEXT|>x <|startoftext|> y', 'x<|endoftext|>y', '! a!b <|pad|> <PAD> c',
              'A a<PAD>b<pad>', '<cat-toy> on a <sks> table', '<CAT-TOY>x<Sks> <sks', 'h\u00e9llo <|Endoftext|><|endoftext|>', '<mask><MASK> <Mask>', '<sep><SEP>a', '\uff1c|endoftext|>']
-    source = os.path.join(HERE, 'models', 'kin-small')
+    source = os.path.join(HERE, 'tests', 'models', 'kin-small')
     with open(os.path.join(HERE, 'tests', 'golden', 'special_tokens.jsonl'), 'w') as f:
         for config, special_map, added_tokens, json_tokens in forms:
             with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +103,7 @@ def special_tokens():
 
 def main():
     special_tokens()
-    tokenizer = CLIPTokenizer.from_pretrained(os.path.join(HERE, 'models', 'kin-small'))
+    tokenizer = CLIPTokenizer.from_pretrained(os.path.join(HERE, 'tests', 'models', 'kin-small'))
     rng = random.Random(8)
     texts = [t for t in (text(rng) for _ in range(5600)) if len(t.encode()) < 60000][:5200]
     with open(os.path.join(HERE, 'tests', 'golden', 'tokens.bin'), 'wb') as f:

@@ -133,7 +133,7 @@ function bring(name) {
     copyFileSync(from, to);
   }
 }
-for (const name of ['Makefile', 'Makefile.local', 'src', 'tests/c', 'tests/shortage', 'tests/fuzz', 'tests/golden', 'tools', 'wasm', 'models/kin-small',
+for (const name of ['Makefile', 'Makefile.local', 'src', 'tests/c', 'tests/shortage', 'tests/fuzz', 'tests/golden', 'tools', 'wasm', 'tests/models/kin-small',
   'build/stb/stb_image.h'])
   bring(name);
 const run = ([program, ...args], env = {}, seconds = 3600) => {

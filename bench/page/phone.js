@@ -4,7 +4,7 @@ import { load, openCatalog } from '/build/site/kin/index.js';
 const options = new URL(location).searchParams;
 const input = document.querySelector('input');
 const file = input.files[0] ?? await new Promise((resolve) => { input.onchange = () => resolve(input.files[0]); });
-const clip = await load({ model: new URL('/models/kin-small/', location), threads: 1, decode: options.get('decode') });
+const clip = await load({ model: new URL('/models/kin-everyday/', location), threads: 1, decode: options.get('decode') });
 const [catalog] = await Promise.all([openCatalog(new URL(options.get('catalog'), location), { clip }), clip.preload('image')]);
 const search = async () => {
   const { hits } = await catalog.search({ image: file }, { limit: 12 });

@@ -135,7 +135,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     io.note(`not published: ${products.withheld.join(', ')} (looks private; ` +
       'name it in --fields to publish it)');
   if (modelOptions.embedded)
-    io.note('using the embedded model, which knows emoji, clothes, groceries and little else: for a shop of your own ' +
+    io.note('using the embedded model, which is small and for first tries: for a shop of your own ' +
       `'${kin} model get ${recommended()}' fetches a larger one, and --model ${recommended()} takes it`);
 
   const clip = await openModel(modelOptions, io);

@@ -37,12 +37,12 @@ function wrapped(text, indent, width = 92) {
 }
 
 function table(models) {
-  const rows = [['', 'name', 'commercial', 'licence', 'MB f32', 'MB q8', 'numbers', 'pixels', 'ImageNet', 'COCO',
+  const rows = [['', 'name', 'commercial', 'licence', 'MB f32', 'MB q8', 'dim', 'px', 'ImageNet', 'COCO',
     'languages', 'here']];
   for (const [name, entry] of models) {
     const { figures = {} } = entry;
     const megabytes = megabytesOf(name, entry);
-    rows.push([entry.recommended ? '*' : '', name, entry.commercial, entry.licence, String(megabytes.f32 ?? '–'),
+    rows.push([entry.recommended ? '*' : '', name, entry.commercial, entry.licence.replace(' AND ', ' + '), String(megabytes.f32 ?? '–'),
       q8(megabytes), String(entry.dim), String(entry.imageSize), percent(figures.imagenet), percent(figures.coco),
       entry.languages.join(' '), entry.folder ? 'embedded' : here(name, entry) ? 'yes' : 'no']);
   }
@@ -65,9 +65,10 @@ async function list(names, values, io) {
   const best = recommended();
   return io.line(`
 * for real shops: ${wrapped(`${best}. ${readIndex().models[best].recommended}`, 2)}
-  MB f32: what 'get' fetches. MB q8: what a page loads, the image tower first. ImageNet: kinds named
-  right with no example. COCO: the right photo among the first five found by a caption. –: no published
-  figure found. '${kin} model list NAME' tells more, with sources;
+  MB f32: what 'get' fetches. MB q8: what a page loads, the image tower first. dim: numbers of an
+  embedding. px: pixels of a side. ImageNet: kinds named right with no example. COCO: the right photo
+  among the first five found by a caption. –: no published figure found.
+  '${kin} model list NAME' tells more, with sources;
   '${kin} model get NAME' fetches one.`);
 }
 
@@ -87,7 +88,7 @@ async function describe(name, entry, io) {
     await line('figure', `${what}: ${value}${typeof value === 'number' ? ' %' : ''}`);
     await line('', source);
   }
-  if (!Object.keys(figures).length) await line('figures', entry.folder ? 'models/EVAL.md' : 'no published one found');
+  if (!Object.keys(figures).length) await line('figures', entry.folder ? entry.source.replace(/[^/]*$/, 'EVAL.md') : 'no published one found');
   await line('here', here(name, entry) ? modelFolder(name, entry) : `no: ${kin} model get ${name}`);
 }
 

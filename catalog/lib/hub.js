@@ -13,6 +13,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readIndex } from './models.js';
 
 export const hubId = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 const plainFile = /^[A-Za-z0-9_][\w.-]*$/; // ours lie in the first folder
@@ -67,8 +68,8 @@ async function request(url, { method = 'GET', headers = {}, near = false, dog })
     } catch (error) {
       if (dog.signal.aborted) throw dog.signal.reason;
       const why = error.cause?.code ?? error.cause?.message ?? error.message;
-      throw new HubError('offline', `${new URL(url).host} cannot be reached (${why}); the embedded model kin-small works ` +
-        'without a network', { cause: error });
+      throw new HubError('offline', `${new URL(url).host} cannot be reached (${why}); the embedded model ${readIndex().default} ` +
+        'works without a network', { cause: error });
     }
     dog.alive();
     seen.push(response.headers);

@@ -19,7 +19,7 @@ export const commonOptions = {
 
 export const commonUsage = `
   --model <m>      a model: a folder or URL if it has / \\ or . in it, else a name of
-                   '${kin} model list' (default: the embedded kin-small)
+                   '${kin} model list' (default: the embedded ${readIndex().default})
   --dtype <d>      q8 (default) or f32, for a model folder that is not converted
   --decode <d>     exact (default) or fast, which reads large JPEGs at a reduced size
   --threads <n>    threads for the engine (default: chosen by the engine)

@@ -147,7 +147,7 @@ def main():
     a.add_argument('--clock', action='store_true', help='count the minutes by the clock instead')
     a.add_argument('--batch', type=int, default=512)
     a.add_argument('--rate', type=float, default=1e-3)
-    a.add_argument('--start', default='models/kin-small', help='the folder whose text tower to begin with')
+    a.add_argument('--start', default='tests/models/kin-small', help='the folder whose text tower to begin with')
     a.add_argument('--threads', type=int, default=2)
     o = a.parse_args()
     torch.set_num_threads(o.threads)

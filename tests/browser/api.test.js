@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { find, listen, send } from '../server.js';
 import { launch, open, serve } from './shop.js';
 
 // A site of the package, the embedded model and an empty page.
 const site = mkdtempSync(join(tmpdir(), 'kin-site-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
-cpSync('models/kin-small', join(site, 'model'), { recursive: true });
+cpSync(embedded, join(site, 'model'), { recursive: true });
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
 
 const side = 40;
@@ -31,7 +32,7 @@ const otherHost = (cors) => listen((request, response, path) => {
 
 let browser, server, wanted;
 before(async () => {
-  const clip = await load({ model: 'models/kin-small' });
+  const clip = await load({ model: embedded });
   wanted = Array.from((await clip.preprocess(new Uint8Array(encoded))).data);
   await clip.close();
   browser = await launch();

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { answered, launch, open, ready, serve } from './shop.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -50,7 +51,7 @@ for (const isolated of [false, true]) {
     });
 
     test('embeds to the bits that Node gives', async () => {
-      const clip = await load({ model: 'models/kin-small' });
+      const clip = await load({ model: embedded });
       const want = Array.from(await clip.embedImage(new Uint8Array(strawberry), { box }));
       const wantText = Array.from(await clip.embedText('a red fruit'));
       await clip.close();

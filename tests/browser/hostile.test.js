@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { load } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { answered, launch, open, ready, serve } from './shop.js';
 
 const titles = ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', '<svg onload=alert(1)>', '{{7*7}}', '${alert(1)}',
@@ -67,7 +68,7 @@ const odd = [{ title: { toString: 1 }, tags: 'one text', group: { a: 1 }, price:
   { title: '', tags: true, image: [] }];
 
 test('fields of another type than expected are shown as far as they are text, and break nothing', async () => {
-  const clip = await load({ model: 'models/kin-small/' });
+  const clip = await load({ model: embedded });
   const builder = await clip.createCatalog({ fields: ['group', 'price', 'tags'], fit: 'pad' });
   for (const [i, item] of odd.entries()) await builder.add({ id: `odd ${i}`, images: [`${site}/own/p.png`], item: { image: 'own/p.png', ...item } });
   await builder.save({ to: `${site}/catalog.safetensors` });

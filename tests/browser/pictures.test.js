@@ -7,12 +7,13 @@ import { gzipSync } from 'node:zlib';
 import { after, before, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { find, listen, send } from '../server.js';
 import { launch, open } from './shop.js';
 
 const site = mkdtempSync(join(tmpdir(), 'kin-site-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
-cpSync('models/kin-small', join(site, 'model'), { recursive: true });
+cpSync(embedded, join(site, 'model'), { recursive: true });
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
 
 const side = 40;
@@ -38,7 +39,7 @@ const otherHost = (answer) => listen((request, response, path) => {
 
 let browser, server, wanted, wantedB;
 before(async () => {
-  const clip = await load({ model: 'models/kin-small' });
+  const clip = await load({ model: embedded });
   const pixels = async (name) => String((await clip.preprocess(join(site, name))).data);
   wanted = await pixels('a.png');
   wantedB = await pixels('b.png');

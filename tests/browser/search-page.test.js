@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { load } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { drawing, tinyModel } from '../node/cli-support.js';
 import { launch, open, serve } from './shop.js';
 
@@ -122,7 +123,7 @@ test('what cannot be read is said, and the page goes on', async () => {
 
 test('hostile and odd fields are text or nothing', async () => {
   const root = mkdtempSync(join(tmpdir(), 'kin-test-'));
-  const clip = await load({ model: 'models/kin-small/' });
+  const clip = await load({ model: embedded });
   const builder = await clip.createCatalog({ fields: ['price', '<i>'] });
   const items = [{ title: '<img src=x onerror=alert(1)>', url: 'javascript:alert(1)', image: 'javascript:alert(1)', '<i>': '<script>alert(1)</script>' },
     { title: { toString: 1 }, url: { href: 1 }, image: { a: 1 }, price: { join: 1 } }, { title: null, url: '', image: 'pictures/0.png', price: [1, {}, 'x'] },

@@ -4,12 +4,13 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { embedded } from '../models.js';
 import { listen, send } from '../server.js';
 import { launch, open } from './shop.js';
 
 const site = mkdtempSync(join(tmpdir(), 'kin-worker-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
-cpSync('models/kin-small', join(site, 'model'), { recursive: true });
+cpSync(embedded, join(site, 'model'), { recursive: true });
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
 for (const [name, text] of Object.entries({ 'own.js': "import './other.js'; import './kin/worker/worker.js';", 'empty.js': '', 'other.js': 'postMessage("hi");',
   'throws.js': 'throw new Error("no luck");', 'lacks.js': "import './none.js';" })) writeFileSync(join(site, name), text);

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { load, openCatalog } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 
 // Emoji by their code points, as one foundry draws them; the photo is another's strawberry.
 const products = { apple: '1f34e', banana: '1f34c', car: '1f697', cat: '1f431', dog: '1f436', dress: '1f457', hat: '1f452',
@@ -14,7 +15,7 @@ const picture = (foundry, code) => `node_modules/emoji-datasource-${foundry}/img
 export function makeShop(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'pictures'), { recursive: true });
-  cpSync('models/kin-small', join(folder, 'model'), { recursive: true });
+  cpSync(embedded, join(folder, 'model'), { recursive: true });
   copyFileSync(picture('twitter', products.strawberry), join(folder, 'photo.png'));
   const rows = Object.entries(products).map(([id, code]) => {
     copyFileSync(picture('google', code), join(folder, `pictures/${id}.png`));

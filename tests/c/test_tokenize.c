@@ -7,8 +7,8 @@
 static tokenizer *open_small(void)
 {
     size_t vocab_n, merges_n;
-    char *vocab = (char *)test_read("models/kin-small/vocab.json", &vocab_n);
-    char *merges = (char *)test_read("models/kin-small/merges.txt", &merges_n);
+    char *vocab = (char *)test_read("tests/models/kin-small/vocab.json", &vocab_n);
+    char *merges = (char *)test_read("tests/models/kin-small/merges.txt", &merges_n);
     tokenizer *t = NULL;
     kin_error err;
     if (vocab && merges)
@@ -209,8 +209,8 @@ static void write_whole(struct json_out *o, json added, const char *vocab, size_
 void test_tokenize_special_tokens(void)
 {
     size_t vocab_n, merges_n, n, wrong = 0, lines = 0;
-    char *vocab = (char *)test_read("models/kin-small/vocab.json", &vocab_n);
-    char *merges = (char *)test_read("models/kin-small/merges.txt", &merges_n);
+    char *vocab = (char *)test_read("tests/models/kin-small/vocab.json", &vocab_n);
+    char *merges = (char *)test_read("tests/models/kin-small/merges.txt", &merges_n);
     char *golden = (char *)test_read("tests/golden/special_tokens.jsonl", &n);
     CHECK(vocab && merges && golden);
     for (char *line = golden, *end; line < golden + n; line = end + 1, lines++) {

@@ -6,11 +6,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { load, openCatalog } from '../../web/index.node.js';
+import { embedded } from '../models.js';
 import { cases, fixture, models } from '../node/towers.js';
 import { listen, send } from '../server.js';
 
@@ -21,7 +22,7 @@ const samples = readdirSync(join(root, 'build/site/samples')).filter((name) => n
 const wanted = {
   towers: { variants, models: models.map((name) => ({ name, ...fixture(name) })).map(({ pixels, ...model }) =>
     ({ ...model, pixels: pixels.map((picture) => [...picture]) })) },
-  search: { pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit',
+  search: { model: `/${relative(root, embedded)}/`, pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit',
     upload: `/build/site/samples/${samples[0]}` },
 };
 
@@ -32,7 +33,7 @@ async function reference() {
   let at = 0;
   for (const { dim } of wanted.towers.models)
     for (let i = 0; i < 2 * cases; i++, at += 4 * dim) bits.push(stored.toString('base64', at, at + 4 * dim)); // pictures, texts
-  const clip = await load({ model: join(root, 'models/kin-small') });
+  const clip = await load({ model: embedded });
   const catalog = await openCatalog(join(root, 'build/site/catalog.safetensors'), { clip });
   const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
   const pictures = [];

@@ -29,8 +29,8 @@ async function towers({ models, variants }) {
 }
 
 // Pictures by address, decoded by the engine, a WebP picture by the browser, a text; what the catalogue has like them.
-async function search({ pictures, webp, text }) {
-  const clip = await load({ model: '/models/kin-small/' });
+async function search({ model, pictures, webp, text }) {
+  const clip = await load({ model });
   const catalog = await openCatalog('/build/site/catalog.safetensors', { clip });
   const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
   const found = { info: clip.info, pictures: [], webp: await hits({ image: webp }), text: await hits({ text }) };

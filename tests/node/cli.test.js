@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { openCatalog } from '../../web/index.node.js';
+import { embedded, embeddedName } from '../models.js';
 import { listen } from '../server.js';
 import { mended } from './checksums.js';
 import { drawing, folder, kin, png, tinyModel } from './cli-support.js';
@@ -431,9 +432,9 @@ test('build: the model that pages load, by its address beside the catalogue', as
   assert.equal(await address(join(root, 'site #1/data/model'), 'site #1/data/c.kin'), 'model/');
   assert.equal(await address(shared.model, 'site #1/c.kin'), '', 'elsewhere on this machine');
   assert.equal(await address('../model 8', 'c.kin', join(root, 'site #1/data')), '', 'above the folder the command runs in');
-  assert.equal(await address('kin-small', 'site #1/data/d.kin'), '', 'another model lies beside it');
-  cpSync('models/kin-small', join(root, 'model'), { recursive: true });
-  assert.equal(await address('kin-small', 'd.kin'), 'model/');
+  assert.equal(await address(embeddedName, 'site #1/data/d.kin'), '', 'another model lies beside it');
+  cpSync(embedded, join(root, 'model'), { recursive: true });
+  assert.equal(await address(embeddedName, 'd.kin'), 'model/');
 });
 
 test('build: nothing private is published unless named', async (t) => {

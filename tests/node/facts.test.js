@@ -1,12 +1,14 @@
 // What C knows (kin_facts) against what the types, the documents and the JavaScript that has no engine say of it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { dtype, fit, tower } from '../../web/page/arguments.js';
 import { maxPixels } from '../../web/shared/headers.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
 import { maxThreads } from '../../web/worker/variant.js';
+import { embedded } from '../models.js';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const types = read('web/index.d.ts');
@@ -53,7 +55,7 @@ test('towers, dtypes and fits are those of the types', () => {
 
 test('the number of Numerics is that of its definition and of the embedded model', () => {
   assert.match(documents['docs/numerics.md'], new RegExp(`^# Numerics ${facts.numerics}$`, 'm'));
-  assert.equal(JSON.parse(read('models/kin-small/manifest.json')).numerics, facts.numerics);
+  assert.equal(JSON.parse(readFileSync(join(embedded, 'manifest.json'))).numerics, facts.numerics);
 });
 
 test('kernel tables: the plain one is last, and only relaxed ones race', async () => {

@@ -4,6 +4,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { load } from '../../web/index.node.js';
+import { embedded, vit } from '../models.js';
 import { folder, kin, tinyModel } from './cli-support.js';
 
 const read = (path, name) => JSON.parse(readFileSync(join(path, name), 'utf8'));
@@ -59,9 +60,8 @@ test('what decides an embedding decides the id, and nothing else does', async (t
   assert.deepEqual(read(out, 'manifest.json').ids, first);
 });
 
-test('the embedded model is what its manifest says', async () => {
-  const path = new URL('../../models/kin-small/', import.meta.url);
-  assert.deepEqual(await ids(path), JSON.parse(readFileSync(new URL('manifest.json', path))).ids);
+test('the models with trained weights are what their manifests say', async () => {
+  for (const path of [embedded, vit]) assert.deepEqual(await ids(path), read(path, 'manifest.json').ids, path);
 });
 
 test('a model of another kind is unsupported when it is loaded, by the name of its kind', async (t) => {
@@ -106,17 +106,16 @@ test('a file of another size than the manifest says is no model', async (t) => {
 
 /* ---- added tokens: the ids are transformers' 5.24 (tools/golden_tokens.py asks it about more forms) ---- */
 
-const small = new URL('../../models/kin-small/', import.meta.url);
 const toys = { '<cat-toy>': 8192, '<sks>': 8193 };
 const text = '<cat-toy> on a <sks> table';
 const expected = [8190, 8192, 525, 320, 8193, 2175, 8191];
 
-// kin-small's vocabulary as one file, with these added tokens.
+// A trained vocabulary as one file, with these added tokens.
 function wholeTokenizer(added) {
-  const merges = readFileSync(new URL('merges.txt', small), 'utf8').split('\n').slice(1).filter(Boolean);
+  const merges = readFileSync(join(vit, 'merges.txt'), 'utf8').split('\n').slice(1).filter(Boolean);
   return { version: '1.0', added_tokens: added.map(([id, content, special]) => ({ id, content, special, normalized: !special,
     single_word: false, lstrip: false, rstrip: false })), model: { type: 'BPE', merges,
-    vocab: JSON.parse(readFileSync(new URL('vocab.json', small), 'utf8')) } };
+    vocab: read(vit, 'vocab.json') } };
 }
 
 async function tokens(model, what = text) {
@@ -131,7 +130,7 @@ async function tokens(model, what = text) {
 test('added_tokens.json, and tokenizer.json beside vocab.json, count as in the reference', async (t) => {
   const plain = join(folder(t), 'plain');
   for (const name of ['config.json', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'])
-    cpSync(new URL(name, small), join(plain, name));
+    cpSync(join(vit, name), join(plain, name));
   const within = (name, value) => {
     const copy = join(folder(t), 'model');
     cpSync(plain, copy, { recursive: true });

@@ -5,9 +5,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, transformSync } from 'esbuild';
+import { embedded, embeddedName } from '../models.js';
 import { folder } from './cli-support.js';
 import './relaxed.js';
 
@@ -216,6 +217,10 @@ test('the packed package holds what its manifest names', () => {
     .map((path) => path.replace(/^\.\//, ''));
   assert.deepEqual(named.filter((path) => !paths.has(path)), []);
   assert.ok(['index.html', 'search.css', 'search.js'].every((name) => paths.has(`web/search/${name}`)));
+  const model = relative(fileURLToPath(root), embedded).replaceAll('\\', '/');
+  assert.equal(manifest.exports['./model/*'], `./${model}/*`);
+  const modelFiles = JSON.parse(readFileSync(join(embedded, 'manifest.json'))).files.map(({ name }) => name);
+  assert.deepEqual(['manifest.json', 'README.md', 'EVAL.md', ...modelFiles].filter((name) => !paths.has(`${model}/${name}`)), []);
   const strays = [...paths].filter((path) => /^(?:src|tests|build|node_modules|web\/demo)\//.test(path));
   assert.deepEqual(strays, []);
   assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
@@ -258,7 +263,7 @@ test('the bundled command runs by itself, from any folder', () => {
     { cwd: tmpdir(), encoding: 'utf8' });
   assert.match(run('--help'), /^Usage: npx kin-clip <command>/);
   assert.equal(run('--version'), `kin-clip ${manifest.version}\n`);
-  assert.match(run('model', 'list'), /kin-small .* embedded\n/);
+  assert.match(run('model', 'list'), new RegExp(`${embeddedName} .* embedded\\n`));
   assert.match(run('tokens', 'a dog', '--variant', 'relaxed'), /^\[\d+(?:,\d+)+\]\n$/);
   const text = read('dist/cli.js').toString();
   const names = [...text.matchAll(/^import (?:.* from )?"(.+)";$/gm), ...text.matchAll(/\bimport\("(.+?)"\)/g)]
