@@ -44,9 +44,12 @@ async function reference() {
   }
   const text = await hits({ text: wanted.search.text });
   const upload = await hits({ image: join(root, wanted.search.upload), fit: 'pad' });
+  const shown = [];
+  for (const { src, box } of JSON.parse(readFileSync(join(root, 'build/site/samples/samples.json'))).slice(0, 2))
+    shown.push(await hits({ image: join(root, 'build/site', src), box, fit: 'pad' }));
   catalog.close();
   await clip.close();
-  return { bits, pictures, text, upload };
+  return { bits, pictures, demo: [...shown, text, upload], text };
 }
 
 // -> what the page posted. `start(url, folder)` starts the browser.
@@ -105,7 +108,5 @@ for (const [name, start] of Object.entries(browsers))
     assert.deepEqual(search.text, expected.text);
     assert.equal(search.webp[0], '1f353');
     assert.deepEqual(demo.noise, []);
-    const [first, second, words, upload] = demo.answers;
-    assert.deepEqual([first[0], second.includes('1f460'), words.slice(0, 10), upload.slice(0, 10)],
-      ['1f353', true, expected.text, expected.upload]);
+    assert.deepEqual(demo.answers.map((ids) => ids.slice(0, 10)), expected.demo);
   });

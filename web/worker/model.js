@@ -78,10 +78,12 @@ export class ModelFiles {
   }
 
   // What can be known before any weights: { config, manifest }. A manifest says which files there
-  // are and how long, so that nothing is asked for in vain and nothing cut short is taken.
+  // are and how long, so that nothing is asked for in vain and nothing cut short is taken. It comes first: the engine,
+  // which starts meanwhile, takes longer.
   async describe(watcher) {
-    const [manifest, config] = await Promise.all(['manifest.json', 'config.json'].map((name) => this.json(name, watcher)));
+    const manifest = await this.json('manifest.json', watcher);
     if (manifest?.kind === 'model') this.#obey(manifest);
+    const config = await this.json('config.json', watcher);
     if (config) return { config, manifest };
     this.#openClip = await this.json(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
     return { config: this.#openClip, manifest };
