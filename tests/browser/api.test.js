@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
-import { embedded } from '../models.js';
+import { embedded, vit } from '../models.js';
 import { find, listen, send } from '../server.js';
 import { launch, open, serve } from './shop.js';
 
@@ -15,6 +15,7 @@ import { launch, open, serve } from './shop.js';
 const site = mkdtempSync(join(tmpdir(), 'kin-site-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
 cpSync(embedded, join(site, 'model'), { recursive: true });
+cpSync(vit, join(site, 'vit'), { recursive: true });
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
 
 const side = 40;
@@ -83,6 +84,25 @@ test('the same pixels from every kind of source, with and without a worker', asy
     assert.equal(result, `${decoder} ${wanted}`, name);
   }
   assert.equal(Object.keys(got).length, 34);
+  await page.context().close();
+});
+
+test('trained weights of a ViT embed to the bits that Node gives', async () => {
+  const clip = await load({ model: vit });
+  const expected = [await clip.embedImage(new Uint8Array(encoded)), await clip.embedText('a red fruit')].map(String);
+  await clip.close();
+  const page = await open(browser, server.url);
+  for (const variant of ['simd', 'relaxed']) {
+    const got = await page.evaluate(async (variant) => {
+      const { load } = await import('/kin/index.js');
+      const clip = await load({ model: '/vit/', variant });
+      const found = [await clip.embedImage('/a.png'), await clip.embedText('a red fruit')].map(String);
+      await clip.close();
+      return found;
+    }, variant);
+    assert.deepEqual(got, expected, variant);
+  }
+  assert.deepEqual([page.noise, page.sent], [[], []]);
   await page.context().close();
 });
 
