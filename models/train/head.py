@@ -300,7 +300,7 @@ def main():
     a.add_argument('--shadows', type=int, default=256, help='pictures made of class rows, a step')
     a.add_argument('--rate', type=float, default=2e-3)
     a.add_argument('--tune', action='store_true')
-    a.add_argument('--tune-rate', type=float, default=2e-4)
+    a.add_argument('--tune-rate', type=float, default=3e-4)
     a.add_argument('--said', action='store_true')
     a.add_argument('--threads', type=int, default=2)
     o = a.parse_args()
