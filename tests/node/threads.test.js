@@ -11,7 +11,7 @@ import { Engine, importsFor, openEngine, sharedMemory } from '../../web/worker/e
 import { ModelFiles } from '../../web/worker/model.js';
 import * as platform from '../../web/worker/platform.node.js';
 import { help } from '../../web/worker/threads.js';
-import { vit } from '../models.js';
+import { embedded } from '../models.js';
 import { drawing, folder, tinyModel } from './cli-support.js';
 
 const index = fileURLToPath(new URL('../../web/index.node.js', import.meta.url));
@@ -110,8 +110,8 @@ test('a helper that trapped keeps no leader waiting: one thread goes on', async 
   await encoder.close();
 });
 
-// Encoders of a ViT with trained weights, with its image tower.
-const small = new ModelFiles(vit, { openFile: platform.openFile });
+// Encoders of the embedded model, with its image tower.
+const small = new ModelFiles(embedded, { openFile: platform.openFile });
 async function loadSmall(encoder) {
   await encoder.load('config', (await small.describe({})).config);
   await encoder.load('preprocessing', await small.preprocessing({}));
