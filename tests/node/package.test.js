@@ -220,7 +220,7 @@ test('the packed package holds what its manifest names', () => {
   const model = relative(fileURLToPath(root), embedded).replaceAll('\\', '/');
   assert.equal(manifest.exports['./model/*'], `./${model}/*`);
   const modelFiles = JSON.parse(readFileSync(join(embedded, 'manifest.json'))).files.map(({ name }) => name);
-  assert.deepEqual(['manifest.json', 'README.md', 'EVAL.md', ...modelFiles].filter((name) => !paths.has(`${model}/${name}`)), []);
+  assert.deepEqual(['manifest.json', 'README.md', 'EVAL.md', 'LICENSE-Apache-2.0.txt', ...modelFiles].filter((name) => !paths.has(`${model}/${name}`)), []);
   const strays = [...paths].filter((path) => /^(?:src|tests|build|node_modules|web\/demo)\//.test(path));
   assert.deepEqual(strays, []);
   assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
