@@ -56,6 +56,12 @@ function usageSentence(error, command) {
   return `${error.message}; ${see}`;
 }
 
+// '--layer -2' as '--layer=-2': parseArgs takes what begins with '-' for an option.
+const withNegatives = (args) => args.flatMap((arg, i) => {
+  if (i && /^-\d/.test(arg) && /^--[a-z]+$/.test(args[i - 1])) return [];
+  return /^--[a-z]+$/.test(arg) && /^-\d/.test(args[i + 1]) ? [`${arg}=${args[i + 1]}`] : [arg];
+});
+
 async function main(argv, io) {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
@@ -73,7 +79,7 @@ async function main(argv, io) {
   let parsed;
   try {
     parsed = parseArgs({
-      args: rest, allowPositionals: true, options: { ...commonOptions, ...command.options },
+      args: withNegatives(rest), allowPositionals: true, options: { ...commonOptions, ...command.options },
     });
   } catch (error) {
     throw new UsageError(usageSentence(error, name));

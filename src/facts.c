@@ -17,7 +17,7 @@ struct number {
 
 static const struct number towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT}, {0}},
                            dtypes[] = {{"f32", KIN_F32}, {"q8", KIN_Q8}, {0}},
-                           fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}},
+                           fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}}, layers[] = {{"last", KIN_LAST}, {0}},
                            limits[] = {{"jpegPixels", IMAGE_MAX_JPEG_PIXELS},
                                        {"pixels", IMAGE_MAX_PIXELS},
                                        {"side", IMAGE_MAX_SIDE},
@@ -61,6 +61,7 @@ size_t kin_facts(char *out, size_t n)
     put_numbers(&o, "],\"towers\":", towers);
     put_numbers(&o, ",\"dtypes\":", dtypes);
     put_numbers(&o, ",\"fits\":", fits);
+    put_numbers(&o, ",\"layers\":", layers);
     put_numbers(&o, ",\"limits\":", limits);
     json_out_raw(&o, ",\"families\":[");
 #define X(name) ",\"" #name "\""

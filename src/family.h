@@ -13,6 +13,7 @@
  *   ready     memory for runs on so many threads
  *   embed     step 0 of a run: pixels or tokens -> rows x
  *   layer     steps 1 … L: x -> x
+ *   norm      after any layer, where that is wanted: the final norm of all rows of x
  *   pool      the last step: a row of x -> an embedding of unit length
  *   close     gives back what make and finish took
  *
@@ -57,6 +58,7 @@ struct family {
     void (*embed)(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels);
     /* Layer i, 0 … L-1. `pooled`: only the pooled row of each span is wanted, and then stands first in x. */
     void (*layer)(struct tower *t, int i, bool pooled, kin_pool *pool, const struct kernels *k);
+    void (*norm)(struct tower *t, int rows, kin_pool *pool); /* NULL: of its layers only the last is to be had */
     /* Row [width] -> out [dim], not yet of unit length. May overwrite the row. */
     void (*pool)(struct tower *t, float *row, float *out);
     void (*close)(struct tower *t);

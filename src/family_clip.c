@@ -157,6 +157,7 @@ static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
     TRY(whole(its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
     TRY(whole(its, "context_length", 2, 4096, 77, &t->context, err));
     t->eos_id = 2; /* argmax: of the largest id */
+    t->pad_id = json_get(its, "hf_tokenizer_name").type > JSON_NULL ? -1 : 0;
     s->tokens_max = t->context;
     return KIN_OK;
 }
@@ -192,6 +193,7 @@ static kin_status read(struct tower *t, json config, kin_error *err)
         if (eos.type > JSON_NULL && !json_u64(eos, &id))
             return kin_fail(err, KIN_NOT_A_MODEL, "config.json: eos_token_id is not a whole number.");
         t->eos_id = id > INT32_MAX ? -1 : (int)id;
+        t->pad_id = -1;
         s->tokens_max = t->context;
     }
     return KIN_OK;
@@ -448,6 +450,11 @@ static void layer(struct tower *t, int i, bool pooled, kin_pool *pool, const str
     block_run(&clip(t)->blocks[i], &t->shape, &t->scratch, pool, k, t->x, t->spans, t->n_spans, pooled);
 }
 
+static void norm(struct tower *t, int rows, kin_pool *pool)
+{
+    norm_rows(&clip(t)->post, t->shape.eps, t->shape.channels, pool, t->x, rows);
+}
+
 static void pool(struct tower *t, float *row, float *out)
 {
     int c = t->shape.channels;
@@ -456,9 +463,9 @@ static void pool(struct tower *t, float *row, float *out)
         out[i] = vec_dot(clip(t)->projection + (size_t)i * c, row, c);
 }
 
-const struct family family_clip = {"clip",   SCORES_SOFTMAX, sizeof(struct clip_tower),
-                                   knows,    read,           make,
-                                   place,    skips,          settle,
-                                   finish,   ready,          embed,
-                                   layer,    pool,           close,
-                                   canonical};
+const struct family family_clip = {"clip", SCORES_SOFTMAX, sizeof(struct clip_tower),
+                                   knows,  read,           make,
+                                   place,  skips,          settle,
+                                   finish, ready,          embed,
+                                   layer,  norm,           pool,
+                                   close,  canonical};

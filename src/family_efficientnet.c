@@ -490,5 +490,5 @@ const struct family family_efficientnet = {"efficientnet", SCORES_SOFTMAX, sizeo
                                            knows,          read,           make,
                                            place,          skips,          settle,
                                            finish,         ready,          embed,
-                                           layer,          pool,           close,
-                                           canonical};
+                                           layer,          NULL,           pool,
+                                           close,          canonical};

@@ -533,8 +533,27 @@ kin_status kin_text_begin(kin_ctx *ctx)
     ctx->running = ctx->embedded = -1;
     if (!s->loaded)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Load the text tower before embedding a text.");
-    TRY(tower_begin_texts(s->tower, TOWER_EMBEDDING, ctx->pool, &ctx->error));
+    TRY(tower_begin_texts(s->tower, ctx->pool, &ctx->error));
     ctx->running = KIN_TEXT;
+    return KIN_OK;
+}
+
+_Static_assert((int)KIN_LAST == (int)TOWER_LAST, "one number for both");
+
+kin_status kin_layer_begin(kin_ctx *ctx, int tower, int layer, int norm)
+{
+    int until;
+    ctx->running = ctx->embedded = -1;
+    if ((tower != KIN_IMAGE && tower != KIN_TEXT) || !ctx->sides[tower].loaded ||
+        !(tower == KIN_IMAGE ? ctx->is_prepared : ctx->n_ids > 0))
+        return kin_fail(&ctx->error, KIN_BAD_ARGUMENT,
+                        "Load a tower, and prepare a picture or tokenize a text, before asking for a layer.");
+    struct tower *t = ctx->sides[tower].tower;
+    TRY(tower_layer(t, layer, norm, &until, &ctx->error));
+    TRY(tower == KIN_IMAGE
+            ? tower_begin_image(t, until, ctx->pool, &ctx->error)
+            : tower_begin_rows(t, ctx->ids, ctx->n_ids, ctx->tokenizer->pad, until, ctx->pool, &ctx->error));
+    ctx->running = tower;
     return KIN_OK;
 }
 
@@ -550,7 +569,28 @@ kin_status kin_step(kin_ctx *ctx)
     return status;
 }
 
+static const float *result(const kin_ctx *ctx, int *rows, int *columns)
+{
+    *rows = *columns = 0;
+    return ctx->embedded < 0 ? NULL : tower_result(ctx->sides[ctx->embedded].tower, rows, columns);
+}
+
 const float *kin_embedding(const kin_ctx *ctx)
 {
-    return ctx->embedded < 0 ? NULL : ctx->sides[ctx->embedded].tower->embeddings;
+    int rows, columns;
+    return result(ctx, &rows, &columns);
+}
+
+int kin_rows(const kin_ctx *ctx)
+{
+    int rows, columns;
+    result(ctx, &rows, &columns);
+    return rows;
+}
+
+int kin_columns(const kin_ctx *ctx)
+{
+    int rows, columns;
+    result(ctx, &rows, &columns);
+    return columns;
 }

@@ -25,10 +25,11 @@
 enum { KIN_IMAGE = 0, KIN_TEXT = 1 }; /* towers */
 enum { KIN_F32 = 1, KIN_Q8 = 2 };     /* dtypes */
 enum { KIN_CROP = 0, KIN_PAD = 1 };   /* fit */
+enum { KIN_LAST = 1 << 16 };          /* layer */
 enum { KIN_NUMERICS = 2 };            /* docs/numerics.md */
 
 /* What callers would else have to repeat, as JSON: { numerics, statuses: [name, …] in the order of their numbers,
- * towers, dtypes, fits: { name: number }, families: [name, …], kernels: [{ name, race }, …] in the order of their
+ * towers, dtypes, fits, layers: { name: number }, families: [name, …], kernels: [{ name, race }, …] in the order of their
  * tables, race: whether only the clock can tell if it is the faster one, limits: { name: number } }. Writes it with
  * a NUL where n bytes hold it; returns the bytes it takes, 0 when memory is short. */
 size_t kin_facts(char *out, size_t n);
@@ -122,9 +123,17 @@ const int32_t *kin_tokens(const kin_ctx *ctx);
 kin_status kin_image_begin(kin_ctx *ctx);
 kin_status kin_text_add(kin_ctx *ctx);
 kin_status kin_text_begin(kin_ctx *ctx);
-kin_status kin_step(kin_ctx *ctx);              /* KIN_MORE, KIN_OK (done) or an error */
-const float *kin_embedding(const kin_ctx *ctx); /* [dim], unit length; of texts [n added][dim] */
-int kin_dim(const kin_ctx *ctx, int tower);     /* 0 if that tower is not loaded */
+/* All rows of a layer of either tower, as transformers' hidden_states has them: layer 0 is what goes into the first
+ * block, L what comes from the last, negative ones count from the end, KIN_LAST is last_hidden_state (a text's through
+ * the final norm); norm: through the final norm in any case. A text is padded to the context. */
+kin_status kin_layer_begin(kin_ctx *ctx, int tower, int layer, int norm);
+kin_status kin_step(kin_ctx *ctx); /* KIN_MORE, KIN_OK (done) or an error */
+/* What the last run left, [kin_rows][kin_columns]: an embedding [1][dim] of unit length, those of the texts added, or
+ * a layer's rows. NULL, 0 and 0 where there is nothing. */
+const float *kin_embedding(const kin_ctx *ctx);
+int kin_rows(const kin_ctx *ctx);
+int kin_columns(const kin_ctx *ctx);
+int kin_dim(const kin_ctx *ctx, int tower); /* 0 if that tower is not loaded */
 
 /* Helper threads (wasm: other instances on the same memory; native: pthreads of the caller).
  * kin_pool_open makes room for n threads in all (leader included); each helper i in 1..n-1 calls

@@ -136,6 +136,22 @@ static kin_status begin(struct tower *t, int until, kin_pool *pool, kin_error *e
     return KIN_OK;
 }
 
+kin_status tower_layer(const struct tower *t, int layer, bool norm, int *until, kin_error *err)
+{
+    bool last = layer == TOWER_LAST;
+    int at = last ? t->layers : layer < 0 ? layer + t->layers + 1 : layer;
+    if (!t->family->norm && (!last || norm))
+        return kin_fail(
+            err, KIN_UNSUPPORTED,
+            "Of a convolutional image tower there is the last map alone: ask for layer 'last', without norm.");
+    if (at < 0 || at > t->layers)
+        return kin_fail(err, KIN_BAD_ARGUMENT,
+                        "This tower has no layer %d: they are 0 (the embeddings) to %d, or -%d to -1, or 'last'.",
+                        layer, t->layers, t->layers + 1);
+    *until = at + (norm || (last && t->kind == TOWER_TEXT) ? TOWER_NORMED : 0);
+    return KIN_OK;
+}
+
 kin_status tower_begin_image(struct tower *t, int until, kin_pool *pool, kin_error *err)
 {
     t->spans[0] = (struct span){.tokens = t->shape.tokens_max};
@@ -154,7 +170,7 @@ static int pooled_token(const struct tower *t, const int32_t *ids, int n)
     return pooled;
 }
 
-kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err)
+static kin_status check_tokens(const struct tower *t, const int32_t *ids, int n, kin_error *err)
 {
     if (n < 1 || n > t->context)
         return kin_fail(err, KIN_BAD_ARGUMENT, "A text has %d tokens; this model takes 1 to %d.", n, t->context);
@@ -163,6 +179,12 @@ kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error 
             return kin_fail(err, KIN_NOT_A_MODEL,
                             "The vocabulary has token %d but the model only %d; they do not belong together.", ids[i],
                             t->vocab);
+    return KIN_OK;
+}
+
+kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error *err)
+{
+    TRY(check_tokens(t, ids, n, err));
     int length = pooled_token(t, ids, n) + 1, start = t->starts[t->n_texts], shared = 0;
     if (t->n_texts) { /* a text keeps at least its pooled token to itself */
         int most = t->shared < length - 1 ? t->shared : length - 1;
@@ -179,7 +201,7 @@ kin_status tower_add_text(struct tower *t, const int32_t *ids, int n, kin_error 
     return KIN_OK;
 }
 
-kin_status tower_begin_texts(struct tower *t, int until, kin_pool *pool, kin_error *err)
+kin_status tower_begin_texts(struct tower *t, kin_pool *pool, kin_error *err)
 {
     int n = t->n_texts, shared = n > 1 ? t->shared : 0, row = shared;
     t->n_spans = 0;
@@ -194,6 +216,19 @@ kin_status tower_begin_texts(struct tower *t, int until, kin_pool *pool, kin_err
         t->spans[t->n_spans++] = (struct span){row, own, shared, own - 1};
         row += own;
     }
+    return begin(t, TOWER_EMBEDDING, pool, err);
+}
+
+kin_status tower_begin_rows(struct tower *t, const int32_t *ids, int n, int32_t pad, int until, kin_pool *pool,
+                            kin_error *err)
+{
+    TRY(check_tokens(t, ids, n, err));
+    for (int i = 0; i < t->context; i++)
+        t->ids[i] = i < n ? ids[i] : t->pad_id < 0 ? pad : t->pad_id;
+    t->n_texts = 0;
+    TRY(check_tokens(t, t->ids, t->context, err));
+    t->spans[0] = (struct span){.tokens = t->context};
+    t->n_spans = t->n_out = 1;
     return begin(t, until, pool, err);
 }
 
@@ -214,6 +249,18 @@ static kin_status embed_rows(struct tower *t, kin_error *err)
     return KIN_OK;
 }
 
+/* A layer's rows as they are wanted. */
+static kin_status finish_rows(struct tower *t, kin_pool *pool, kin_error *err)
+{
+    size_t n = (size_t)t->spans[0].tokens * (size_t)t->columns;
+    if (t->until >= TOWER_NORMED)
+        t->family->norm(t, t->spans[0].tokens, pool);
+    for (size_t i = 0; i < n; i++)
+        if (!(t->x[i] - t->x[i] == 0))
+            return kin_fail(err, KIN_NOT_A_MODEL, "The model gave no finite numbers; its weights are damaged.");
+    return KIN_OK;
+}
+
 kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels, kin_error *err)
 {
     int layer = t->step++ - 1; /* -1: the embedding; L: the projection */
@@ -223,5 +270,13 @@ kin_status tower_step(struct tower *t, kin_pool *pool, const struct kernels *k, 
         t->family->embed(t, pool, k, pixels);
     else
         t->family->layer(t, layer, t->until == TOWER_EMBEDDING && layer == t->layers - 1, pool, k);
-    return layer + 1 == t->until ? KIN_OK : KIN_MORE;
+    return layer + 1 == t->until % TOWER_NORMED ? finish_rows(t, pool, err) : KIN_MORE;
+}
+
+const float *tower_result(const struct tower *t, int *rows, int *columns)
+{
+    bool embedded = t->until == TOWER_EMBEDDING;
+    *rows = embedded ? t->n_out : t->spans[0].tokens;
+    *columns = embedded ? t->dim : t->columns;
+    return embedded ? t->embeddings : t->x;
 }

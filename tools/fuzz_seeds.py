@@ -130,7 +130,7 @@ def catalog():
 def calls():
     """Sequences of calls for fuzz_kin: an operation's number, then what it takes."""
     CONFIG, PREPROCESSING, VOCABULARY, BEGIN, FEED, FILE_END, END, TELL, EXPORT, DECODE, FAST, RAW, PREPARE, IMAGE, TOKENIZE, \
-        ADD, TEXT, STEP, STEPS, LOOK, POOL, KERNELS, FACTS = range(23)
+        ADD, TEXT, STEP, STEPS, LOOK, POOL, KERNELS, FACTS, LAYER = range(24)
     F32, Q8 = 1, 2
     piece = lambda data: struct.pack('<H', len(data)) + data
     none = struct.pack('<H', 65535)
@@ -160,6 +160,9 @@ def calls():
         'text': start + words + text(Q8) + say(b'ab a', b'ab b', b'b') + op(TEXT) + op(STEPS) + op(LOOK, 1) + op(TELL, 1),
         'text-f32': start + words + text(F32) + say(b'ab a') + op(TEXT) + op(STEPS) + op(LOOK, 1) + op(EXPORT, 1),
         'both': start + rule + words + image(Q8) + text(Q8) + raw + say(b'a b') + op(IMAGE) + op(STEP) + op(TEXT) + op(STEPS),
+        'layers': start + rule + words + image(Q8) + text(F32) + raw + op(LAYER, 0, 254, 0) + op(STEPS) + op(LOOK, 0)
+        + op(TOKENIZE, piece(b'ab a')) + op(LAYER, 1, 100, 0) + op(STEPS) + op(LOOK, 1) + op(LAYER, 1, 0, 1) + op(STEPS)
+        + op(LAYER, 1, 2, 0) + say(b'ab b', b'b') + op(LAYER, 1, 1, 0) + op(STEP) + op(TEXT) + op(STEPS) + op(LOOK, 1),
         'pictures': rule + op(DECODE, piece(out.getvalue())) + op(PREPARE, 60, 60, 90, 90, 1) + op(FAST, *whole, piece(out.getvalue()))
         + op(PREPARE, *whole, 0) + op(RAW, 5, 7, 4, piece(turned)) + op(PREPARE, *whole, 1),
         'pools': op(POOL, 3) + start + rule + image(Q8) + raw + op(IMAGE) + op(STEP) + op(POOL, 4) + op(STEP) + op(IMAGE) + op(STEPS),

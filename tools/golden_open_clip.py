@@ -154,5 +154,6 @@ def main():
         print(name, sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)), 'bytes')
 
 
-lite0()
-main()
+if __name__ == '__main__':
+    lite0()
+    main()

@@ -111,4 +111,5 @@ def main():
         print(name, sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder)), 'bytes')
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -33,7 +33,7 @@ function split(tensor) {
 }
 
 // kin.crc32, docs/format.md: eight digits for the header, zeros until it is whole, then eight a tensor.
-function fileParts(tensors, metadata) {
+export function fileParts(tensors, metadata) {
   const sums = ['00000000', ...tensors.map(({ bytes }) => crc32(bytes))].join('');
   const header = { __metadata__: { ...metadata, 'kin.crc32': sums } };
   let end = 0;

@@ -69,6 +69,44 @@ void test_kin_f32(void)
     }
 }
 
+/* Layers by the public interface: transformers' numbers, the same bits whatever ran before, and embeddings after. */
+void test_kin_layers(void)
+{
+    struct golden g;
+    CHECK(golden_open(&g, 1));
+    kin_ctx *k = open_for(&g);
+    for (int tower = 0; tower < 2; tower++)
+        CHECK_EQ(load(k, &g, tower, KIN_F32, 5000), KIN_OK);
+    CHECK(!kin_embedding(k) && !kin_rows(k) && !kin_columns(k));
+    for (int tower = 0; tower < 2; tower++)
+        for (int i = 0; i < CASES; i++)
+            for (int layer = 0; layer < 3; layer++) {
+                char name[64];
+                kin_status status;
+                snprintf(name, sizeof name, "%s.hidden.%d", tower == KIN_IMAGE ? "image" : "text", layer);
+                const float *want = golden_expected(&g, name);
+                CHECK(want != NULL);
+                CHECK_EQ(take(k, &g, tower, i), KIN_OK);
+                CHECK_EQ(kin_layer_begin(k, tower, layer - 3, 0), KIN_OK);
+                CHECK(!kin_embedding(k));
+                while ((status = kin_step(k)) == KIN_MORE)
+                    ;
+                CHECK_EQ(status, KIN_OK);
+                int rows = kin_rows(k), columns = kin_columns(k);
+                CHECK_EQ(rows, tower == KIN_IMAGE ? 17 : CONTEXT);
+                CHECK_EQ(columns, 40);
+                for (int r = 0; r < rows; r++)
+                    CHECK(cosine(kin_embedding(k) + r * columns, want + (i * rows + r) * columns, columns) > 0.999999);
+                CHECK_EQ(embed(k, &g, tower, i), KIN_OK);
+                CHECK_EQ(kin_rows(k), 1);
+                CHECK_EQ(kin_columns(k), models[1].dim);
+            }
+    CHECK(refused(k, kin_layer_begin(k, KIN_IMAGE, 3, 0), KIN_BAD_ARGUMENT));
+    CHECK(strstr(kin_error_text(k), "0 (the embeddings) to 2, or -3 to -1") != NULL);
+    kin_close(k);
+    golden_close(&g);
+}
+
 /* Helpers are threads of ours. A pool may be changed for another, also between a run's begin and its steps, which
  * gives the run up; one that is closed, its helpers gone, still computes. */
 void test_kin_threads(void)
@@ -312,6 +350,7 @@ void test_kin_facts(void)
     CHECK_EQ(number(json_get(facts, "towers"), "text"), KIN_TEXT);
     CHECK_EQ(number(json_get(facts, "dtypes"), "q8"), KIN_Q8);
     CHECK_EQ(number(json_get(facts, "fits"), "pad"), KIN_PAD);
+    CHECK_EQ(number(json_get(facts, "layers"), "last"), KIN_LAST);
     CHECK_EQ(number(json_get(facts, "limits"), "threads"), POOL_MAX_THREADS);
     free(text);
 }

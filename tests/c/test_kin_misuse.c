@@ -47,6 +47,10 @@ enum function {
     TOKENIZE,
     TEXT_ADD,
     TEXT_BEGIN,
+    IMAGE_LAYER,
+    TEXT_LAYER,
+    OTHER_LAYER,
+    NO_LAYER,
     STEP,
     FUNCTIONS
 };
@@ -75,6 +79,10 @@ static const struct {
     [TOKENIZE] = {"kin_tokenize", "bb......."},
     [TEXT_ADD] = {"kin_text_add", "bbbbb...."},
     [TEXT_BEGIN] = {"kin_text_begin", "bbbbb...b"},
+    [IMAGE_LAYER] = {"kin_layer_begin, image", "bbbbb...."},
+    [TEXT_LAYER] = {"kin_layer_begin, text", "bbbbb...."},
+    [OTHER_LAYER] = {"kin_layer_begin, tower 2", "bbbbbbbbb"},
+    [NO_LAYER] = {"kin_layer_begin, layer 100", "bbbbbbbbb"},
     [STEP] = {"kin_step", "bbbbbb+b+"},
 };
 
@@ -97,6 +105,10 @@ static kin_status call(kin_ctx *k, const struct golden *g, enum function f)
     case TOKENIZE: return kin_tokenize(k, "!", 1);
     case TEXT_ADD: return kin_text_add(k);
     case TEXT_BEGIN: return kin_text_begin(k);
+    case IMAGE_LAYER: return kin_layer_begin(k, KIN_IMAGE, -1, 0);
+    case TEXT_LAYER: return kin_layer_begin(k, KIN_TEXT, KIN_LAST, 1);
+    case OTHER_LAYER: return kin_layer_begin(k, 2, 0, 0);
+    case NO_LAYER: return kin_layer_begin(k, KIN_TEXT, 100, 0);
     default: return kin_step(k);
     }
 }

@@ -111,7 +111,7 @@ static kin_status begin_case(struct fixture *f, struct tower *t, int i, const ui
         return tower_begin_image(t, TOWER_EMBEDDING, NULL, &f->err);
     }
     TRY(add_case(f, t, i));
-    return tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f->err);
+    return tower_begin_texts(t, NULL, &f->err);
 }
 
 static kin_status run(struct fixture *f, struct tower *t, const struct kernels *k, const uint8_t *pixels)
@@ -161,6 +161,17 @@ void test_tower_f32_stages(void)
         }
 }
 
+/* Starts a run of case i that ends with a layer's rows; of a text the tokens up to its end are given. */
+static kin_status begin_rows(struct fixture *f, struct tower *t, int i, int layer, bool norm)
+{
+    int until;
+    const int32_t *ids = expected(f, "ids"), *lengths = expected(f, "lengths");
+    TRY(tower_layer(t, layer, norm, &until, &f->err));
+    if (t->kind == TOWER_IMAGE)
+        return tower_begin_image(t, until, NULL, &f->err);
+    return tower_begin_rows(t, ids + i * t->context, lengths[i], ids[t->context - 1], until, NULL, &f->err);
+}
+
 /* A run may end after any layer, with all rows of it: transformers' hidden states, the last one too. */
 void test_tower_until_a_layer(void)
 {
@@ -170,24 +181,72 @@ void test_tower_until_a_layer(void)
             struct tower *t;
             CHECK(fixture_open(&f, models[m]));
             CHECK_EQ(load(&f, &t, kind, false, 1000, &kernels_ref), KIN_OK);
-            for (int layer = 0; layer <= t->layers; layer++) {
-                char name[64];
-                snprintf(name, sizeof name, "%s.hidden.%d", kind == TOWER_IMAGE ? "image" : "text", layer);
-                const float *want = expected(&f, name);
-                CHECK(want != NULL);
-                if (kind == TOWER_IMAGE)
-                    CHECK_EQ(tower_begin_image(t, layer, NULL, &f.err), KIN_OK);
-                else {
-                    CHECK_EQ(add_case(&f, t, 0), KIN_OK);
-                    CHECK_EQ(tower_begin_texts(t, layer, NULL, &f.err), KIN_OK);
+            int size = t->shape.tokens_max * t->shape.channels;
+            for (int at = 0; at <= 2 * t->layers + 1; at++) /* each from the front and from the end */
+                for (int i = 0; i < CASES; i++) {
+                    char name[64];
+                    int layer = at <= t->layers ? at : at - t->layers - 1, rows, columns;
+                    snprintf(name, sizeof name, "%s.hidden.%d", kind == TOWER_IMAGE ? "image" : "text", layer);
+                    const float *want = expected(&f, name);
+                    const uint8_t *pixels = expected(&f, "pixels");
+                    CHECK(want != NULL);
+                    CHECK_EQ(begin_rows(&f, t, i, at <= t->layers ? at : -1 - t->layers + layer, false), KIN_OK);
+                    pixels += (size_t)i * (size_t)(t->image_size * t->image_size * 3);
+                    CHECK_EQ(run(&f, t, &kernels_ref, pixels), KIN_OK);
+                    CHECK_EQ(t->step, layer + 1);
+                    const float *got = tower_result(t, &rows, &columns);
+                    CHECK_EQ(rows * columns, size);
+                    CHECK_EQ(columns, t->shape.channels);
+                    CHECK(worst_difference(got, want + i * size, size) < 1e-4f);
                 }
-                CHECK_EQ(run(&f, t, &kernels_ref, (const uint8_t *)expected(&f, "pixels")), KIN_OK);
-                CHECK_EQ(t->step, layer + 1);
-                CHECK(worst_difference(t->x, want, t->spans[0].tokens * t->shape.channels) < 1e-4f);
-            }
             tower_close(t);
             fixture_close(&f);
         }
+}
+
+/* The final norm: of a text's last_hidden_state by itself, of an image's and of other layers where it is asked for. */
+void test_tower_final_norm(void)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        struct fixture f = {0};
+        struct tower *t;
+        int until, rows, columns;
+        CHECK(fixture_open(&f, models[0]));
+        CHECK_EQ(load(&f, &t, kind, false, 1000, &kernels_ref), KIN_OK);
+        const uint8_t *pixels = expected(&f, "pixels");
+        for (int layer = 0; layer <= t->layers; layer++) {
+            CHECK_EQ(begin_rows(&f, t, 0, layer, false), KIN_OK);
+            CHECK_EQ(run(&f, t, &kernels_ref, pixels), KIN_OK);
+            const float *x = tower_result(t, &rows, &columns);
+            size_t n = (size_t)rows * (size_t)columns;
+            float *want = malloc(n * sizeof *want), *plain = malloc(n * sizeof *plain);
+            memcpy(plain, x, n * sizeof *x), memcpy(want, x, n * sizeof *x);
+            t->family->norm(t, rows, NULL); /* of t->x, which is where x is */
+            memcpy(want, t->x, n * sizeof *x);
+            CHECK_EQ(begin_rows(&f, t, 0, layer, true), KIN_OK);
+            CHECK_EQ(run(&f, t, &kernels_ref, pixels), KIN_OK);
+            CHECK(!memcmp(tower_result(t, &rows, &columns), want, n * sizeof *x));
+            CHECK(memcmp(want, plain, n * sizeof *x) != 0);
+            if (layer == t->layers) {
+                CHECK_EQ(begin_rows(&f, t, 0, TOWER_LAST, false), KIN_OK);
+                CHECK_EQ(run(&f, t, &kernels_ref, pixels), KIN_OK);
+                CHECK(!memcmp(tower_result(t, &rows, &columns), kind == TOWER_TEXT ? want : plain, n * sizeof *x));
+            }
+            free(want), free(plain);
+        }
+        CHECK_EQ(tower_layer(t, t->layers + 1, false, &until, &f.err), KIN_BAD_ARGUMENT);
+        CHECK_EQ(tower_layer(t, -t->layers - 2, false, &until, &f.err), KIN_BAD_ARGUMENT);
+        CHECK_EQ(tower_layer(t, INT32_MIN, false, &until, &f.err), KIN_BAD_ARGUMENT);
+        CHECK_EQ(tower_layer(t, INT32_MAX, false, &until, &f.err), KIN_BAD_ARGUMENT);
+        if (kind == TOWER_TEXT) { /* a pad token that the model has not */
+            const int32_t *ids = expected(&f, "ids");
+            CHECK_EQ(tower_begin_rows(t, ids, 3, t->vocab, 0, NULL, &f.err), KIN_NOT_A_MODEL);
+            CHECK_EQ(tower_begin_rows(t, ids, 0, 0, 0, NULL, &f.err), KIN_BAD_ARGUMENT);
+            CHECK_EQ(tower_begin_rows(t, ids, t->context + 1, 0, 0, NULL, &f.err), KIN_BAD_ARGUMENT);
+        }
+        tower_close(t);
+        fixture_close(&f);
+    }
 }
 
 /* The rows of a configuration can be asked without memory for its weights. */
@@ -312,7 +371,7 @@ void test_tower_texts_together(void)
                 int which = i % 16 < 12 ? 0 : i % CASES;
                 kin_status status = i < 200 ? add_case(&f, t, which) : KIN_MORE;
                 if (status == KIN_MORE) {
-                    CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_OK);
+                    CHECK_EQ(tower_begin_texts(t, NULL, &f.err), KIN_OK);
                     CHECK_EQ(t->n_out, n);
                     CHECK_EQ(run(&f, t, &kernels_ref, NULL), KIN_OK);
                     for (int j = 0; j < n; j++)
@@ -326,7 +385,7 @@ void test_tower_texts_together(void)
                     added[n++] = which;
             }
             CHECK(runs > 1);
-            CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_BAD_ARGUMENT); /* nothing was added */
+            CHECK_EQ(tower_begin_texts(t, NULL, &f.err), KIN_BAD_ARGUMENT); /* nothing was added */
             tower_close(t);
             fixture_close(&f);
         }
@@ -343,7 +402,7 @@ void test_tower_text_is_causal(void)
     CHECK_EQ(load(&f, &t, TOWER_TEXT, true, 4096, &kernels_ref), KIN_OK);
     for (int round = 0; round < 2; round++) {
         CHECK_EQ(tower_add_text(t, ids, 7, &f.err), KIN_OK);
-        CHECK_EQ(tower_begin_texts(t, TOWER_EMBEDDING, NULL, &f.err), KIN_OK);
+        CHECK_EQ(tower_begin_texts(t, NULL, &f.err), KIN_OK);
         for (int step = 0; step < t->layers; step++)
             CHECK_EQ(tower_step(t, NULL, &kernels_ref, NULL, &f.err), KIN_MORE);
         if (round == 0)

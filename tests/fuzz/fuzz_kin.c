@@ -80,6 +80,7 @@ struct world {
     kin_ctx *k;
     kin_pool *pools[POOLS_MAX]; /* of 1 … threads, without helpers */
     int begins;
+    bool layer; /* the last run begun is one of rows */
 };
 
 static kin_status fine(const struct world *w, kin_status status)
@@ -227,12 +228,22 @@ static void catalogue(const float *v, int dim)
     kin_free(err), free(bytes);
 }
 
-/* All that were run: of unit length. */
+static void begin_layer(struct world *w, struct input *in)
+{
+    int tower = byte(in), layer = (int8_t)byte(in);
+    w->layer = true;
+    fine(w, kin_layer_begin(w->k, tower, layer == 100 ? KIN_LAST : layer, byte(in) & 1));
+}
+
+/* All that were run: finite, embeddings of unit length. */
 static void look(struct world *w, struct input *in)
 {
     int tower = byte(in) & 1, dim = kin_dim(w->k, tower);
     const float *v = kin_embedding(w->k);
-    if (!v || !dim)
+    must((v != NULL) == (kin_rows(w->k) > 0) && (v != NULL) == (kin_columns(w->k) > 0));
+    for (int i = 0; i < kin_rows(w->k) * kin_columns(w->k); i++)
+        must(isfinite(v[i]));
+    if (!v || !dim || w->layer)
         return;
     double length = 0;
     for (int i = 0; i < dim; i++)
@@ -261,7 +272,7 @@ static void use_kernels(struct world *w, struct input *in)
 
 static void operate(struct world *w, struct input *in)
 {
-    switch (byte(in) % 23) {
+    switch (byte(in) % 24) {
     case 0: load_config(w, in); break;
     case 1: load_preprocessing(w, in); break;
     case 2: load_vocabulary(w, in); break;
@@ -275,10 +286,10 @@ static void operate(struct world *w, struct input *in)
     case 10: decode(w, in, true); break;
     case 11: take_raw(w, in); break;
     case 12: prepare(w, in); break;
-    case 13: fine(w, kin_image_begin(w->k)); break;
+    case 13: w->layer = false, fine(w, kin_image_begin(w->k)); break;
     case 14: tokenize(w, in); break;
     case 15: fine(w, kin_text_add(w->k)); break;
-    case 16: fine(w, kin_text_begin(w->k)); break;
+    case 16: w->layer = false, fine(w, kin_text_begin(w->k)); break;
     case 17: fine(w, kin_step(w->k)); break;
     case 18:
         while (fine(w, kin_step(w->k)) == KIN_MORE)
@@ -287,7 +298,8 @@ static void operate(struct world *w, struct input *in)
     case 19: look(w, in); break;
     case 20: use_pool(w, in); break;
     case 21: use_kernels(w, in); break;
-    default: must(kin_facts(NULL, 0) > 100);
+    case 22: must(kin_facts(NULL, 0) > 100); break;
+    default: begin_layer(w, in);
     }
 }
 

@@ -247,14 +247,15 @@ test('whatever is given, what comes out is a KinError with a sentence, or an Abo
     await made.add({ id: 'a', vectors: [new Float32Array(16).fill(1)] });
     const calls = [
       ...[...odd(), ...pixels].flatMap((value) => [() => one.embedImage(value), () => one.embedImage([value]), () => one.preprocess(value),
-        () => one.classify(value, ['a']), () => its.search({ image: value }), () => made.add({ id: 'x', images: value })]),
-      ...[...odd(), ...picture].flatMap((value) => [() => one.embedImage(raw, value), () => one.preprocess(raw, value), () => one.classify(raw, ['a'], value)]),
+        () => one.classify(value, ['a']), () => one.hiddenStates(value), () => its.search({ image: value }), () => made.add({ id: 'x', images: value })]),
+      ...[...odd(), ...picture].flatMap((value) => [() => one.embedImage(raw, value), () => one.preprocess(raw, value), () => one.classify(raw, ['a'], value), () => one.hiddenStates(raw, value)]),
       ...[...odd(), ...signals].flatMap((value) => [() => one.embedText('a', value), () => one.tokenize('a', value), () => one.preload('image', value),
         () => one.identify('text', value), () => made.add({ id: 'y', images: raw }, value)]),
       ...odd().flatMap((value) => [() => one.embedText(value), () => one.embedText([value]), () => one.tokenize(value), () => one.preload(value), () => one.identify(value),
-        () => one.classify(raw, value), () => one.classify(raw, [value]), () => one.hiddenStates(value), () => one.createCatalog(value), () => its.search(value),
+        () => one.classify(raw, value), () => one.classify(raw, [value]), () => one.hiddenStates({ text: value }), () => one.createCatalog(value), () => its.search(value),
         () => its.search(like, value), () => its.get(value), () => its.get([value]), () => its.setFields(value), () => its.setFields([value]), () => made.add(value),
         () => made.remove(value)]),
+      ...withOdd({}, 'layer', 'norm', 'signal', 'box').map((value) => () => one.hiddenStates({ text: 'a' }, value)),
       ...withOdd({}, 'templates').map((value) => () => one.classify(raw, ['a'], value)),
       ...withOdd({}, 'fields', 'fit').map((value) => () => one.createCatalog(value)),
       ...withOdd({ id: 'z', vectors: [new Float32Array(16).fill(1)] }, 'id', 'item', 'vectors').map((value) => () => made.add(value)),

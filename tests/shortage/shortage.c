@@ -120,6 +120,8 @@ static kin_status use_model(kin_ctx *k)
         TRY(kin_text_add(k));
     }
     TRY(kin_text_begin(k));
+    TRY(run(k, KIN_TEXT));
+    TRY(kin_layer_begin(k, KIN_TEXT, -2, 1));
     return run(k, KIN_TEXT);
 }
 

@@ -58,6 +58,7 @@ export class Client {
   }
 
   async call(call, args, signal) {
+    if (args[0] instanceof Promise) await args[0]; // of why it is no picture (pack.js)
     checkAbort(signal);
     if (this.closed) throw new KinError('closed', 'This has been closed.');
     if (!this.#worker) this.#start().catch(() => {}); // what fails there fails this call too

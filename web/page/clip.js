@@ -2,7 +2,7 @@
 import { anything, call, decode, dtype, isList, later, listOf, oneOrMore, pictureOptions, read, runOptions, shape, signal, text,
   tower, variant, whole, words } from './arguments.js';
 import { Client, usualStall } from './client.js';
-import { checkAbort, fail, KinError, notYet, onFirstUse, unpackError } from '../shared/errors.js';
+import { checkAbort, fail, KinError, onFirstUse, unpackError } from '../shared/errors.js';
 import { outward } from './outward.js';
 import { packImage } from './pack.js';
 
@@ -31,6 +31,7 @@ function template(value, name) {
 }
 
 const picture = (source) => read(packImage, source, 'The picture');
+const textOrPicture = (value) => (Object.hasOwn(Object(value), 'text') ? value : packImage(value));
 const isError = (value) => value instanceof KinError;
 const textOrError = (value) => {
   try {
@@ -135,8 +136,10 @@ class Clip {
     return this.#client.call('classify', [picture(source), names, { templates, ...how }], signal);
   }
 
-  async hiddenStates() {
-    notYet('hiddenStates');
+  async hiddenStates(source, options) {
+    const given = read(textOrPicture, source, 'The picture'); // what it shows now
+    const { hiddenStates } = await onFirstUse(import('./hidden.js'));
+    return hiddenStates(this.#client, given, options);
   }
 
   async createCatalog(options) {

@@ -1,36 +1,29 @@
 // What callers give, as a worker can be sent it: elements become pixels or addresses, and addresses absolute, since
 // a worker has another base.
-import { fail } from '../shared/errors.js';
+import { fail, onFirstUse } from '../shared/errors.js';
 import { checkRaw, isRaw } from '../shared/raw.js';
 import { is } from '../shared/source.js';
 
-const classOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
+// -> a promise that rejects with the sentence; what may wait for it first lets nothing else of it be heard.
+function refuse(...given) {
+  const told = onFirstUse(import('./refuse.js')).then((part) => part.refuse(...given));
+  told.catch(() => {});
+  return told;
+}
 
 // What it shows at this moment.
 function fromDrawn(source, width, height) {
-  const kind = classOf(source);
-  if (!width || !height || source.readyState < 2) // a video's: HAVE_CURRENT_DATA
-    fail('bad-argument', kind === 'HTMLVideoElement' ? 'The video has no picture yet: wait for its loadeddata event.'
-      : `The ${kind} is empty, closed or was given to a worker.`);
+  if (!width || !height || source.readyState < 2) return refuse(source, 'empty'); // a video's: HAVE_CURRENT_DATA
   try {
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
     context.drawImage(source, 0, 0, width, height);
     return checkRaw(context.getImageData(0, 0, width, height));
   } catch (error) {
-    return error.name === 'SecurityError'
-      ? fail('cors', `The ${kind} cannot be read, since it holds what came from another host: set crossOrigin = 'anonymous' on ` +
-        'what is drawn before its src, or hand in its address.', error)
-      : fail('bad-argument', `The ${kind} cannot be drawn: ${error.message}`, error);
+    return refuse(source, error);
   }
 }
 
-// What holds a picture and is none.
-const instead = { Array: 'embedImage alone takes a list', FileList: 'take files[0], or [...files] for embedImage',
-  HTMLInputElement: 'take its files[0]', DataTransfer: 'take its files[0]', FileSystemFileHandle: 'take await handle.getFile()',
-  Promise: 'await it', Response: 'take await response.blob()', ReadableStream: 'take await new Response(stream).blob()',
-  SVGSVGElement: 'draw it on a canvas of the size you want' };
-
-// A picture. An <img> is read anew. What it is about to show counts, which currentSrc does not say yet.
+// A picture, or the promise of why it is none. An <img> is read anew. What it is about to show counts, which currentSrc does not say yet.
 export function packImage(source) {
   if (is(source, 'HTMLPictureElement')) source = source.querySelector('img') ?? source;
   if (is(source, 'HTMLImageElement')) {
@@ -52,9 +45,7 @@ export function packImage(source) {
   if (is(source, 'VideoFrame')) return fromDrawn(source, source.displayWidth, source.displayHeight);
   if (isRaw(source)) return checkRaw(source);
   if (is(source, 'Blob', 'File', 'ArrayBuffer') || ArrayBuffer.isView(source)) return source;
-  const kind = classOf(source);
-  return fail('bad-argument', Object.hasOwn(instead, kind) ? `This ${kind} is no picture: ${instead[kind]}.`
-    : 'A picture is a URL, a Blob or File, an image, video or canvas element, bytes or { data, width, height }.');
+  return refuse(source);
 }
 
 const base = () => globalThis.document?.baseURI ?? globalThis.location?.href;

@@ -106,6 +106,15 @@ export class Core {
     return pixels;
   }
 
+  // `given`: a packed picture, or a text.
+  async hiddenStates(given, tower, options, watcher) {
+    const how = { ...options, ...this.#how(options) };
+    const encoder = await this.#with(tower, watcher);
+    const { decoder = this.#decoder, ...states } = await encoder.hidden(tower, given, how, watcher.signal);
+    this.#decoder = decoder;
+    return states;
+  }
+
   async tokenize(text, watcher) {
     return (await this.#with('vocabulary', watcher)).tokens(text);
   }

@@ -15,11 +15,13 @@
 //   pixels(source, how, signal)   -> { data, width, height, decoder }: what the tower sees
 //   tokens(text)                  -> Int32Array
 //   texts(list, signal)           -> vectors, KinErrors in the places of those that fail
+//   hidden(tower, given, how, signal) -> { data, dims: [rows, columns], decoder }: a layer; given: a source with what
+//                                    image() takes as `how`, or a text; how: { layer, norm: the final norm after it } too
 //   identify(tower)     -> what catalogues know a loaded tower by: SHA-256 over its weights and what it is given
 //   tensors(tower)      -> a loaded tower as `kin convert` writes it; in Node alone
 //   quantise(vectors)   -> their rows of a catalogue: Int8Array, one after the other
 //
-// No weights are held whole beside the engine's own. image() and texts() run in steps of at most a block, and give
+// No weights are held whole beside the engine's own. image(), texts() and hidden() run in steps of at most a block, and give
 // the event loop a turn between two: an abort is heard there.
 import { checkAbort, fail, KinError } from '../shared/errors.js';
 import { openEngine, sharedMemory } from './engine.js';
@@ -143,15 +145,15 @@ export class Encoder {
     return decoder;
   }
 
-  // The vector of an image, or those of `n` texts.
-  async #run(tower, signal, n = 1) {
+  // What a run leaves: { data, dims: [rows, columns] }.
+  async #run(signal, what, ...args) {
     const [engine, ctx] = [this.#engine, this.#ctx];
     if (this.#goAlone()) {
       engine.call('kin_use_pool', ctx, 0);
       this.#helpers.stop();
       this.#helpers = null;
     }
-    engine.check(ctx, engine.call(`kin_${tower}_begin`, ctx));
+    engine.check(ctx, engine.call(`kin_${what}_begin`, ctx, ...args));
     try {
       do {
         await this.#platform.turn();
@@ -163,15 +165,20 @@ export class Encoder {
       throw error;
     }
     checkKernels(engine, this.kernels, this.#refused);
-    const dim = engine.call('kin_dim', ctx, engine.facts.towers[tower]);
-    const vectors = engine.pointer('kin_embedding', ctx);
-    return Array.from({ length: n }, (_, i) => engine.floats(vectors + 4 * dim * i, dim));
+    const dims = ['rows', 'columns'].map((side) => engine.call(`kin_${side}`, ctx));
+    return { data: engine.floats(engine.pointer('kin_embedding', ctx), dims[0] * dims[1]), dims };
   }
 
   async image(source, how, signal) {
     const decoder = await this.#prepare(source, how, signal);
-    const [vector] = await this.#run('image', signal);
+    const { data: vector } = await this.#run(signal, 'image');
     return { vector, decoder };
+  }
+
+  async hidden(tower, given, how, signal) {
+    const decoder = tower === 'image' ? await this.#prepare(given, how, signal) : void this.tokens(given);
+    const { towers, layers } = this.facts;
+    return { decoder, ...await this.#run(signal, 'layer', towers[tower], layers[how.layer] ?? how.layer, how.norm) };
   }
 
   async pixels(source, how, signal) {
@@ -194,8 +201,9 @@ export class Encoder {
     const results = [];
     let added = [];
     const run = async () => {
-      const vectors = added.length ? await this.#run('text', signal, added.length) : [];
-      for (const [i, at] of added.entries()) results[at] = vectors[i];
+      if (!added.length) return;
+      const { data, dims: [, dim] } = await this.#run(signal, 'text');
+      for (const [i, at] of added.entries()) results[at] = data.slice(i * dim, (i + 1) * dim);
       added = [];
     };
     const add = (text) => {
