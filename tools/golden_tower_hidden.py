@@ -12,6 +12,9 @@ Writes tests/golden/hidden.safetensors, F32, of the first picture and the first 
     <open_clip>.image.norm, .text.norm  the last of these after ln_post or ln_final
     lite0.<padding>                     the last map, [pixels, 1280]
 
+and tests/golden/projector.safetensors: multi_modal_projector.linear_1, linear_2 (weight, bias) as LLaVA has them, random, and
+`tokens`, what PyTorch makes with them of the patches of quick-gelu-f16's first picture in hidden_states[-2].
+
 The other hidden states of tests/golden/tower lie with its models (golden_tower.py).
 """
 import json
@@ -107,12 +110,26 @@ def lite0(out):
         out[f'lite0.{padding}'] = maps.flatten(2).transpose(1, 2)
 
 
+def projector():
+    torch.manual_seed(7)
+    name = 'quick-gelu-f16'
+    given = load_file(os.path.join(HERE, 'tower', name, 'expected.safetensors'))
+    patches = torch.from_numpy(given['image.hidden.2'][0, 1:])
+    net = torch.nn.ModuleDict({'linear_1': torch.nn.Linear(patches.shape[1], 64), 'linear_2': torch.nn.Linear(64, 56)})
+    for value in net.parameters():
+        value.mul_(4) # through GELU's bend
+    tokens = net['linear_2'](torch.nn.functional.gelu(net['linear_1'](patches)))
+    save_file({'tokens': tokens.numpy(), **{f'multi_modal_projector.{key}': value.numpy() for key, value in net.state_dict().items()}},
+              os.path.join(HERE, 'projector.safetensors'))
+
+
 def main():
     out = {}
     with torch.no_grad():
         towers(out)
         open_clips(out)
         lite0(out)
+        projector()
     save_file({name: np.ascontiguousarray(value[0].numpy()) for name, value in out.items()}, os.path.join(HERE, 'hidden.safetensors'))
     print(len(out), 'states,', os.path.getsize(os.path.join(HERE, 'hidden.safetensors')), 'bytes')
 

@@ -28,7 +28,7 @@ from verify_models import END, ROOT, WORK, build, kin, picture, vocabulary
 
 SHAPE = dict(dim=768, image=dict(width=1024, layers=24, heads=16, mlp=4096, patch=14, size=224),
              text=dict(width=768, layers=12, heads=12, mlp=3072, vocabulary=END + 1, context=77))
-PROMPTS = ['a photograph of an astronaut riding a horse', '', 'oil on canvas, ' * 40]
+PROMPTS = ['a photograph of an astronaut riding a horse', '']
 
 
 def prepare(folder):
@@ -50,6 +50,8 @@ def from_diffusers(folder, tokenizer):
         print('diffusers is not installed: left out', file=sys.stderr)
         return {}
     encoder = CLIPTextModel.from_pretrained(folder, dtype=torch.float32).eval()
+    if not hasattr(encoder, 'text_model'): # where clip_skip looks for the final norm; transformers 5 has it one level up
+        encoder.__dict__['text_model'] = encoder
     pipe = StableDiffusionPipeline(vae=None, text_encoder=encoder, tokenizer=tokenizer, unet=None, scheduler=None,
                                    safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     encode = lambda skip: pipe.encode_prompt(PROMPTS, 'cpu', 1, False, clip_skip=skip)[0]
@@ -90,7 +92,13 @@ def main():
     model = CLIPModel.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager').eval()
     pixels = CLIPImageProcessorPil.from_pretrained(folder)([Image.open(os.path.join(WORK, 'hidden.png'))], return_tensors='pt')
     ids = tokenizer(PROMPTS, padding='max_length', max_length=77, truncation=True, return_tensors='pt')['input_ids']
-    rows = []
+    faults = []
+
+    def tell(name, f32, q8):
+        print(f'| {name} | {f32:.7f} | {q8:.4f} |', flush=True)
+        faults.extend([name] if not f32 >= 0.9999 else [])
+
+    print('| the least cosine of a token | f32 | q8 |\n|---|---|---|')
     with torch.no_grad():
         image = model.vision_model(pixel_values=pixels['pixel_values'], output_hidden_states=True)
         text = model.text_model(input_ids=ids, output_hidden_states=True)
@@ -101,19 +109,14 @@ def main():
                   'text, last_hidden_state': ('last', False, text.last_hidden_state), **from_diffusers(folder, tokenizer)}
         lines = ''.join(json.dumps(prompt) + '\n' for prompt in PROMPTS)
         for name, (layer, norm, theirs) in wanted.items():
-            rows.append((name, *(least(states(folder, dtype, layer, norm, '--text', '-', input=lines), theirs) for dtype in ('f32', 'q8'))))
-        del text
+            tell(name, *(least(states(folder, dtype, layer, norm, '--text', '-', input=lines), theirs) for dtype in ('f32', 'q8')))
         for name, layer, theirs in (('image, hidden_states[-2]', '-2', image.hidden_states[-2]),
                                     ('image, last_hidden_state', 'last', image.last_hidden_state)):
-            rows.append((name, *(least(states(folder, dtype, layer, False, os.path.join(WORK, 'hidden.png')), theirs) for dtype in ('f32', 'q8'))))
-        del model
+            tell(name, *(least(states(folder, dtype, layer, False, os.path.join(WORK, 'hidden.png')), theirs) for dtype in ('f32', 'q8')))
         found = projector(folder, image.hidden_states[-2][0, 1:])
-        rows.append(("LLaVA's projector after hidden_states[-2]", found['f32'], found['q8']))
-    print('| | f32 | q8 |\n|---|---|---|')
-    for name, f32, q8 in rows:
-        print(f'| {name} | {f32:.7f} | {q8:.4f} |')
+        tell("LLaVA's projector after hidden_states[-2]", found['f32'], found['q8'])
     shutil.rmtree(folder)
-    return 1 if any(not f32 >= 0.9999 for _, f32, _ in rows) else 0
+    return 1 if faults else 0
 
 
 if __name__ == '__main__':

@@ -130,6 +130,21 @@ export interface ClipInfo {
   version: string;
 }
 
+export interface LayerOptions {
+  /** 0: what goes into the first block, L: what comes out of the last, negative: from the end. Default `'last'`:
+   * last_hidden_state, of a text after the final norm. */
+  layer?: number | 'last';
+  /** With a numbered layer: its rows through the final norm. Default false. */
+  norm?: boolean;
+}
+
+export interface HiddenStates {
+  /** Row by row. */
+  data: Float32Array;
+  /** Rows (tokens, or class token and patches) and channels. */
+  dims: [rows: number, channels: number];
+}
+
 export interface Clip extends Closing {
   readonly info: ClipInfo;
   readonly closed: boolean;
@@ -149,9 +164,10 @@ export interface Clip extends Closing {
   /** Scores add up to 1, best first. Default template: `a photo of a {}`. */
   classify(source: ImageSource, labels: string[], options?: ImageOptions & { templates?: string[] }):
     Promise<{ label: string; score: number }[]>;
-  /** Comes in a later release: rejects with `unsupported`. */
-  hiddenStates(source: ImageSource | { text: string }, options?: { layer?: number | 'last'; signal?: AbortSignal }):
-    Promise<never>;
+  /** All rows of a layer, as transformers' hidden_states. A text is padded to the context length. Of a convolutional image
+   * tower `'last'` alone. */
+  hiddenStates(source: ImageSource, options?: LayerOptions & ImageOptions): Promise<HiddenStates>;
+  hiddenStates(text: { text: string }, options?: LayerOptions & { signal?: AbortSignal }): Promise<HiddenStates>;
   createCatalog(options?: { fields?: string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
   /** Pending calls reject with `closed`, the worker ends, memory returns. */
   close(): Promise<void>;

@@ -45,6 +45,35 @@ after(async () => {
   rmSync(site, { recursive: true });
 });
 
+test('hidden states in a page are those in Node, and a convolutional tower has its last map alone', async () => {
+  const models = { vit: 'models/kin-small', net: 'models/kin-everyday' };
+  const layers = [0, -2, 'last'];
+  const asked = async (load, from, bytes) => {
+    const results = {};
+    for (const [name, model] of Object.entries(from)) {
+      const clip = await load({ model });
+      for (const [part, source] of [['image', Uint8Array.from(bytes)], ['text', { text: 'a red shoe' }]])
+        for (const layer of layers)
+          results[`${name} ${part} ${layer}`] = await clip.hiddenStates(source, { layer })
+            .then(({ data, dims }) => [dims.join('x'), ...data.subarray(-8)].join(' '), (error) => error.code);
+      await clip.close();
+    }
+    return results;
+  };
+  const inNode = await asked(load, models, encoded);
+  assert.equal(inNode['net image last'].split(' ')[0].split('x')[1], '1280');
+  assert.deepEqual([inNode['net image 0'], inNode['net image -2']], ['unsupported', 'unsupported']);
+  assert.equal(Object.values(inNode).filter((one) => one === 'unsupported').length, 2);
+  cpSync(models.net, join(site, 'everyday'), { recursive: true });
+  const page = await open(browser, server.url, { bypassCSP: true });
+  const got = await page.evaluate(`(async () => {
+    const { load } = await import('/kin/index.js');
+    const layers = ${JSON.stringify(layers)};
+    return (${asked})(load, { vit: '/model/', net: '/everyday/' }, ${JSON.stringify([...encoded])});
+  })()`);
+  assert.deepEqual(got, inNode);
+});
+
 test('the same pixels from every kind of source, with and without a worker', async () => {
   const page = await open(browser, server.url, { bypassCSP: true });
   const got = await page.evaluate(async ({ bytes, raw, side }) => {
