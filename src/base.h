@@ -17,6 +17,7 @@
     X(KIN_BAD_ARGUMENT, "bad-argument")                         \
     X(KIN_NOT_A_MODEL, "not-a-model")                           \
     X(KIN_NOT_A_CATALOG, "not-a-catalog")                       \
+    X(KIN_NOT_A_PACK, "not-a-pack")                             \
     X(KIN_UNSUPPORTED, "unsupported")                           \
     X(KIN_UNSUPPORTED_IMAGE, "unsupported-image")               \
     X(KIN_BAD_IMAGE, "bad-image")                               \

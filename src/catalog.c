@@ -89,39 +89,14 @@ static kin_status check_metadata(const kin_catalog *c, kin_error *err)
         return kin_fail(err, KIN_UNSUPPORTED,
                         "The catalogue is not of format " CATALOG_FORMAT
                         " as this release knows it: build it again, or update Kin.");
-    if (!c->file.sums)
-        return BAD(err, "has no checksums (kin.crc32); is this a Kin catalogue?");
     return KIN_OK;
-}
-
-/* Every tensor's checksum, also of those that nobody knows; the sentence names all that are damaged. */
-static kin_status check_sums(const kin_catalog *c, kin_error *err)
-{
-    struct crc32 crc;
-    struct json_out names;
-    bool whole = true;
-    crc32_init(&crc);
-    json_out_init(&names);
-    for (uint32_t i = 0; i < c->file.n; i++) {
-        const tensor *t = &c->file.tensors[i];
-        if (tensor_is_whole(&c->file, i, crc32_update(&crc, 0, c->bytes + t->begin, (size_t)(t->end - t->begin))))
-            continue;
-        json_out_raw(&names, whole ? "" : ", ");
-        json_out_rawn(&names, t->name, t->name_len);
-        whole = false;
-    }
-    if (!whole)
-        BAD(err, "is damaged: fetch or copy it again. Other bytes than were written are in: %.*s.", (int)names.n,
-            names.text);
-    json_out_free(&names);
-    return whole ? KIN_OK : KIN_NOT_A_CATALOG;
 }
 
 static kin_status check(kin_catalog *c, kin_error *err)
 {
     const tensor *part[PART_COUNT];
     TRY(check_metadata(c, err));
-    TRY(check_sums(c, err));
+    TRY(tensor_file_check(&c->file, c->bytes, KIN_NOT_A_CATALOG, "The catalogue", err));
     for (int i = 0; i < PART_COUNT; i++)
         TRY(find_part(c, &catalog_parts[i], &part[i], err));
     uint64_t m = part[PART_ITEM_OFFSETS]->shape[0], r = part[PART_VECTORS]->shape[0];
@@ -193,13 +168,7 @@ const char *kin_catalog_info(kin_catalog *c)
     json_out_raw(o, ",\"metadata\":");
     json_out_rawn(o, c->file.metadata.at, (size_t)(c->file.metadata.end - c->file.metadata.at));
     json_out_raw(o, ",\"tensors\":{");
-    for (uint32_t i = 0; i < c->file.n; i++) {
-        json_out_raw(o, i ? "," : "");
-        json_out_string(o, c->file.tensors[i].name, c->file.tensors[i].name_len);
-        json_out_raw(o, ":\"");
-        json_out_raw(o, tensor_dtype_name(c->file.tensors[i].dtype));
-        json_out_raw(o, "\"");
-    }
+    tensor_file_dtypes(&c->file, o);
     json_out_raw(o, "}}");
     json_out_rawn(o, "", 1);
     return o->failed ? short_of_memory : o->text;

@@ -3,6 +3,7 @@
  * Each list comes from the macro, table or constant that the engine itself uses, so that no other language keeps a
  * copy: kin.h says what the JSON holds. */
 #include "catalog.h"
+#include "pack.h"
 #include "family.h"
 #include "image.h"
 #include "kernels.h"
@@ -30,6 +31,7 @@ static const struct number towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT},
                                        {"headerBytes", TENSOR_HEADER_MAX},
                                        {"catalogDim", CATALOG_DIM_MAX},
                                        {"catalogBytes", CATALOG_MAX_BYTES},
+                                       {"packBytes", PACK_MAX_BYTES},
                                        {"exactRows", CODES_LEAST_ROWS},
                                        {"exactDim", CODES_LEAST_DIM},
                                        {"threads", POOL_MAX_THREADS},

@@ -163,6 +163,12 @@ int kin_catalog_search(const kin_catalog *catalog, const float *query, const uin
                        uint32_t *rows, float *scores, int cap, uint32_t *total);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
+/* A file of label vectors, docs/format.md; as a catalogue's. info: JSON { dim, metadata: {…}, tensors: { name: dtype } } */
+typedef struct kin_pack kin_pack;
+kin_pack *kin_pack_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */
+void kin_pack_close(kin_pack *pack);
+const char *kin_pack_info(kin_pack *pack);
+const void *kin_pack_tensor(const kin_pack *pack, const char *name, size_t *bytes);
 /* One row for a catalogue being written: i8 [dim] and its scale 1/||row||. KIN_BAD_ARGUMENT for a
  * non-finite or zero vector. */
 kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err);

@@ -296,3 +296,39 @@ bool tensor_header_write(const tensor *tensors, uint32_t n, const char *metadata
     *out = o;
     return true;
 }
+
+kin_status tensor_file_check(const tensor_file *file, const uint8_t *bytes, kin_status code, const char *what,
+                             kin_error *err)
+{
+    if (!file->sums)
+        return kin_fail(err, code, "%s has no checksums (kin.crc32); is it a file of Kin's?", what);
+    struct crc32 crc;
+    struct json_out names;
+    bool whole = true;
+    crc32_init(&crc);
+    json_out_init(&names);
+    for (uint32_t i = 0; i < file->n; i++) {
+        const tensor *t = &file->tensors[i];
+        if (tensor_is_whole(file, i, crc32_update(&crc, 0, bytes + t->begin, (size_t)(t->end - t->begin))))
+            continue;
+        json_out_raw(&names, whole ? "" : ", ");
+        json_out_rawn(&names, t->name, t->name_len);
+        whole = false;
+    }
+    if (!whole)
+        kin_fail(err, code, "%s is damaged: fetch or copy it again. Other bytes than were written are in: %.*s.", what,
+                 (int)names.n, names.text);
+    json_out_free(&names);
+    return whole ? KIN_OK : code;
+}
+
+void tensor_file_dtypes(const tensor_file *file, struct json_out *out)
+{
+    for (uint32_t i = 0; i < file->n; i++) {
+        json_out_raw(out, i ? "," : "");
+        json_out_string(out, file->tensors[i].name, file->tensors[i].name_len);
+        json_out_raw(out, ":\"");
+        json_out_raw(out, tensor_dtype_name(file->tensors[i].dtype));
+        json_out_raw(out, "\"");
+    }
+}

@@ -66,6 +66,12 @@ const tensor *tensor_find(const tensor_file *file, const char *name);
 /* Whether the bytes of the i-th tensor, whose CRC-32 is `sum`, are those that were written; true where the file
  * has no checksums. */
 bool tensor_is_whole(const tensor_file *file, uint32_t i, uint32_t sum);
+/* The checksums of a whole file that must have them, of all tensors, also those that nobody knows; the sentence names
+ * the damaged ones. `code` and `what` as above. */
+kin_status tensor_file_check(const tensor_file *file, const uint8_t *bytes, kin_status code, const char *what,
+                             kin_error *err);
+/* "name":"dtype", … of all tensors, for what a file says of itself. */
+void tensor_file_dtypes(const tensor_file *file, struct json_out *out);
 
 /* Puts the 8 + n header bytes for tensors[] laid out one after the other in the given order into *out
  * (begin and end ignored; widest dtype first is the caller's job and is checked). `metadata` is the

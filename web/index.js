@@ -2,6 +2,7 @@
 import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
 import { guarded } from './page/outward.js';
+import { onFirstUse } from './shared/errors.js';
 import { keepAddress, packFile, packModel } from './page/pack.js';
 import { startWorker } from './page/start.js';
 
@@ -10,3 +11,5 @@ const host = { keepAddress, packFile, packModel, startWorker };
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
 export const openCatalog = (source, options) => guarded(() => open(host, source, options));
+export const openLabels = (source, options) => guarded(async () =>
+  (await onFirstUse(import('./page/labels.js'))).openLabels(host, source, options));

@@ -3,6 +3,7 @@ import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
 import { keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
 import { guarded } from './page/outward.js';
+import { onFirstUse } from './shared/errors.js';
 import { startWorker } from './page/start.node.js';
 
 const host = { keepAddress, packFile, packModel, startWorker, writeFile };
@@ -12,3 +13,5 @@ export { exportTower } from './page/clip.js';
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
 export const openCatalog = (source, options) => guarded(() => open(host, source, options));
+export const openLabels = (source, options) => guarded(async () =>
+  (await onFirstUse(import('./page/labels.js'))).openLabels(host, source, options));

@@ -79,10 +79,6 @@ test('wrong arguments are typed errors', async () => {
     () => clip.createCatalog({ fit: 'stretch' }),
   ];
   for (const call of wrong) await assert.rejects(call(), { name: 'KinError', code: 'bad-argument' }, String(call));
-  const later = [
-    () => clip.classify(raw, ['a'], { multiLabel: true }), () => clip.classify(raw, ['a'], { none: 'x' })];
-  for (const call of later)
-    await assert.rejects(call(), { name: 'KinError', code: 'unsupported', message: /later release/ }, String(call));
 });
 
 test('classify is the softmax of the scaled cosines', async () => {

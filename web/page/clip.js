@@ -1,8 +1,8 @@
 // A loaded model as callers see it; the work is in core.js.
-import { anything, call, decode, dtype, isList, later, listOf, oneOrMore, pictureOptions, read, runOptions, shape, signal, text,
-  tower, variant, whole, words } from './arguments.js';
+import { anything, call, decode, dtype, isList, listOf, pictureOptions, read, runOptions, shape, signal, text, tower, variant,
+  whole } from './arguments.js';
 import { Client, usualStall } from './client.js';
-import { checkAbort, fail, KinError, onFirstUse, unpackError } from '../shared/errors.js';
+import { checkAbort, KinError, onFirstUse, unpackError } from '../shared/errors.js';
 import { outward } from './outward.js';
 import { packImage } from './pack.js';
 
@@ -12,7 +12,6 @@ const internal = Symbol('client');
 const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, decoders: call, ...runOptions });
 const onlySignal = shape({ signal });
 const onePicture = shape(pictureOptions);
-const classifying = shape({ templates: oneOrMore(template), ...later('multiLabel', 'none'), ...pictureOptions });
 
 export async function load(host, options) {
   const { model, resolve, worker, fetch, cache, decoders, stall = usualStall, signal, onProgress, ...how } =
@@ -24,11 +23,6 @@ export async function load(host, options) {
 }
 
 export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
-
-function template(value, name) {
-  return text(value, name).includes('{}') ? value
-    : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
-}
 
 const picture = (source) => read(packImage, source, 'The picture');
 const textOrPicture = (value) => (Object.hasOwn(Object(value), 'text') ? value : packImage(value));
@@ -130,10 +124,8 @@ class Clip {
   }
 
   async classify(source, labels, options) {
-    const { templates = ['a photo of a {}'], signal, ...how } = read(classifying, options, 'classify()');
-    const names = read(oneOrMore(words), labels, 'A label');
-    if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
-    return this.#client.call('classify', [picture(source), names, { templates, ...how }], signal);
+    const { classify } = await onFirstUse(import('./labels.js'));
+    return classify(this, this.#client, source, labels, options);
   }
 
   async hiddenStates(source, options) {

@@ -7,18 +7,18 @@ import { readSource } from '../shared/source.js';
 const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
   U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
 
-// Opens a file's bytes in an engine, whose memory they stay in -> { catalog, about, tensor }; tensor(name) copies the
-// values that have this name. Where they lie only C knows.
-export function openBytes(engine, bytes) {
-  const catalog = engine.pointer('kin_catalog_open', engine.put(bytes), bytes.length, engine.error);
+// Opens a file's bytes in an engine, whose memory they stay in -> { catalog, about, tensor, names }; tensor(name) copies
+// the values that have this name. Where they lie only C knows. `kind`: as its functions are called.
+export function openBytes(engine, bytes, kind = 'catalog') {
+  const catalog = engine.pointer(`kin_${kind}_open`, engine.put(bytes), bytes.length, engine.error);
   if (!catalog) engine.throwError();
-  const { tensors, ...about } = engine.json('kin_catalog_info', catalog);
+  const { tensors, ...about } = engine.json(`kin_${kind}_info`, catalog);
   const tensor = (name) => engine.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
-    const values = engine.pointer('kin_catalog_tensor', catalog, text, size);
+    const values = engine.pointer(`kin_${kind}_tensor`, catalog, text, size);
     const [n] = new Uint32Array(engine.memory.buffer, size, 1);
     return new arrays[tensors[name]](engine.bytes(values, n).buffer);
   });
-  return { catalog, about, tensor };
+  return { catalog, about, tensor, names: Object.keys(tensors) };
 }
 
 // Of all that the page keeps of a catalogue: by it a file that was opened again, after a trap or in another worker, is
@@ -53,10 +53,7 @@ export class CatalogCore {
   async open(signal, onProgress) {
     const engine = await openAlone(this.platform, this.io, signal);
     const { numerics, limits } = engine.facts;
-    const bytes = await readSource(this.options.source, 'The catalogue', this.io,
-      { signal, onProgress, limit: limits.catalogBytes });
-    if (bytes[0] === 60)
-      fail('not-a-catalog', 'The server sent a web page in place of the catalogue; check the address.');
+    const bytes = await this.bytes('catalog', 'The catalogue', limits.catalogBytes, signal, onProgress);
     const { catalog, about, tensor } = openBytes(engine, bytes);
     const contents = { items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
       idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
@@ -65,6 +62,12 @@ export class CatalogCore {
     this.about = about;
     this.#print = fingerprint(about, contents);
     return { ...about, numerics, ...contents, print: this.#print };
+  }
+
+  async bytes(kind, name, limit, signal, onProgress) {
+    const bytes = await readSource(this.options.source, name, this.io, { signal, onProgress, limit });
+    if (bytes[0] === 60) fail(`not-a-${kind}`, `${name}: the server sent a web page in its place; check the address.`);
+    return bytes;
   }
 
   info() {
@@ -118,6 +121,16 @@ export class CatalogCore {
     } finally {
       engine.free(at);
     }
+  }
+}
+
+// A label pack, all of which the caller's side keeps.
+export class LabelsCore extends CatalogCore {
+  async open(signal, onProgress) {
+    const engine = await openAlone(this.platform, this.io, signal);
+    const bytes = await this.bytes('pack', 'The label pack', engine.facts.limits.packBytes, signal, onProgress);
+    const { about, tensor, names } = openBytes(engine, bytes, 'pack');
+    return { ...about, tensors: Object.fromEntries(names.map((name) => [name, tensor(name)])) };
   }
 }
 

@@ -125,34 +125,24 @@ export class Core {
     return vectors.map((vector) => (vector instanceof Error ? packError(vector) : vector));
   }
 
-  // Vectors of texts, kept: picture after picture is held against the same labels.
-  async #prompts(texts, watcher) {
+  // -> { vectors, scale }: of texts, kept, since picture after picture is held against the same labels; and what the
+  // model multiplies cosines by.
+  async prompts(texts, watcher) {
     if (this.#known.size > 10_000) this.#known.clear();
+    const encoder = await this.#running(watcher.signal);
     const unknown = [...new Set(texts)].filter((text) => !this.#known.has(text));
     const vectors = unknown.length ? await (await this.#with('text', watcher)).texts(unknown, watcher.signal) : [];
     for (const [i, vector] of vectors.entries()) {
       if (vector instanceof Error) throw vector;
       this.#known.set(unknown[i], vector);
     }
-    return texts.map((text) => this.#known.get(text));
+    return { vectors: texts.map((text) => this.#known.get(text).slice()),
+      scale: Math.exp(encoder.about.text.logitScale) };
   }
 
-  async classify(source, labels, { templates, box, fit }, watcher) {
-    const image = await this.embedImage(source, { box, fit }, watcher);
-    const vectors = await this.#prompts(labels.flatMap((label) =>
-      templates.map((template) => template.replaceAll('{}', () => label))), watcher);
-    const cosines = labels.map((_, label) => {
-      const mean = new Float64Array(image.length);
-      for (const vector of vectors.slice(label * templates.length, (label + 1) * templates.length))
-        vector.forEach((value, i) => { mean[i] += value; });
-      const length = Math.hypot(...mean) || 1;
-      return image.reduce((sum, value, i) => sum + value * mean[i], 0) / length;
-    });
-    const scale = Math.exp(this.#encoder.about.image.logitScale);
-    const best = Math.max(...cosines);
-    const parts = cosines.map((cosine) => Math.exp(scale * (cosine - best)));
-    const sum = parts.reduce((a, b) => a + b, 0);
-    return labels.map((label, i) => ({ label, score: parts[i] / sum })).sort((a, b) => b.score - a.score);
+  // What lies in the model's folder for classify(); null: nothing.
+  async background(watcher) {
+    return this.files.bytes('background.safetensors', watcher);
   }
 
   // For Node alone.

@@ -3,13 +3,13 @@
 //   { abort: id } | { helper } (threads.js) | { stop }
 //   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
-import { CatalogCore } from './catalog-core.js';
+import { CatalogCore, LabelsCore } from './catalog-core.js';
 import { Core } from './core.js';
 import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
 import { WriterCore } from './writer-core.js';
 
-const kinds = { open: Core, openCatalog: CatalogCore, writeCatalog: WriterCore };
+const kinds = { open: Core, openCatalog: CatalogCore, openLabels: LabelsCore, writeCatalog: WriterCore };
 
 function buffersOf(value, found = new Set()) {
   if (ArrayBuffer.isView(value)) found.add(value.buffer);

@@ -1,0 +1,161 @@
+// Labels as callers see them: openLabels(), and classify() of a clip. The scores are made in shared/labels.js, on the
+// caller's thread, since a picture costs a thousand times as much as holding it against labels; a pack's file is read and
+// checked by a worker that ends with it.
+import { anything, flag, listOf, numbers, oneOrMore, pictureOptions, read, runOptions, shape, signal, text, words } from './arguments.js';
+import { Client, usualStall } from './client.js';
+import { fail } from '../shared/errors.js';
+import { evidence, meanOf, prepare, readPack, score, statistics, unit, withPictures } from '../shared/labels.js';
+import { outward } from './outward.js';
+import { packImage } from './pack.js';
+import { phrases } from '../shared/phrases.js';
+
+// `none`: true, or what the entry is called.
+const noneName = (value, name) => (value === true ? 'none of these' : value === false ? undefined : words(value, name));
+const calibrated = { multiLabel: flag, none: noneName, ...pictureOptions };
+const opening = shape({ clip: (value) => (typeof value.embedImage === 'function' ? value
+  : fail('bad-argument', 'clip is not what load() gave.')), ...runOptions });
+const classifying = shape({ templates: oneOrMore(template), ...calibrated });
+const ofPack = shape(calibrated);
+const adding = shape({ label: words, images: oneOrMore(anything), vectors: listOf(numbers) }, ['label']);
+const onlySignal = shape({ signal });
+
+function template(value, name) {
+  return text(value, name).includes('{}') ? value
+    : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
+}
+
+async function readFile(host, source, options) {
+  const { worker, fetch, resolve, cache, stall = usualStall, signal, onProgress } = options;
+  const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
+    { call: 'openLabels', args: [{ source }] });
+  const file = await client.start(signal);
+  await client.close();
+  return prepare(readPack(file));
+}
+
+/* ---- classify() of a clip ---- */
+
+const known = new WeakMap(); // a clip's client -> { background, key, pack }
+
+// The background that lies in the model's folder, where it is of this very model; else the phrases alone.
+async function backgroundOf(clip, client, signal) {
+  const bytes = await client.call('background', [], signal);
+  const file = bytes && await readFile(client.host, bytes, { worker: clip.worker, ...client.io, signal });
+  if (file && file.imageId === await clip.identify('image', { signal }) && file.textId === await clip.identify('text', { signal }))
+    return { background: file.background, pictures: file.pictures };
+  const { vectors } = await client.call('prompts', [phrases], signal);
+  return { background: vectors, pictures: [] };
+}
+
+async function packOf(clip, client, labels, templates, held, signal) {
+  const { vectors, scale } = await client.call('prompts', [labels.flatMap((label) =>
+    templates.map((one) => one.replaceAll('{}', () => label)))], signal);
+  const kept = known.get(client) ?? {};
+  const key = JSON.stringify([labels, templates]);
+  if (held && kept.key === key) return kept.pack;
+  if (held) kept.background ??= await backgroundOf(clip, client, signal);
+  const pack = prepare({ scale, negatives: [], null: [], background: [], pictures: [], ...held && kept.background,
+    labels: labels.map((label) => ({ label, phrases: [label], negatives: [] })),
+    phrases: labels.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) });
+  pack.null = statistics(pack);
+  if (held) known.set(client, { ...kept, key, pack });
+  return pack;
+}
+
+export async function classify(clip, client, source, labels, options) {
+  const { templates = ['a photo of a {}'], multiLabel, none, signal, ...how } = read(classifying, options, 'classify()');
+  const names = read(oneOrMore(words), labels, 'A label');
+  if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
+  const picture = read(packImage, source, 'The picture');
+  const vector = await client.call('embedImage', [picture, how], signal);
+  const pack = await packOf(clip, client, names, templates, multiLabel || none !== undefined, signal);
+  return score(pack, vector, { multiLabel, none }).map((one) => ({ label: one.label, score: one.score }));
+}
+
+/* ---- packs ---- */
+
+export async function openLabels(host, source, options) {
+  const given = read(opening, options, 'openLabels()');
+  const pack = await readFile(host, read(host.packFile, source, 'The label pack'), { worker: given.clip?.worker, ...given });
+  if (!pack.labels.length) fail('not-a-pack', 'The label pack has no label: it is the background of a model.');
+  return outward(new Labels(pack, given.clip));
+}
+
+const isVector = (source) => Array.isArray(source) || ['Float32Array', 'Float64Array']
+  .includes(Object.prototype.toString.call(source).slice(8, -1));
+
+class Labels {
+  #pack;
+  #clip;
+
+  constructor(pack, clip) {
+    this.#pack = pack;
+    this.#clip = clip;
+  }
+
+  get info() {
+    const { dim, languages, imageId, textId, background, pictures, labels } = this.#pack;
+    return { dim, languages, imageId, textId, background: { phrases: background.length, pictures: pictures.length },
+      labels: labels.map(({ picture, ...one }) => structuredClone({ ...one, fromPictures: Boolean(picture) })) };
+  }
+
+  async #vector(source, how) {
+    const { dim, imageId } = this.#pack;
+    if (isVector(source)) {
+      const vector = read(numbers, source, 'A vector');
+      return vector.length === dim && vector.some(Boolean) ? vector
+        : fail('bad-argument', `A vector is ${dim} finite numbers, not all of them zero.`);
+    }
+    if (!this.#clip) fail('no-model', 'A picture needs a model: openLabels(…, { clip: await load({ model }) }).');
+    const vector = await this.#clip.embedImage(source, how);
+    if (vector.length !== dim || await this.#clip.identify('image', { signal: how.signal }) !== imageId)
+      fail('model-mismatch', `The label pack was built with another image model than '${this.#clip.info.model}' in ` +
+        `'${this.#clip.info.dtype}': load the model it was built with, or build the pack again with this one.`);
+    return vector;
+  }
+
+  async classify(source, options) {
+    const { multiLabel, none, ...how } = read(ofPack, options, 'classify()');
+    return score(this.#pack, await this.#vector(source, how), { multiLabel, none });
+  }
+
+  // A label made of 3 to 10 pictures, in this page's pack alone. -> what it does: how many of its pictures find it first
+  // when it is made without them, and of the background's pictures which it now has first, by the label that had them.
+  async add(label, options) {
+    const { signal } = read(onlySignal, options, 'add()');
+    const { label: name, images = [], vectors = [] } = read(adding, label, 'A label');
+    const before = this.#pack;
+    if (before.labels.some((one) => one.label === name)) fail('bad-argument', `There is a label '${name}' already.`);
+    if (!before.null.length)
+      fail('unsupported', 'This label pack has no pictures in its background, which a label made of pictures is held against.');
+    if (images.length && vectors.length) fail('bad-argument', 'A label is made of images or of vectors, not of both.');
+    const given = images.length ? images : vectors;
+    if (given.length < 3 || given.length > 10) fail('bad-argument', `A label is made of 3 to 10 pictures, not of ${given.length}.`);
+    const made = [];
+    for (const one of given) made.push(unit(await this.#vector(one, { signal })));
+    const first = (pack, vector) => pack.labels[evidence(pack, vector)
+      .map(({ evidence: odds }, l) => (odds - pack.null[l].mean) / pack.null[l].deviation)
+      .reduce((best, way, l, all) => (way > all[best] ? l : best), 0)].label;
+    const own = made.filter((vector, i) => first(withPictures(before, name, made.filter((_, k) => k !== i)), vector) === name).length;
+    const pack = withPictures(before, name, made);
+    const taken = {};
+    for (const picture of pack.pictures)
+      if (first(pack, picture) === name) {
+        const was = first(before, picture);
+        taken[was] = (taken[was] ?? 0) + 1;
+      }
+    this.#pack = pack;
+    return { label: name, examples: made.length, found: own, background: pack.pictures.length, taken };
+  }
+
+  remove(label) {
+    const { labels, phrases, negatives, rows } = this.#pack;
+    const l = labels.findIndex((one) => one.label === label);
+    if (l < 0 || labels.length < 2) return false;
+    const without = (list, from, n) => [...list.slice(0, from), ...list.slice(from + n)];
+    this.#pack = prepare({ ...this.#pack, labels: without(labels, l, 1), null: without(this.#pack.null, l, 1),
+      phrases: without(phrases, rows[l].phrases, labels[l].phrases.length),
+      negatives: without(negatives, rows[l].negatives, labels[l].negatives.length) });
+    return true;
+  }
+}
