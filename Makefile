@@ -42,7 +42,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 SRC := $(wildcard src/*.c)
 STB := build/stb/stb_image.h
 
-all: wasm native dist ## everything but the demo site
+all: wasm native dist labels/moderation.safetensors ## everything but the demo site
 
 # --- native: build/<config>/ ------------------------------------------------------------------
 CC_release := $(CC)
@@ -212,6 +212,9 @@ node_modules: node_modules/.package-lock.json
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
 	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
+# The shipped pack, of the embedded model.
+labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js
+	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
 dist: dist/cli.js ## dist/cli.js, the bundled command
 
 # --- the demo ---------------------------------------------------------------------------------
@@ -309,7 +312,9 @@ BESIDE ?= tests/models/kin-small
 model-eval: wasm ## judge the trained model on held-out data, write models/kin-everyday/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --beside $(BESIDE) --report models/kin-everyday/EVAL.md
-pack: wasm dist ## the npm package as build/kin-clip-<version>.tgz
+labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/moderation.yaml
+	node tools/label-packs.js $(DATA)
+pack: wasm dist labels/moderation.safetensors ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
 	node tools/format.js
@@ -321,4 +326,4 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
-    bench setup golden verify-models model-train model-eval pack format check-format clean help node_modules
+    bench setup golden verify-models model-train model-eval labels pack format check-format clean help node_modules

@@ -17,6 +17,7 @@ const commands = {
   search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
+  labels: ['label packs: build one, hold products against one, measure it', () => import('./commands/labels.js')],
   tokens: ['token ids of a text', () => import('./commands/tokens.js')],
   preprocess: ['the pixels the model sees, as .npy', () => import('./commands/preprocess.js')],
   model: ['list the models that are known by name, or get one', () => import('./commands/model.js')],
@@ -28,7 +29,7 @@ const commands = {
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
-const later = ['export', 'labels', 'alt', 'publish', 'report', 'doctor'];
+const later = ['export', 'alt', 'publish', 'report', 'doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 

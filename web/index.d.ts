@@ -8,6 +8,7 @@
  * - `stalled` — a download brought no byte for as long as `stall` says: check the connection, load again
  * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
  * - `not-a-catalog` — the same for a catalogue: fetch or copy it again, else build it again
+ * - `not-a-pack` — the same for a label pack
  * - `model-mismatch` — the catalogue was built with another model or dtype: load that one, or build again
  * - `unsupported` — this browser or this release cannot do that; the message says which
  * - `unsupported-image` — a picture format that cannot be opened here: save it as JPEG or PNG
@@ -22,7 +23,7 @@
  * - `failed` — none of these; the sentence says what happened
  */
 export type KinErrorCode =
-  | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'model-mismatch' | 'unsupported'
+  | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'not-a-pack' | 'model-mismatch' | 'unsupported'
   | 'unsupported-image' | 'bad-image' | 'truncated-image' | 'too-large' | 'out-of-memory' | 'bad-argument'
   | 'bad-filter' | 'unknown-id' | 'unreadable' | 'no-worker' | 'crashed' | 'closed' | 'failed';
 
@@ -161,8 +162,8 @@ export interface Clip extends Closing {
   tokenize(text: string, options?: { signal?: AbortSignal }): Promise<Int32Array>;
   /** The pixels the model sees, RGB. Needs no weights. */
   preprocess(source: ImageSource, options?: ImageOptions): Promise<{ data: Uint8Array; width: number; height: number }>;
-  /** Scores add up to 1, best first. Default template: `a photo of a {}`. */
-  classify(source: ImageSource, labels: string[], options?: ImageOptions & { templates?: string[] }):
+  /** Scores add up to 1, best first; with `multiLabel` each is a probability of its own. Default template: `a photo of a {}`. */
+  classify(source: ImageSource, labels: string[], options?: LabelOptions & { templates?: string[] }):
     Promise<{ label: string; score: number }[]>;
   /** All rows of a layer, as transformers' hidden_states. A text is padded to the context length. Of a convolutional image
    * tower `'last'` alone. */
@@ -171,6 +172,42 @@ export interface Clip extends Closing {
   createCatalog(options?: { fields?: string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
   /** Pending calls reject with `closed`, the worker ends, memory returns. */
   close(): Promise<void>;
+}
+
+export interface LabelOptions extends ImageOptions {
+  /** A probability for each label, whatever the others have. Default false: they share 1. */
+  multiLabel?: boolean;
+  /** An entry for none of the labels: true ('none of these') or its name; the first where that is the answer, else the last. Default false. */
+  none?: boolean | string;
+}
+
+/** On pictures that nothing was trained or chosen on. */
+export interface Measured { precision: number; recall: number; positives: number; pictures: number; data: string }
+
+export interface LabelScore {
+  label: string;
+  /** Of the labels, adding up to 1; with `multiLabel` the label's own probability. */
+  score: number;
+  /** The share of pictures of whatever there is that this one beats; null where the pack has none, and for none. */
+  confidence: number | null;
+  /** Why: log odds against the background, the phrase that fits best, the negative that fits best. Null for none. */
+  evidence: { odds: number; phrase: string; cosine: number; negative: { phrase: string; cosine: number } | null } | null;
+  /** Of `multiLabel`'s score, only where it was measured. */
+  threshold?: number;
+  measured?: Measured;
+}
+
+export interface LabelPack {
+  readonly info: { dim: number; languages: string[] | null; imageId: string; textId: string;
+    background: { phrases: number; pictures: number };
+    labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean }[] };
+  /** A picture (with the clip), or its vector as embedImage gave it. Needs no text tower. */
+  classify(source: ImageSource | Float32Array | number[], options?: LabelOptions): Promise<LabelScore[]>;
+  /** A label made of 3 to 10 pictures, in this page alone. `found`: how many of them find it first when it is made without them;
+   * `taken`: pictures of the background that it is now first for, by the label that was. */
+  add(label: { label: string; images?: ImageSource[]; vectors?: (Float32Array | number[])[] }, options?: { signal?: AbortSignal }):
+    Promise<{ label: string; examples: number; found: number; background: number; taken: Record<string, number> }>;
+  remove(label: string): boolean;
 }
 
 export type Item = Record<string, string | number | boolean | string[] | null>;
@@ -262,3 +299,7 @@ export function load(options?: LoadOptions): Promise<Clip>;
 /** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. */
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
   options?: RunOptions & { clip?: Clip }): Promise<Catalog>;
+
+/** Opens ready label vectors (`npx kin-clip labels build`). Pictures need a clip, of the model they were built with. */
+export function openLabels(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
+  options?: RunOptions & { clip?: Clip }): Promise<LabelPack>;

@@ -2,13 +2,12 @@
 // moves because of it. What can be wrong is looked for before the first picture: embedding takes hours.
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { schemeOf } from '#web/shared/addresses.js';
 import { openModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { manifestOf, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
-import { naming, readListed, toSource } from '../lib/pictures.js';
+import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { readFileHeader } from '../lib/tensors.js';
 
@@ -34,7 +33,6 @@ export const options = {
   fit: { type: 'string' },
 };
 
-const readAhead = 8; // pictures under way while one is embedded: hides disks and hosts
 const largeFile = 20 * 2 ** 20;
 
 // Refuses to write over anything but a catalogue, be it damaged or of another release, and where there is no folder.
@@ -67,9 +65,6 @@ async function writeCatalogue(path, bytes) {
 
 const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
-// A path that would be read as an address: `foto: 1.jpg`.
-const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : found);
-
 // The model's address in the catalogue, relative to it: of a folder that was named and lies below the catalogue's, or
 // with it in the folder that the command runs in; else of a `model/` beside the catalogue that holds the same model.
 // What else lies where on this machine is nobody's business.
@@ -83,25 +78,6 @@ function modelAddress(output, typed, imageId) {
   const place = /[/\\.]/.test(typed) ? resolve(typed) : manifestOf(beside)?.ids?.image === imageId ? beside : null;
   if (place === null || !below(place, folder) && !(below(place, '.') && below(folder, '.'))) return '';
   return [...relative(folder, place).split(sep).filter(Boolean).map(encodeURIComponent), ''].join('/') || './';
-}
-
-// Every picture of every row in order, read ahead: yields { row, ref, path, load } where path is how
-// the picture lies on the disk and load() gives the source or throws; a row with an error comes
-// once, as { row }.
-async function* pictures({ rows, paths }, where) {
-  const started = [];
-  const start = async (row, ref) => {
-    const path = /^(?:[a-z][a-z0-9+.-]+:)?\/\//i.test(ref) ? ref : asPath(await paths.find(ref)) ?? ref;
-    const loading = readListed(path, where);
-    loading.catch(() => {}); // its turn comes below
-    return { row, ref, path, load: async () => toSource(await loading, path) };
-  };
-  for await (const row of rows())
-    for (const ref of row.error ? [null] : row.images) {
-      started.push(ref === null ? { row } : await start(row, ref));
-      if (started.length > readAhead) yield started.shift();
-    }
-  yield* started;
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
@@ -156,7 +132,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       } else if (refs) rowsFailed++;
     };
     const where = { root: products.paths.root, hosts, signal: io.signal };
-    for await (const { row, ref, path, load } of pictures(products, where)) {
+    for await (const { row, ref, path, load } of listedPictures(products, where)) {
       io.signal.throwIfAborted();
       if (row !== done?.row) {
         await finish();

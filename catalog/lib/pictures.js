@@ -5,6 +5,7 @@ import { open, readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isAbsolute, join, resolve, sep } from 'node:path';
+import { schemeOf } from '#web/shared/addresses.js';
 import { bad, maxBytes } from './refusal.js';
 import { readRemote } from './remote.js';
 
@@ -120,3 +121,29 @@ const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large
 export const naming = (shown) => (error) => {
   throw ofBytes.includes(error.code) ? bad(error.code, `${shown}: ${error.message}`) : error;
 };
+
+/* ---- of a products file ---- */
+
+const readAhead = 8; // pictures under way while one is embedded: hides disks and hosts
+
+// A path that would be read as an address: `foto: 1.jpg`.
+const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : found);
+
+// Every picture of every row in order, read ahead: yields { row, ref, path, load } where path is how
+// the picture lies on the disk and load() gives the source or throws; a row with an error comes
+// once, as { row }.
+export async function* listedPictures({ rows, paths }, where) {
+  const started = [];
+  const start = async (row, ref) => {
+    const path = /^(?:[a-z][a-z0-9+.-]+:)?\/\//i.test(ref) ? ref : asPath(await paths.find(ref)) ?? ref;
+    const loading = readListed(path, where);
+    loading.catch(() => {}); // its turn comes below
+    return { row, ref, path, load: async () => toSource(await loading, path) };
+  };
+  for await (const row of rows())
+    for (const ref of row.error ? [null] : row.images) {
+      started.push(ref === null ? { row } : await start(row, ref));
+      if (started.length > readAhead) yield started.shift();
+    }
+  yield* started;
+}

@@ -24,6 +24,9 @@ export async function load(host, options) {
 
 export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
 
+// Vectors of texts and the model's scale, for packs of labels.
+export const promptsOf = (clip, texts, signal) => clip[internal].call('prompts', [texts], signal);
+
 const picture = (source) => read(packImage, source, 'The picture');
 const textOrPicture = (value) => (Object.hasOwn(Object(value), 'text') ? value : packImage(value));
 const isError = (value) => value instanceof KinError;
@@ -125,7 +128,7 @@ class Clip {
 
   async classify(source, labels, options) {
     const { classify } = await onFirstUse(import('./labels.js'));
-    return classify(this, this.#client, source, labels, options);
+    return classify(this.#client, source, labels, options);
   }
 
   async hiddenStates(source, options) {

@@ -4,7 +4,7 @@
 import { anything, flag, listOf, numbers, oneOrMore, pictureOptions, read, runOptions, shape, signal, text, words } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { fail } from '../shared/errors.js';
-import { evidence, meanOf, prepare, readPack, score, statistics, unit, withPictures } from '../shared/labels.js';
+import { evidence, meanOf, prepare, readPack, score, unit, withPictures } from '../shared/labels.js';
 import { outward } from './outward.js';
 import { packImage } from './pack.js';
 import { phrases } from '../shared/phrases.js';
@@ -24,7 +24,8 @@ function template(value, name) {
     : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
 }
 
-async function readFile(host, source, options) {
+// -> a pack, of labels or a background alone
+export async function readFile(host, source, options) {
   const { worker, fetch, resolve, cache, stall = usualStall, signal, onProgress } = options;
   const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
     { call: 'openLabels', args: [{ source }] });
@@ -37,38 +38,27 @@ async function readFile(host, source, options) {
 
 const known = new WeakMap(); // a clip's client -> { background, key, pack }
 
-// The background that lies in the model's folder, where it is of this very model; else the phrases alone.
-async function backgroundOf(clip, client, signal) {
-  const bytes = await client.call('background', [], signal);
-  const file = bytes && await readFile(client.host, bytes, { worker: clip.worker, ...client.io, signal });
-  if (file && file.imageId === await clip.identify('image', { signal }) && file.textId === await clip.identify('text', { signal }))
-    return { background: file.background, pictures: file.pictures };
-  const { vectors } = await client.call('prompts', [phrases], signal);
-  return { background: vectors, pictures: [] };
-}
-
-async function packOf(clip, client, labels, templates, held, signal) {
+async function packOf(client, labels, templates, held, signal) {
   const { vectors, scale } = await client.call('prompts', [labels.flatMap((label) =>
     templates.map((one) => one.replaceAll('{}', () => label)))], signal);
   const kept = known.get(client) ?? {};
   const key = JSON.stringify([labels, templates]);
   if (held && kept.key === key) return kept.pack;
-  if (held) kept.background ??= await backgroundOf(clip, client, signal);
-  const pack = prepare({ scale, negatives: [], null: [], background: [], pictures: [], ...held && kept.background,
+  const background = held ? kept.background ?? (await client.call('prompts', [phrases], signal)).vectors : [];
+  const pack = prepare({ scale, negatives: [], null: [], background, pictures: [],
     labels: labels.map((label) => ({ label, phrases: [label], negatives: [] })),
     phrases: labels.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) });
-  pack.null = statistics(pack);
-  if (held) known.set(client, { ...kept, key, pack });
+  if (held) known.set(client, { background, key, pack });
   return pack;
 }
 
-export async function classify(clip, client, source, labels, options) {
+export async function classify(client, source, labels, options) {
   const { templates = ['a photo of a {}'], multiLabel, none, signal, ...how } = read(classifying, options, 'classify()');
   const names = read(oneOrMore(words), labels, 'A label');
   if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
   const picture = read(packImage, source, 'The picture');
   const vector = await client.call('embedImage', [picture, how], signal);
-  const pack = await packOf(clip, client, names, templates, multiLabel || none !== undefined, signal);
+  const pack = await packOf(client, names, templates, multiLabel || none !== undefined, signal);
   return score(pack, vector, { multiLabel, none }).map((one) => ({ label: one.label, score: one.score }));
 }
 

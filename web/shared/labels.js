@@ -5,16 +5,17 @@
 //   phrases and pictures of whatever there is; null: [{ mean, deviation }] of each label over these pictures, or [].
 // With s the model's scale and cos the cosine of the picture and a phrase, a label's evidence is
 //   e = max s·cos(phrases) - ln Σ exp(s·cos(background and the label's negatives)),
-// its log odds against everything else; z = (e - mean) / deviation. Phrases of the background that mean the label
-// itself are left out of its sum.
+// its log odds against everything else at the model's own temperature; of these its probability is made. Phrases of the
+// background that mean the label itself are left out of its sum. Its confidence is Φ((e - mean) / deviation): the share of
+// pictures of whatever there is that it beats.
 import { fail } from './errors.js';
 
 const bad = (sentence) => fail('not-a-pack', `The label pack ${sentence}`);
 
-// Where a label is as likely as not, and how fast that changes: fitted on photos that the embedded model was trained
-// on, and held on others (docs/figures.md). Without pictures in the background it is by the evidence itself.
-const byPictures = { centre: 3.84, slope: 3.2, none: 2.75 };
-const byPhrases = { centre: 1.3, slope: 1.28, none: -1 };
+// The evidence at which a label is as likely as not and how fast that changes, fitted on photos that the embedded model
+// was trained on and right on others; and that of the best label at which a picture is as likely none of them
+// (`make judge`). By the pictures' statistics too it gave the same, and hung on which pictures they were.
+const [slope, centre, nothingBelow] = [1.28, 1.3, -1.8];
 const likeness = 3; // deviations above a phrase's usual cosine to the background: the same thing by another name
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -166,17 +167,14 @@ export function statistics(pack) {
 // else last.
 export function score(pack, vector, { multiLabel = false, none } = {}) {
   const found = evidence(pack, unit(vector));
-  const calibration = pack.null.length ? byPictures : byPhrases;
-  const ways = found.map((one, l) => (pack.null.length ? (one.evidence - pack.null[l].mean) / pack.null[l].deviation : one.evidence));
-  const probability = (way, centre) => sigmoid(calibration.slope * (way - centre));
-  const nothing = none === undefined ? 0 : 1 - probability(Math.max(...ways), calibration.none);
+  const nothing = none === undefined ? 0 : sigmoid(slope * (nothingBelow - Math.max(...found.map((one) => one.evidence))));
   const most = Math.max(...found.map(({ logit }) => logit));
   const shares = found.map(({ logit }) => Math.exp(logit - most));
   const sum = shares.reduce((all, share) => all + share, 0);
   const result = pack.labels.map(({ label, phrases, negatives, threshold, measured }, l) => {
     const { phrase, negative, evidence } = found[l];
-    return { label, score: multiLabel ? probability(ways[l], calibration.centre) : shares[l] / sum * (1 - nothing),
-      confidence: pack.null.length ? normalCdf(ways[l]) : null,
+    return { label, score: multiLabel ? sigmoid(slope * (evidence - centre)) : shares[l] / sum * (1 - nothing),
+      confidence: pack.null.length ? normalCdf((evidence - pack.null[l].mean) / pack.null[l].deviation) : null,
       evidence: { odds: evidence, phrase: phrases[phrase.at], cosine: phrase.cosine,
         negative: negative.at < 0 ? null : { phrase: negatives[negative.at], cosine: negative.cosine } },
       ...(threshold !== undefined && { threshold, measured }) };

@@ -140,11 +140,6 @@ export class Core {
       scale: Math.exp(encoder.about.text.logitScale) };
   }
 
-  // What lies in the model's folder for classify(); null: nothing.
-  async background(watcher) {
-    return this.files.bytes('background.safetensors', watcher);
-  }
-
   // For Node alone.
   async exportTower(tower, watcher) {
     await this.preload(tower, watcher);

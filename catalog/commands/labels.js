@@ -1,0 +1,177 @@
+// kin labels: build a label pack, hold products against one, measure one, gather a model's background.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { meanOf, prepare, statistics, unit, writePack } from '#web/shared/labels.js';
+import { phrases as usual } from '#web/shared/phrases.js';
+import { library, withModel } from '../lib/engine.js';
+import { exists, writeFileSafely } from '../lib/files.js';
+import { backgroundBytes, measureLabels, packBytes, readLabels, readPictures } from '../lib/labels.js';
+import { kin } from '../lib/name.js';
+import { asNumber, commonUsage, UsageError } from '../lib/options.js';
+import { listedPictures, naming, openTyped } from '../lib/pictures.js';
+import { readMap, readProducts } from '../lib/products.js';
+
+export const usage = `Usage: ${kin} labels build <labels.yaml | labels.csv> -o <pack> [--background F] [--measured F]
+       ${kin} labels apply <pack> <products.csv | folder> [-o out.csv] [--map image=Name] [--allow-host H]
+       ${kin} labels measure <pack> <pictures.csv> -o <measured.json> [--precision 0.8] [--name "data"]
+       ${kin} labels background <folder | pictures.csv> -o <background.safetensors>
+
+build       label vectors, ready for pages without the text tower. Statistics come from the model's
+            background.safetensors, or --background; thresholds from what 'measure' wrote (--measured)
+apply       each product's score for every label, as CSV (--json: JSON lines, with evidence)
+measure     columns image, label (several by |), split (choose, judge): the threshold of each label is
+            chosen on the first and its precision and recall counted on the second
+background  vectors of pictures of whatever there is, which labels are held against
+${commonUsage}`;
+
+export const options = {
+  output: { type: 'string', short: 'o' }, background: { type: 'string' }, measured: { type: 'string' },
+  precision: { type: 'string' }, name: { type: 'string' }, map: { type: 'string', multiple: true },
+  'allow-host': { type: 'string', multiple: true },
+};
+
+async function vectorsOf(paths, clip, io) {
+  const progress = io.progress('pictures', paths.length);
+  const vectors = [];
+  for (const [i, path] of paths.entries()) {
+    io.signal.throwIfAborted();
+    vectors.push(await clip.embedImage(await openTyped(path), { signal: io.signal }).catch(naming(path)));
+    progress(i + 1);
+  }
+  return vectors;
+}
+
+async function ids(clip, io) {
+  const { signal } = io;
+  return { imageId: await clip.identify('image', { signal }), textId: await clip.identify('text', { signal }) };
+}
+
+async function background([path], values, modelOptions, io) {
+  const pictures = await readPictures(path);
+  if (pictures.length < 2) throw new Error(`${path} names ${pictures.length} pictures: a background needs some hundred`);
+  const { promptsOf } = await library();
+  await withModel(modelOptions, io, async (clip) => {
+    const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
+    const phrases = await promptsOf(clip, usual, io.signal);
+    await writeFileSafely(values.output, backgroundBytes({ ...await ids(clip, io), ...phrases, pictures: vectors }));
+    io.note(`${values.output}: ${usual.length} phrases, ${vectors.length} pictures`);
+  });
+}
+
+async function readBackground(path, clip, given, io) {
+  if (!path) return null;
+  const { openPack } = await library();
+  const found = await openPack(path, { signal: io.signal });
+  const own = await ids(clip, io);
+  if (found.imageId === own.imageId && found.textId === own.textId) return found;
+  if (given) throw new Error(`${path} is of another model: make it anew with '${kin} labels background'`);
+  io.note(`${path} is of other weights, and left out: make it anew with '${kin} labels background'`);
+  return null;
+}
+
+async function measuredOf(path, { imageId, textId }, io) {
+  if (!path) return {};
+  const found = JSON.parse(await readFile(path, 'utf8'));
+  if (found.imageId === imageId && found.textId === textId) return found.labels;
+  io.note(`${path} was measured with other weights: the pack has no thresholds; '${kin} labels measure' makes it anew`);
+  return {};
+}
+
+async function build([path], values, modelOptions, io) {
+  const { labels, templates, languages } = await readLabels(path);
+  const { promptsOf } = await library();
+  await withModel(modelOptions, io, async (clip) => {
+    const say = async (kind) => {
+      const texts = labels.flatMap((label) => label[kind]);
+      const { vectors, scale } = await promptsOf(clip, texts.flatMap((text) =>
+        templates.map((template) => template.replaceAll('{}', () => text))), io.signal);
+      return { scale, rows: texts.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) };
+    };
+    const { rows: phrases, scale } = await say('phrases');
+    const { rows: negatives } = await say('negatives');
+    const own = await ids(clip, io);
+    const beside = join(modelOptions.model, 'background.safetensors');
+    const known = await readBackground(values.background ?? (await exists(beside) ? beside : null), clip, values.background, io) ??
+      { background: (await promptsOf(clip, usual, io.signal)).vectors, pictures: [] };
+    const measured = await measuredOf(values.measured, own, io);
+    const pack = prepare({ dim: clip.info.dim, scale, ...own, languages, phrases, negatives,
+      labels: labels.map((label) => ({ ...label, ...measured[label.label] })),
+      background: known.background.map(unit), pictures: known.pictures.map(unit) });
+    pack.null = statistics(pack);
+    const bytes = packBytes(writePack(pack));
+    await writeFileSafely(values.output, bytes);
+    const counted = pack.labels.filter(({ threshold }) => threshold !== undefined).map(({ label }) => label);
+    io.note(`${values.output}: ${labels.length} labels, ${phrases.length} phrases, ${negatives.length} negatives, ` +
+      `${pack.pictures.length} background pictures, ${(bytes.length / 1e3).toFixed(0)} KB; ` +
+      (counted.length ? `thresholds: ${counted.join(', ')}` : 'no thresholds'));
+  });
+}
+
+const cell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+
+async function apply([path, products], values, modelOptions, io) {
+  const { openLabels } = await library();
+  const lines = [];
+  const put = async (line) => (values.output ? lines.push(line) : io.line(line));
+  let failed = 0;
+  const report = (row, error) => {
+    failed++;
+    io.note(`row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${error.message}`);
+  };
+  await withModel(modelOptions, io, async (clip) => {
+    const pack = await openLabels(path, { clip, signal: io.signal });
+    const names = pack.info.labels.map(({ label }) => label);
+    const listed = await readProducts(products, { map: readMap(values.map), fields: [], text: [], signal: io.signal }, (row) =>
+      report(row, row.error));
+    const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
+    if (!values.json) await put(['id', 'picture', 'over', ...names].map(cell).join(','));
+    const progress = io.progress('pictures', listed.pictures);
+    let n = 0;
+    for await (const { row, path: shown, load } of listedPictures(listed, { root: listed.paths.root, hosts, signal: io.signal })) {
+      io.signal.throwIfAborted();
+      progress(++n);
+      if (row.error) {
+        report(row, row.error);
+        continue;
+      }
+      try {
+        const { source } = await load();
+        const found = await pack.classify(source, { multiLabel: true, signal: io.signal }).catch(naming(shown));
+        const over = found.filter(({ score, threshold }) => threshold !== undefined && score >= threshold).map(({ label }) => label);
+        if (values.json) await put({ id: row.id, picture: shown, over, labels: found });
+        else await put([row.id, shown, over.join('|'), ...names.map((name) => found.find(({ label }) => label === name).score.toFixed(4))]
+          .map(cell).join(','));
+      } catch (error) {
+        if (io.signal.aborted || ['model-mismatch', 'not-a-model'].includes(error.code)) throw error;
+        report(row, error);
+      }
+    }
+  });
+  if (values.output)
+    await writeFileSafely(values.output, Buffer.from(lines.map((line) => (values.json ? JSON.stringify(line) : line) + '\n').join('')));
+  return failed ? 3 : 0;
+}
+
+async function measure([path, list], values, modelOptions, io) {
+  const wanted = asNumber(values.precision ?? '0.8');
+  if (!(wanted > 0 && wanted <= 1)) throw new UsageError('--precision is a share such as 0.8');
+  const { openLabels } = await library();
+  const pictures = await readPictures(list);
+  await withModel(modelOptions, io, async (clip) => {
+    const pack = await openLabels(path, { clip, signal: io.signal });
+    const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
+    const result = await measureLabels(pack, pictures.map((one, i) => ({ ...one, vector: vectors[i] })), wanted,
+      values.name ?? list, (note) => io.note(note));
+    await writeFile(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
+  });
+}
+
+const jobs = { build: [build, 1, true], apply: [apply, 2, false], measure: [measure, 2, true], background: [background, 1, true] };
+
+export async function run({ values, positionals: [name, ...paths], modelOptions }, io) {
+  if (!Object.hasOwn(jobs, name ?? '')) throw new UsageError(`labels takes one of ${Object.keys(jobs).join(', ')}`);
+  const [work, n, output] = jobs[name];
+  if (paths.length !== n) throw new UsageError(`'labels ${name}' takes ${n} path${n > 1 ? 's' : ''}; see '${kin} labels --help'`);
+  if (output && !values.output) throw new UsageError(`'labels ${name}' needs -o FILE`);
+  return await work(paths, values, modelOptions, io) ?? 0;
+}

@@ -1,0 +1,161 @@
+// Files of labels for `kin labels`: labels.yaml or .csv in, a list of pictures, and packs by the layout of
+// web/shared/labels.js.
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { parse as parseYaml } from 'yaml';
+import { writePack } from '#web/shared/labels.js';
+import { crc32 } from './crc32.js';
+import { UsageError } from './options.js';
+import { tensorFiles } from './tensors.js';
+
+const maxLabels = 10_000;
+
+const readText = (path) => readFile(path, 'utf8').catch((error) => {
+  throw new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`);
+});
+
+const rowsOfCsv = (text, path) => {
+  try {
+    return parseCsv(text, { columns: true, bom: true, trim: true, skip_empty_lines: true });
+  } catch (error) {
+    throw new Error(`${path}: ${error.message}`);
+  }
+};
+
+const isTexts = (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one.trim());
+
+function fromYaml(text, path) {
+  let file;
+  try {
+    file = parseYaml(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new Error(`${path} is not YAML: ${error.message.split('\n')[0]}`);
+  }
+  const { labels, templates, languages, ...other } = file ?? {};
+  const [unknown] = Object.keys(other);
+  if (unknown !== undefined) throw new Error(`${path} has '${unknown}'; it takes labels, templates and languages`);
+  if (!labels || typeof labels !== 'object' || Array.isArray(labels)) throw new Error(`${path} has no labels: a map of label to its phrases`);
+  return { templates, languages, labels: Object.entries(labels).map(([label, said]) => {
+    const { phrases = [label], negatives = [], ...rest } = Array.isArray(said) ? { phrases: said } : said ?? {};
+    const [odd] = Object.keys(rest);
+    if (odd === 'threshold')
+      throw new Error(`${path}: '${label}' has a threshold; one comes from 'labels measure' alone, with its precision and recall`);
+    if (odd !== undefined) throw new Error(`${path}: '${label}' has '${odd}'; it takes phrases and negatives`);
+    return { label, phrases, negatives };
+  }) };
+}
+
+// Columns label, phrase and, for phrases that speak against the label, negative.
+function fromCsv(text, path) {
+  const found = new Map();
+  for (const { label, phrase, negative } of rowsOfCsv(text, path)) {
+    if (!label || !phrase && !negative) throw new Error(`${path} needs columns label and phrase (or negative), filled in each line`);
+    if (!found.has(label)) found.set(label, { label, phrases: [], negatives: [] });
+    if (phrase) found.get(label).phrases.push(phrase);
+    if (negative) found.get(label).negatives.push(negative);
+  }
+  return { labels: [...found.values()] };
+}
+
+// -> { labels: [{ label, phrases, negatives }], templates, languages }
+export async function readLabels(path) {
+  const form = extname(path).toLowerCase();
+  if (!['.yaml', '.yml', '.json', '.csv'].includes(form)) throw new UsageError(`${path} is no file of labels: give a .yaml or .csv file`);
+  const { labels, templates = ['a photo of a {}'], languages = null } =
+    (form === '.csv' ? fromCsv : fromYaml)(await readText(path), path);
+  if (!labels.length || labels.length > maxLabels) throw new Error(`${path} has ${labels.length} labels: 1 to ${maxLabels} are taken`);
+  if (!isTexts(templates) || !templates.every((one) => one.includes('{}')))
+    throw new Error(`${path}: templates are texts with {} where the phrase goes`);
+  if (languages !== null && !isTexts(languages)) throw new Error(`${path}: languages are a list such as [en]`);
+  for (const { label, phrases, negatives } of labels)
+    if (!isTexts(phrases) || negatives.length && !isTexts(negatives))
+      throw new Error(`${path}: the phrases and negatives of '${label}' are lists of texts`);
+  return { labels, templates, languages };
+}
+
+const picture = /\.(?:jpe?g|jfif|jpe|pjpeg|png|webp)$/i;
+
+// A folder, or a CSV with a column image and, for `measure`, label (several by |, none: empty) and split (choose, judge)
+// -> [{ image: its path, labels, split }]
+export async function readPictures(path) {
+  const kind = await stat(path).catch(() => null);
+  if (!kind) throw new Error(`there is no ${path}`);
+  if (kind.isDirectory())
+    return (await readdir(path, { recursive: true })).filter((name) => picture.test(name)).sort()
+      .map((name) => ({ image: join(path, name), labels: [], split: '' }));
+  return rowsOfCsv(await readText(path), path).map(({ image, label = '', split = '' }, i) => {
+    if (!image) throw new Error(`${path}: row ${i + 2} names no image`);
+    if (!['', 'choose', 'judge'].includes(split)) throw new Error(`${path}: row ${i + 2} has the split '${split}': choose or judge`);
+    return { image: join(dirname(path), image), labels: label.split('|').map((one) => one.trim()).filter(Boolean),
+      split: split || (parseInt(crc32(Buffer.from(image)), 16) & 1 ? 'choose' : 'judge') };
+  });
+}
+
+// -> the bytes of a pack's file
+export function packBytes({ metadata, tensors }) {
+  const files = tensorFiles('pack', tensors, metadata);
+  if (files.length > 1) throw new Error('a label pack of more than 20 MiB: give it fewer labels');
+  return Buffer.concat(files[0].bytes);
+}
+
+// The background of a model: a pack without labels.
+export const backgroundBytes = ({ imageId, textId, vectors, scale, pictures }) => packBytes(writePack({ dim: vectors[0].length, scale,
+  imageId, textId, languages: null, labels: [], phrases: [], negatives: [], background: vectors, pictures, null: [] }));
+
+/* ---- figures ---- */
+
+const least = 10; // pictures of a label that a figure needs
+const worth = 0.5; // the recall below which a threshold is none
+const rounded = (share) => Number(share.toFixed(3));
+
+// Scores [{ is, score }] of pictures that show the label or not -> the figures of a threshold
+export function counted(scored, threshold) {
+  const flagged = scored.filter(({ score }) => score >= threshold);
+  const right = flagged.filter(({ is }) => is).length;
+  const positives = scored.filter(({ is }) => is).length;
+  return { precision: flagged.length ? rounded(right / flagged.length) : 0, recall: rounded(right / positives), positives,
+    pictures: scored.length };
+}
+
+// The lowest threshold that is precise enough, in the middle of the gap below; null: there is none. `rare`: how many
+// pictures without the label there are for one with it where it will be used.
+export function chooseThreshold(scored, precision, rare) {
+  const falling = [...scored].sort((a, b) => b.score - a.score);
+  const positives = scored.filter(({ is }) => is).length;
+  const weight = rare * positives / (scored.length - positives);
+  let [right, wrong, at] = [0, 0, -1];
+  falling.forEach(({ is }, i) => {
+    if (is) right++;
+    else wrong += weight;
+    if (right && right / (right + wrong) >= precision) at = i;
+  });
+  return at < 0 ? null : Number(((falling[at].score + (falling[at + 1]?.score ?? 0)) / 2).toPrecision(3));
+}
+
+// pictures: [{ vector, labels, split }]; `?label` among the labels: not to be counted for it. -> { label: { threshold,
+// measured } } of those labels that have pictures enough: chosen on one part, counted on the other.
+export async function measureLabels(pack, pictures, precision, data, tell) {
+  const found = [];
+  for (const { vector } of pictures)
+    found.push(new Map((await pack.classify(vector, { multiLabel: true })).map(({ label, score }) => [label, score])));
+  const result = {};
+  for (const { label } of pack.info.labels) {
+    const of = (part) => pictures.flatMap(({ labels, split }, i) => (split === part && !labels.includes(`?${label}`)
+      ? [{ is: labels.includes(label), score: found[i].get(label) }] : []));
+    const [choose, judge] = [of('choose'), of('judge')];
+    const positives = judge.filter(({ is }) => is).length;
+    const threshold = positives < least ? null : chooseThreshold(choose, precision, (judge.length - positives) / positives);
+    if (threshold === null) {
+      tell(`${label}: no threshold: ${positives < least ? `${positives} pictures to judge it by, ${least} are needed`
+        : `none is right in ${precision * 100} %`}`);
+      continue;
+    }
+    const measured = { ...counted(judge, threshold), data };
+    const good = measured.precision >= precision && measured.recall >= worth;
+    if (good) result[label] = { threshold, measured };
+    tell(`${label}: from ${threshold} on precision ${measured.precision}, recall ${measured.recall} of ${positives} among ` +
+      `${judge.length}${good ? '' : ': no threshold'}`);
+  }
+  return result;
+}
