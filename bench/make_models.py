@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Towers of the true architectures with random weights, in the form that each contender reads.
+"""Towers of the true architectures with random weights, and the embedded model, in the form that each contender reads.
 
     build/bench-venv/bin/python bench/make_models.py <folder> [name ...]
 
 Writes <folder>/<name>/ with what is not there yet:
   config.json, model.safetensors, vocab.json, merges.txt, tokenizer*.json, preprocessor_config.json
-                      as transformers saves them (Kin's `convert` and transformers.js read these)
+                      as transformers saves them (Kin's `convert` and transformers.js read these); not of kin-everyday,
+                      which Kin reads from models/
   onnx/{vision,text}_model[_quantized].onnx
-                      for ONNX Runtime; quantised as transformers.js models are, by quantize_dynamic
+                      for ONNX Runtime; quantised as transformers.js models are, by quantize_dynamic, a convolutional
+                      tower by quantize_static (QDQ, both sides 8 bits), which is what ONNX Runtime advises for one
   pixels.bin          4 pictures, u8 [4, S, S, 3]
+  calibration.bin     of kin-everyday: 16 other pictures, by which its activations' ranges are found
   reference.json      { size, mean, std, image: [4 embeddings], texts, ids: [4][context], text: [4 embeddings],
                         labels: [100 texts], labelIds: [100][tokens], macs: {image, text} } by PyTorch in f32
   photo.json          { dim, photo: the embedding of <folder>/photo.jpg, read by Pillow }
@@ -25,6 +28,8 @@ import PIL.Image
 import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPTokenizerFast, CLIPVisionConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+import modules
 
 warnings.filterwarnings('ignore')
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
@@ -82,12 +87,12 @@ def vocabulary(folder, size, context):
     return tokenizer
 
 
-def pictures(size):
-    """Four scenes of shapes and textures, u8 [4, size, size, 3]."""
-    rng = np.random.default_rng(1)
+def pictures(size, n=4, seed=1):
+    """Scenes of shapes and textures, u8 [n, size, size, 3]."""
+    rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:size, 0:size] / size
     scenes = []
-    for _ in range(4):
+    for _ in range(n):
         scene = np.zeros((size, size, 3)) + rng.uniform(40, 200, 3)
         for _ in range(9):
             cx, cy, r, f = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.05, 0.4), rng.uniform(5, 60)
@@ -110,93 +115,125 @@ def draw_photo(path):
     PIL.Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8)).save(path, quality=87, subsampling='4:2:0')
 
 
-def embed_photo(folder, path):
-    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
-    pixels = CLIPImageProcessorPil.from_pretrained(folder)(PIL.Image.open(path), return_tensors='pt')['pixel_values']
-    with torch.no_grad():
-        vector = Image(model).eval()(pixels)[0]
-    with open(f'{folder}/photo.json', 'w') as f:
-        json.dump({'dim': len(vector), 'photo': vector.tolist()}, f)
-
-
 def macs(width, layers, mlp, tokens):
     """Multiply-accumulates of the blocks, all rows of all layers."""
     return layers * tokens * width * (4 * width + 2 * mlp + 2 * tokens)
 
 
-class Image(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixel_values):
-        return self.model.visual_projection(self.model.vision_model(pixel_values=pixel_values).pooler_output)
-
-
-class Text(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids):
-        return self.model.text_projection(self.model.text_model(input_ids=input_ids).pooler_output)
-
-
-def normalise(pixels):
+def normalise(pixels, mean=MEAN, std=STD):
     x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    return ((x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)).contiguous()
+    return ((x - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)).contiguous()
 
 
-def write_onnx(module, example, name, output, dynamic, path):
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+class Calibration:
+    """What quantize_static asks for its inputs."""
+
+    def __init__(self, name, x):
+        self.all = iter([{name: one[None].numpy()} for one in x])
+
+    def get_next(self):
+        return next(self.all, None)
+
+
+def write_onnx(module, example, name, output, dynamic, path, calibration=None):
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
     torch.onnx.export(module, (example,), path, input_names=[name], output_names=[output], dynamic_axes={
         name: dynamic, output: {0: 'batch'}}, opset_version=17, dynamo=False)
     inferred = path + '.inferred'
     quant_pre_process(path, inferred, skip_symbolic_shape=True)
-    # signed weights, but ConvInteger of the patches takes unsigned ones only
-    quantize_dynamic(inferred, path.replace('.onnx', '_quantized.onnx'), per_channel=True, reduce_range=False,
-                     weight_type=QuantType.QUInt8 if name == 'pixel_values' else QuantType.QInt8)
+    quantised = path.replace('.onnx', '_quantized.onnx')
+    if calibration is not None:
+        quantize_static(inferred, quantised, Calibration(name, calibration), quant_format=QuantFormat.QDQ,
+                        calibrate_method=CalibrationMethod.Percentile, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+    else: # signed weights, but ConvInteger of the patches takes unsigned ones only
+        quantize_dynamic(inferred, quantised, per_channel=True, reduce_range=False,
+                         weight_type=QuantType.QUInt8 if name == 'pixel_values' else QuantType.QInt8)
     os.remove(inferred)
 
 
-def make(folder, seed, vision, text, projection):
-    os.makedirs(f'{folder}/onnx', exist_ok=True)
+def make_clip(folder, seed, vision, text, projection):
     torch.manual_seed(seed)
-    model = build(vision, text, projection)
-    model.save_pretrained(folder)
+    build(vision, text, projection).save_pretrained(folder)
     size, patch, context = vision[5], vision[4], text[5]
     tokenizer = vocabulary(folder, text[4], context)
     CLIPImageProcessorPil(size={'shortest_edge': size}, crop_size={'height': size, 'width': size}).save_pretrained(folder)
+    make(folder, tokenizer, size, context, {
+        'image': macs(vision[0], vision[1], vision[3], (size // patch) ** 2 + 1) + size * size * 3 * vision[0],
+        'text': macs(text[0], text[1], text[3], context)})
 
+
+def make_everyday(folder):
+    model, preprocess = modules.everyday_config()
+    size, text = model['vision_cfg']['image_size'], model['text_cfg']
+    tokenizer = CLIPTokenizer.from_pretrained(modules.EVERYDAY, model_max_length=text['context_length'])
+    counted, tower = [0], modules.tower(folder, 'image')
+    for layer in tower.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            layer.register_forward_hook(lambda layer, _, y: counted.append(y.numel() * layer.weight[0].numel()))
+    with torch.no_grad():
+        tower(torch.zeros(1, 3, size, size))
+    calibration = pictures(size, 16, seed=3)
+    calibration.tofile(f'{folder}/calibration.bin')
+    make(folder, tokenizer, size, text['context_length'], {
+        'image': sum(counted), 'text': macs(text['width'], text['layers'], 4 * text['width'], text['context_length'])},
+        preprocess['mean'], preprocess['std'], calibration)
+
+
+def make(folder, tokenizer, size, context, macs_of, mean=MEAN, std=STD, calibration=None):
+    os.makedirs(f'{folder}/onnx', exist_ok=True)
     pixels = pictures(size)
     pixels.tofile(f'{folder}/pixels.bin')
     full = tokenizer(TEXTS, padding='max_length', max_length=context, truncation=True)['input_ids']
     labels = [f'a photo of a {a} {n}' for a in ADJECTIVES for n in NOUNS]
-    image, words = Image(model).eval(), Text(model).eval()
+    image, words = (modules.tower(folder, which, 'eager') for which in ('image', 'text'))
     with torch.no_grad():
-        x, ids = normalise(pixels), torch.tensor(full)
-        reference = {'size': size, 'mean': MEAN, 'std': STD, 'image': image(x).tolist(),
+        x, ids = normalise(pixels, mean, std), torch.tensor(full)
+        reference = {'size': size, 'mean': mean, 'std': std, 'image': image(x).tolist(),
                      'texts': TEXTS, 'ids': full, 'text': words(ids).tolist(),
-                     'labels': labels, 'labelIds': tokenizer(labels)['input_ids'],
-                     'macs': {'image': macs(vision[0], vision[1], vision[3], (size // patch) ** 2 + 1) +
-                              size * size * 3 * vision[0], 'text': macs(text[0], text[1], text[3], context)}}
-        write_onnx(image, x[:1], 'pixel_values', 'image_embeds', {0: 'batch'}, f'{folder}/onnx/vision_model.onnx')
+                     'labels': labels, 'labelIds': tokenizer(labels)['input_ids'], 'macs': macs_of}
+        write_onnx(image, x[:1], 'pixel_values', 'image_embeds', {0: 'batch'}, f'{folder}/onnx/vision_model.onnx',
+                   None if calibration is None else normalise(calibration, mean, std))
         write_onnx(words, ids[:1], 'input_ids', 'text_embeds', {0: 'batch', 1: 'tokens'}, f'{folder}/onnx/text_model.onnx')
     with open(f'{folder}/reference.json', 'w') as f: # last: its presence says that the folder is whole
         json.dump(reference, f)
 
 
+def prepared(folder, path):
+    """A photo as the model sees it, by its own library."""
+    photo = PIL.Image.open(path)
+    if os.path.exists(f'{folder}/config.json'):
+        return CLIPImageProcessorPil.from_pretrained(folder)(photo, return_tensors='pt')['pixel_values']
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    model, preprocess = modules.everyday_config()
+    rule = PreprocessCfg(size=model['vision_cfg']['image_size'], **preprocess)
+    return image_transform_v2(rule, is_train=False)(photo)[None]
+
+
+def embed_photo(folder, path):
+    with torch.no_grad():
+        vector = modules.tower(folder, 'image')(prepared(folder, path))[0]
+    with open(f'{folder}/photo.json', 'w') as f:
+        json.dump({'dim': len(vector), 'photo': vector.tolist()}, f)
+
+
 def main():
     folder, *names = sys.argv[1:]
-    for seed, name in enumerate(MODELS):
-        if name in (names or MODELS) and not os.path.exists(f'{folder}/{name}/reference.json'):
-            make(f'{folder}/{name}', seed, *MODELS[name])
-            print('made', name, flush=True)
+    names = names or [*MODELS, 'kin-everyday']
+    for name in names:
+        here = f'{folder}/{name}'
+        if os.path.exists(f'{here}/reference.json'):
+            continue
+        os.makedirs(here, exist_ok=True)
+        if name in MODELS:
+            make_clip(here, list(MODELS).index(name), *MODELS[name])
+        else:
+            make_everyday(here)
+        print('made', name, flush=True)
     photo = f'{folder}/photo.jpg'
     if not os.path.exists(photo):
         draw_photo(photo)
-    for name in names or MODELS:
+    for name in names:
         if not os.path.exists(f'{folder}/{name}/photo.json'):
             embed_photo(f'{folder}/{name}', photo)
 

@@ -13,7 +13,8 @@ import time
 import numpy as np
 import onnxruntime as ort
 import torch
-from transformers import CLIPModel
+
+import modules
 
 torch.set_num_threads(1)
 FILES = {'image': 'vision_model', 'text': 'text_model'}
@@ -36,13 +37,11 @@ def opened(engine, folder, tower, dtype):
         session = ort.InferenceSession(path, options, providers=['CPUExecutionProvider'])
         name = session.get_inputs()[0].name
         return lambda x: session.run(None, {name: x})[0]
-    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+    model = modules.tower(folder, tower)
 
     def run(x):
         with torch.inference_mode():
-            if tower == 'image':
-                return model.visual_projection(model.vision_model(pixel_values=torch.from_numpy(x)).pooler_output).numpy()
-            return model.text_projection(model.text_model(input_ids=torch.from_numpy(x)).pooler_output).numpy()
+            return model(torch.from_numpy(x)).numpy()
     return run
 
 

@@ -2,7 +2,7 @@
 // alone. Both get the same Blob; embeddings are checked against PyTorch's of Pillow's pixels.
 import { statSync } from 'node:fs';
 import { blank } from './browser.js';
-import { folder, names, reference } from './models.js';
+import { folder, hasTransformers, names, reference } from './models.js';
 import { race } from './race.js';
 import { number, ratio, table } from './report.js';
 import { kins, threads } from './towers.js';
@@ -12,10 +12,10 @@ const products = 10000;
 // The least cosine to PyTorch. The bench's random weights make far more of a pixel than trained ones do.
 const least = { exact: 0.97, fast: 0.9, peer: 0.9 };
 
-function entries() {
-  const kin = kins().filter(({ variant }) => variant.startsWith('relaxed') || !kins().some((one) => one.variant.startsWith('relaxed')));
+function entries(model) {
+  const kin = kins(model).filter(({ variant }) => variant.startsWith('relaxed') || !kins(model).some((one) => one.variant.startsWith('relaxed')));
   return [...kin.flatMap((one) => ['exact', 'fast'].map((decode) => ({ ...one, name: 'kin-photo', decode, label: `${one.label} ${decode}` }))),
-    ...[...new Set([1, threads])].map((n) => ({ name: 'transformers', dtype: 'int8', threads: n, label: 'transformers.js int8' }))]
+    ...[...new Set(hasTransformers(model) ? [1, threads] : [])].map((n) => ({ name: 'transformers', dtype: 'int8', threads: n, label: 'transformers.js int8' }))]
     .map((one) => ({ ...one, label: `${one.label}, ${one.threads} thread${one.threads > 1 ? 's' : ''}` }));
 }
 
@@ -23,7 +23,7 @@ async function one(model, { browser, url, rounds }) {
   const { photo, dim } = reference(model, 'photo.json');
   const catalog = await vectors(products, dim);
   const opened = [], notes = [];
-  for (const entry of entries()) {
+  for (const entry of entries(model)) {
     const page = await blank(browser, url);
     try {
       const cosine = await page.evaluate(async ([options, photo]) => (await import('/bench/page/photo.js')).open(options, photo),

@@ -2,7 +2,7 @@
 //   ONLY=kernels,image,text,labels,photo,search,start          the jobs (default: all)
 //   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
 //   ROUNDS=3                                     turns of each contender
-//   MODELS=vit-b32,tinyclip-8m,kin-small         whose towers (default: all)
+//   MODELS=vit-b32,tinyclip-8m,kin-small,kin-everyday   whose towers (default: all)
 import { existsSync } from 'node:fs';
 import { launch } from './browser.js';
 import { makeModels } from './models.js';

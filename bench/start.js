@@ -19,9 +19,11 @@ async function once({ browser, server }, { label, ...options }) {
 export async function start({ rounds, ...bench }) {
   const parts = [];
   for (const model of names) {
-    const list = [...kins().filter(({ threads }) => threads === 1),
+    const list = [...kins(model).filter(({ threads }) => threads === 1),
       ...['fp32', 'int8'].map((dtype) => ({ name: 'ort', label: `ORT-web ${dtype}`, dtype, threads: 1 })),
-      ...(hasTflite(model) ? ['fp32', 'dyn8'] : []).map((dtype) => ({ name: 'litert', label: `LiteRT.js ${dtype}`, dtype, threads: 1 }))];
+      ...['fp32', 'dyn8', 'int8'].filter((dtype) => hasTflite(model, `image.${dtype}`)).map((dtype) =>
+        ({ name: 'litert', label: `LiteRT.js ${dtype}`, dtype, threads: 1, byRows: hasTflite(model, 'image.int8') })),
+      ...hasTflite(model, 'image.media') ? [{ name: 'mediapipe', label: 'MediaPipe ImageEmbedder', dtype: 'media', threads: 1 }] : []];
     const results = new Map(list.map((one) => [one.label, { times: [], runtime: 0 }]));
     for (let round = 0; round < rounds; round++)
       for (const one of round % 2 ? list.toReversed() : list) {

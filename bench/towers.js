@@ -3,30 +3,29 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { contender } from './browser.js';
-import { folder, hasTflite, names, reference } from './models.js';
+import { enough, folder, hasTflite, kinFolder, names, reference } from './models.js';
 import { native } from './native.js';
 import { race } from './race.js';
 import { number, ratio, table } from './report.js';
 
-// The least cosine to PyTorch at which an answer counts as the same.
-const least = { fp32: 0.9999, q8: 0.98, int8: 0.97, dyn8: 0.97 };
-
 export const threads = Math.min(4, availableParallelism());
 export const variants = () => readdirSync('web/wasm').map((file) => /^kin-(.*)\.wasm$/.exec(file)?.[1]).filter(Boolean).sort();
 
-export const kins = () => variants().map((variant) => (variant.endsWith('-threads') ? { variant, threads } : { variant, threads: 1 }))
-  .map((one) => ({ name: 'kin', dtype: 'q8', label: `Kin ${one.variant}`, ...one }));
+export const kins = (model) => variants().map((variant) => (variant.endsWith('-threads') ? { variant, threads } : { variant, threads: 1 }))
+  .map((one) => ({ name: 'kin', dtype: 'q8', label: `Kin ${one.variant}`, kin: kinFolder(model), ...one }));
 
 function entries(model, tower) {
-  const list = kins();
+  const list = kins(model), litert = ['fp32', 'dyn8', 'int8'].filter((dtype) => hasTflite(model, `${tower}.${dtype}`));
   for (const n of [...new Set([1, threads])]) {
     for (const dtype of ['fp32', 'int8']) list.push({ name: 'ort', label: 'ORT-web', dtype, threads: n });
-    if (hasTflite(model)) for (const dtype of ['fp32', 'dyn8']) list.push({ name: 'litert', label: 'LiteRT.js', dtype, threads: n });
+    list.push(...litert.map((dtype) => ({ name: 'litert', label: 'LiteRT.js', dtype, threads: n })));
   }
-  if (hasTflite(model)) list.push({ name: 'litert', label: 'LiteRT.js without relaxed SIMD', dtype: 'dyn8', threads: 1, compat: true });
+  list.push(...litert.filter((dtype) => dtype !== 'fp32')
+    .map((dtype) => ({ name: 'litert', label: 'LiteRT.js without relaxed SIMD', dtype, threads: 1, compat: true })));
+  if (tower === 'image' && hasTflite(model, 'image.media')) list.push({ name: 'mediapipe', label: 'MediaPipe ImageEmbedder', dtype: 'media', threads: 1 });
   for (const dtype of ['fp32', 'int8']) list.push({ open: 'ort', label: 'native ORT', dtype, threads: 1 });
   list.push({ open: 'torch', label: 'native torch', dtype: 'fp32', threads: 1 });
-  return list.map((one) => ({ ...one, model, tower, folder: `${folder}/${model}` }));
+  return list.map((one) => ({ ...one, model, tower, folder: `${folder}/${model}`, byRows: hasTflite(model, 'image.int8') }));
 }
 
 async function one(model, tower, { browser, url, rounds, natives }) {
@@ -36,7 +35,7 @@ async function one(model, tower, { browser, url, rounds, natives }) {
     try {
       const it = entry.open ? await natives.contender({ ...entry, label }) : await contender(browser, url, { ...entry, label });
       const cosine = await it.check();
-      const fine = cosine >= least[entry.dtype];
+      const fine = cosine >= enough(model, tower, entry.dtype);
       console.log(`  ${fine ? 'agrees   ' : 'DISAGREES'} ${label}: cosine ${cosine.toFixed(5)}`);
       if (fine) opened.push({ ...it, entry, cosine });
       else notes.push(`${label} disagrees with PyTorch (cosine ${cosine.toFixed(4)}) and was not timed.`);
@@ -58,8 +57,8 @@ async function one(model, tower, { browser, url, rounds, natives }) {
       entry.threads > 1 && alone ? ratio(times.get(alone.label).median / median) : '']);
   }
   const fastest = (pick) => Math.min(...opened.filter(({ entry }) => entry.threads === 1 && pick(entry)).map(({ label }) => times.get(label).median));
-  const plain = fastest(({ name, dtype, compat }) => compat || (name === 'ort' && dtype === 'int8')) / fastest(({ variant }) => variant === 'simd');
-  if (Number.isFinite(plain)) notes.push(`Without relaxed SIMD, 1 thread: the faster of ORT-web int8 (it uses none) and LiteRT.js dyn8 took ${ratio(plain)} the time of Kin simd.`);
+  const plain = fastest(({ name, compat }) => compat || name === 'ort' || name === 'mediapipe') / fastest(({ variant }) => variant === 'simd');
+  if (Number.isFinite(plain)) notes.push(`Without relaxed SIMD, 1 thread: the fastest of the others in the browser (ORT-web and MediaPipe use none, LiteRT.js has a build) took ${ratio(plain)} the time of Kin simd.`);
   if (!hasTflite(model)) notes.push('LiteRT.js was left out: its towers could not be converted here (`bench/requirements-litert.txt`).');
   return `### ${model}, ${tower}\n\n${table(['engine', 'cosine', 'median ms', 'best ms', 'runs', 'GMAC/s', '÷ Kin', '1 thread ÷ this'], rows)}\n\n` +
     `${tower === 'text' ? `One label, '${reference(model).texts[0]}': 7 tokens for Kin, padded to the context of ${reference(model).ids[0].length} for the others, ` +

@@ -1,8 +1,8 @@
 // Kin as a page uses it: a Blob in, hits out.
 import { load, openCatalog } from '/build/site/kin/index.js';
 
-export async function open({ model, variant, threads, decode, catalog }) {
-  const clip = await load({ model: new URL(`/build/bench/models/${model}/kin/`, location), variant, threads, decode });
+export async function open({ kin, variant, threads, decode, catalog }) {
+  const clip = await load({ model: new URL(`/${kin}/`, location), variant, threads, decode });
   const opened = await openCatalog(new URL(catalog, location), { clip });
   return {
     prepare: (blob) => clip.preprocess(blob),

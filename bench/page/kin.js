@@ -1,8 +1,8 @@
 // Kin as a page uses it: in its own worker, raw pixels of the model's size or a text in, unit vector out.
 import { load } from '/build/site/kin/index.js';
 
-export async function open({ folder, tower, variant, threads }, { size }) {
-  const clip = await load({ model: new URL(`${folder}/kin/`, location), variant, threads });
+export async function open({ kin, tower, variant, threads }, { size }) {
+  const clip = await load({ model: new URL(`/${kin}/`, location), variant, threads });
   await clip.preload(tower);
   return {
     info: clip.info,
