@@ -17,7 +17,7 @@ import litert_torch
 import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_quantizer import quantizer, recipe
+from ai_edge_quantizer import qtyping, quantizer, recipe, recipe_manager
 
 import modules
 
@@ -72,6 +72,15 @@ def add_metadata(path, to, data):
         f.write(b.Output())
 
 
+def fixed():
+    """8 bits on both sides, but floats in and out: LiteRT.js makes no int8 tensors."""
+    plan = recipe_manager.RecipeManager()
+    plan.load_quantization_recipe(recipe.static_wi8_ai8())
+    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
+        plan.add_quantization_config(regex='.*', operation_name=end, algorithm_key='no_quantize')
+    return plan.get_quantization_recipe()
+
+
 def quantise(path, to, plan, pictures=None):
     made = quantizer.Quantizer(path)
     made.load_quantization_recipe(plan)
@@ -109,7 +118,7 @@ def main():
         if rows and tower == 'image':
             pictures = np.fromfile(calibration, np.uint8).reshape(-1, size, size, 3)
             pictures = ((pictures / 255 - mean) / std).astype(np.float32)
-            step(tower, 'int8', lambda: quantise(fp32, at(tower, 'int8'), recipe.static_wi8_ai8(), pictures))
+            step(tower, 'int8', lambda: quantise(fp32, at(tower, 'int8'), fixed(), pictures))
             step(tower, 'media', lambda: add_metadata(fp32, at(tower, 'media'), metadata(255 * mean[0], 255 * std[0])))
     with open(f'{folder}/tflite/done', 'w') as f:
         f.write('\n'.join(done))
