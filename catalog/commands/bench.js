@@ -6,7 +6,8 @@ import { commonUsage, UsageError } from '../lib/options.js';
 export const usage = `Usage: ${kin} bench
 
 Embeds a drawn 640 x 480 picture and a short text again and again, and prints the median and the
-fastest in milliseconds (raw pixels in, unit vector out; no file is decoded).
+fastest in milliseconds (raw pixels in, unit vector out; no file is decoded). A tower that cannot be
+run is told of beside the other's figures; the exit code is then 1.
 ${commonUsage}`;
 
 export const options = {};
@@ -22,7 +23,17 @@ function drawn(width, height) {
   return { data, width, height };
 }
 
+// -> { median, fastest, runs } in milliseconds, or the error's { error, message }.
 async function measure(work, signal) {
+  try {
+    return await timed(work, signal);
+  } catch (error) {
+    if (signal.aborted || error.name !== 'KinError') throw error;
+    return { error: error.code, message: error.message };
+  }
+}
+
+async function timed(work, signal) {
   for (let i = 0; i < 3; i++) await work(i); // loads the tower, lets the compiler finish
   const times = [];
   const end = performance.now() + 3000;
@@ -45,16 +56,16 @@ export async function run({ values, positionals, modelOptions }, io) {
     // Another text each time, so that no cache answers.
     const text = await measure((i) =>
       clip.embedText(`a photo of ${i} red shoes on a table`, { signal: io.signal }), io.signal);
+    const failed = Number('error' in image || 'error' in text);
     const { model, dtype, variant, threads, kernels, gmacs, dim } = clip.info;
     if (values.json) {
       await io.line({ model, dtype, variant, threads, kernels, gmacs, dim, node: process.version, image, text });
-      return 0;
+      return failed;
     }
     await io.line(`${dtype}, ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, Node ${process.version}; ` +
       `kernels ${kernels}, ${gmacs} billion multiply-adds a second on one thread`);
-    for (const [what, { median, fastest, runs }] of [['picture', image], ['text', text]])
-      await io.line(`${what.padEnd(8)} ${median.toFixed(2).padStart(8)} ms median, ` +
-        `${fastest.toFixed(2)} ms fastest of ${runs}`);
-    return 0;
+    for (const [what, { median, fastest, runs, message }] of [['picture', image], ['text', text]])
+      await io.line(`${what.padEnd(8)} ${message ?? `${median.toFixed(2).padStart(8)} ms median, ${fastest.toFixed(2)} ms fastest of ${runs}`}`);
+    return failed;
   });
 }

@@ -13,6 +13,7 @@ import { embedded, embeddedName } from '../models.js';
 import { listen } from '../server.js';
 import { mended } from './checksums.js';
 import { drawing, folder, kin, png, tinyModel } from './cli-support.js';
+import { vocabulary } from './towers.js';
 
 // One converted tiny model for the whole file.
 const shared = {};
@@ -566,4 +567,16 @@ test('bench says what it ran on', async () => {
   const [result] = (await good(['bench', '--json'])).lines();
   assert.equal(result.dtype, 'q8');
   assert.ok(result.image.median > 0 && result.text.median > 0);
+});
+
+test('bench measures an open_clip folder, and tells why its text tower cannot be run', async (t) => {
+  const model = join(folder(t), 'model');
+  cpSync(new URL('../golden/open_clip/vit-gelu', import.meta.url), model, { recursive: true });
+  for (const [name, text] of Object.entries(vocabulary)) writeFileSync(join(model, name), text);
+  const { code, out } = await kin(['bench', '--json', '--model', model]);
+  const { image, text } = JSON.parse(out);
+  assert.equal(code, 1);
+  assert.ok(image.median > 0 && image.runs >= 5);
+  assert.deepEqual([text.error, /token \d+ but the model only 96/.test(text.message)], ['not-a-model', true], JSON.stringify(text));
+  assert.match((await kin(['bench', '--model', model])).out, /^picture +\d.* ms median.*\ntext +The vocabulary has token/m);
 });
