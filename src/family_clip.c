@@ -31,15 +31,15 @@ static struct clip_tower *clip(struct tower *t) { return (struct clip_tower *)t;
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-static kin_status whole(json object, const char *key, uint64_t least, uint64_t most, uint64_t otherwise, int *out,
-                        kin_error *err)
+static kin_status whole(const struct tower *t, json object, const char *key, uint64_t least, uint64_t most,
+                        uint64_t otherwise, int *out, kin_error *err)
 {
     json value = json_get(object, key);
     uint64_t n = otherwise;
     if (value.type > JSON_NULL && !json_u64(value, &n))
-        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: %s is not a whole number.", key);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is not a whole number.", t->file, key);
     if (n < least || n > most)
-        return kin_fail(err, KIN_UNSUPPORTED, "config.json: %s is %llu; this engine takes %llu to %llu.", key,
+        return kin_fail(err, KIN_UNSUPPORTED, "%s: %s is %llu; this engine takes %llu to %llu.", t->file, key,
                         (unsigned long long)n, (unsigned long long)least, (unsigned long long)most);
     *out = (int)n;
     return KIN_OK;
@@ -103,23 +103,23 @@ static kin_status refuse_others(json its, kin_error *err)
     return KIN_OK;
 }
 
-static kin_status read_eps(json its, const char *key, float *out, kin_error *err)
+static kin_status read_eps(const struct tower *t, json its, const char *key, float *out, kin_error *err)
 {
     double eps = 1e-5;
     json given = json_get(its, key);
     if (given.type > JSON_NULL && (!json_number(given, &eps) || !(eps > 0 && eps < 1)))
-        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: %s is not between 0 and 1.", key);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is not between 0 and 1.", t->file, key);
     *out = (float)eps;
     return KIN_OK;
 }
 
 static kin_status read_sides(struct tower *t, json its, uint64_t patch, kin_error *err)
 {
-    TRY(whole(its, "image_size", 1, 2048, 224, &t->image_size, err));
-    TRY(whole(its, "patch_size", 1, 128, patch, &t->patch, err));
+    TRY(whole(t, its, "image_size", 1, 2048, 224, &t->image_size, err));
+    TRY(whole(t, its, "patch_size", 1, 128, patch, &t->patch, err));
     int side = t->image_size / t->patch;
     if (side < 1 || side > 64)
-        return kin_fail(err, KIN_UNSUPPORTED, "config.json: %d patches a side; this engine takes 1 to 64.", side);
+        return kin_fail(err, KIN_UNSUPPORTED, "%s: %d patches a side; this engine takes 1 to 64.", t->file, side);
     t->shape.tokens_max = side * side + 1;
     return KIN_OK;
 }
@@ -132,10 +132,10 @@ static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
     double times = 4;
     TRY(refuse_others(model, err));
     TRY(refuse_others(its, err));
-    TRY(whole(its, "width", 8, 8192, image ? 768 : 512, &s->channels, err));
-    TRY(whole(its, "layers", 1, 128, 12, &t->layers, err));
-    TRY(whole(its, image ? "head_width" : "heads", 1, image ? 8192 : 256, image ? 64 : 8, &s->heads, err));
-    TRY(whole(model, "embed_dim", 1, 4096, 0, &t->dim, err));
+    TRY(whole(t, its, "width", 8, 8192, image ? 768 : 512, &s->channels, err));
+    TRY(whole(t, its, "layers", 1, 128, 12, &t->layers, err));
+    TRY(whole(t, its, image ? "head_width" : "heads", 1, image ? 8192 : 256, image ? 64 : 8, &s->heads, err));
+    TRY(whole(t, model, "embed_dim", 1, 4096, 0, &t->dim, err));
     if (image)
         s->heads = s->channels / s->heads;
     if (s->heads < 1 || s->heads > 256 || s->channels % s->heads)
@@ -151,11 +151,11 @@ static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
     s->act = json_get(model, "quick_gelu").type == JSON_TRUE        ? ACT_QUICK_GELU
              : json_equals(json_get(kwargs, "approximate"), "tanh") ? ACT_GELU_TANH
                                                                     : ACT_GELU;
-    TRY(read_eps(json_get(its, "norm_kwargs"), "eps", &s->eps, err));
+    TRY(read_eps(t, json_get(its, "norm_kwargs"), "eps", &s->eps, err));
     if (image)
         return read_sides(t, its, 16, err);
-    TRY(whole(its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
-    TRY(whole(its, "context_length", 2, 4096, 77, &t->context, err));
+    TRY(whole(t, its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
+    TRY(whole(t, its, "context_length", 2, 4096, 77, &t->context, err));
     t->eos_id = 2; /* argmax: of the largest id */
     t->pad_id = json_get(its, "hf_tokenizer_name").type > JSON_NULL ? -1 : 0;
     s->tokens_max = t->context;
@@ -169,23 +169,23 @@ static kin_status read(struct tower *t, json config, kin_error *err)
     struct block_shape *s = &t->shape;
     if (model.type == JSON_OBJECT)
         return read_open_clip(t, model, err);
-    TRY(whole(its, "hidden_size", 8, 8192, image ? 768 : 512, &s->channels, err));
-    TRY(whole(its, "intermediate_size", 8, 32768, image ? 3072 : 2048, &s->hidden, err));
-    TRY(whole(its, "num_hidden_layers", 1, 128, 12, &t->layers, err));
-    TRY(whole(its, "num_attention_heads", 1, 256, image ? 12 : 8, &s->heads, err));
-    TRY(whole(config, "projection_dim", 1, 4096, 512, &t->dim, err));
+    TRY(whole(t, its, "hidden_size", 8, 8192, image ? 768 : 512, &s->channels, err));
+    TRY(whole(t, its, "intermediate_size", 8, 32768, image ? 3072 : 2048, &s->hidden, err));
+    TRY(whole(t, its, "num_hidden_layers", 1, 128, 12, &t->layers, err));
+    TRY(whole(t, its, "num_attention_heads", 1, 256, image ? 12 : 8, &s->heads, err));
+    TRY(whole(t, config, "projection_dim", 1, 4096, 512, &t->dim, err));
     TRY(read_activation(its, &s->act, err));
-    TRY(read_eps(its, "layer_norm_eps", &s->eps, err));
+    TRY(read_eps(t, its, "layer_norm_eps", &s->eps, err));
     if (s->channels % s->heads)
         return kin_fail(err, KIN_NOT_A_MODEL, "config.json: hidden_size %d is no multiple of the %d heads.",
                         s->channels, s->heads);
     if (image) {
         int channels;
-        TRY(whole(its, "num_channels", 3, 3, 3, &channels, err));
+        TRY(whole(t, its, "num_channels", 3, 3, 3, &channels, err));
         return read_sides(t, its, 32, err);
     } else {
-        TRY(whole(its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
-        TRY(whole(its, "max_position_embeddings", 2, 4096, 77, &t->context, err));
+        TRY(whole(t, its, "vocab_size", 2, 1 << 20, 49408, &t->vocab, err));
+        TRY(whole(t, its, "max_position_embeddings", 2, 4096, 77, &t->context, err));
         json eos = json_get(its, "eos_token_id");
         uint64_t id = 49407;
         if (eos.type == JSON_ARRAY)

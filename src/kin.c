@@ -185,18 +185,18 @@ kin_status kin_config(kin_ctx *ctx, const char *text, size_t n)
 }
 
 /* Whether the preprocessing makes pictures of the size that the tower takes. */
-static kin_status check_image_size(kin_ctx *ctx, int size)
+static kin_status check_image_size(kin_ctx *ctx, const struct tower *sizes)
 {
+    const char *rules = ctx->preprocess.file, *file = sizes->file;
+    int size = sizes->image_size;
     const resize_rule *rule = &ctx->preprocess.rule;
     if (!rule->crop_on && (!rule->resize_on || rule->shortest_edge))
-        return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
-                        "preprocessor_config.json leaves pictures of any size, but config.json wants %dx%d.", size,
-                        size);
+        return kin_fail(&ctx->error, KIN_NOT_A_MODEL, "%s leaves pictures of any size, but %s wants %dx%d.", rules,
+                        file, size, size);
     int h = rule->crop_on ? rule->crop_h : rule->fixed_h, w = rule->crop_on ? rule->crop_w : rule->fixed_w;
     if (h != size || w != size)
-        return kin_fail(&ctx->error, KIN_NOT_A_MODEL,
-                        "preprocessor_config.json makes pictures of %dx%d, but config.json wants %dx%d.", w, h, size,
-                        size);
+        return kin_fail(&ctx->error, KIN_NOT_A_MODEL, "%s makes pictures of %dx%d, but %s wants %dx%d.", rules, w, h,
+                        file, size, size);
     return KIN_OK;
 }
 
@@ -215,8 +215,8 @@ kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
         return ctx->error.status;
     }
     if (tower == KIN_IMAGE) /* before hundreds of megabytes are read */
-        TRY(check_image_size(ctx, s->sizes.image_size));
-    TRY(json_open(ctx->config, ctx->config_n, "config.json", &config, &ctx->error));
+        TRY(check_image_size(ctx, &s->sizes));
+    TRY(json_open(ctx->config, ctx->config_n, s->sizes.file, &config, &ctx->error));
     unload(s);
     ctx->running = ctx->embedded = -1;
     TRY(tower_open(&s->tower, tower, dtype == KIN_Q8, config, &ctx->error));
@@ -266,7 +266,7 @@ kin_status kin_identify(kin_ctx *ctx, int tower)
 static kin_status finish(kin_ctx *ctx, struct tower *t)
 {
     if (t->kind == TOWER_IMAGE) {
-        TRY(check_image_size(ctx, t->image_size)); /* the rule may be another by now */
+        TRY(check_image_size(ctx, t)); /* the rule may be another by now */
         t->pixels = ctx->preprocess.pixels;
     }
     return tower_finish(t, ctx->kernels, &ctx->error);

@@ -71,9 +71,9 @@ static kin_status match(struct loader *l, const tensor *t, struct place *out, ui
         if (starts_with(t, "kin.") || l->tower->family->skips(l->tower, t->name, t->name_len))
             return KIN_OK;
         return kin_fail(err, KIN_NOT_A_MODEL,
-                        "The model file has a tensor %.*s that a CLIP model of this config.json does not; "
+                        "The model file has a tensor %.*s that a CLIP model of this %s does not; "
                         "check that the files belong together.",
-                        (int)t->name_len, t->name);
+                        (int)t->name_len, t->name, l->tower->file);
     }
     uint64_t rows = slot_rows(s), n = part ? t->shape[0] : rows;
     bool shape = has_shape(t, &place, part, n), fresh = *first == s->rows_done;
@@ -82,8 +82,8 @@ static kin_status match(struct loader *l, const tensor *t, struct place *out, ui
     if (part && (t->rank < 2 || n == 0 || n > rows || *first > rows - n))
         shape = false;
     if (!shape)
-        return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s does not have the shape that config.json asks for.",
-                        (int)t->name_len, t->name);
+        return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s does not have the shape that %s asks for.", (int)t->name_len,
+                        t->name, l->tower->file);
     if (!fresh || (part && s->form->panels && *first % PANEL))
         return kin_fail(err, KIN_NOT_A_MODEL, "Tensor %.*s comes twice, or its parts are out of order.",
                         (int)t->name_len, t->name);

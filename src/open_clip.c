@@ -88,6 +88,11 @@ bool open_clip_name(const char *name, size_t n, int share, struct open_clip_name
     return true;
 }
 
+const char *open_clip_file(json config)
+{
+    return json_get(config, "model_cfg").type == JSON_OBJECT ? "open_clip_config.json" : "config.json";
+}
+
 bool open_clip_of_images(const char *name, size_t n) { return skip(&name, &n, images); }
 
 bool open_clip_of_texts(const char *name, size_t n)

@@ -1,5 +1,6 @@
 /* preprocess: reads the keys one by one and writes them back in sorted order. */
 #include "preprocess.h"
+#include "open_clip.h"
 #include <string.h>
 
 static kin_status side(json value, const char *file, const char *key, int *out, kin_error *err)
@@ -177,22 +178,24 @@ static kin_status read_open_clip(json config, struct settings *out, kin_error *e
 kin_status preprocess_read(const char *text, size_t n, struct preprocess *out, kin_error *err)
 {
     struct settings s = {.rescale = 1.0 / 255};
-    struct preprocess p = {0};
+    const char *std = "image_std";
+    struct preprocess p = {.file = "preprocessor_config.json"};
     json config;
     TRY(json_open(text, n, "preprocessor_config.json", &config, err));
     if (json_get(config, "image_processor").type == JSON_OBJECT)
         config = json_get(config, "image_processor");
     if (config.type != JSON_OBJECT)
         return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json is not a JSON object.");
-    if (json_get(config, "model_cfg").type == JSON_OBJECT)
+    if (json_get(config, "model_cfg").type == JSON_OBJECT) {
+        p.file = open_clip_file(config), std = "std";
         TRY(read_open_clip(config, &s, err));
-    else
+    } else
         TRY(read_processor(config, &s, err));
     const resize_rule *rule = &p.rule;
     p.rule = s.rule;
     for (int i = 0; i < 3; i++) {
         if (!(s.std[i] > 1e-6))
-            return kin_fail(err, KIN_NOT_A_MODEL, "preprocessor_config.json: image_std must be positive.");
+            return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s must be positive.", p.file, std);
         p.pixels.mean[i] = (float)s.mean[i];
         p.pixels.std[i] = (float)s.std[i];
     }

@@ -14,6 +14,7 @@ struct pixel_rule {
 };
 
 struct preprocess {
+    const char *file; /* whose rules these are */
     resize_rule rule;
     struct pixel_rule pixels;
     char canonical[512]; /* NUL-terminated */

@@ -1,5 +1,6 @@
 /* tower: opening by family, texts run together, and the run of steps. */
 #include "tower.h"
+#include "open_clip.h"
 #include <stdlib.h>
 
 /* Rows of texts that are run at once: enough that reading the weights costs little of the time. */
@@ -45,9 +46,9 @@ static kin_status find_family(json config, int tower, const struct family **out,
         return KIN_OK;
     size_t n = json_string(kind_of(config, &key), kind, sizeof kind);
     if (n > sizeof kind)
-        return kin_fail(err, KIN_NOT_A_MODEL, "config.json: %s is no text, or too long.", key);
-    return kin_fail(err, KIN_UNSUPPORTED, "config.json: this is a model of the kind \"%.*s\"; Kin reads CLIP models.",
-                    (int)n, kind);
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s is no text, or too long.", open_clip_file(config), key);
+    return kin_fail(err, KIN_UNSUPPORTED, "%s: this is a model of the kind \"%.*s\"; Kin reads CLIP models.",
+                    open_clip_file(config), (int)n, kind);
 }
 
 static kin_status read_sizes(struct tower *t, json config, kin_error *err)
@@ -68,7 +69,7 @@ static kin_status read_sizes(struct tower *t, json config, kin_error *err)
 
 kin_status tower_read(struct tower *t, int kind, bool q8, json config, kin_error *err)
 {
-    *t = (struct tower){.kind = kind, .shape = {.q8 = q8}};
+    *t = (struct tower){.kind = kind, .file = open_clip_file(config), .shape = {.q8 = q8}};
     TRY(find_family(config, kind, &t->family, err));
     return read_sizes(t, config, err);
 }

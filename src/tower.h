@@ -20,6 +20,7 @@ enum { TOWER_EMBEDDING = -1, TOWER_NORMED = 1 << 10, TOWER_LAST = 1 << 16 };
 
 struct tower {
     const struct family *family;
+    const char *file; /* the configuration's name */
     int kind;
     struct block_shape shape; /* of its transformer blocks; channels is C, q8 the dtype */
     int layers, dim;          /* L, E */

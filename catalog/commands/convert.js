@@ -27,7 +27,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const [from] = positionals;
   const dtype = modelOptions.dtype ?? 'q8';
   const info = await stat(from).catch(() => null);
-  if (info && !info.isDirectory()) throw new Error(`${from} is a file: name the folder that holds config.json`);
+  if (info && !info.isDirectory()) throw new Error(`${from} is a file: name the folder that holds config.json or open_clip_config.json`);
   const [name, entry] = (info ? undefined : findEntry(from)) ?? [];
   const hub = info ? null : entry?.hub ?? (hubId.test(from) ? from : null);
   if (!info && !hub)

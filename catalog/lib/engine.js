@@ -31,7 +31,7 @@ export async function openModel(options, io) {
       throw new Error(embedded ? `the embedded model is not at ${model}: name one with --model`
         : `there is no model folder ${model}`);
     if (!statSync(model).isDirectory())
-      throw new Error(`${model} is a file: --model takes the folder that holds config.json`);
+      throw new Error(`${model} is a file: --model takes the folder that holds config.json or open_clip_config.json`);
     rest.dtype ??= folderDtype(model);
   }
   if (rest.dtype === undefined) delete rest.dtype;

@@ -112,7 +112,7 @@ export class ModelFiles {
     const file = await this.open(bin, watcher);
     await file?.cancel();
     if (file) fail('unsupported', `${this.where} holds its weights as ${bin} only: save them as ${stem}model.safetensors first.`);
-    return this.missing(`${tower}.safetensors or model.safetensors`);
+    return this.missing(`${tower}.safetensors or ${stem}model.safetensors`);
   }
 
   #shards(index, tower, name) {
