@@ -109,6 +109,67 @@ def model(rng, vision, text, patch, tokens, vocabulary, projection, layers=1, hi
     return safetensors(sorted(tensors, key=lambda tensor: tensor[1] != 'F32'))
 
 
+def open_clip(rng, vision, text, patch, tokens, vocabulary, projection, hidden=8):
+    """The same in open_clip's form, of one layer each: queries, keys and values in one tensor, projections turned."""
+    tensors = []
+
+    def add(name, *shape, dtype='F16'):
+        values = rng.normal(0, .3, shape).astype({'F16': '<f2', 'F32': '<f4'}[dtype])
+        tensors.append((name, dtype, list(shape), values.tobytes()))
+
+    add('logit_scale', dtype='F32')
+    add('visual.class_embedding', vision)
+    add('visual.conv1.weight', vision, 3, patch, patch)
+    add('visual.positional_embedding', 5, vision)
+    add('visual.proj', vision, projection)
+    add('token_embedding.weight', vocabulary, text)
+    add('positional_embedding', tokens, text)
+    add('text_projection', text, projection)
+    for width, root, norms in (vision, 'visual.', ('ln_pre', 'ln_post')), (text, '', ('ln_final',)):
+        block = root + 'transformer.resblocks.0.'
+        for name, n_out, n_in in (('attn.in_proj_', 3 * width, width), ('attn.out_proj.', width, width), ('mlp.c_fc.', hidden, width),
+                                  ('mlp.c_proj.', width, hidden)):
+            add(f'{block}{name}weight', n_out, n_in)
+            add(f'{block}{name}bias', n_out)
+        for norm in [root + norm for norm in norms] + [block + 'ln_1', block + 'ln_2']:
+            add(norm + '.weight', width)
+            add(norm + '.bias', width)
+    return safetensors(sorted(tensors, key=lambda tensor: tensor[1] != 'F32'))
+
+
+def open_clip_config(vision, **more):
+    return json.dumps({'model_cfg': {**{'embed_dim': 6, 'vision_cfg': vision, 'text_cfg': {
+        'width': 8, 'heads': 2, 'layers': 1, 'mlp_ratio': 1, 'vocab_size': 8, 'context_length': 9}}, **more}, 'preprocess_cfg': {
+            'mean': [.5] * 3, 'std': [.5] * 3}}, separators=(',', ':')).encode()
+
+
+VIT = {'image_size': 8, 'patch_size': 4, 'width': 8, 'head_width': 4, 'layers': 1, 'mlp_ratio': 1}
+
+
+def convolutional():
+    """The first tensors of an EfficientNet-Lite, as timm names them and as Kin does, each in a shape that is right."""
+    ones = lambda *shape: (list(shape), struct.pack('<e', 1) * int(np.prod(shape)))
+    trunk, kin = 'visual.trunk.', 'vision_model.'
+    timm = {trunk + 'conv_stem.weight': ones(32, 3, 3, 3), trunk + 'bn1.weight': ones(32), trunk + 'bn1.bias': ones(32),
+            trunk + 'bn1.running_mean': ones(32), trunk + 'bn1.running_var': ones(32), trunk + 'bn1.num_batches_tracked': ones(1),
+            trunk + 'blocks.0.0.conv_dw.weight': ones(32, 1, 3, 3), trunk + 'blocks.0.0.conv_pw.weight': ones(16, 32, 1, 1),
+            trunk + 'blocks.1.0.bn3.running_var': ones(24), trunk + 'blocks.6.0.bn3.bias': ones(320), 'visual.head.proj.weight': ones(4, 1280)}
+    own = {kin + 'stem.weight': ones(32, 3, 3, 3), kin + 'blocks.0.depthwise.weight': ones(32, 1, 3, 3),
+           kin + 'blocks.0.project.bias': ones(16)}
+    files = {name: safetensors([(key, 'F16', shape, data) for key, (shape, data) in tensors.items()])
+             for name, tensors in (('timm', timm), ('own', own))}
+    files['i8'] = safetensors([(kin + 'blocks.0.project.weight_scale', 'F32', [16], struct.pack('<f', 1) * 16),
+                               (kin + 'blocks.0.project.weight', 'I8', [16, 32], bytes(512))], {'kin.weights': 's7q128'}, sums=True)
+    for network, name, low in (('tf_efficientnet_lite0', 'timm', 2), ('efficientnet_lite1.in1k', 'own', 0), ('tf_efficientnet_lite0', 'i8', 2)):
+        config = open_clip_config({'timm_model_name': network, 'image_size': 32, 'timm_pool': 'avg', 'timm_proj': 'linear'}, embed_dim=4)
+        config += b' ' * ((low - len(config)) % 4)
+        put('model', f'lite-{name}', struct.pack('<H', len(config)) + config + files[name])
+    config = open_clip_config(VIT, quick_gelu=True)
+    for low in range(4):
+        text = config + b' ' * ((low - len(config)) % 4)
+        put('model', f'open-clip-{low}', struct.pack('<H', len(text)) + text + open_clip(np.random.default_rng(4), 8, 8, 4, 9, 8, 6))
+
+
 def catalog():
     """Three products as the engine writes them, the same cut short, and with a flipped bit."""
     rows = np.array([[86, -61, -100, -51, -22, 80, -12, -104], [-42, 26, 80, 58, 126, -80, 97, -113],
@@ -178,14 +239,40 @@ def calls():
         'nothing': op(CONFIG, none) + op(PREPROCESSING, none) + op(VOCABULARY, *[none] * 6) + op(DECODE, none)
         + op(TOKENIZE, none) + start + rule + op(BEGIN, 0, Q8) + op(FEED, none) + op(END),
     }
+    theirs = open_clip(np.random.default_rng(5), 8, 8, 4, 9, 8, 6)
+    start = op(CONFIG, piece(open_clip_config(VIT, quick_gelu=True)))
+    files = op(FEED, piece(theirs)) + op(FILE_END) + op(END)
+    seeds['open-clip'] = start + op(PREPROCESSING, piece(open_clip_config(VIT))) + words + image(Q8) + raw + op(IMAGE) + op(STEPS) + \
+        op(LOOK, 0) + text(F32) + say(b'ab a', b'b') + op(TEXT) + op(STEPS) + op(TELL, 0) + op(TELL, 1) + op(EXPORT, 0)
+    lite = open_clip_config({'timm_model_name': 'tf_efficientnet_lite0', 'image_size': 32})
+    seeds['lite'] = op(CONFIG, piece(lite)) + op(PREPROCESSING, piece(lite)) + words + op(BEGIN, 0, Q8) + op(END) + \
+        op(BEGIN, 1, Q8) + files + say(b'a') + op(TEXT) + op(STEPS) + op(LOOK, 1) + op(TELL, 1)
     for name, data in seeds.items():
         put('kin', name, data)
+
+
+def numbers():
+    """For fuzz_conv: dtype, padding, names and kernels, a side, then tensors of one number: mild, none, huge, not finite."""
+    F32, Q8, SAME, OWN = 0, 1, 2, 4
+    every, channel = 65535, 1
+    of = lambda *records: b''.join(struct.pack('<HHf', *record) for record in records)
+    put('conv', 'mild', bytes([F32 | SAME, 0]))
+    put('conv', 'mild-own', bytes([F32 | OWN, 13]))
+    put('conv', 'mild-q8', bytes([Q8 | 16, 0]))
+    put('conv', 'no-variance', bytes([F32, 1]) + of((4, every, 0), (9, every, 0)))
+    put('conv', 'negative-variance', bytes([F32, 0]) + of((4, channel, -1)))
+    put('conv', 'huge', bytes([F32 | SAME, 0]) + of(*[(i, every, 1e38) for i in range(0, 240, 5)]))
+    put('conv', 'huge-own', bytes([F32 | OWN, 0]) + of(*[(i, every, 1e38) for i in range(64)]))
+    put('conv', 'none', bytes([F32, 0]) + of(*[(i, every, 0) for i in range(0, 240, 5)]))
+    put('conv', 'not-finite', bytes([F32, 0]) + of((50, channel, float('nan'))))
 
 
 def main():
     pictures()
     catalog()
     calls()
+    convolutional()
+    numbers()
     put('catalog_write', 'five', record(b'{"kin.fit":"crop","a":"\\ud800"}') +
         record(b'a', b'{"id":"a"}', pictures=2, vectors=b'\1\2\3\0\0\x80') + record(b'b', b'{}', pictures=1, vectors=b'\x7f\0\0') +
         record(b'a', b'{}', pictures=1, vectors=b'\1\1\1') + record(b'ab', b'{"x":1\n}', pictures=1, vectors=b'\1\1\1') +
@@ -219,7 +306,10 @@ def main():
                        ('sizes', '{"size":{"height":16,"width":24},"crop_size":{"height":8,"width":12},"resample":2}'),
                        ('off', '{"do_resize":false,"do_center_crop":false,"do_rescale":false,"do_normalize":false}'),
                        ('numbers', '{"image_mean":[0.5,-1e-3,2E2],"image_std":[1,0.25,3.5],"rescale_factor":0.00784313725490196}'),
-                       ('processor', '{"image_processor":{"size":{"shortest_edge":32,"longest_edge":null},"crop_size":null}}')):
+                       ('processor', '{"image_processor":{"size":{"shortest_edge":32,"longest_edge":null},"crop_size":null}}'),
+                       ('open-clip', '{"model_cfg":{"vision_cfg":{"image_size":24}},"preprocess_cfg":{"mean":[0.5,0.4,0.3],"std":[1,2,3],'
+                                     '"interpolation":"bilinear","resize_mode":"shortest"}}'),
+                       ('squash', '{"model_cfg":{},"preprocess_cfg":{"size":[16,24],"interpolation":"bicubic","resize_mode":"squash"}}')):
         put('preprocess', name, text.encode())
     config = b'{"projection_dim":4,"vision_config":{"hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,' \
              b'"num_attention_heads":1,"image_size":8,"patch_size":8},"text_config":{"hidden_size":8,"intermediate_size":8,' \

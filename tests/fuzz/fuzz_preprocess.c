@@ -1,5 +1,6 @@
-/* fuzz_preprocess: any bytes as a preprocessor_config.json; of what is accepted the promises that resize and
- * tower rely on, and that its canonical form is such a file and means the same. */
+/* fuzz_preprocess: any bytes as a preprocessor_config.json or open_clip_config.json; of what is accepted the promises
+ * that resize and tower rely on, and that its canonical form is a file of the first kind and means the same, but for
+ * where open_clip's crop begins, of which that kind knows nothing. */
 #include "../../src/preprocess.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     }
     const resize_rule *r = &p.rule;
     must(r->shortest_edge ? side(r->shortest_edge) : side(r->fixed_h) && side(r->fixed_w));
-    must(side(r->crop_h) && side(r->crop_w) && (r->resample == 2 || r->resample == 3));
+    must((!r->crop_on || (side(r->crop_h) && side(r->crop_w))) && (r->resample == 2 || r->resample == 3));
     for (int i = 0; i < 3; i++)
         must(p.pixels.std[i] > 0 && p.pixels.std[i] < 1e7f && p.pixels.mean[i] > -1e7f && p.pixels.mean[i] < 1e7f);
     must(p.pixels.rescale >= 0 && p.pixels.rescale < 1e7f);
@@ -32,8 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     must(r->crop_on || strstr(p.canonical, "\"crop_size\":null"));
     if (!r->resize_on || !r->crop_on) /* null would be read as the default */
         return 0;
-    must(!memcmp(&again.rule, r, sizeof *r) && !strcmp(again.canonical, p.canonical) &&
-         again.pixels.rescale == p.pixels.rescale);
+    static const char even[] = "{\"crop_rounding\":\"even\",";
+    bool theirs = !strncmp(p.canonical, even, sizeof even - 1);
+    must(theirs == (r->crop_even != 0));
+    again.rule.crop_even = r->crop_even;
+    must(!memcmp(&again.rule, r, sizeof *r) && again.pixels.rescale == p.pixels.rescale &&
+         !strcmp(again.canonical + 1, p.canonical + (theirs ? sizeof even - 1 : 1)));
     for (int i = 0; i < 3; i++) /* -0 is written as 0 */
         must(again.pixels.mean[i] == p.pixels.mean[i] && again.pixels.std[i] == p.pixels.std[i]);
     return 0;
