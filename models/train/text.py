@@ -54,14 +54,18 @@ class Trainer:
             torch.optim.Muon([p for n, p in self.tower.items() if matrix(n, p)], weight_decay=.05,
                              adjust_lr_fn='match_rms_adamw')]
         sure = self.texts.sure[self.texts.target]
-        self.direct, self.other = (sure == 1).nonzero()[:, 0], (sure < 1).nonzero()[:, 0]
+        # A word that the tokenizer has whole is a common one: people search by those, WordNet is full of the others.
+        t = self.texts
+        plain = torch.full((len(t.sentences),), 99).scatter_reduce(0, t.sentence, self.length - 2, 'amin')
+        common = (plain[t.sentence] == 1) | torch.tensor([x.startswith('something ') for x in t.texts])
+        self.pools = [which.nonzero()[:, 0] for which in (sure == 1, sure < 1, common)]
         self.queue = []
 
     def draw(self):
-        """Texts of about one length; half of them names and synonyms, half everything else."""
+        """Texts of about one length; a third of them names and synonyms, a third everything else, a third of common words."""
         if not self.queue:
-            n = 8 * self.o.batch
-            pool = torch.cat([of[torch.randint(len(of), (n,))] for of in (self.direct, self.other)])
+            n = 6 * self.o.batch
+            pool = torch.cat([of[torch.randint(len(of), (n,))] for of in self.pools])
             parts = list(pool[self.length[pool].argsort()].split(self.o.batch))
             self.queue = [parts[i] for i in torch.randperm(len(parts)).tolist()]
         return self.queue.pop()

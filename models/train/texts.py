@@ -208,10 +208,11 @@ def main():
         # A word of several meanings belongs to its commonest one.
         words = [w for w in wordnet.words[offset] if w.islower() and len(w.split()) < 4
                  and (wordnet.sense(w) or wordnet.senses[w][0]) == offset]
-        if not words or nouns > MOST_NOUNS:
-            continue
         own, under = names.of_meaning.get(offset), inside(offset)
+        if not (words or under) or nouns > MOST_NOUNS:
+            continue
         gloss = wordnet.gloss[offset].split(';')[0].split('(')[0].strip()
+        first = (words or wordnet.words[offset])[0]
         some, up = sorted(own or under), offset
         for _ in range(3):          # none: those below the next wider word, unless these are too many
             if some or wordnet.file[offset] not in THINGS:
@@ -223,7 +224,7 @@ def main():
         if len(some) > 200:
             some = rng.sample(some, 200)
         sure = 1. if own else .8 if under else .5
-        target.append(({n: 1 / len(some) for n in some}, sure, (sentence_of(words[0]), sentence_of(gloss if under and gloss else words[0]))
+        target.append(({n: 1 / len(some) for n in some}, sure, (sentence_of(first), sentence_of(gloss if under and gloss else first))
                        if not own else None))
         where = len(target) - 1
         for w in words:
