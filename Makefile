@@ -153,8 +153,8 @@ mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses whe
 # are fixed here since newer releases have other defaults.
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
-WASM_COLD := base catalog catalog_write codes conv_f32 conv_make crc32 facts family_clip family_efficientnet image json kernels_ref \
-    kin load open_clip pack patches preprocess sha256 slots stb_png tensors tokenize tower unicode vocabulary
+WASM_COLD := base catalog catalog_write codes confidence conv_f32 conv_make crc32 diversify facts family_clip family_efficientnet \
+    image json kernels_ref kin load nulls open_clip pack patches preprocess sha256 slots stb_png tensors tokenize tower unicode vocabulary
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O2)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
@@ -314,6 +314,8 @@ model-eval: wasm ## judge the trained model on held-out data, write models/kin-e
 	    --beside $(BESIDE) --report models/kin-everyday/EVAL.md
 labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/moderation.yaml
 	node tools/label-packs.js $(DATA)
+judge: wasm node_modules ## figures on held-out pictures into docs/figures.md: make judge DATA=../shared/data ONLY=confidence
+	node judge/judge.js $(DATA) $(or $(JUDGED),models/kin-everyday) $(ONLY)
 pack: wasm dist labels/moderation.safetensors ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
@@ -326,4 +328,4 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
-    bench setup golden verify-models model-train model-eval labels pack format check-format clean help node_modules
+    bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules

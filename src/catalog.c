@@ -1,21 +1,31 @@
 /* catalog: opening and describing; the search itself is search.c. */
 #include "catalog.h"
 #include "kin.h"
+#include "nulls.h"
 #include <stdlib.h>
 #include <string.h>
 
 const tensor catalog_parts[PART_COUNT] = {
-#define X(constant, name, dtype, rank) {name, sizeof name - 1, dtype, rank, {0}, 0, 0},
+#define X(constant, name, dtype, rank, needed) {name, sizeof name - 1, dtype, rank, {0}, 0, 0},
+    CATALOG_PARTS(X)
+#undef X
+};
+
+const bool catalog_needs[PART_COUNT] = {
+#define X(constant, name, dtype, rank, needed) needed,
     CATALOG_PARTS(X)
 #undef X
 };
 
 #define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue " __VA_ARGS__)
 
-/* The file's tensor that is `want` of the table, or a sentence. */
-static kin_status find_part(const kin_catalog *c, const tensor *want, const tensor **out, kin_error *err)
+/* The file's tensor that is part i of the table, NULL where it may do without, or a sentence. */
+static kin_status find_part(const kin_catalog *c, int i, const tensor **out, kin_error *err)
 {
-    const tensor *t = tensor_find(&c->file, want->name);
+    const tensor *want = &catalog_parts[i], *t = tensor_find(&c->file, want->name);
+    *out = NULL;
+    if (!t && !catalog_needs[i])
+        return KIN_OK;
     if (!t)
         return BAD(err, "has no tensor %s; is this a Kin catalogue?", want->name);
     if (t->dtype != want->dtype || t->rank != want->rank)
@@ -80,6 +90,27 @@ static kin_status check_rows(const kin_catalog *c, kin_error *err)
     return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");
 }
 
+/* n pairs of a mean and a deviation. */
+static bool are_moments(const float *values, size_t n)
+{
+    for (size_t i = 0; i < 2 * n; i++)
+        if (!(values[i] - values[i] == 0) || (i % 2 && values[i] < 0))
+            return false;
+    return true;
+}
+
+static kin_status find_nulls(kin_catalog *c, const tensor *rows, const tensor *best, kin_error *err)
+{
+    if (!rows || !best)
+        return KIN_OK;
+    const float *values = (const float *)(c->bytes + rows->begin), *pair = (const float *)(c->bytes + best->begin);
+    if (rows->shape[0] != c->rows || rows->shape[1] != NULL_STATS || best->shape[0] != 2 ||
+        !are_moments(values, 2 * (size_t)c->rows) || !are_moments(pair, 1))
+        return BAD(err, "has null statistics that are no mean and deviation for each picture.");
+    c->nulls = values, c->null_best = pair;
+    return KIN_OK;
+}
+
 static kin_status check_metadata(const kin_catalog *c, kin_error *err)
 {
     json format = json_get(c->file.metadata, "kin.format");
@@ -98,7 +129,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
     TRY(check_metadata(c, err));
     TRY(tensor_file_check(&c->file, c->bytes, KIN_NOT_A_CATALOG, "The catalogue", err));
     for (int i = 0; i < PART_COUNT; i++)
-        TRY(find_part(c, &catalog_parts[i], &part[i], err));
+        TRY(find_part(c, i, &part[i], err));
     uint64_t m = part[PART_ITEM_OFFSETS]->shape[0], r = part[PART_VECTORS]->shape[0];
     uint64_t dim = part[PART_VECTORS]->shape[1];
     if (m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX) /* nor may m be 0 */
@@ -110,7 +141,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
     if (part[PART_SCALE]->shape[0] != r || part[PART_ROW_ITEM]->shape[0] != r || part[PART_ROW_PICTURE]->shape[0] != r)
         return BAD(err, "has tensors for different numbers of pictures.");
     for (int i = 0; i < PART_COUNT; i++)
-        if (part[i]->begin % tensor_dtype_size(part[i]->dtype))
+        if (part[i] && part[i]->begin % tensor_dtype_size(part[i]->dtype))
             return BAD(err, "has a header whose length is no multiple of 8.");
     c->scale = (const float *)(c->bytes + part[PART_SCALE]->begin);
     c->row_item = (const uint32_t *)(c->bytes + part[PART_ROW_ITEM]->begin);
@@ -118,6 +149,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
     TRY(check_offsets(c, part[PART_ITEM_OFFSETS], part[PART_ITEMS], c->products, err));
     TRY(check_offsets(c, part[PART_ID_OFFSETS], part[PART_IDS], c->products, err));
     TRY(check_ids(c, part[PART_ID_OFFSETS], part[PART_IDS], part[PART_ID_ORDER], err));
+    TRY(find_nulls(c, part[PART_NULLS], part[PART_NULL_BEST], err));
     return check_rows(c, err);
 }
 

@@ -13,20 +13,22 @@ enum { CATALOG_DIM_MAX = 4096, CATALOG_PICTURES_MAX = 65535 /* of a product */ }
 
 #define CATALOG_FORMAT "2"
 
-/* X(constant, name, dtype, rank) in the order of the file, the widest first so that each is aligned. */
-#define CATALOG_PARTS(X)                                                                                   \
-    X(ITEM_OFFSETS, "item_offsets", DT_U64, 1) /* [M+1] bytes of product i in `items`: from i to i+1 */    \
-    X(ID_OFFSETS, "id_offsets", DT_U64, 1)     /* [M+1] the same in `ids` */                               \
-    X(SCALE, "scale", DT_F32, 1)               /* [R] 1 / ||row|| */                                       \
-    X(ROW_ITEM, "row_item", DT_U32, 1)         /* [R] product of a row, not falling; none without a row */ \
-    X(ID_ORDER, "id_order", DT_U32, 1)         /* [M] products by the bytes of their ids */                \
-    X(ROW_PICTURE, "row_picture", DT_U16, 1)   /* [R] which of the product's pictures */                   \
-    X(VECTORS, "vectors", DT_I8, 2)            /* [R, E] */                                                \
-    X(IDS, "ids", DT_U8, 1)                    /* UTF-8, one after the other */                            \
-    X(ITEMS, "items", DT_U8, 1)                /* a JSON object and a newline each */
+/* X(constant, name, dtype, rank, needed) in the order of the file, the widest first so that each is aligned. */
+#define CATALOG_PARTS(X)                                                                                      \
+    X(ITEM_OFFSETS, "item_offsets", DT_U64, 1, 1) /* [M+1] bytes of product i in `items`: from i to i+1 */    \
+    X(ID_OFFSETS, "id_offsets", DT_U64, 1, 1)     /* [M+1] the same in `ids` */                               \
+    X(SCALE, "scale", DT_F32, 1, 1)               /* [R] 1 / ||row|| */                                       \
+    X(NULLS, "null", DT_F32, 2, 0)                /* [R, 4] nulls.h; with null_best or not at all */          \
+    X(NULL_BEST, "null_best", DT_F32, 1, 0)       /* [2] */                                                   \
+    X(ROW_ITEM, "row_item", DT_U32, 1, 1)         /* [R] product of a row, not falling; none without a row */ \
+    X(ID_ORDER, "id_order", DT_U32, 1, 1)         /* [M] products by the bytes of their ids */                \
+    X(ROW_PICTURE, "row_picture", DT_U16, 1, 1)   /* [R] which of the product's pictures */                   \
+    X(VECTORS, "vectors", DT_I8, 2, 1)            /* [R, E] */                                                \
+    X(IDS, "ids", DT_U8, 1, 1)                    /* UTF-8, one after the other */                            \
+    X(ITEMS, "items", DT_U8, 1, 1)                /* a JSON object and a newline each */
 
 enum {
-#define X(constant, name, dtype, rank) PART_##constant,
+#define X(constant, name, dtype, rank, needed) PART_##constant,
     CATALOG_PARTS(X)
 #undef X
         PART_COUNT
@@ -34,6 +36,7 @@ enum {
 
 /* The rows of the table, without begin, end and the sizes: those are a file's own. */
 extern const tensor catalog_parts[PART_COUNT];
+extern const bool catalog_needs[PART_COUNT]; /* or may a file do without it */
 
 /* 1 / ||row||, infinite for a row of zeros. The sum is at most 4096 * 128^2. */
 static inline double row_scale(const int8_t *row, uint32_t dim)
@@ -51,6 +54,7 @@ typedef struct kin_catalog {
     const float *scale;
     const uint32_t *row_item;
     const int8_t *vectors;
+    const float *nulls, *null_best; /* NULL: none are stored */
     codes codes; /* of a catalogue of more than CODES_LEAST_ROWS rows, if there was memory for them */
     struct json_out info;
 } kin_catalog;

@@ -9,11 +9,13 @@
  * from left to right it gives their order. */
 #include "catalog.h"
 #include "kin.h"
+#include "nulls.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* A number or a node never lies in two blocks, since its size divides theirs. */
 enum { BLOCK = 65536, HEADER_ROOM = 2048 /* more than a header has without its metadata */ };
+enum { STEP = 1 << 25 /* products of two numbers that a call of kin_writer_end computes, and a tile more */ };
 
 struct growing { /* bytes in blocks */
     uint8_t **blocks;
@@ -33,6 +35,10 @@ struct kin_writer {
     struct growing file[1 + PART_COUNT]; /* the header, then the parts */
     struct growing nodes;                /* one less than products */
     uint32_t root;
+    struct null_choice choice;
+    struct nulls nulls;
+    uint32_t compared;      /* rows that have their statistics */
+    bool comparing;         /* they are wanted */
     bool ordered, finished; /* no product more may be added to an ordered one */
     int giving;             /* which of `file` is being given out … */
     size_t given;           /* … and how many of its bytes have been */
@@ -187,7 +193,7 @@ static uint32_t sum_of(const struct crc32 *crc, const struct growing *g)
 /* The metadata of the file: the writer's own, then the caller's as they are written. */
 static kin_status read_metadata(kin_writer *w, const char *text, size_t n, kin_error *err)
 {
-    static const char *const own[] = {"kin.format", "kin.kind", "kin.numerics", "kin.crc32", "kin.needs"};
+    static const char *const own[] = {"kin.format", "kin.kind", "kin.numerics", "kin.crc32", "kin.null", "kin.needs"};
     struct json_out *o = &w->metadata;
     json all;
     if (n > TENSOR_HEADER_MAX - HEADER_ROOM)
@@ -254,6 +260,7 @@ void kin_writer_close(kin_writer *w)
     for (int i = 0; i <= PART_COUNT; i++)
         clear(&w->file[i]);
     clear(&w->nodes);
+    nulls_end(&w->nulls);
     json_out_free(&w->metadata);
     free(w);
 }
@@ -271,7 +278,7 @@ static kin_status check_product(const kin_writer *w, const char *id, size_t id_n
                                 const int8_t *rows, uint32_t pictures, kin_error *err)
 {
     json value;
-    if (w->ordered)
+    if (w->ordered || w->comparing)
         return BAD(err, "The catalogue is finished and takes no more products: begin another.");
     if (id_n == 0 || !json_utf8(id, id_n))
         return BAD(err, "A product's id is empty or not UTF-8.");
@@ -342,28 +349,130 @@ kin_status kin_writer_add(kin_writer *w, const char *id, size_t id_n, const char
         put(part(w, PART_ROW_PICTURE), &picture, sizeof picture);
         put_u32(part(w, PART_ROW_ITEM), w->products);
     }
+    null_choose(&w->choice, id, id_n, w->products, w->rows);
     w->file_bytes += more;
     w->rows += pictures;
     w->products++;
     return KIN_OK;
 }
 
+/* ---- null statistics ----------------------------------------------------------------------- */
+
+/* The vectors of n rows from `row` on, at most NULL_TILE, into out, and their products. */
+static void get_rows(const kin_writer *w, uint32_t row, uint32_t n, int8_t *out, float *scale, uint32_t *product)
+{
+    for (size_t from = (size_t)row * w->dim, done = 0, all = (size_t)n * w->dim, some; done < all; done += some) {
+        some = BLOCK - (from + done) % BLOCK;
+        some = some < all - done ? some : all - done;
+        memcpy(out + done, at(&w->file[1 + PART_VECTORS], from + done), some);
+    }
+    for (uint32_t r = 0; r < n; r++) {
+        scale[r] = *(const float *)at(&w->file[1 + PART_SCALE], 4 * (size_t)(row + r));
+        product[r] = *(const uint32_t *)at(&w->file[1 + PART_ROW_ITEM], 4 * (size_t)(row + r));
+    }
+}
+
+/* What the statistics are of stands in the metadata. False, and no change, where memory is short. */
+static bool name_queries(kin_writer *w, uint32_t rows, uint32_t phrases)
+{
+    struct json_out *o = &w->metadata;
+    size_t n = o->n--; /* the closing brace */
+    json_out_raw(o, ",\"kin.null\":\"rows=");
+    json_out_u64(o, rows);
+    json_out_raw(o, " phrases=");
+    json_out_u64(o, phrases);
+    json_out_raw(o, " list=1\"}");
+    if (!o->failed)
+        return true;
+    o->failed = false;
+    o->n = n;
+    o->text[n - 1] = '}';
+    return false;
+}
+
+kin_status kin_writer_null(kin_writer *w, const float *phrases, int n, kin_error *err)
+{
+    int8_t row[CATALOG_DIM_MAX];
+    float query[CATALOG_DIM_MAX], scale;
+    uint32_t product;
+    if (w->ordered || w->comparing || n < 0 || n > NULL_QUERIES)
+        return BAD(err, "Null queries are given once, before the end, and at most %d phrases.", NULL_QUERIES);
+    if (w->products < NULL_LEAST)
+        return KIN_OK;
+    uint64_t more = NULL_STATS * sizeof(float) * (uint64_t)w->rows + 2 * sizeof(float);
+    if (more > CATALOG_MAX_BYTES - w->file_bytes)
+        return kin_fail(err, KIN_TOO_LARGE,
+                        "A catalogue of %u pictures with null statistics would be larger than 2 GiB.", w->rows);
+    if (!nulls_begin(&w->nulls, w->dim, w->choice.n, (uint32_t)n))
+        return short_of_memory(w, err);
+    for (int i = 0; i < n; i++)
+        if (!nulls_set(&w->nulls, NULL_TEXT, (uint32_t)i, phrases + (size_t)i * w->dim, 0)) {
+            nulls_end(&w->nulls);
+            return BAD(err, "The vector of null phrase %d is zero, or not finite.", i);
+        }
+    if (!name_queries(w, w->choice.n, (uint32_t)n)) {
+        nulls_end(&w->nulls);
+        return short_of_memory(w, err);
+    }
+    for (uint32_t i = 0; i < w->choice.n; i++) {
+        get_rows(w, w->choice.row[i], 1, row, &scale, &product);
+        for (uint32_t k = 0; k < w->dim; k++)
+            query[k] = (float)row[k] * scale;
+        nulls_set(&w->nulls, NULL_IMAGE, i, query, product);
+    }
+    w->comparing = true;
+    w->file_bytes += more;
+    return KIN_OK;
+}
+
+/* Statistics of some rows more: KIN_MORE until all have them. */
+static kin_status compare(kin_writer *w, kin_error *err)
+{
+    int8_t rows[NULL_TILE * CATALOG_DIM_MAX];
+    float scale[NULL_TILE], stats[NULL_TILE * NULL_STATS], best[2];
+    uint32_t product[NULL_TILE];
+    uint64_t each = (uint64_t)w->dim * (w->nulls.n[NULL_IMAGE] + w->nulls.n[NULL_TEXT]);
+    for (uint64_t done = 0; w->compared < w->rows; done += each * NULL_TILE) {
+        uint32_t left = w->rows - w->compared, n = left < NULL_TILE ? left : NULL_TILE;
+        if (done >= STEP)
+            return KIN_MORE;
+        if (!reserve(part(w, PART_NULLS), n * NULL_STATS * sizeof(float)))
+            return short_of_memory(w, err);
+        get_rows(w, w->compared, n, rows, scale, product);
+        nulls_of_rows(&w->nulls, rows, scale, product, n, stats);
+        put(part(w, PART_NULLS), stats, n * NULL_STATS * sizeof(float));
+        w->compared += n;
+    }
+    if (!reserve(part(w, PART_NULL_BEST), sizeof best))
+        return short_of_memory(w, err);
+    nulls_best(&w->nulls, best);
+    put(part(w, PART_NULL_BEST), best, sizeof best);
+    nulls_end(&w->nulls);
+    w->comparing = false;
+    return KIN_OK;
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
 /* The header, once all parts are whole. */
 static bool write_header(kin_writer *w)
 {
     tensor list[PART_COUNT];
-    uint32_t sums[PART_COUNT];
+    uint32_t sums[PART_COUNT], n = 0;
     struct crc32 crc;
     struct json_out header;
     crc32_init(&crc);
-    memcpy(list, catalog_parts, sizeof list);
     for (int i = 0; i < PART_COUNT; i++) {
-        list[i].shape[0] = part(w, i)->bytes / tensor_dtype_size(list[i].dtype);
-        sums[i] = sum_of(&crc, part(w, i));
+        const struct growing *g = part(w, i);
+        if (!catalog_needs[i] && !g->bytes)
+            continue;
+        list[n] = catalog_parts[i];
+        uint64_t columns = i == PART_VECTORS ? w->dim : i == PART_NULLS ? NULL_STATS : 1;
+        list[n].shape[0] = g->bytes / tensor_dtype_size(list[n].dtype) / columns;
+        list[n].shape[1] = columns;
+        sums[n++] = sum_of(&crc, g);
     }
-    list[PART_VECTORS].shape[0] = w->rows;
-    list[PART_VECTORS].shape[1] = w->dim;
-    if (!tensor_header_write(list, PART_COUNT, w->metadata.text, w->metadata.n, sums, &header))
+    if (!tensor_header_write(list, n, w->metadata.text, w->metadata.n, sums, &header))
         return false;
     bool fits = reserve(&w->file[0], header.n);
     if (fits)
@@ -376,6 +485,8 @@ kin_status kin_writer_end(kin_writer *w, kin_error *err)
 {
     if (w->finished)
         return BAD(err, "The catalogue is finished already.");
+    if (w->comparing)
+        TRY(compare(w, err));
     if (!w->ordered && !reserve(part(w, PART_ID_ORDER), 4 * (size_t)w->products))
         return short_of_memory(w, err);
     if (!w->ordered)

@@ -3,11 +3,13 @@
  * Each list comes from the macro, table or constant that the engine itself uses, so that no other language keeps a
  * copy: kin.h says what the JSON holds. */
 #include "catalog.h"
-#include "pack.h"
+#include "confidence.h"
 #include "family.h"
 #include "image.h"
 #include "kernels.h"
 #include "kin.h"
+#include "nulls.h"
+#include "pack.h"
 #include "tensors.h"
 #include "tokenize.h"
 
@@ -16,26 +18,18 @@ struct number {
     uint64_t value;
 };
 
-static const struct number towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT}, {0}},
-                           dtypes[] = {{"f32", KIN_F32}, {"q8", KIN_Q8}, {0}},
-                           fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}}, layers[] = {{"last", KIN_LAST}, {0}},
-                           limits[] = {{"jpegPixels", IMAGE_MAX_JPEG_PIXELS},
-                                       {"pixels", IMAGE_MAX_PIXELS},
-                                       {"side", IMAGE_MAX_SIDE},
-                                       {"jpegScans", IMAGE_MAX_SCANS},
-                                       {"decodeBytes", IMAGE_MAX_MEMORY},
-                                       {"pictureBytes", IMAGE_MAX_BYTES},
-                                       {"textBytes", TEXT_MAX_BYTES},
-                                       {"vocabulary", VOCAB_MAX},
-                                       {"jsonDepth", JSON_MAX_DEPTH},
-                                       {"headerBytes", TENSOR_HEADER_MAX},
-                                       {"catalogDim", CATALOG_DIM_MAX},
-                                       {"catalogBytes", CATALOG_MAX_BYTES},
-                                       {"packBytes", PACK_MAX_BYTES},
-                                       {"exactRows", CODES_LEAST_ROWS},
-                                       {"exactDim", CODES_LEAST_DIM},
-                                       {"threads", POOL_MAX_THREADS},
-                                       {0}};
+static const struct number
+    towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT}, {0}},
+    dtypes[] = {{"f32", KIN_F32}, {"q8", KIN_Q8}, {0}}, fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}},
+    layers[] = {{"last", KIN_LAST}, {0}},
+    limits[] = {
+        {"jpegPixels", IMAGE_MAX_JPEG_PIXELS}, {"pixels", IMAGE_MAX_PIXELS},      {"side", IMAGE_MAX_SIDE},
+        {"jpegScans", IMAGE_MAX_SCANS},        {"decodeBytes", IMAGE_MAX_MEMORY}, {"pictureBytes", IMAGE_MAX_BYTES},
+        {"textBytes", TEXT_MAX_BYTES},         {"vocabulary", VOCAB_MAX},         {"jsonDepth", JSON_MAX_DEPTH},
+        {"headerBytes", TENSOR_HEADER_MAX},    {"catalogDim", CATALOG_DIM_MAX},   {"catalogBytes", CATALOG_MAX_BYTES},
+        {"packBytes", PACK_MAX_BYTES},         {"exactRows", CODES_LEAST_ROWS},   {"exactDim", CODES_LEAST_DIM},
+        {"nullProducts", NULL_LEAST},          {"diverse", DIVERSIFY_MOST},       {"threads", POOL_MAX_THREADS},
+        {0}};
 
 static void put_numbers(struct json_out *o, const char *key, const struct number *list)
 {
@@ -65,7 +59,12 @@ size_t kin_facts(char *out, size_t n)
     put_numbers(&o, ",\"fits\":", fits);
     put_numbers(&o, ",\"layers\":", layers);
     put_numbers(&o, ",\"limits\":", limits);
-    json_out_raw(&o, ",\"families\":[");
+    json_out_raw(&o, ",\"verdicts\":{\"match\":");
+    json_out_number(&o, VERDICT_MATCH);
+    json_out_raw(&o, ",\"weak\":");
+    json_out_number(&o, VERDICT_WEAK);
+    json_out_raw(&o, ",\"none\":0");
+    json_out_raw(&o, "},\"families\":[");
 #define X(name) ",\"" #name "\""
     static const char families[] = FAMILIES(X);
 #undef X

@@ -156,11 +156,22 @@ const void *kin_catalog_tensor(const kin_catalog *catalog, const char *name, siz
 /* Int8 scan. query: f32 [dim], unit length. mask: u8 [products], 0 = left out, or NULL.
  * Writes at most `cap` hits, best first (score descending, then row ascending), one per product
  * (its best picture): rows[] picture row, scores[] cosine. Returns their number; *total = products
- * that passed the mask and min_score. In a catalogue of more than 200,000 rows of at least 128
- * numbers only the rows nearest by sign bits are scored (codes.h), unless `exact`, min_score > -2 or
- * cap > codes_depth / 100: hits then have the same scores, but one may be missing. */
-int kin_catalog_search(const kin_catalog *catalog, const float *query, const uint8_t *mask, float min_score, int exact,
-                       uint32_t *rows, float *scores, int cap, uint32_t *total);
+ * that passed the mask, min_score and min_confidence (0: any; above it none passes a catalogue without null
+ * statistics). In a catalogue of more than 200,000 rows of at least 128 numbers only the rows nearest by sign bits
+ * are scored (codes.h), unless `exact`, min_score > -2, min_confidence > 0 or cap > codes_depth / 100: hits then have
+ * the same scores, but one may be missing.
+ * blend: f32 [4], of what the query is a sum: the weights over the length of the sum, each without its sign, of the
+ * pictures that are wanted and of those that are not, and of words that are wanted and that are not. NULL: one picture. */
+int kin_catalog_search(const kin_catalog *catalog, const float *query, const float *blend, const uint8_t *mask,
+                       float min_score, float min_confidence, int exact, uint32_t *rows, float *scores, int cap,
+                       uint32_t *total);
+/* How surely each of n hits is more than chance (confidence.h), 0..1; NaN where the catalogue has no statistics. */
+void kin_catalog_confidence(const kin_catalog *catalog, const float *blend, const uint32_t *rows, const float *scores,
+                            int n, float *out);
+/* Orders the first DIVERSIFY_MOST of n hits, best first, by maximal marginal relevance: next comes the one with the most
+ * lambda * score - (1 - lambda) * cosine to the nearest before it. */
+enum { DIVERSIFY_MOST = 200 };
+void kin_catalog_diversify(const kin_catalog *catalog, uint32_t *rows, float *scores, int n, float lambda);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
 /* A file of label vectors, docs/format.md; as a catalogue's. info: JSON { dim, metadata: {…}, tensors: { name: dtype } } */
@@ -176,16 +187,16 @@ kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float 
  *
  *   kin_writer *w = kin_writer_begin(dim, "{\"kin.fit\":\"crop\"}", n, &err);
  *   while (products come) kin_writer_add(w, id, id_n, item, item_n, rows, pictures, &err);
- *   kin_writer_end(w, &err);
+ *   while (kin_writer_end(w, &err) == KIN_MORE) ;      // may be after kin_writer_null
  *   while ((n = kin_writer_take(w, out, cap)) > 0) ;   // the file's bytes, first to last
  *   kin_writer_close(w);                               // also before the end: nothing is kept
  *
  * The bytes are taken, not handed to a function, since a caller of WebAssembly has none to give. Everything
  * given in is copied. The writer holds the file's bytes, 16 a product until the end, and at most 64 KiB
- * unused for each tensor; what was taken is freed. The same calls give the same bytes. */
+ * unused for each tensor, and while kin_writer_end computes statistics 2 KiB and 1 KiB a number of a vector more; what was taken is freed. The same calls give the same bytes. */
 typedef struct kin_writer kin_writer;
-/* metadata: a JSON object of strings without kin.format, kin.kind, kin.numerics and kin.crc32, which the writer adds,
- * and kin.needs; each text as it is written here. NULL: see err. */
+/* metadata: a JSON object of strings without kin.format, kin.kind, kin.numerics, kin.crc32 and kin.null, which the
+ * writer adds, and kin.needs; each text as it is written here. NULL: see err. */
 kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error *err);
 /* One product. id: UTF-8, not empty, not there yet. item: a JSON object on one line, taken over as it is
  * written. rows: i8 [pictures][dim] as kin_quantise_vector makes them, none all zeros; pictures 1..65,535.
@@ -193,7 +204,11 @@ kin_writer *kin_writer_begin(int dim, const char *metadata, size_t n, kin_error 
  * writer as it was. */
 kin_status kin_writer_add(kin_writer *writer, const char *id, size_t id_n, const char *item, size_t item_n,
                           const int8_t *rows, uint32_t pictures, kin_error *err);
-/* No more products, not even after KIN_OUT_OF_MEMORY, when it may be tried again. */
+/* Asks for null statistics (nulls.h), once, after the last product: phrases f32 [n][dim], the vectors of the null
+ * phrases, n 0..256. Of fewer than 16 products there are none. */
+kin_status kin_writer_null(kin_writer *writer, const float *phrases, int n, kin_error *err);
+/* No more products, not even after KIN_OUT_OF_MEMORY, when it may be tried again. KIN_MORE: some statistics are
+ * computed, call it again. */
 kin_status kin_writer_end(kin_writer *writer, kin_error *err);
 size_t kin_writer_bytes(const kin_writer *writer); /* the whole file's; 0 before the end */
 /* The next bytes of the file, at most cap; returns their number: 0 when all were taken, and before the end. */

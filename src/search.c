@@ -1,96 +1,18 @@
-/* search: the scan over a catalogue's rows. [level 4]
+/* search: the scan over a catalogue's rows (score.h). [level 4]
  *
- *   score(row) = (q14 . row) * (max|q| / 8191) * scale[row],   q14 = round(q * 8191 / max|q|)
- *
- * The product is exact in int32: 8191 * 128 * 2048 < 2^31, and wider rows are cut into halves
- * summed in int64. The best rows are kept in a heap laid over the caller's arrays; a product enters
- * with its best picture, which is known once its last row (rows of a product are adjacent) is seen.
+ * The best rows are kept in a heap laid over the caller's arrays; a product enters with its best picture,
+ * which is known once its last row (rows of a product are adjacent) is seen.
  *
  * A large catalogue has sign bits (codes.h), and a product is then scored only if one of its rows is
  * among the nearest by them. What is scored has the very score of the exact scan. */
-#include "catalog.h"
+#include "confidence.h"
 #include "kin.h"
+#include "score.h"
 #include "vec.h"
 #include <stdlib.h>
 #include <string.h>
-#if defined(__wasm_simd128__)
-#include <wasm_simd128.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
-enum { DOT_MAX = 2048, QUERY_MAX = 8191, BLOCK = 1024, RUN = 128 };
-
-struct query {
-    _Alignas(64) int16_t q14[4096]; /* no load of 16 bytes straddles two cache lines */
-    float unit;                     /* max|q| / 8191 */
-};
-
-/* q14 . row over n <= DOT_MAX numbers from `at`. */
-static int32_t dot(const struct query *query, uint32_t at, const int8_t *row, uint32_t n)
-{
-    const int16_t *q = query->q14 + at;
-    int32_t sum = 0;
-    uint32_t i = 0;
-#if defined(__wasm_simd128__)
-    v128_t a = wasm_i32x4_const(0, 0, 0, 0), b = a;
-    for (; i + 16 <= n; i += 16) {
-        a = wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(row + i), wasm_v128_load(q + i)));
-        b = wasm_i32x4_add(b, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(row + i + 8), wasm_v128_load(q + i + 8)));
-    }
-    a = wasm_i32x4_add(a, b);
-#elif defined(__SSE2__)
-    __m128i a = _mm_setzero_si128(), b = a;
-    for (; i + 16 <= n; i += 16) { /* each byte doubled and shifted down again: its sign extended */
-        __m128i r = _mm_loadu_si128((const __m128i *)(row + i));
-        __m128i low = _mm_srai_epi16(_mm_unpacklo_epi8(r, r), 8), high = _mm_srai_epi16(_mm_unpackhi_epi8(r, r), 8);
-        a = _mm_add_epi32(a, _mm_madd_epi16(low, _mm_loadu_si128((const __m128i *)(q + i))));
-        b = _mm_add_epi32(b, _mm_madd_epi16(high, _mm_loadu_si128((const __m128i *)(q + i + 8))));
-    }
-    a = _mm_add_epi32(a, b);
-#endif
-#if defined(__wasm_simd128__) || defined(__SSE2__)
-    i32x4 lanes = (i32x4)a;
-    lanes += __builtin_shufflevector(lanes, lanes, 2, 3, 0, 1);
-    lanes += __builtin_shufflevector(lanes, lanes, 1, 0, 3, 2);
-    sum = lanes[0];
-#endif
-    for (; i < n; i++)
-        sum += q[i] * row[i];
-    return sum;
-}
-
-/* False for a query that points nowhere: zero, not finite, or so small that its scale overflows. */
-static bool read_query(const float *vector, uint32_t dim, struct query *out)
-{
-    float top = 0;
-    for (uint32_t i = 0; i < dim; i++) {
-        float size = vector[i] < 0 ? -vector[i] : vector[i];
-        if (!(size - size == 0))
-            return false;
-        top = size > top ? size : top;
-    }
-    float inv = (float)QUERY_MAX / top;
-    if (!(top > 0) || !(inv - inv == 0))
-        return false;
-    out->unit = top / (float)QUERY_MAX;
-    for (uint32_t i = 0; i < dim; i++)
-        out->q14[i] = (int16_t)round_f32(vector[i] * inv);
-    return true;
-}
-
-/* Scores of the rows [begin, end). */
-static void score(const kin_catalog *c, const struct query *query, uint32_t begin, uint32_t end, float *out)
-{
-    const uint32_t dim = c->dim, part = dim < DOT_MAX ? dim : DOT_MAX;
-    const int8_t *row = c->vectors + (size_t)begin * dim;
-    for (uint32_t r = begin; r < end; r++, row += dim) {
-        int64_t acc = dot(query, 0, row, part);
-        if (part < dim)
-            acc += dot(query, part, row + part, dim - part);
-        *out++ = (float)acc * query->unit * c->scale[r];
-    }
-}
+enum { BLOCK = 1024, RUN = 128 };
 
 struct heap {
     uint32_t *rows;
@@ -159,9 +81,12 @@ struct scan {
     const uint16_t *distance; /* NULL: score every row */
     uint32_t limit;           /* the largest distance that counts as near */
     float min_score;
+    const struct chance *chance; /* NULL: any */
+    double min_z;
     uint32_t total;
     struct heap heap;
-    struct query query;
+    _Alignas(64) int16_t q14[CATALOG_DIM_MAX]; /* no load of 16 bytes straddles two cache lines */
+    float unit;
     float scores[RUN];
 };
 
@@ -192,13 +117,14 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
             if (row >= to) { /* where every row is wanted, those of the next products too */
                 uint32_t last = all ? rows : r;
                 from = row, to = last - row < RUN ? last : row + RUN;
-                score(c, &s->query, from, to, s->scores);
+                score_rows(s->q14, s->unit, c->vectors + (size_t)from * c->dim, c->scale + from, c->dim, to - from,
+                           s->scores);
             }
             float is = s->scores[row - from];
             if (row == first || is > best)
                 best = is, best_row = row;
         }
-        if (best >= s->min_score) {
+        if (best >= s->min_score && (!s->chance || chance_z(c, s->chance, best_row, best) >= s->min_z)) {
             total++;
             offer(&s->heap, best, best_row);
         }
@@ -218,18 +144,24 @@ static uint32_t count_wanted(const kin_catalog *c, const uint8_t *mask)
     return n;
 }
 
-int kin_catalog_search(const kin_catalog *c, const float *query, const uint8_t *mask, float min_score, int exact,
-                       uint32_t *rows, float *scores, int cap, uint32_t *total)
+int kin_catalog_search(const kin_catalog *c, const float *query, const float *blend, const uint8_t *mask,
+                       float min_score, float min_confidence, int exact, uint32_t *rows, float *scores, int cap,
+                       uint32_t *total)
 {
     struct scan s = {.catalog = c, .mask = mask, .min_score = min_score, .heap = {rows, scores, 0, cap > 0 ? cap : 0}};
+    struct chance chance = chance_of(c, blend);
     *total = 0;
-    if (!read_query(query, c->dim, &s.query))
+    if (min_confidence > 0) {
+        s.chance = &chance;
+        s.min_z = confidence_z((double)min_confidence, c->products);
+    }
+    if (!query_read(query, c->dim, s.q14, &s.unit))
         return 0;
-    /* Every score is above -2, so that without a min_score the total is known beforehand. */
+    /* Every score is above -2, so that without a minimum the total is known beforehand. */
     uint32_t depth = codes_depth(c->rows);
-    if (!exact && c->codes.bits && min_score <= -2 && (uint32_t)s.heap.cap <= depth / 100) {
+    if (!exact && c->codes.bits && min_score <= -2 && !s.chance && (uint32_t)s.heap.cap <= depth / 100) {
         s.distance = c->codes.distance;
-        s.limit = codes_nearest(&c->codes, s.query.q14, mask, c->row_item, depth);
+        s.limit = codes_nearest(&c->codes, s.q14, mask, c->row_item, depth);
     }
     for (uint32_t r = 0; r < c->rows;)
         r = scan_block(&s, r, c->rows - r < BLOCK ? c->rows : r + BLOCK);

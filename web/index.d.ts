@@ -245,6 +245,12 @@ export interface SearchOptions {
   filter?: Filter;
   /** The least cosine; default: none. */
   minScore?: number;
+  /** The least confidence, 0 to 1; default: none. Needs a catalogue with statistics (`unsupported`). */
+  minConfidence?: number;
+  /** 0 (default) to 1: how much hits are to differ from those before them, rather than to be near. */
+  diversity?: number;
+  /** Fields whose values are counted over the products that pass the filter. */
+  facets?: string | string[];
   /** Above 200,000 pictures: look at every one, not only at the nearest by sign bits. Default false. */
   exact?: boolean;
   signal?: AbortSignal;
@@ -254,7 +260,7 @@ export interface Hit {
   id: string;
   /** Cosine of the query and the product's best picture. */
   score: number;
-  /** Null in this release. */
+  /** How surely it is more than chance, 0 to 1; null where the catalogue holds no statistics. */
   confidence: number | null;
   /** 0 for the best, counted through all pages. */
   position: number;
@@ -269,8 +275,10 @@ export interface SearchResult {
   hits: Hit[];
   /** Products that pass the filter and minScore. */
   total: number;
+  /** Of the best hit's confidence: from 0.95 `match`, from 0.5 `weak`, else, or without a hit, `none`: nothing similar. */
   verdict: 'match' | 'weak' | 'none' | null;
-  facets: null;
+  /** For each field asked for its values, most frequent first, at most 100. */
+  facets: Record<string, { value: string | number | boolean; count: number }[]> | null;
   coverage: null;
   /** There are more hits after these. */
   truncated: boolean;

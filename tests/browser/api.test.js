@@ -460,3 +460,34 @@ test('a picture has no address that runs', async () => {
   assert.deepEqual(found, bad.map(() => null));
   await page.context().close();
 });
+
+test('in a page: what is alike is a match, what is not is nothing similar; facets and diversity', async () => {
+  const page = await open(browser, server.url, { bypassCSP: true });
+  const got = await page.evaluate(async () => {
+    const { load, openCatalog } = await import('/kin/index.js');
+    // Things of one colour on white, all nearly alike; asked for one more of them, and for noise.
+    const raw = (colour) => ({ width: 64, height: 64, data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => {
+      const [x, y] = [(i / 3 | 0) % 64, i / 192 | 0];
+      return colour ? (Math.hypot(x - 32, y - 32) < 20 ? colour[i % 3] : 255) : i * i * 7919 >> 5 & 255;
+    }) });
+    const clip = await load({ model: '/model/' });
+    const builder = await clip.createCatalog({ fields: ['shade'] });
+    for (let i = 0; i < 24; i++)
+      await builder.add({ id: `ball ${i}`, images: raw([200 + 2 * i, 20 + i, 30]), item: { shade: i < 12 ? 'dark' : 'light' } });
+    const catalog = await openCatalog(await builder.save(), { clip });
+    const own = await catalog.search({ image: raw([221, 30, 30]) }, { facets: 'shade', diversity: 0.3, limit: 24 });
+    const noise = await catalog.search({ image: raw(null) });
+    const none = await catalog.search({ image: raw(null) }, { minConfidence: 0.5 });
+    const result = { own: [own.verdict, own.hits[0].confidence, own.facets, new Set(own.hits.map(({ id }) => id)).size],
+      noise: [noise.verdict, noise.hits[0].confidence], none: [none.verdict, none.total, none.hits.length] };
+    await Promise.all([clip.close(), catalog.close()]);
+    return result;
+  });
+  assert.equal(got.own[0], 'match', JSON.stringify(got));
+  assert.deepEqual(got.own[2], { shade: [{ value: 'dark', count: 12 }, { value: 'light', count: 12 }] });
+  assert.equal(got.own[3], 24);
+  assert.equal(got.noise[0], 'none', JSON.stringify(got));
+  assert.ok(got.own[1] >= 0.95 && got.noise[1] < 0.5);
+  assert.deepEqual(got.none, ['none', 0, 0]);
+  await page.close();
+});

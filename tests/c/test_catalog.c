@@ -87,7 +87,8 @@ static void fixture_fill(struct fixture *f)
     kin_catalog *c = kin_catalog_open(f->bytes, n, &err);
     for (int i = 0; i < PART_COUNT; i++) {
         const tensor *t = tensor_find(&c->file, catalog_parts[i].name);
-        add(f, catalog_parts[i].name, t->dtype, t->rank, t->shape[0], t->shape[1], f->bytes + t->begin);
+        if (t) /* three products have no null statistics */
+            add(f, catalog_parts[i].name, t->dtype, t->rank, t->shape[0], t->shape[1], f->bytes + t->begin);
     }
     f->item_offsets = (void *)kin_catalog_tensor(c, "item_offsets", &bytes);
     f->id_offsets = (void *)kin_catalog_tensor(c, "id_offsets", &bytes);
@@ -150,6 +151,36 @@ static const char *complaint(struct fixture *f, kin_error *err)
     return c ? "" : err->text;
 }
 
+/* Null statistics: both tensors count or neither; what is no mean and deviation, or of other sizes, is refused. */
+void test_catalog_nulls(void)
+{
+    static const char wrong[] = "null statistics";
+    for (int turn = 0; turn < 8; turn++) {
+        struct fixture f;
+        kin_error err;
+        size_t n;
+        float nulls[R * 4] = {0.1f, 0.2f, -0.1f, 0}, best[3] = {0.5f, 0.1f, 0};
+        fixture_fill(&f);
+        if (turn != 1)
+            add(&f, "null", DT_F32, 2, turn == 2 ? 1 : R, turn == 3 ? 3 : 4, nulls);
+        if (turn != 4)
+            add(&f, "null_best", DT_F32, 1, turn == 5 ? 3 : 2, 1, best);
+        if (turn == 6)
+            nulls[4 * R - 1] = -0.1f;
+        if (turn == 7)
+            best[0] = NAN;
+        uint8_t *bytes = assemble(&f, &n);
+        free(f.bytes);
+        kin_catalog *c = kin_catalog_open(bytes, n, &err);
+        if (turn == 0 || turn == 1 || turn == 4)
+            CHECK(c && (c->nulls != NULL) == (turn == 0));
+        else
+            CHECK(!c && err.status == KIN_NOT_A_CATALOG && strstr(err.text, wrong));
+        kin_catalog_close(c);
+        free(bytes);
+    }
+}
+
 void test_catalog_opens(void)
 {
     struct fixture f;
@@ -157,7 +188,7 @@ void test_catalog_opens(void)
     size_t n, tensor_n = 9;
     double prices[M] = {1, 2, 3};
     fixture_fill(&f);
-    add(&f, "null", DT_F32, 2, R, 1, f.scale); /* tensors it does not know of are left alone */
+    add(&f, "later", DT_F32, 2, R, 1, f.scale); /* tensors it does not know of are left alone */
     add(&f, "codes", DT_U8, 1, 4, 1, f.ids);
     add(&f, "col.price", DT_F64, 1, M, 1, prices);
     uint8_t *bytes = assemble(&f, &n);
@@ -174,7 +205,7 @@ void test_catalog_opens(void)
     CHECK(json_u64(json_get(info, "dim"), &value) && value == DIM);
     CHECK(json_equals(json_get(json_get(info, "metadata"), "kin.kind"), "catalog"));
     json tensors = json_get(info, "tensors");
-    CHECK_EQ(json_length(tensors), PART_COUNT + 3);
+    CHECK_EQ(json_length(tensors), PART_COUNT + 1); /* null and null_best are not in it */
     CHECK(json_equals(json_get(tensors, "items"), "U8") && json_equals(json_get(tensors, "col.price"), "F64"));
 
     const char *items = kin_catalog_tensor(c, "items", &tensor_n);
@@ -349,7 +380,7 @@ void test_catalog_widest(void)
     uint32_t row, total;
     for (int i = 0; i < 4096; i++)
         query[i] = 1 / 64.0f;
-    CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 1);
+    CHECK_EQ(kin_catalog_search(c, query, NULL, NULL, -2, 0, 0, &row, &score, 1, &total), 1);
     CHECK(fabsf(score + 1) < 1e-6f); /* the largest sum there is, not wrapped */
     kin_catalog_close(c);
     free(query), free(bytes);
@@ -413,7 +444,7 @@ void test_catalog_empty(void)
     uint8_t *bytes = catalogue(0, &n);
     kin_catalog *c = kin_catalog_open(bytes, n, &err);
     CHECK(c);
-    CHECK_EQ(kin_catalog_search(c, query, NULL, -2, 0, &row, &score, 1, &total), 0);
+    CHECK_EQ(kin_catalog_search(c, query, NULL, NULL, -2, 0, 0, &row, &score, 1, &total), 0);
     CHECK_EQ(total, 0);
     kin_catalog_close(c);
     free(bytes);
@@ -516,7 +547,7 @@ void test_search_equals_plain_loop(void)
             uint32_t rows[1001], total, n = search_plainly(&c, query, m, min_score, want);
             float scores[1001];
             rows[cap] = 12345; /* must stay */
-            int got = kin_catalog_search(&c, query, m, min_score, 0, rows, scores, cap, &total);
+            int got = kin_catalog_search(&c, query, NULL, m, min_score, 0, 0, rows, scores, cap, &total);
             CHECK_EQ(total, n);
             CHECK_EQ(got, n < (uint32_t)cap ? n : (uint32_t)cap);
             CHECK_EQ(rows[cap], 12345);
@@ -538,15 +569,15 @@ void test_search_scores_are_cosines(void)
     float query[512], scores[40], row[512];
     uint32_t rows[40], total;
     kin_catalog_vector(&c, 17, query);
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 40, &total), 40);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, NULL, -2, 0, 0, rows, scores, 40, &total), 40);
     CHECK(fabsf(scores[0] - 1) < 1e-4f);
     uint32_t as_good = 6; /* a score equal to min_score passes */
     while (as_good < 40 && scores[as_good] == scores[5])
         as_good++;
     float least = scores[5];
-    kin_catalog_search(&c, query, NULL, least, 0, rows, scores, 40, &total);
+    kin_catalog_search(&c, query, NULL, NULL, least, 0, 0, rows, scores, 40, &total);
     CHECK_EQ(total, as_good);
-    kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 40, &total);
+    kin_catalog_search(&c, query, NULL, NULL, -2, 0, 0, rows, scores, 40, &total);
     for (int h = 0; h < 40; h++) {
         double cosine = 0;
         kin_catalog_vector(&c, rows[h], row);
@@ -569,12 +600,12 @@ void test_search_useless_queries(void)
             memset(query, 0, sizeof query);
             query[at] = useless[k];
             total = 9;
-            CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, 5, &total), 0);
+            CHECK_EQ(kin_catalog_search(&c, query, NULL, NULL, -2, 0, 0, rows, scores, 5, &total), 0);
             CHECK_EQ(total, 0);
         }
     query[0] = 1;
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, NAN, 0, rows, scores, 5, &total), 0);
-    CHECK_EQ(kin_catalog_search(&c, query, NULL, -2, 0, rows, scores, -1, &total), 0);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, NULL, NAN, 0, 0, rows, scores, 5, &total), 0);
+    CHECK_EQ(kin_catalog_search(&c, query, NULL, NULL, -2, 0, 0, rows, scores, -1, &total), 0);
     CHECK_EQ(total, 5);
     free((void *)c.vectors), free((void *)c.scale), free((void *)c.row_item);
 }

@@ -85,7 +85,7 @@ static kin_catalog clustered_catalog(uint32_t rows, uint32_t dim, uint64_t *seed
 static int ten_best(const kin_catalog *c, const float *query, const uint8_t *mask, int exact, uint32_t *rows,
                     float *scores, uint32_t *total)
 {
-    return kin_catalog_search(c, query, mask, -2, exact, rows, scores, 10, total);
+    return kin_catalog_search(c, query, NULL, mask, -2, 0, exact, rows, scores, 10, total);
 }
 
 /* Each hit has its exact score; the hits are the exact ones among the products with a near row. */
@@ -152,8 +152,8 @@ void test_codes_exact_cases(void)
     for (int turn = 0; turn < 3; turn++) {
         int n[2], cap = turn == 1 ? MOST : 10;
         for (int exact = 0; exact < 2; exact++)
-            n[exact] = kin_catalog_search(&c, query, turn == 2 ? mask : NULL, turn == 0 ? 0.1f : -2, exact, rows[exact],
-                                          scores[exact], cap, &total[exact]);
+            n[exact] = kin_catalog_search(&c, query, NULL, turn == 2 ? mask : NULL, turn == 0 ? 0.1f : -2, 0, exact,
+                                          rows[exact], scores[exact], cap, &total[exact]);
         CHECK_EQ(n[0], n[1]);
         CHECK_EQ(total[0], total[1]);
         CHECK(!memcmp(rows[0], rows[1], (size_t)n[0] * sizeof **rows));

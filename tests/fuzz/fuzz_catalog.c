@@ -33,7 +33,7 @@ static void use(kin_catalog *c)
     for (uint32_t r = 0; r < pictures; r++)
         kin_catalog_vector(c, r, v);
     for (int masked = 0; masked < 2; masked++) {
-        int n = kin_catalog_search(c, v, masked ? mask : NULL, -2, 0, rows, scores, CAP, &total);
+        int n = kin_catalog_search(c, v, NULL, masked ? mask : NULL, -2, 0, 0, rows, scores, CAP, &total);
         must(n <= CAP && (uint64_t)n <= total && total <= products && (masked || total == products));
         for (int i = 0; i < n; i++)
             must(rows[i] < pictures && scores[i] > -1.01f && scores[i] < 1.01f &&

@@ -221,7 +221,7 @@ static void catalogue(const float *v, int dim)
     uint8_t *bytes = malloc(n);
     must(kin_writer_take(writer, bytes, n) == n);
     kin_catalog *c = kin_catalog_open(bytes, n, err);
-    must(c && kin_catalog_search(c, v, NULL, -2, 1, rows, scores, 2, &total) == 1);
+    must(c && kin_catalog_search(c, v, NULL, NULL, -2, 0, 1, rows, scores, 2, &total) == 1);
     must(rows[0] == 0 && total == 1 && scores[0] > 0.9f && kin_error_struct_status(err) == KIN_OK);
     kin_catalog_close(c);
     kin_writer_close(writer);

@@ -73,7 +73,8 @@ test('a picture finds its own product; order and scores are those of the cosines
       assert.equal(hit.position, at);
       if (at) assert.ok(hits[at - 1].score >= hit.score);
       near(hit.contributions[0], hit.score);
-      assert.deepEqual([hit.confidence, hit.item.id], [null, hit.id]);
+      assert.ok(hit.confidence >= 0 && hit.confidence <= 1);
+      assert.equal(hit.item.id, hit.id);
     });
     near(hits.find((hit) => hit.id === `p${i}`).score, 1, 1e-3);
   }
@@ -204,12 +205,12 @@ test('wrong queries are typed errors', async () => {
     ['bad-argument', { vector: new Float32Array(16).fill(NaN) }], ['bad-argument', { mix: [{ id: 'p1', weight: Infinity }] }],
     ['bad-argument', { mix: [{ vector: vectors[1] }, { vector: vectors[1], weight: -1 }] }], ['bad-argument', { text: 5 }],
     ['bad-argument', { like: ['p1'] }, { limit: -1 }], ['bad-argument', { like: ['p1'] }, { offset: 0.5 }],
-    ['bad-argument', { like: ['p1'] }, { minScore: NaN }],
+    ['bad-argument', { like: ['p1'] }, { minScore: NaN }], ['bad-argument', { like: ['p1'] }, { minConfidence: 1.1 }],
+    ['bad-argument', { like: ['p1'] }, { diversity: -0.1 }], ['bad-argument', { like: ['p1'] }, { facets: 'size' }],
+    ['bad-argument', { like: ['p1'] }, { facets: [''] }], ['unsupported', { like: ['p1'] }, { onUpdate: 1 }],
   ];
   for (const [code, query, options] of cases)
     await assert.rejects(catalog.search(query, options), { name: 'KinError', code }, JSON.stringify(query));
-  for (const option of ['diversity', 'facets', 'minConfidence', 'onUpdate'])
-    await assert.rejects(catalog.search({ like: 'p1' }, { [option]: 1 }), { code: 'unsupported', message: new RegExp(option) });
   await assert.rejects(catalog.search({ like: 'p1' }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
 });
 

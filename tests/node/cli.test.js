@@ -72,7 +72,8 @@ test('wrong use is exit 2 with one sentence', async () => {
     [['embed', '--text', 'a', '--box', '0,0,1,1'], /--box and --fit go with a picture/],
     [['search', 'x', '--text', 'a', '--fit', 'pad'], /go with a picture/], [['search', 'x', '--like', 'a', '--box', '0,0,1,1'], /go with a picture/],
     [['search', 'x', '--text', ' '], /--text needs words/], [['search', 'x', '--like', 'a', '--min-score', ''], /--min-score must be/],
-    [['search', 'x', '--like', 'a', '--min-score', 'Infinity'], /--min-score must be/], [['search', 'x', 'a.png', '--text', 'a'], /one of/],
+    [['search', 'x', '--like', 'a', '--min-score', 'Infinity'], /--min-score must be/],
+    [['search', 'x', '--like', 'a', '--min-confidence', '2'], /--min-confidence is a number from 0 to 1/], [['search', 'x', '--like', 'a', '--diversity', 'much'], /--diversity is a number/], [['search', 'x', 'a.png', '--text', 'a'], /one of/],
   ];
   for (const [args, sentence] of wrong) {
     const { code, out, err } = await kin(args);
@@ -366,6 +367,20 @@ test('search: by picture, text and likeness, with filters', async (t) => {
   const other = await kin(['search', out, join(root, 'img', '5.png'), '--model', join(root, 'other')]);
   assert.equal(other.code, 1);
   assert.match(other.err, /^kin: [^\n]*model[^\n]*\n$/);
+});
+
+test('search: confidence, what is nothing similar, diversity and facets', async (t) => {
+  const root = shop(t, 20);
+  const out = join(root, 'shop.kin');
+  await good(['build', join(root, 'products.csv'), '-o', out, '--fields', 'price,colour']);
+  const picture = join(root, 'img', '5.png');
+  const { hits } = (await good(['search', out, picture, '--min-confidence', '0.0001', '--diversity', '0.5', '--json'])).lines()[0];
+  assert.equal(hits[0].id, 'p5');
+  assert.ok(hits[0].confidence > 0.5 && hits.every(({ confidence }) => confidence >= 0.0001));
+  const shown = await good(['search', out, picture, '--limit', '1', '--facets', 'colour']);
+  assert.match(shown.out, /^\d\.\d{4} {2}[01]\.\d\d {2}p5 {2}Thing 5\ncolour: \S+ \d+(, \S+ \d+)*\n$/);
+  assert.match((await good(['inspect', out])).out, /kin\.null +rows=20 phrases=256 list=1/);
+  assert.match((await run(['search', out, picture, '--facets', 'size'])).err, /no field 'size' to count/);
 });
 
 test('build: several pictures of a product, a bad one among them', async (t) => {

@@ -90,6 +90,10 @@ test('limits in the documents are those of C', () => {
   says('docs/api.md', `up to ${written(limits.exactRows)} of them`);
   says('docs/api.md', `at least ${limits.exactDim} numbers`);
   says('docs/api.md', `at most ${limits.threads}`);
+  says('docs/api.md', `Orders the ${limits.diverse} best`);
+  says('docs/api.md', `(of ${limits.nullProducts} products or more)`);
+  says('docs/api.md', `\`'match'\` from ${facts.verdicts.match}, \`'weak'\` from ${facts.verdicts.weak}`);
+  says('docs/format.md', `Written for ${limits.nullProducts} products or more`);
   says('docs/format.md', `beyond ${written(limits.headerBytes)}`.replace('beyond', 'above'));
   says('docs/format.md', `nested more than ${limits.jsonDepth} deep`);
   says('docs/format.md', `E 1 … ${limits.catalogDim}`);

@@ -145,7 +145,7 @@ static kin_status search(kin_catalog *c)
     float query[64] = {1}, scores[4];
     uint32_t rows[4], total;
     TRY(keep_json(kin_catalog_info(c)));
-    int n = kin_catalog_search(c, query, NULL, -2, 0, rows, scores, 4, &total);
+    int n = kin_catalog_search(c, query, NULL, NULL, -2, 0, 0, rows, scores, 4, &total);
     keep(rows, (size_t)n * sizeof *rows);
     return KIN_OK;
 }

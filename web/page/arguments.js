@@ -1,7 +1,7 @@
 // What callers give, read once: checked, and copied to plain data, since a worker cannot be sent the Proxies that
 // reactive frameworks wrap things in. A reader is (value, name) -> the copy, or throws `bad-argument`.
 import { isBox } from '../shared/box.js';
-import { fail, KinError, notYet, reasonOf } from '../shared/errors.js';
+import { fail, KinError, meant, notYet, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 
 // A value in a sentence.
@@ -21,6 +21,7 @@ export const words = reader((value) => typeof value === 'string' && /\S/.test(va
 export const flag = typed('boolean', 'true or false');
 export const call = typed('function', 'a function');
 export const number = reader(Number.isFinite, 'a finite number');
+export const fraction = reader((value) => value >= 0 && value <= 1, 'a number from 0 to 1');
 export const whole = (least) => reader((value) => Number.isSafeInteger(value) && value >= least,
   `a whole number of at least ${least}`);
 export const signal = reader((value) => value.aborted !== undefined && value.addEventListener, 'an AbortSignal');
@@ -61,37 +62,6 @@ export function read(reader, value, name) {
 
 export const isList = (value) => read(Array.isArray, value, 'What was given');
 
-/* ---- names ---- */
-
-// What comparable systems, or slips, call it.
-const elsewhere = `limit topk k n size|offset skip|filter where|minScore threshold|box crop bbox|image img photo picture file url
-text query q|vector embedding|like ids|width w|height h|x left|y top|model files repo|dtype quantized|variant device|item metadata
-fields columns|to path output|le lte max|ge gte min|eq equals|has contains`.split(/[|\n]/).map((line) => line.split(' '));
-const bare = (name) => name.slice(0, 40).toLowerCase().replace(/[\s$_-]/g, '');
-
-// Letters to change, add or leave out between two words.
-function distance(a, b) {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (const letter of a) {
-    const before = row;
-    row = [before[0] + 1];
-    for (let j = 0; j < b.length; j++)
-      row.push(Math.min(before[j] + (letter === b[j] ? 0 : 1), before[j + 1] + 1, row[j] + 1));
-  }
-  return row.at(-1);
-}
-
-// How a sentence about a wrong `name` ends: with the one of `names` that was meant, or all of them.
-export function instead(name, names) {
-  let [best, least] = ['', 1];
-  for (const words of [...names.map((one) => [one]), ...elsewhere.filter(([one]) => names.includes(one))])
-    for (const word of words) {
-      const share = 2.5 * distance(bare(name), bare(word)) / word.length;
-      if (share < least) [best, least] = [words[0], share];
-    }
-  return best ? `: did you mean '${best}'?` : `; it is one of ${names.join(', ')}.`;
-}
-
 // { name: reader } -> a reader of objects that have these names and no other; what is null is not given. `needed`: names
 // that have to be there; without it the object need not be there either.
 export const shape = (known, needed) => (given, name) => {
@@ -100,7 +70,7 @@ export const shape = (known, needed) => (given, name) => {
   if (typeof given !== 'object' || !given || Array.isArray(given) || 'aborted' in given) // f(x, signal) for f(x, { signal })
     fail('bad-argument', `${name} takes { ${names.join(', ')} }, not ${shown(given)}.`);
   for (const one of Object.keys(given))
-    if (!names.includes(one)) fail('bad-argument', `${name} has no '${one}'${instead(one, names)}`);
+    if (!names.includes(one)) throw meant(`${name} has no '${one}'`, 'noName', one, names);
   for (const one of names) {
     const value = given[one] ?? null;
     if (value !== null) found[one] = known[one](value, one);

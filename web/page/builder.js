@@ -7,6 +7,7 @@ import { Client } from './client.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 import { outward } from './outward.js';
+import { phrases } from './phrases.js';
 
 const always = ['id', 'title', 'url', 'image'];
 const pieceBytes = 2 ** 20;
@@ -116,6 +117,12 @@ export function createCatalog(clip, client, options) {
     }
   }
 
+  async function embedPhrases(signal) {
+    const vectors = await clip.embedText(phrases, { signal });
+    for (const vector of vectors) if (vector instanceof Error) throw vector;
+    return vectors;
+  }
+
   // -> the file's bytes, also written to `to`: a WritableStream, or what the platform can write to.
   // `decoders` names what decoded pictures that came in as vectors; `model` is the model's address,
   // relative to the file.
@@ -133,8 +140,9 @@ export function createCatalog(clip, client, options) {
     const worker = new Client(client.host, { worker: clip.worker, io: client.io },
       { call: 'writeCatalog', args: [{ dim, metadata }] });
     try {
-      await worker.start(signal);
+      const { least } = await worker.start(signal);
       for (const piece of pieces(all)) await worker.call('add', piece, signal);
+      if (all.length >= least) await worker.call('compare', [all.length, text ? await embedPhrases(signal) : []], signal);
       const bytes = new Uint8Array(await worker.call('end', [all.length], signal));
       const parts = takeParts(worker, bytes, signal);
       if (to !== undefined) await write(to, parts, client.host, signal);

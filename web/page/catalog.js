@@ -1,6 +1,6 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
-import { anything, box, fit, flag, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
+import { anything, box, fit, flag, fraction, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
   words } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
@@ -8,8 +8,8 @@ import { outward } from './outward.js';
 
 const contents = Symbol('contents');
 const opening = shape({ clip: aClip, ...runOptions });
-const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, exact: flag, signal,
-  ...later('diversity', 'facets', 'minConfidence', 'onUpdate') });
+const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, minConfidence: fraction,
+  diversity: fraction, facets: oneOrMore(words), exact: flag, signal, ...later('onUpdate') });
 
 // A query, and the parts of a mix. What one is of, and what goes only with some of these:
 const source = { image: anything, text: words, vector: numbers, id };
@@ -226,7 +226,8 @@ class Catalog {
   }
 
   async search(query, options) {
-    const { limit = 24, offset = 0, filter, minScore = -Infinity, exact = false, signal } = read(searching, options, 'search()');
+    const { limit = 24, offset = 0, filter, minScore = -Infinity, minConfidence = 0, diversity = 0, facets, exact = false,
+      signal } = read(searching, options, 'search()');
     const asked = read(readQuery, query, 'A query');
     const start = performance.now();
     const { products } = this.info;
@@ -235,6 +236,8 @@ class Catalog {
       const { compileFilter } = await onFirstUse(import('./filter.js'));
       wanted = read(() => compileFilter(filter, this.fields), filter, 'The filter');
     }
+    const count = (facets || minConfidence) &&
+      (await onFirstUse(import('./refine.js'))).refine(facets, minConfidence, this.info.metadata, this.fields);
     const { parts, used } = await this.#parts(asked, signal);
     const embedded = performance.now();
     let mask = null;
@@ -242,27 +245,28 @@ class Catalog {
       mask = Uint8Array.from({ length: products }, (_, i) => (!wanted || wanted(this.#item(i)) ? 1 : 0));
       for (const product of used) mask[product] = 0;
     }
+    const counts = facets ? count(mask, products, (i) => this.#item(i)) : null;
     const filtered = performance.now();
-    const count = Math.min(products, offset + limit);
+    const last = Math.min(products, offset + limit);
     const everyRow = exact || parts.some(({ text }) => text);
-    const { rows, scores, total, contributions } =
-      await this.#client.call('search', [{ print: this.#file.print, parts, mask, minScore, everyRow, count }], signal);
+    const { rows, scores, confidences, total, verdict, contributions } = await this.#client.call('search',
+      [{ print: this.#file.print, parts, mask, minScore, minConfidence, diversity, everyRow, count: last }], signal);
     const hits = [];
-    for (let i = offset; i < rows.length; i++)
-      hits.push(this.#hit(rows[i], scores[i], i, contributions?.[i] ?? [scores[i]]));
+    for (let i = offset; i < Math.min(rows.length, last); i++)
+      hits.push(this.#hit(rows[i], scores[i], confidences[i], i, contributions?.[i] ?? [scores[i]]));
     const end = performance.now();
-    return { hits, total, verdict: null, facets: null, coverage: null, truncated: total > offset + hits.length,
+    return { hits, total, verdict: verdict ?? null, facets: counts, coverage: null, truncated: total > offset + hits.length,
       queryId: crypto.getRandomValues(new Uint32Array(4)).join('-'), timings: { embed: embedded - start,
         filter: filtered - embedded, search: end - filtered, total: end - start } };
   }
 
-  #hit(row, score, position, contributions) {
+  #hit(row, score, confidence, position, contributions) {
     const { rowItem, rowPicture, ids, idOffsets } = this.#file;
     const product = rowItem[row];
     const item = structuredClone(this.#item(product));
     const index = rowPicture[row];
     const url = pictureAddress(Array.isArray(item.image) ? item.image[index] : item.image, this.#base);
-    return { id: this.#text(idOffsets, ids, product), score, confidence: null, position, item,
+    return { id: this.#text(idOffsets, ids, product), score, confidence: confidence >= 0 ? confidence : null, position, item,
       image: { url, index }, contributions };
   }
 

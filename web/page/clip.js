@@ -3,7 +3,7 @@ import { anything, call, decode, dtype, isList, listOf, pictureOptions, read, ru
   whole } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { checkAbort, KinError, onFirstUse, unpackError } from '../shared/errors.js';
-import { outward } from './outward.js';
+import { outward, told } from './outward.js';
 import { packImage } from './pack.js';
 
 export const version = '0.1.0';
@@ -45,7 +45,7 @@ async function each(input, work, signal) {
     try {
       return await work(one);
     } catch (error) {
-      if (error instanceof KinError && error.code !== 'closed') return error;
+      if (error instanceof KinError && error.code !== 'closed') return told(error);
       throw error;
     }
   }));

@@ -4,7 +4,7 @@
 // A bare field means = true; a missing one matches only = null. A bare value is what its field is: 042
 // is a number where that holds numbers, else the text '042'.
 import { fail } from '../shared/errors.js';
-import { instead } from './arguments.js';
+import { instead } from './names.js';
 
 const bad = (message) => fail('bad-filter', message);
 const token = /\s*(?:(!?==+|<>|!=|<=|>=|[=<>(),])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s=<>!(),"']+))/uy;

@@ -24,6 +24,9 @@ export const checkAbort = (signal) => {
 export const onFirstUse = (part) => part.catch((error) =>
   fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
 
+// An error whose sentence a function of page/names.js ends, before a caller sees it (`told`).
+export const meant = (sentence, ...how) => Object.assign(new KinError('bad-argument', sentence), { how });
+
 // What was thrown, which can be anything, in words.
 export function reasonOf(error) {
   try {

@@ -84,19 +84,21 @@ export class CatalogCore {
   }
 
   // `print`: of the file that rows, products and the mask are of.
-  // parts: [{ weight, vector | row }]; q = normalise(sum of weight * unit vector).
-  // -> { rows, scores, total, contributions: for each hit one number per part, summing to its score }
-  async search({ print, parts, mask, minScore, everyRow, count }, { signal }) {
+  // parts: [{ weight, vector | row, text }]; q = normalise(sum of weight * unit vector).
+  // diversity: 0 … 1; among the same number of the best, whatever page is asked for, so that pages follow each other
+  // -> { rows, scores, total, verdict, confidences: NaN where there is none, contributions: for each hit one number per
+  //      part, summing to its score }; more rows than `count` where diversity looked at more
+  async search({ print, parts, mask, minScore, minConfidence, diversity, everyRow, count }, { signal }) {
     if (!this.#engine || this.#engine.spent) await this.open(signal);
     if (print !== this.#print)
       fail('crashed', 'The engine had to be started again, and the catalogue is another one by now: open it anew.');
     const engine = this.#engine;
-    const { dim, products } = this.about;
-    const sizes = { vector: dim * 4, rows: count * 4, scores: count * 4, total: 4, mask: mask ? products : 0 };
-    const at = engine.allocate(Object.values(sizes).reduce((a, b) => a + b, 0));
+    const { dim, products, metadata } = this.about;
+    const most = Math.min(products, Math.max(count, diversity && engine.facts.limits.diverse, 1)); // the verdict is of the best
+    const at = engine.allocate(4 * (dim + 3 * most + 5) + products);
     try {
-      const [vector, rows, scores, total, masked] = Object.values(sizes)
-        .reduce((starts, size) => [...starts, starts.at(-1) + size], [at]);
+      const [vector, rows, scores, sure, blend, total, masked] = [dim, most, most, most, 4, 1]
+        .reduce((starts, n) => [...starts, starts.at(-1) + 4 * n], [at]);
       const units = parts.map((part) => unit(part.vector ?? this.#row(part.row, vector)));
       const sum = new Float64Array(dim);
       parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
@@ -105,8 +107,12 @@ export class CatalogCore {
         fail('bad-argument', 'The parts of the query cancel each other out: change the weights.');
       new Float32Array(engine.memory.buffer, vector, dim).set(sum.map((value) => value / length));
       if (mask) engine.view(masked, products).set(mask);
-      const n = engine.call('kin_catalog_search', this.#catalog, vector, mask ? masked : 0, minScore, everyRow, rows,
-        scores, count, total);
+      const weights = new Float32Array(engine.memory.buffer, blend, 4).fill(0);
+      for (const { weight, text } of parts) weights[2 * !!text + (weight < 0)] += Math.abs(weight) / length;
+      const n = engine.call('kin_catalog_search', this.#catalog, vector, blend, mask ? masked : 0, minScore, minConfidence,
+        everyRow, rows, scores, most, total);
+      if (diversity) engine.call('kin_catalog_diversify', this.#catalog, rows, scores, n, 1 - diversity);
+      engine.call('kin_catalog_confidence', this.#catalog, blend, rows, scores, n, sure);
       const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
       const cosines = engine.floats(scores, n);
       const contributions = parts.length === 1 ? null : Array.from(found, (row, i) => {
@@ -116,7 +122,10 @@ export class CatalogCore {
         const rest = (cosines[i] - shares.reduce((a, b) => a + b)) / shares.length;
         return shares.map((share) => share + rest);
       });
-      return { rows: found, scores: cosines, contributions,
+      const confidences = engine.floats(sure, n);
+      const { verdicts } = engine.facts; // NaN has none of them
+      const verdict = n || !metadata['kin.null'] ? Object.keys(verdicts).find((name) => confidences[0] >= verdicts[name]) : 'none';
+      return { rows: found, scores: cosines, confidences, verdict, contributions,
         total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
     } finally {
       engine.free(at);

@@ -1,6 +1,6 @@
 // Writes one catalogue in an engine of its own, behind the builder's save(). Each call says how far it is: a
 // worker that was started again knows nothing of the products before.
-import { fail } from '../shared/errors.js';
+import { checkAbort, fail } from '../shared/errors.js';
 import { openAlone } from './engine.js';
 
 const piece = 2 ** 20; // bytes that one `take` gives at most
@@ -23,6 +23,7 @@ export class WriterCore {
       engine.pointer('kin_writer_begin', dim, text, n, engine.error));
     if (!this.#writer) engine.throwError();
     this.#engine = engine;
+    return { least: engine.facts.limits.nullProducts }; // of a catalogue with null statistics
   }
 
   info() {
@@ -53,10 +54,25 @@ export class WriterCore {
     this.#products += products.length;
   }
 
-  // -> the file's size
-  end(products) {
+  // Statistics against the vectors of null phrases and the catalogue's own rows are wanted.
+  compare(products, phrases) {
     this.#expect(products, this.#products);
-    this.#check(this.#engine.call('kin_writer_end', this.#writer, this.#engine.error));
+    const { dim } = this.options;
+    const all = new Float32Array(phrases.length * dim);
+    phrases.forEach((vector, i) => all.set(vector, i * dim));
+    const engine = this.#engine;
+    engine.with([all], (at) => this.#check(engine.call('kin_writer_null', this.#writer, at, phrases.length, engine.error)));
+  }
+
+  // -> the file's size
+  async end(products, { signal }) {
+    this.#expect(products, this.#products);
+    const { statuses } = this.#engine.facts;
+    for (let status; (status = this.#engine.call('kin_writer_end', this.#writer, this.#engine.error));) {
+      if (statuses[status] !== 'more') this.#engine.throwError();
+      await this.platform.turn();
+      checkAbort(signal);
+    }
     return this.#engine.pointer('kin_writer_bytes', this.#writer);
   }
 

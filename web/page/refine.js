@@ -1,0 +1,32 @@
+// What a search may be asked beside its hits: how often each value of a field occurs, and whether confidence can be asked
+// for at all.
+import { fail } from '../shared/errors.js';
+import { instead } from './names.js';
+
+const most = 100; // values of a field that are told
+
+// -> count(mask, products, itemOf): `mask` has 1 for each of `products` that passes the filter; null: all. It gives
+// { field: [{ value, count }, …] }, most frequent first, then by value. A list counts once for each of its values, a
+// missing value not at all.
+export function refine(fields = [], minConfidence, metadata, types) {
+  const known = Object.keys(types).sort();
+  for (const field of fields)
+    if (!known.includes(field)) fail('bad-argument', `There is no field '${field}' to count${instead(field, known)}`);
+  if (minConfidence && !metadata['kin.null'])
+    fail('unsupported', 'minConfidence needs statistics that this catalogue does not hold: build it again.');
+  const order = (a, b) => b.count - a.count || (a.value < b.value ? -1 : 1);
+  return (mask, products, itemOf) => {
+    const counts = new Map(fields.map((field) => [field, new Map()]));
+    for (let i = 0; i < products; i++) {
+      if (mask && !mask[i]) continue;
+      const item = itemOf(i);
+      for (const [field, values] of counts) {
+        const have = Object.hasOwn(item, field) ? item[field] : null;
+        for (const value of new Set(Array.isArray(have) ? have : [have ?? null]))
+          if (value !== null) values.set(value, (values.get(value) ?? 0) + 1);
+      }
+    }
+    return Object.fromEntries(Array.from(counts, ([field, values]) =>
+      [field, Array.from(values, ([value, count]) => ({ value, count })).sort(order).slice(0, most)]));
+  };
+}
