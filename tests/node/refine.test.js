@@ -59,7 +59,7 @@ test('minConfidence keeps the hits that have it, for pictures, words and blends;
     const least = sorted.find((one, i) => sorted[i + 1] < one - 1e-4); // a bound between two is a 32-bit number
     if (least === undefined) continue;
     between++;
-    const bound = (least + sorted[sorted.indexOf(least) + 1]) / 2;
+    const bound = (least + sorted[sorted.lastIndexOf(least) + 1]) / 2;
     const kept = await catalog.search(query, { limit: n, minConfidence: bound });
     assert.deepEqual(kept.hits.map(({ id }) => id), all.hits.filter(({ confidence }) => confidence >= bound).map(({ id }) => id));
     assert.equal(kept.total, kept.hits.length);
