@@ -21,7 +21,7 @@ const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 async function redAmongTen(clip, rows) {
   const catalog = await openOf(clip, rows);
   const asked = rows.map((row, i) => ({ ...row, i })).filter(({ colour }) => colour === 'Red').slice(0, 150);
-  const words = await clip.embedText('a photo of something red');
+  const words = await clip.embedText('a red thing');
   const share = async (queryOf) => {
     const shares = [];
     for (const { i } of asked) {
@@ -30,12 +30,13 @@ async function redAmongTen(clip, rows) {
     }
     return mean(shares);
   };
-  const [like, less] = [await share((id) => ({ id })),
-    await share((id) => ({ mix: [{ id }, { vector: words, weight: -1 }] }))];
+  const without = (weight) => share((id) => ({ mix: [{ id }, { vector: words, weight }] }));
+  const [like, less, least] = [await share((id) => ({ id })), await without(-1), await without(-3)];
   await catalog.close();
   return [
     { what: `${asked.length} red products of ${rows.length}: red among the ten most like it (%)`, value: like },
-    { what: '… with "a photo of something red" at weight -1 (%)', value: less, floor: `≤ ${(like / 2).toFixed(1)}` },
+    { what: '… with "a red thing" at weight -1 (%)', value: less, floor: `≤ ${(like / 2).toFixed(1)}` },
+    { what: '… at weight -3 (%)', value: least },
   ];
 }
 
