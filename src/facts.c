@@ -18,18 +18,28 @@ struct number {
     uint64_t value;
 };
 
-static const struct number
-    towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT}, {0}},
-    dtypes[] = {{"f32", KIN_F32}, {"q8", KIN_Q8}, {0}}, fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}},
-    layers[] = {{"last", KIN_LAST}, {0}},
-    limits[] = {
-        {"jpegPixels", IMAGE_MAX_JPEG_PIXELS}, {"pixels", IMAGE_MAX_PIXELS},      {"side", IMAGE_MAX_SIDE},
-        {"jpegScans", IMAGE_MAX_SCANS},        {"decodeBytes", IMAGE_MAX_MEMORY}, {"pictureBytes", IMAGE_MAX_BYTES},
-        {"textBytes", TEXT_MAX_BYTES},         {"vocabulary", VOCAB_MAX},         {"jsonDepth", JSON_MAX_DEPTH},
-        {"headerBytes", TENSOR_HEADER_MAX},    {"catalogDim", CATALOG_DIM_MAX},   {"catalogBytes", CATALOG_MAX_BYTES},
-        {"packBytes", PACK_MAX_BYTES},         {"exactRows", CODES_LEAST_ROWS},   {"exactDim", CODES_LEAST_DIM},
-        {"nullProducts", NULL_LEAST},          {"diverse", DIVERSIFY_MOST},       {"threads", POOL_MAX_THREADS},
-        {0}};
+static const struct number towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT}, {0}},
+                           dtypes[] = {{"f32", KIN_F32}, {"q8", KIN_Q8}, {0}},
+                           fits[] = {{"crop", KIN_CROP}, {"pad", KIN_PAD}, {0}}, layers[] = {{"last", KIN_LAST}, {0}},
+                           limits[] = {{"jpegPixels", IMAGE_MAX_JPEG_PIXELS},
+                                       {"pixels", IMAGE_MAX_PIXELS},
+                                       {"side", IMAGE_MAX_SIDE},
+                                       {"jpegScans", IMAGE_MAX_SCANS},
+                                       {"decodeBytes", IMAGE_MAX_MEMORY},
+                                       {"pictureBytes", IMAGE_MAX_BYTES},
+                                       {"textBytes", TEXT_MAX_BYTES},
+                                       {"vocabulary", VOCAB_MAX},
+                                       {"jsonDepth", JSON_MAX_DEPTH},
+                                       {"headerBytes", TENSOR_HEADER_MAX},
+                                       {"catalogDim", CATALOG_DIM_MAX},
+                                       {"catalogBytes", CATALOG_MAX_BYTES},
+                                       {"packBytes", PACK_MAX_BYTES},
+                                       {"exactRows", CODES_LEAST_ROWS},
+                                       {"exactDim", CODES_LEAST_DIM},
+                                       {"nullProducts", NULL_LEAST},
+                                       {"diverse", DIVERSIFY_MOST},
+                                       {"threads", POOL_MAX_THREADS},
+                                       {0}};
 
 static void put_numbers(struct json_out *o, const char *key, const struct number *list)
 {
