@@ -84,7 +84,7 @@ test('wrong use is exit 2 with one sentence', async () => {
   assert.equal((await kin([])).code, 2);
   assert.equal((await kin(['help'])).code, 0);
   for (const command of ['build', 'search', 'embed', 'classify', 'tokens', 'preprocess', 'convert',
-    'inspect', 'verify', 'serve', 'bench']) {
+    'inspect', 'verify', 'serve', 'bench', 'labels']) {
     const { code, out } = await kin([command, '--help']);
     assert.equal(code, 0);
     assert.match(out, new RegExp(`^Usage: node catalog/cli.js ${command}`));
