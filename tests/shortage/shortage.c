@@ -96,7 +96,7 @@ static kin_status run(kin_ctx *k, int tower)
 static kin_status use_model(kin_ctx *k)
 {
     static const char rule[] = "{\"size\":32,\"crop_size\":32}", text[] = "a b <|endoftext|> cc é A d";
-    static const char special[] = "{\"pad_token\":\"!\"}", added[] = "{\"<cat>\":122,\"<sks>\":123}";
+    static const char special[] = "{\"pad_token\":\"<|endoftext|>\"}", added[] = "{\"<cat>\":122,\"<sks>\":123}";
     TRY(kin_config(k, config.bytes, config.n));
     TRY(kin_preprocessing(k, rule, sizeof rule - 1));
     if (from_whole)
