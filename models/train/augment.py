@@ -137,6 +137,32 @@ def photo_views(photos, shape):
     return seen
 
 
+def outlined(c):
+    """Cut-outs as another hand would draw them: flat colours within black lines, along the rim and where light changes.
+    [n, 4, h, h] of 0..255, colours times alpha, before and after."""
+    n = len(c)
+    grow = lambda x, by: F.max_pool2d(x, by, 1, by // 2)
+    alpha, light = c[:, 3:] / 255, F.avg_pool2d(c[:, :3].mean(1, keepdim=True), 5, 1, 2) / 255
+    rim = grow(alpha, 7) + grow(-alpha, 7) > .5
+    change = (grow(light, 3) + grow(-light, 3)) > uniform(n, .06, .2, 1, 1, 1)
+    lines = (rim | (change & (torch.rand(n, 1, 1, 1) < .8))).float()
+    flat = F.avg_pool2d(c, 9, 1, 4)
+    levels = torch.randint(2, 6, (n, 1, 1, 1)).float()
+    colour = (flat[:, :3] / 255 * levels).round() / levels * 255 * uniform(n, 1, 1.3, 1, 1, 1)
+    colour = torch.where(torch.rand(n, 1, 1, 1) < .15, 255 * alpha, colour.clamp(max=255))    # some are left white
+    return torch.cat([colour * (1 - lines) * alpha, 255 * torch.maximum(alpha, lines)], 1)
+
+
+def among_others(c, over):
+    """Cut-outs small on a ground where three to five others lie around, [n, 3, SIZE, SIZE] of 0..255."""
+    n = len(c)
+    for _ in range(int(torch.randint(3, 6, ()))):
+        other = warp(c[torch.randint(n, (n,))], placements(n, (1.8, 3.2), 40, 1.9), 'zeros')
+        over = other[:, :3] + (1 - other[:, 3:] / 255) * over
+    c = warp(c, placements(n, (1.1, 2.1), 40, .45), 'zeros')
+    return c[:, :3] + over * (1 - c[:, 3:] / 255)
+
+
 def cutout_views(c, over):
     """Stored cut-outs laid over backgrounds, some with another thing behind, [n, 3, SIZE, SIZE] of 0..255."""
     n = len(c)
@@ -146,6 +172,16 @@ def cutout_views(c, over):
     over[busy] = other[:, :3] + (1 - other[:, 3:] / 255) * over[busy]
     c = warp(c, placements(n, (.85, 1.7), 20, .2), 'zeros')
     return c[:, :3] + over * (1 - c[:, 3:] / 255)
+
+
+def strange(pictures, scenes):
+    """Cut-outs redrawn, or among other things, or both: normalised views [n, 3, SIZE, SIZE]."""
+    c, n = planes(pictures), len(pictures)
+    redrawn, busy = torch.rand(n) < .6, torch.rand(n) < .4
+    c[redrawn] = outlined(c[redrawn])
+    over, out = backgrounds(n, planes(scenes)[:, :3]), torch.empty(n, 3, SIZE, SIZE)
+    out[busy], out[~busy] = among_others(c[busy], over[busy]), cutout_views(c[~busy], over[~busy])
+    return normalise(camera(out))
 
 
 def augment(pictures, shape, cutout, scenes):

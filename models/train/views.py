@@ -11,11 +11,12 @@ from multiprocessing import Pool
 import numpy as np
 import torch
 
-from augment import augment
+from augment import augment, strange
 from model import FEATURES, MAP
 from prepare import TARS, archives, body
 
 PART = 32
+STRANGE = 3     # views from here on are of cut-outs alone: redrawn with lines, or among other things
 
 
 def look(job):
@@ -27,7 +28,8 @@ def look(job):
     torch.manual_seed(1_000_000 * k + rows[0])
     stored = archives['pictures']
     scenes = np.stack([stored[i] for i in photos])
-    x = augment(np.stack([stored[i] for i in rows]), torch.tensor(shapes), torch.tensor(cutout), scenes)
+    pictures = np.stack([stored[i] for i in rows])
+    x = strange(pictures, scenes) if k >= STRANGE else augment(pictures, torch.tensor(shapes), torch.tensor(cutout), scenes)
     return archives['body'](x.numpy())
 
 
@@ -41,7 +43,8 @@ def main():
     maps, features = (np.lib.format.open_memmap(p, mode, 'f2', (n, *shape))
                       for p, shape in zip(paths, (MAP, (FEATURES,))))
     photos = [i for i, r in enumerate(records) if r['kind'] in TARS and r['split'] == 'train']
-    jobs, train = [], [i for i, r in enumerate(records) if r['split'] == 'train' and not features[i].any()]
+    jobs, train = [], [i for i, r in enumerate(records) if r['split'] == 'train' and not features[i].any()
+                     and (k < STRANGE or r['kind'] not in TARS)]
     for i in range(0, len(train), PART):
         rows = train[i:i + PART]
         some = [records[j] for j in rows]
