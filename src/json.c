@@ -1,5 +1,6 @@
 /* json: one validating pass, then a cursor that trusts it; and a small writer. */
 #include "json.h"
+#include "decimal.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -343,13 +344,10 @@ json json_get(json object, const char *key)
 
 bool json_number(json value, double *out)
 {
-    char text[64];
     size_t n = (size_t)(value.end - value.at);
-    if (value.type != JSON_NUMBER || n >= sizeof text)
+    if (value.type != JSON_NUMBER || n > JSON_MAX_NUMBER)
         return false;
-    memcpy(text, value.at, n);
-    text[n] = 0;
-    double x = strtod(text, NULL);
+    double x = decimal_read(value.at, n);
     if (!(x - x == 0))
         return false;
     *out = x;
@@ -488,24 +486,6 @@ void json_out_u64(struct json_out *o, uint64_t value)
     json_out_rawn(o, digits + sizeof digits - n, n);
 }
 
-/* Writes digits d (n of them) times 10^exponent the way strtod reads it. */
-static void spell(uint64_t d, int exponent, char out[48])
-{
-    char digits[20];
-    int n = 0, e = exponent < 0 ? -exponent : exponent;
-    do
-        digits[n++] = (char)('0' + d % 10);
-    while (d /= 10);
-    while (n)
-        *out++ = digits[--n];
-    *out++ = 'e';
-    *out++ = exponent < 0 ? '-' : '+';
-    *out++ = (char)('0' + e / 100);
-    *out++ = (char)('0' + e / 10 % 10);
-    *out++ = (char)('0' + e % 10);
-    *out = 0;
-}
-
 /* All decimal digits of x > 0, least first: x = digits * 10^exponent exactly, since m * 2^-e is
  * m * 5^e / 10^e. At most 767 digits; returns how many. */
 static int exact_digits(double x, uint8_t *digits, int *exponent)
@@ -541,7 +521,6 @@ static int exact_digits(double x, uint8_t *digits, int *exponent)
 static uint64_t shortest(double x, int *exponent)
 {
     uint8_t digits[800];
-    char text[48];
     int lowest, n = exact_digits(x, digits, &lowest);
     uint64_t below = 0;
     for (int i = n - 1; i >= 0; i--) {
@@ -551,11 +530,9 @@ static uint64_t shortest(double x, int *exponent)
             half = digits[k] > 0;
         uint64_t up = half > 0 || (half == 0 && below % 2); /* half to even */
         *exponent = lowest + i;
-        for (int other = 0; other < 2; other++, up ^= 1) {
-            spell(below + up, *exponent, text);
-            if (strtod(text, NULL) == x)
+        for (int other = 0; other < 2; other++, up ^= 1)
+            if (decimal_double(below + up, *exponent) == x)
                 return below + up;
-        }
     }
     return 0; /* not reached: 17 digits always suffice */
 }

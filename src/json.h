@@ -8,7 +8,7 @@
 #define KIN_JSON_H
 #include "base.h"
 
-enum { JSON_MAX_DEPTH = 64 }; /* of nesting */
+enum { JSON_MAX_DEPTH = 64 /* of nesting */, JSON_MAX_NUMBER = 63 /* bytes */ };
 
 typedef enum json_type {
     JSON_ABSENT, /* no such member or element */
@@ -45,7 +45,7 @@ json json_next(json container, json item);
 json json_key(json object, json item);
 size_t json_length(json container); /* members or elements; O(bytes) */
 
-/* Number as double (false if not a number, beyond a double or longer than 63 bytes); as a whole
+/* Number as double (false if not a number, beyond a double or longer than JSON_MAX_NUMBER); as a whole
  * number 0..2^53-1 (false if not one: 2^53 is also what 2^53+1 reads as). */
 bool json_number(json value, double *out);
 bool json_u64(json value, uint64_t *out);

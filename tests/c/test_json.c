@@ -209,7 +209,7 @@ void test_json_doubles(void)
     x = 5;
     CHECK(!json_number(parse("1e309"), &x) && x == 5);
     CHECK(!json_number(parse("\"1\""), &x) && x == 5);
-    memset(text, '1', 64); /* longer than the copy that strtod gets */
+    memset(text, '1', 64); /* JSON_MAX_NUMBER + 1 */
     text[64] = 0;
     CHECK(!json_number(parse(text), &x) && x == 5);
     text[63] = 0;
