@@ -75,7 +75,7 @@ test('the README leads from a checkout to a page with hits', async (t) => {
   writeFileSync(join(shop, 'photo.jpg'), drawing(8));
   const [build, search, serve] = commands('Your own catalogue');
   run(build);
-  assert.match(run(search), /^\S+ +p7 /m);
+  assert.match(run(search), /^\S+ +\S+ +p7 /m);
   assert.equal(serve, 'npx kin-clip serve .');
 
   const browser = await launch();
