@@ -46,7 +46,7 @@ after(async () => {
 });
 
 test('hidden states in a page are those in Node, and a convolutional tower has its last map alone', async () => {
-  const models = { vit: 'models/kin-small', net: 'models/kin-everyday' };
+  const models = { vit, net: embedded };
   const layers = [0, -2, 'last'];
   const asked = async (load, from, bytes) => {
     const results = {};
@@ -69,7 +69,7 @@ test('hidden states in a page are those in Node, and a convolutional tower has i
   const got = await page.evaluate(`(async () => {
     const { load } = await import('/kin/index.js');
     const layers = ${JSON.stringify(layers)};
-    return (${asked})(load, { vit: '/model/', net: '/everyday/' }, ${JSON.stringify([...encoded])});
+    return (${asked})(load, { vit: '/vit/', net: '/model/' }, ${JSON.stringify([...encoded])});
   })()`);
   assert.deepEqual(got, inNode);
 });
