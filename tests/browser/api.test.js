@@ -64,7 +64,6 @@ test('hidden states in a page are those in Node, and a convolutional tower has i
   assert.equal(inNode['net image last'].split(' ')[0].split('x')[1], '1280');
   assert.deepEqual([inNode['net image 0'], inNode['net image -2']], ['unsupported', 'unsupported']);
   assert.equal(Object.values(inNode).filter((one) => one === 'unsupported').length, 2);
-  cpSync(models.net, join(site, 'everyday'), { recursive: true });
   const page = await open(browser, server.url, { bypassCSP: true });
   const got = await page.evaluate(`(async () => {
     const { load } = await import('/kin/index.js');
