@@ -276,9 +276,8 @@ def quick_figures(trainer):
             right = p.multi_hot([p.shows[rows[k]] for k in known], len(renders)).bool()
             for k in (1, 10):
                 out[f'{kind} to render {k}'] = 100 * right.gather(1, (e[known] @ renders.T).topk(k, 1).indices).any(1).float().mean().item()
-    some = [i for i in p.photos if p.there[-1][i]][::15][:600]
-    kept = trainer.o.tune and features_of(p, trainer.trunk, some, len(p.maps) - 1)
-    copies = head(kept if trainer.o.tune else p.features[-1][some].float())
+    some = [i for i in p.photos if p.there[1][i]][::15][:600]        # of the first changed view
+    copies = head(features_of(p, trainer.trunk, some, 1) if trainer.o.tune else p.features[1][some].float())
     out['copy'] = 100 * ((copies @ head(feature(some)).T).argmax(1) == torch.arange(len(some))).float().mean().item()
     held = [i for i, r in enumerate(p.records) if r['split'] == 'val' and r['colour'] and r['kind'] in ('clothing', 'google')]
     out['colour'] = 100 * ((head(feature(held)) @ names[p.colours].T).argmax(1) == p.colour[held]).float().mean().item()
