@@ -11,13 +11,19 @@ async function* filesOf(path, wanted) {
   const file = await open(path);
   try {
     const header = Buffer.alloc(512);
+    let long; // a name of over 100 bytes comes in an entry of its own before (pax)
     for (let at = 0; (await file.read(header, 0, 512, at)).bytesRead === 512 && header[0];) {
       const text = (from, n) => header.toString('utf8', from, from + n).replace(/\0.*$/s, '');
       const size = parseInt(text(124, 12), 8);
-      const name = [text(345, 155), text(0, 100)].filter(Boolean).join('/').replace(/^\.\//, '');
+      const name = long ?? [text(345, 155), text(0, 100)].filter(Boolean).join('/').replace(/^\.\//, '');
+      long = undefined;
       if (!Number.isSafeInteger(size)) throw new Error(`${path}: no tar at byte ${at}`);
       at += 512;
-      if (wanted(name)) {
+      if (text(156, 1) === 'x') {
+        const bytes = Buffer.alloc(size);
+        await file.read(bytes, 0, size, at);
+        long = /(?:^|\n)\d+ path=([^\n]*)\n/.exec(bytes.toString('utf8'))?.[1];
+      } else if (wanted(name)) {
         const bytes = Buffer.alloc(size);
         await file.read(bytes, 0, size, at);
         yield [name, bytes];
