@@ -213,7 +213,8 @@ dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-loc
 	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped pack, of the embedded model.
-labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js
+labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js \
+    $(WASM:build/wasm/%=web/wasm/%)
 	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
 dist: dist/cli.js ## dist/cli.js, the bundled command
 
