@@ -5,7 +5,7 @@ import { prepare, score, statistics } from '../web/shared/labels.js';
 import { embedSet } from './lib/pictures.js';
 import { setNames } from './lib/shown.js';
 
-export const name = 'labels';
+export const name = 'Labels and "none of these"';
 
 const rounds = 10; // of labels drawn anew
 
@@ -68,16 +68,16 @@ export async function run({ data, model, sets }) {
     const rows = [...bins.values()];
     const total = rows.reduce((sum, { n }) => sum + n, 0);
     return { lines: [
-      { what: 'none of these, at 5 % false alarms: foreign photos told so', value: mean(sums.all), floor: 0.8 },
-      { what: '… of other Caltech kinds alone, the nearest there are', value: mean(sums.kinds), floor: 0.8 },
-      { what: '… as shipped (first where its score is 1/2): recall', value: mean(sums.recall) },
-      { what: '… precision', value: mean(sums.precision) },
-      { what: '… false alarms', value: mean(sums.alarms) },
-      { what: '… photos of the labels, named right', value: mean(sums.right) },
-      { what: 'multiLabel, 5 labels, photos of theirs: mean gap between the probability and how often it was so',
-        value: rows.reduce((sum, { said, was }) => sum + Math.abs(said - was), 0) / total },
-      ...[...bins].sort().map(([bin, { n, said, was }]) => ({ what: `… said ${(said / n).toFixed(2)} on average (${n} times): was so`,
-        value: was / n })),
+      { what: 'none of these, at 5 % false alarms: foreign photos told so (%)', value: 100 * mean(sums.all), floor: 80 },
+      { what: '… of other Caltech kinds alone, the nearest there are (%)', value: 100 * mean(sums.kinds), floor: 80 },
+      { what: '… as shipped (first where its score is 1/2): recall (%)', value: 100 * mean(sums.recall) },
+      { what: '… precision (%)', value: 100 * mean(sums.precision) },
+      { what: '… false alarms (%)', value: 100 * mean(sums.alarms) },
+      { what: '… photos of the labels, named right (%)', value: 100 * mean(sums.right) },
+      { what: 'multiLabel, 5 labels, photos of theirs: mean gap between the probability and how often it was so (%)',
+        value: 100 * rows.reduce((sum, { said, was }) => sum + Math.abs(said - was), 0) / total },
+      ...[...bins].sort().map(([bin, { n, said, was }]) => ({ what: `… said ${(said / n).toFixed(2)} on average (${n} times): was so (%)`,
+        value: 100 * was / n })),
     ] };
   } finally {
     await clip.close();
