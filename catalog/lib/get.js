@@ -1,6 +1,6 @@
 // A model of the hub becomes a folder of its original files: which files it takes, where they are kept
 // until they are converted, and whether they are what models/index.json says they are.
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { convertFolder, readSmallFiles } from './conversion.js';
 import { withModel } from './engine.js';
@@ -128,7 +128,9 @@ export async function fetchAndConvert(id, output, { entry, io, dtype, modelOptio
 async function copyModel(from, to) {
   const { kind, format, files, ...about } = JSON.parse(await readFile(join(from, 'manifest.json'), 'utf8'));
   const copies = [];
-  for (const { name } of files) copies.push({ name, bytes: await readFile(join(from, basename(name))) });
+  // What goes with the weights wherever they go: their licence, the card with its attributions, the background for labels.
+  const beside = (await readdir(from)).filter((name) => /^(LICENSE|NOTICE|README|background\.safetensors$)/.test(name)).sort();
+  for (const name of [...files.map((file) => basename(file.name)), ...beside]) copies.push({ name, bytes: await readFile(join(from, name)) });
   const listed = await writeFolderSafely(to, kind, copies, about);
   return { ids: about.ids, bytes: listed.reduce((n, file) => n + file.bytes, 0), files: listed };
 }

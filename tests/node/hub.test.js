@@ -99,7 +99,10 @@ test('the embedded model can be had in a folder of one\'s own, as a page needs i
   const got = await kin(['model', 'get', embedded, '-o', out]);
   assert.equal(got.code, 0, got.err);
   assert.match((await kin(['verify', out])).out, /\S/);
-  for (const { name } of JSON.parse(readFileSync(join(out, 'manifest.json'))).files)
+  const { files } = JSON.parse(readFileSync(join(out, 'manifest.json')));
+  for (const name of ['LICENSE-Apache-2.0.txt', 'README.md', 'background.safetensors', 'image.safetensors'])
+    assert.ok(files.some((file) => file.name === name), name);
+  for (const { name } of files)
     assert.ok(readFileSync(join(out, name)).equals(readFileSync(new URL(`../../models/${models[embedded].folder}${name}`, import.meta.url))), name);
   assert.equal((await kin(['model', 'get', embedded])).code, 0);
 });
