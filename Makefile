@@ -301,7 +301,7 @@ TRAIN_PYTHON ?= $(TRAIN)/venv/bin/python
 model-train: ## train the embedded model (an hour and a half on two idle cores): make model-train DATA=../shared/data
 	PYTHON=$(TRAIN_PYTHON) sh models/train/fetch.sh $(TRAIN)/raw
 	$(TRAIN_PYTHON) models/train/prepare.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
-	for k in 1 2 3; do $(TRAIN_PYTHON) models/train/views.py $(TRAIN)/raw $(TRAIN)/set $$k || exit; done
+	for k in 1 2 3 4; do $(TRAIN_PYTHON) models/train/views.py $(TRAIN)/raw $(TRAIN)/set $$k || exit; done
 	test -f $(TRAIN)/set/texts.json || $(TRAIN_PYTHON) models/train/texts.py $(TRAIN)/raw $(DATA) $(TRAIN)/set
 	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 4
 	$(TRAIN_PYTHON) models/train/head.py $(TRAIN)/raw $(TRAIN)/set --minutes 50 --tune

@@ -125,9 +125,9 @@ def paste(pictures):
         pictures[i, :, y:y + h, x:x + w] = pictures[int(torch.randint(n, ())), :, y:y + h, x:x + w]
 
 
-def photo_views(photos, shape):
+def photo_views(photos, shape, closest=.5):
     """Squares cut out of stored photos, some with white around, [n, 3, SIZE, SIZE] of 0..255."""
-    at = crops(shape, (.5, 1.05), 12)
+    at = crops(shape, (closest, 1.05), 12)
     padded = (torch.rand(len(photos)) < .15).nonzero()[:, 0]
     at[padded] = crops(shape[padded], (1., 1.7), 8)
     seen = warp(photos, at, 'reflection')
@@ -174,23 +174,24 @@ def cutout_views(c, over):
     return c[:, :3] + over * (1 - c[:, 3:] / 255)
 
 
-def strange(pictures, scenes):
-    """Cut-outs redrawn, or among other things, or both: normalised views [n, 3, SIZE, SIZE]."""
-    c, n = planes(pictures), len(pictures)
+def strange_views(c, over):
+    """Cut-outs redrawn, or among other things, or both, [n, 3, SIZE, SIZE] of 0..255."""
+    n = len(c)
     redrawn, busy = torch.rand(n) < .6, torch.rand(n) < .4
     c[redrawn] = outlined(c[redrawn])
-    over, out = backgrounds(n, planes(scenes)[:, :3]), torch.empty(n, 3, SIZE, SIZE)
+    out = torch.empty(n, 3, SIZE, SIZE)
     out[busy], out[~busy] = among_others(c[busy], over[busy]), cutout_views(c[~busy], over[~busy])
-    return normalise(camera(out))
+    return out
 
 
-def augment(pictures, shape, cutout, scenes):
+def augment(pictures, shape, cutout, scenes, strange=False):
     """uint8 [n, 4, h, h], width / height, which are cut-outs, and stored photos to lay those over ->
-    normalised views [n, 3, SIZE, SIZE]."""
+    normalised views [n, 3, SIZE, SIZE]; strange ones are less like the picture."""
     x, out = planes(pictures), torch.empty(len(pictures), 3, SIZE, SIZE)
     photo = ~cutout
     if photo.any():
-        out[photo] = photo_views(x[photo, :3], shape[photo])
+        out[photo] = photo_views(x[photo, :3], shape[photo], .4 if strange else .5)
     if cutout.any():
-        out[cutout] = cutout_views(x[cutout], backgrounds(int(cutout.sum()), planes(scenes)[:, :3]))
+        look = strange_views if strange else cutout_views
+        out[cutout] = look(x[cutout], backgrounds(int(cutout.sum()), planes(scenes)[:, :3]))
     return normalise(camera(out))

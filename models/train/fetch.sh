@@ -9,8 +9,9 @@ cd "$raw/packages"
 
 npm install --silent --no-save --ignore-scripts --prefix . @lobehub/fluent-emoji-3d@1.1.0 emojibase-data@17.0.0 \
     emoji-datasource-google@16.0.0 emoji-datasource-twitter@16.0.0 openmoji@17.0.0 @iconify-json/fluent-emoji-flat@1.2.6 \
-    @iconify-json/emojione@1.2.3 @iconify-json/noto-v1@1.2.5 @iconify-json/fxemoji@1.2.2
-for package in wordnet-base tuxpaint-stamps-default; do
+    @iconify-json/emojione@1.2.3 @iconify-json/noto-v1@1.2.5 @iconify-json/fxemoji@1.2.2 \
+    @iconify-json/streamline-emojis@1.2.4 @iconify-json/fluent-emoji-high-contrast@1.2.6
+for package in wordnet-base tuxpaint-stamps-default openclipart-png; do
     ls "$package"_*.deb >/dev/null 2>&1 || apt-get download "$package"
     dpkg-deb -x "$package"_*.deb debian
 done
@@ -27,4 +28,5 @@ link packages/node_modules/emoji-datasource-twitter/img/twitter/64 twitter
 link packages/node_modules/openmoji openmoji-package
 link packages/debian/usr/share/wordnet wordnet
 link packages/debian/usr/share/tuxpaint/stamps stamps
+link packages/debian/usr/share/openclipart/png openclipart
 ${PYTHON:-python3} "$here/icons.py" .

@@ -12,7 +12,8 @@ import sys
 
 import resvg_py
 
-SETS = dict(flat='fluent-emoji-flat', emojione='emojione', noto1='noto-v1', firefox='fxemoji')
+SETS = dict(flat='fluent-emoji-flat', emojione='emojione', noto1='noto-v1', firefox='fxemoji', outline='streamline-emojis',
+            contrast='fluent-emoji-high-contrast')
 SIDE = 128
 
 

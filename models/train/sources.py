@@ -18,9 +18,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PHOTO_SETS = ('clothing', 'grocery', 'caltech101', 'trashnet')
 # Sets of emoji to train on. Fluent's renders come first: they are the catalogue that is searched.
 STYLES = ('fluent', 'google', 'twitter', 'flat', 'emojione', 'noto1', 'firefox')
+LINED = ('outline', 'contrast')       # the same, with black lines or black alone
 # What people call the clothing set's labels.
 CLOTHES = {'Body': 'bodysuit', 'Longsleeve': 'long sleeve shirt', 'Outwear': 'jacket',
            'Polo': 'polo shirt'}
+# Folders of Openclipart that hold things, and what its file names say besides.
+CLIPART = ('animals', 'buildings/furniture', 'buildings/homes', 'computer/hardware', 'containers', 'education', 'electronics',
+           'food', 'office', 'people/clothing', 'plants', 'recreation/music', 'recreation/sports', 'recreation/toys', 'science',
+           'tools', 'transportation/boating', 'transportation/vehicles')
+NOT_SAID = {'star', 'jean', 'mike', 'file', 'head', 'mini', 'top', 'rule', 'menu', 'mail', 'package', 'hotel', 'sub', 'board', 'dock',
+            'switch', 'screen', 'cell', 'van', 'rock', 'light', 'mouse trap', 'ice', 'pie chart', 'wing', 'spiral', 'school'}
 # What the trashnet set's materials mostly are there.
 WASTE = {'cardboard': 'cardboard box', 'glass': 'glass bottle', 'metal': 'tin can', 'paper': 'sheet of paper',
          'plastic': 'plastic bottle', 'rubbish': 'wrapper'}
@@ -93,12 +100,34 @@ class Sources:
                            split='val' if kept else 'train', thing=f'emoji {code}', joined=[code],
                            group=entry.get('group'))
 
+    def clipart(self):
+        """Openclipart's drawings whose file name begins with a thing's: "soft_blue_couch_jonadab_01". None of an emoji
+        whose drawings are held out."""
+        shows = {words[0]: [] for _, words in self.imagenet()}
+        for set_ in PHOTO_SETS[:3]:
+            shows |= {r['name']: r['joined'] for r in self.photos(set_)}
+        shows |= {e['label'].lower().removesuffix(' face'): [c] for c, e in self.emoji.items() if e.get('group') in GROUPS}
+        for name in NOT_SAID:
+            shows.pop(name, None)
+        seen = set()
+        for path in sorted(p for folder in CLIPART for p in glob.glob(f'{self.raw}/openclipart/{folder}/**/*.png', recursive=True)):
+            words = [w for w in re.split('[^a-z]+', stem(path).lower()) if w]
+            parts = [' '.join(words[i:i + n]) for n in (3, 2, 1) for i in range(3) if i + n <= len(words)]
+            name = next((said for p in parts for said in (p, p.removesuffix('s')) if said in shows), None)
+            if name is None or stem(path) in seen or any(drawing_held_out(c) for c in shows[name]):
+                continue
+            seen.add(stem(path))        # some lie in two folders
+            thing = f'emoji {shows[name][0]}' if shows[name] else f'clipart {name}'
+            yield dict(kind='clipart', path=path, name=name, tags=[], split='train', thing=thing, joined=shows[name])
+
     def records(self):
         """What matters most comes first, so that a part of it is useful."""
         yield from self.drawn(STYLES[:1])
         for set_ in PHOTO_SETS:
             yield from self.photos(set_)
         yield from self.drawn(STYLES[1:])
+        yield from self.drawn(LINED)
+        yield from self.clipart()
 
     def captions(self, r, colour=''):
         """(text, weight) pairs. A held-out synonym is never among them unless it is a name or tag."""
@@ -136,7 +165,7 @@ class Sources:
 
     def meanings(self, r):
         """The words to look up in WordNet for a record, and the files they may be found in."""
-        if r['kind'] in STYLES:
+        if r['kind'] in STYLES + LINED:
             files = GROUPS.get(r['group'])
             return ([r['name']] if files else []), files
         joined = [self.emoji[c]['label'] for c in r['joined'] if c in self.emoji]

@@ -11,12 +11,12 @@ from multiprocessing import Pool
 import numpy as np
 import torch
 
-from augment import augment, strange
+from augment import augment
 from model import FEATURES, MAP
 from prepare import TARS, archives, body
 
 PART = 32
-STRANGE = 3     # views from here on are of cut-outs alone: redrawn with lines, or among other things
+STRANGE = 3     # views from here on are less like the picture: redrawn with lines, among other things, closer
 
 
 def look(job):
@@ -29,7 +29,7 @@ def look(job):
     stored = archives['pictures']
     scenes = np.stack([stored[i] for i in photos])
     pictures = np.stack([stored[i] for i in rows])
-    x = strange(pictures, scenes) if k >= STRANGE else augment(pictures, torch.tensor(shapes), torch.tensor(cutout), scenes)
+    x = augment(pictures, torch.tensor(shapes), torch.tensor(cutout), scenes, k >= STRANGE)
     return archives['body'](x.numpy())
 
 
@@ -43,8 +43,7 @@ def main():
     maps, features = (np.lib.format.open_memmap(p, mode, 'f2', (n, *shape))
                       for p, shape in zip(paths, (MAP, (FEATURES,))))
     photos = [i for i, r in enumerate(records) if r['kind'] in TARS and r['split'] == 'train']
-    jobs, train = [], [i for i, r in enumerate(records) if r['split'] == 'train' and not features[i].any()
-                     and (k < STRANGE or r['kind'] not in TARS)]
+    jobs, train = [], [i for i, r in enumerate(records) if r['split'] == 'train' and not features[i].any()]
     for i in range(0, len(train), PART):
         rows = train[i:i + PART]
         some = [records[j] for j in rows]
