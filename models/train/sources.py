@@ -60,6 +60,7 @@ class Sources:
         with open(f'{raw}/emojibase/en/data.json', encoding='utf-8') as f:
             self.emoji = {code_point(e['hexcode']): e for e in json.load(f)}
         by_name = {e['label']: code for code, e in self.emoji.items()}
+        self.labels = set(by_name)
         # (photo set, label) -> code points of the same thing
         self.same = {}
         with open(f'{HERE}/kinds.csv', encoding='utf-8') as f:
@@ -172,10 +173,13 @@ class Sources:
         return [r['name']] + r['tags'] + joined, THINGS
 
     def emoji_meaning(self, code):
-        """The WordNet meaning of an emoji of a thing: of its name, or of its name without "face"."""
+        """The WordNet meaning of an emoji of a thing: of its name, of its name without "face", or of the first of two
+        things ("couch and lamp") where no emoji shows that alone."""
         e = self.emoji[code]
         files = GROUPS.get(e.get('group'))
-        return self.wordnet.sense(e['label'].removesuffix(' face'), files) if files else None
+        name = e['label'].removesuffix(' face')
+        first = name.split(' and ')[0]
+        return files and (self.wordnet.sense(name, files) or (first not in self.labels and self.wordnet.sense(first, files)) or None)
 
     def imagenet(self):
         """(meaning, names) of the 1,000 classes; WordNet has a meaning with just these words for each."""
