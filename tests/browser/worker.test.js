@@ -170,20 +170,25 @@ test('an isolated page whose worker file says nothing of it', async () => {
   await page.context().close();
 });
 
-// The policy counts in the worker too, which starts helpers.
-for (const [names, threads] of [['', 2], ["; trusted-types kin-clip", 2], ['; trusted-types page', 1]])
-  test(`Trusted Types${names}: an address that is vouched for is taken as it is`, async () => {
+// The policy counts in the worker too, which starts helpers. A name may be used once unless 'allow-duplicates' is said.
+for (const [names, own, threads] of [['', true, 2], ['; trusted-types kin-clip', true, 2], ['; trusted-types page', false, 1]])
+  test(`Trusted Types${names}: ${own ? "Kin's own worker starts" : 'the name to add'}, and an address that is vouched for`, async () => {
     const shop = await host(() => ({ ...isolated, 'content-security-policy': `require-trusted-types-for 'script'${names}` }));
-    const page = await open(browser, shop.url + pageOf);
     const address = `${shop.url}/kin/worker/worker.js`;
-    const why = refused(address, "this page requires Trusted Types. Say worker: trustedTypes.createPolicy('kin-clip', " +
-      `{ createScriptURL: (url) => url }).createScriptURL('${address}').`);
-    assert.equal(await attempt(page), why);
-    assert.equal(await attempt(page, { worker: '/kin/worker/worker.js' }), why);
-    assert.match(await attempt(page, { worker: address, trusted: names.includes('page') ? 'page' : 'kin-clip', threads: 2 }),
-      new RegExp(`^256 numbers, ${threads} threads`));
+    const page = await open(browser, shop.url + pageOf);
+    assert.equal(await attempt(page, { worker: '/kin/worker/worker.js' }), refused(address, "this page requires Trusted Types. Say worker: " +
+      `trustedTypes.createPolicy('kin-clip', { createScriptURL: (url) => url }).createScriptURL('${address}').`));
+    assert.match(await attempt(page, { worker: address, trusted: own ? 'kin-clip' : 'page', threads: 2 }), new RegExp(`^256 numbers, ${threads} threads`));
     assert.match(await attempt(page, { worker: false }), /^256 numbers/);
     await page.context().close();
+    const other = await open(browser, shop.url + pageOf);
+    for (const worker of [undefined, 'blob']) {
+      const got = await attempt(other, { worker, threads: 2 });
+      if (own) assert.match(got, /^256 numbers, 2 threads/);
+      else assert.equal(got, refused(address, 'this page requires Trusted Types. Add kin-clip to the names in its trusted-types.'));
+    }
+    if (own) assert.deepEqual(await other.evaluate(() => window.violations), []);
+    await other.context().close();
   });
 
 test('without another worker there is none: the page\'s own is as it was', async () => {

@@ -41,6 +41,15 @@ function blobOf(address, { type }) {
   return blob;
 }
 
+// Kin's own file is vouched for where Trusted Types are required. A page whose `trusted-types` lacks the name is told of it.
+let policy;
+function vouched(url) {
+  try {
+    policy ??= globalThis.trustedTypes?.createPolicy('kin-clip', { createScriptURL: (address) => address });
+  } catch {}
+  return policy?.createScriptURL(url) ?? url;
+}
+
 function fileOf(kind) {
   if (kind && kind !== true && kind !== 'blob') return { url: kind, options: { type: 'module' } };
   const { url, options } = ownFile();
@@ -72,6 +81,6 @@ export function startWorker(kind, handlers) {
     fail('bad-argument', `worker: '${address}' is not an address.`);
   }
   globalThis.addEventListener('securitypolicyviolation', note); // the same function counts once
-  return greet((heard) => link(new Worker(blob ? blobOf(address, options) : url, options), heard), handlers,
+  return greet((heard) => link(new Worker(own ? vouched(blob ? blobOf(address, options) : url) : url, options), heard), handlers,
     (error) => explain(error, { address, own, blob, stopped }));
 }
