@@ -216,7 +216,9 @@ dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-loc
 labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js \
     $(WASM:build/wasm/%=web/wasm/%)
 	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
-dist: dist/cli.js ## dist/cli.js, the bundled command
+web/kin.min.js: tools/build-single.js web/index.js $(wildcard web/page/*.js web/shared/*.js web/worker/*.js) package.json node_modules/.package-lock.json
+	node $<
+dist: dist/cli.js web/kin.min.js ## dist/cli.js, the bundled command, and web/kin.min.js, the library as one file
 
 # --- the demo ---------------------------------------------------------------------------------
 # Only a MODEL of the command line counts, none that happens to be in the environment.
@@ -323,7 +325,7 @@ format: node_modules ## clang-format over the C files
 check-format: node_modules
 	node tools/format.js --check
 clean: ## remove what was built (node_modules stays)
-	rm -rf build dist web/wasm
+	rm -rf build dist web/wasm web/kin.min.js
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 

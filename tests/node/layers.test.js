@@ -97,7 +97,7 @@ test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
 // web/'s modules -> those each leads to: by an import, now or later, or by an address, as of a worker. Bundlers
 // follow both alike, and some hang where that leads back.
 const web = new Map(['', 'page/', 'worker/', 'shared/'].flatMap((room) => readdirSync(new URL(`web/${room}`, root))
-  .filter((name) => name.endsWith('.js')).map((name) => `web/${room}${name}`)).map((path) => [path, [
+  .filter((name) => /(?<!\.min)\.js$/.test(name)).map((name) => `web/${room}${name}`)).map((path) => [path, [
   /\b(?:from|import)\s*\(?\s*'([\w./:-]+)'/g, /new URL\(\s*'([^']+\.js)',\s*import\.meta\.url/g]
   .flatMap((link) => [...read(path).matchAll(link)])
   .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));

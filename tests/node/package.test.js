@@ -1,11 +1,11 @@
-// What is shipped: sizes, imports of the WebAssembly modules, no dependency, no side effect.
-import { test } from 'node:test';
+// What is shipped: sizes, the list of files, their bytes, types, imports of the WebAssembly modules, no dependency, no side effect.
+import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, transformSync } from 'esbuild';
 import { embedded, embeddedName } from '../models.js';
@@ -16,6 +16,24 @@ const root = new URL('../../', import.meta.url);
 const read = (path) => readFileSync(new URL(path, root));
 const manifest = JSON.parse(read('package.json'));
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
+const listed = read('tools/packed.txt').toString().trim().split('\n');
+
+const npm = (cwd, ...args) => spawnSync('npm', args, { cwd, encoding: 'utf8', shell: process.platform === 'win32',
+  env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:npm_|MAKE|MFLAGS)/.test(name))) });
+
+// The package as a person gets it: packed once, and unpacked. -> { tarball, at, size, files: [{ path, size, mode }] }
+let pack = null;
+after(() => pack && rmSync(dirname(pack.tarball), { recursive: true }));
+function packed() {
+  if (pack) return pack;
+  const out = mkdtempSync(join(tmpdir(), 'kin-packed-'));
+  const { status, stdout, stderr } = npm(fileURLToPath(root), 'pack', '--json', '--pack-destination', out);
+  assert.equal(status, 0, stderr);
+  const [{ filename, size, files }] = JSON.parse(stdout);
+  execFileSync('tar', ['-xzf', filename], { cwd: out });
+  pack = { tarball: join(out, filename), at: join(out, 'package'), size, files };
+  return pack;
+}
 
 for (const variant of variants) {
   // A convolutional family beside the ViT, with depthwise loops of its own, took it from 250 KB.
@@ -160,12 +178,14 @@ export async function similar(file: File): Promise<Hit[]> {
 }
 `;
 
-// Installed as npm would, since the oldest way of finding modules knows no package by its own name.
+// Installed as npm would.
 function compile(text, lib, ...flags) {
   const folder = new URL('build/types/', root);
   const installed = new URL('node_modules/kin-clip/', folder);
-  mkdirSync(new URL('web/', installed), { recursive: true });
-  for (const path of ['package.json', 'web/index.d.ts']) copyFileSync(new URL(path, root), new URL(path, installed));
+  for (const path of ['package.json', ...listed.filter((name) => name.endsWith('.d.ts'))]) {
+    mkdirSync(dirname(fileURLToPath(new URL(path, installed))), { recursive: true });
+    copyFileSync(join(packed().at, path), new URL(path, installed));
+  }
   writeFileSync(new URL('usage.mts', folder), text);
   return spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '--strict', '--target', 'es2022',
     '--lib', lib, ...flags, fileURLToPath(new URL('usage.mts', folder))], { cwd: fileURLToPath(root), encoding: 'utf8' });
@@ -177,7 +197,11 @@ for (const [lib, ...flags] of [
   ['es2020,dom', '--module', 'node16'], ['es2022,dom', '--module', 'esnext', '--moduleResolution', 'node10'],
   ['es2022,dom,esnext.disposable', '--module', 'nodenext'], ['esnext,dom', '--module', 'preserve']])
   test(`the types hold for a page that uses the package: ${[lib, ...flags].join(' ')}`, () => {
-    const { status, stdout } = compile(`${usage}
+    const { status, stdout } = compile(`${usage}${flags.includes('node10') ? '' : `
+import { load as other } from 'kin-clip/kin.min.js';
+import 'kin-clip/worker';
+const same: typeof load = other;
+export { same };`}
 declare global { var TrustedScriptURL: { prototype: { readonly trusted: true } } }
 export async function more(clip: Clip, catalog: Catalog, address: { readonly trusted: true }): Promise<void> {
   await load({ worker: address });
@@ -197,42 +221,90 @@ test('the package depends on nothing and runs nothing when installed', () => {
   assert.deepEqual(Object.keys(manifest.scripts), ['prepack'], 'npm runs nothing when it installs');
   assert.deepEqual(manifest.sideEffects, ['./web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
   assert.equal(manifest.type, 'module');
-  assert.equal(Object.keys(manifest.exports['.'])[0], 'types', 'TypeScript reads the first that fits');
   for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
   assert.doesNotMatch(read('package-lock.json').toString(), /"resolved"/);
 });
 
-// What `npm pack` would pack.
-let pack = null;
-const asked = () => (pack ??= JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'],
-  { cwd: fileURLToPath(root), encoding: 'utf8', shell: process.platform === 'win32' }))[0]);
-const packed = () => asked().files.map(({ path }) => path);
+test('the packed files are those of tools/packed.txt', () => {
+  const paths = packed().files.map(({ path }) => path);
+  assert.deepEqual(paths.sort(), listed, 'a file more or less? If it should be so, mend tools/packed.txt, one path a line, sorted');
+  assert.ok(listed.every((path) => read(path).equals(readFileSync(join(packed().at, path)))));
+  assert.deepEqual(listed.filter((path) => !/^(?:web|dist|models|labels|examples|docs|bench\/RESULTS)\b|^[A-Z]+(?:\.md)?$|^package\.json$/.test(path)), []);
+});
 
-test('the packed package holds what its manifest names', () => {
-  const { size } = asked();
-  const paths = new Set(packed());
-  const named = [...Object.values(manifest.exports['.']), ...Object.values(manifest.exports['./worker']), manifest.types, manifest.main,
-    manifest.bin['kin-clip'], ...variants.map((variant) => `web/wasm/kin-${variant}.wasm`),
-    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md', 'SECURITY.md', 'docs/api.md', 'docs/cli.md']
-    .map((path) => path.replace(/^\.\//, ''));
-  assert.deepEqual(named.filter((path) => !paths.has(path)), []);
-  assert.ok(['index.html', 'search.css', 'search.js'].every((name) => paths.has(`web/search/${name}`)));
+// `target`: of `exports`, as a string or by conditions -> its files, with `*` for any name.
+const targets = (target) => (typeof target === 'string' ? [target] : Object.values(target).flatMap(targets));
+
+test('the package holds what its manifest names, and every file of a kind has an address', () => {
+  const has = (path) => listed.includes(path.replace(/^\.\//, ''));
+  const named = [...Object.values(manifest.exports).flatMap(targets), manifest.types, manifest.main, ...Object.values(manifest.bin)];
+  assert.deepEqual(named.filter((path) => !path.includes('*') && !has(path)), []);
+  for (const [name, target] of Object.entries(manifest.exports)) {
+    if (typeof target !== 'string') assert.equal(Object.keys(target)[0], 'types', `${name}: TypeScript reads the first that fits`);
+    else if (name !== './package.json') assert.match(name, /\/\*$/, 'scripts have types');
+  }
   const model = relative(fileURLToPath(root), embedded).replaceAll('\\', '/');
-  assert.equal(manifest.exports['./model/*'], `./${model}/*`);
-  const modelFiles = JSON.parse(readFileSync(join(embedded, 'manifest.json'))).files.map(({ name }) => name);
-  assert.deepEqual(['manifest.json', 'README.md', 'EVAL.md', 'LICENSE-Apache-2.0.txt', ...modelFiles].filter((name) => !paths.has(`${model}/${name}`)), []);
-  const strays = [...paths].filter((path) => /^(?:src|tests|build|node_modules|web\/demo)\//.test(path));
-  assert.deepEqual(strays, []);
-  assert.ok(size < 20 * 1024 * 1024, `${size} bytes packed`);
+  const assets = { wasm: variants.map((variant) => `web/wasm/kin-${variant}.wasm`), labels: ['labels/moderation.safetensors'],
+    model: ['manifest.json', 'README.md', ...JSON.parse(readFileSync(join(embedded, 'manifest.json'))).files.map(({ name }) => name)].map((name) => `${model}/${name}`) };
+  for (const [name, paths] of Object.entries(assets))
+    for (const path of paths) {
+      assert.ok(has(path), path);
+      assert.equal(manifest.exports[`./${name}/*`], `./${dirname(path)}/*`);
+    }
+});
+
+test('without the embedded model it has at most 2 MB, and kin.min.js 110 KB', (t) => {
+  const at = join(folder(t), 'package');
+  for (const path of listed.filter((name) => !name.startsWith('models/kin-everyday/'))) {
+    mkdirSync(dirname(join(at, path)), { recursive: true });
+    copyFileSync(new URL(path, root), join(at, path));
+  }
+  const [{ size, files }] = JSON.parse(npm(at, 'pack', '--dry-run', '--json', '--ignore-scripts').stdout);
+  assert.ok(files.length > 80 && packed().size > size + 4_000_000, 'the model has been left out');
+  assert.ok(size <= 2_000_000, `${size} bytes`);
+  assert.ok(packed().size <= 10_000_000, `${packed().size} bytes with it`);
+  const single = read('web/kin.min.js');
+  assert.ok(single.length <= 110_000, `${single.length} bytes`);
+  assert.doesNotMatch(single.toString(), /\b(?:eval|Function)\s*\(|innerHTML|document\.write|\bfrom\s*["'][./]/);
+});
+
+// A tree that can be packed: what is packed, of modes as they come, what npm runs first, and a make that has nothing to do.
+function tree(path) {
+  for (const [i, name] of [...listed, 'tools/packed.txt', 'tools/prepack.js'].reverse().entries()) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    copyFileSync(new URL(name, root), join(path, name));
+    chmodSync(join(path, name), [0o600, 0o775, 0o644][i % 3]);
+  }
+  writeFileSync(join(path, 'Makefile'), 'wasm dist labels/moderation.safetensors:\n.PHONY: wasm dist labels/moderation.safetensors\n');
+  return path;
+}
+
+test('packed anywhere it has the same bytes, whatever the times and the modes of the files', (t) => {
+  const path = tree(folder(t));
+  const { status, stderr } = npm(path, 'pack');
+  assert.equal(status, 0, stderr);
+  const [made] = readdirSync(path).filter((name) => name.endsWith('.tgz'));
+  assert.ok(readFileSync(join(path, made)).equals(readFileSync(packed().tarball)));
+});
+
+test('publint and arethetypeswrong find nothing', () => {
+  for (const [tool, ...args] of [['publint', 'run', packed().tarball, '--strict'],
+    ['@arethetypeswrong/cli', packed().tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-color']]) {
+    const folder = new URL(`node_modules/${tool}/`, root);
+    const bin = Object.values(JSON.parse(readFileSync(new URL('package.json', folder))).bin)[0];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(bin, folder)), ...args], { encoding: 'utf8' });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /All good!|node16 \(from ESM\)/);
+  }
 });
 
 // A heading's anchor, as hosts of Markdown make it.
 const anchor = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
 
 test('every link of a packed document leads to something packed', () => {
-  const documents = packed().filter((path) => path.endsWith('.md'));
+  const documents = listed.filter((path) => path.endsWith('.md'));
   assert.ok(documents.includes('README.md') && documents.includes('docs/api.md'));
-  const paths = new Set(packed());
+  const paths = new Set(listed);
   const broken = [];
   for (const path of documents) {
     for (const [, link] of read(path).toString().matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -247,14 +319,18 @@ test('every link of a packed document leads to something packed', () => {
   assert.deepEqual(broken, []);
 });
 
-test('a package without its engine is refused in one sentence', (t) => {
-  const path = folder(t);
-  mkdirSync(join(path, 'tools'));
-  for (const name of ['package.json', 'tools/prepack.js', 'README.md']) copyFileSync(new URL(name, root), join(path, name));
-  const { status, stderr } = spawnSync('npm', ['pack'], { cwd: path, encoding: 'utf8', shell: process.platform === 'win32' });
-  assert.notEqual(status, 0);
-  assert.match(stderr, /^kin-clip is not packed: it would be without its engine and its command[^\n]+`make setup`[^\n]+\.$/m);
-  assert.deepEqual(readdirSync(path).filter((name) => name.endsWith('.tgz')), []);
+test('a package without its engine, or without any file of the list, is refused in one sentence', (t) => {
+  for (const [why, spoil] of [
+    [/it would be without its engine and its command[^\n]+`make setup`[^\n]+\./, (path) => rmSync(join(path, 'Makefile'))],
+    [/of the files in tools\/packed\.txt these are not there: dist\/cli\.js, web\/kin\.min\.js\./,
+      (path) => ['dist/cli.js', 'web/kin.min.js'].forEach((name) => rmSync(join(path, name)))]]) {
+    const path = tree(folder(t));
+    spoil(path);
+    const { status, stderr } = npm(path, 'pack');
+    assert.notEqual(status, 0);
+    assert.match(stderr, new RegExp(`^kin-clip is not packed: ${why.source}$`, 'm'));
+    assert.deepEqual(readdirSync(path).filter((name) => name.endsWith('.tgz')), []);
+  }
 });
 
 test('the bundled command runs by itself, from any folder', () => {

@@ -1,0 +1,2 @@
+// Importing `kin-clip/worker` makes the worker that does it Kin's.
+export {};
