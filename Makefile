@@ -42,7 +42,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 SRC := $(wildcard src/*.c)
 STB := build/stb/stb_image.h
 
-all: wasm native dist labels/moderation.safetensors ## everything but the demo site
+all: wasm native dist labels/moderation.safetensors dist/integrity.json ## everything but the demo site
 
 # --- native: build/<config>/ ------------------------------------------------------------------
 CC_release := $(CC)
@@ -218,6 +218,10 @@ labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured
 	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
 web/kin.min.js: tools/build-single.js web/index.js $(wildcard web/page/*.js web/shared/*.js web/worker/*.js) package.json node_modules/.package-lock.json
 	node $<
+# Of whatever `make all` made before.
+dist/integrity.json: tools/integrity.js tools/packed.txt $(wildcard web/*.js web/page/*.js web/shared/*.js web/worker/*.js) web/kin.min.js \
+    labels/moderation.safetensors $(WASM:build/wasm/%=web/wasm/%)
+	node tools/integrity.js
 dist: dist/cli.js web/kin.min.js ## dist/cli.js, the bundled command, and web/kin.min.js, the library as one file
 
 # --- the demo ---------------------------------------------------------------------------------
@@ -318,7 +322,7 @@ labels: wasm node_modules ## what of labels depends on the weights, anew: the mo
 	node tools/label-packs.js $(DATA)
 judge: wasm node_modules ## figures on held-out pictures into docs/figures.md: make judge DATA=../shared/data ONLY=confidence
 	node judge/judge.js $(DATA) $(or $(JUDGED),models/kin-everyday) $(ONLY)
-pack: wasm dist labels/moderation.safetensors ## the npm package as build/kin-clip-<version>.tgz
+pack: wasm dist labels/moderation.safetensors dist/integrity.json ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
 	node tools/format.js

@@ -106,3 +106,31 @@ test('the strictest policy: no violation, and nothing of the photo leaves the pa
   assert.ok(asked.some(([, url]) => url.endsWith('.wasm')) && asked.some(([, url]) => url.endsWith('image.safetensors')));
   await page.context().close();
 });
+
+test("hashes of every file: scripts that are as packed run, one changed by a letter does not", async () => {
+  headers = {};
+  const integrity = JSON.parse(readFileSync('dist/integrity.json'));
+  const map = Object.fromEntries(Object.entries(integrity).filter(([path]) => /^web\/(?:index|page|shared|worker).*\.js$/.test(path))
+    .map(([path, hash]) => [path.replace('web/', '/kin/'), hash]));
+  for (const [file, hash] of Object.entries(map)) assert.match(hash, /^sha384-[\w+/]{64}$/, file);
+  const single = `<script type="module" src="/kin/kin.min.js" integrity="${integrity['web/kin.min.js']}"></script>`;
+  const several = `<script type="importmap">${JSON.stringify({ integrity: map })}</script><script type="module" src="/page.js"></script>`;
+  const runs = async (tags, changed) => {
+    writeFileSync(join(site, 'whole.html'), `<!doctype html><title>x</title><link rel="icon" href="/photo.png">${tags}`);
+    const page = await open(browser, 'about:blank', { go: false });
+    await page.route(`**${changed}`, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${await response.text()} ` });
+    });
+    await page.goto(`${server.url}/whole.html`);
+    const found = tags === single ? !page.noise.length : await page.evaluate(() => Boolean(globalThis.shop));
+    const answer = found && tags === several && await shop(page, { threads: 1 });
+    assert.ok(found || page.noise.some((line) => /integrity/i.test(line)), page.noise.join());
+    await page.context().close();
+    return answer ? answer.hits : found;
+  };
+  assert.deepEqual(await runs(several, '/none'), plain?.hits ?? await runs(several, '/none'));
+  assert.equal(await runs(several, '/kin/page/clip.js'), false);
+  assert.equal(await runs(single, '/none'), true);
+  assert.equal(await runs(single, '/kin/kin.min.js'), false);
+});

@@ -32,7 +32,7 @@ export function chooseVariant({ simd, relaxed, shared, refused, isolated, worker
   if (variant && !threaded && threads > 1)
     fail('bad-argument', `The variant '${variant}' has one thread: leave out threads, or take '${variant}-threads'.`);
   const lacking = !isolated
-    ? 'The page is not cross-origin isolated (headers COOP and COEP).'
+    ? 'The page is not cross-origin isolated (header Document-Isolation-Policy, or COOP and COEP).'
     : !shared ? 'This browser has no SharedArrayBuffer.' : refused ? 'There is no shared memory to be had here.' : !workers ? 'Nothing here can start a worker.' : null;
   if (threaded && lacking) fail('unsupported', `The variant '${variant}' cannot run: ${lacking}`);
   const kind = relaxed ? 'relaxed' : 'simd';
