@@ -18,6 +18,7 @@ const commands = {
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
   labels: ['label packs: build one, hold products against one, measure it', () => import('./commands/labels.js')],
+  adapt: ['train an adapter on pairs or kinds of your own', () => import('./commands/adapt.js')],
   tokens: ['token ids of a text', () => import('./commands/tokens.js')],
   preprocess: ['the pixels the model sees, as .npy', () => import('./commands/preprocess.js')],
   model: ['list the models that are known by name, or get one', () => import('./commands/model.js')],
