@@ -78,14 +78,14 @@ async function measuredOf(path, { imageId, textId }, io) {
 }
 
 async function build([path], values, modelOptions, io) {
-  const { labels, templates, languages } = await readLabels(path);
+  const { labels, kinds, languages } = await readLabels(path);
   const { promptsOf } = await library();
   await withModel(modelOptions, io, async (clip) => {
     const say = async (kind) => {
-      const texts = labels.flatMap((label) => label[kind]);
-      const { vectors, scale } = await promptsOf(clip, texts.flatMap((text) =>
-        templates.map((template) => template.replaceAll('{}', () => text))), io.signal);
-      return { scale, rows: texts.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) };
+      const texts = labels.flatMap((label) => label[kind].map((text) =>
+        label.templates.map((template) => template.replaceAll('{}', () => text))));
+      const { vectors, scale } = await promptsOf(clip, texts.flat(), io.signal);
+      return { scale, rows: texts.map((said) => meanOf(vectors.splice(0, said.length))) };
     };
     const { rows: phrases, scale } = await say('phrases');
     const { rows: negatives } = await say('negatives');
@@ -95,7 +95,8 @@ async function build([path], values, modelOptions, io) {
       { background: (await promptsOf(clip, usual, io.signal)).vectors, pictures: [] };
     const measured = await measuredOf(values.measured, own, io);
     const pack = prepare({ dim: clip.info.dim, scale, ...own, languages, phrases, negatives,
-      labels: labels.map((label) => ({ ...label, ...measured[label.label] })),
+      labels: labels.map(({ templates, ...label }) => ({ ...label, ...!kinds && measured[label.label] })),
+      ...kinds && { kinds: measured },
       background: known.background.map(unit), pictures: known.pictures.map(unit) });
     pack.null = statistics(pack);
     const bytes = packBytes(writePack(pack));

@@ -1,0 +1,41 @@
+// Which labels of labels/alt.yaml name what a photo of the judged sets shows, by the sets' own labels; and the shop's
+// colours among the pack's.
+const clothing = {
+  'T-Shirt': ['T-shirt'], Pants: ['trousers', 'jeans', 'leggings', 'tracksuit bottoms'], Longsleeve: ['long-sleeved shirt', 'sweater', 'sweatshirt', 'cardigan'],
+  Shoes: ['shoe', 'sneaker', 'boot', 'high-heeled shoe', 'sandal', 'flip-flop', 'loafer', 'ballet shoe', 'clog', 'slipper', 'hiking boot', 'cowboy boot'],
+  Shirt: ['shirt'], Dress: ['dress', 'wedding dress'], Shorts: ['shorts'], Outwear: ['jacket', 'coat', 'raincoat', 'fur coat'],
+  Hat: ['hat', 'cap', 'sun hat', 'knitted hat', 'cowboy hat', 'top hat'], Skirt: ['skirt'], Undershirt: ['undershirt'], Polo: ['polo shirt'],
+  Blazer: ['blazer', 'suit'], Hoodie: ['hoodie', 'sweatshirt'], Body: ['bodysuit', 'romper suit'], Top: ['top', 'blouse', 'undershirt'], Blouse: ['blouse', 'top', 'shirt'],
+};
+
+const grocery = { // by the wider kind
+  Apple: ['apple'], Pear: ['pear'], Satsumas: ['mandarin'], Orange: ['orange'], Melon: ['melon'], Kiwi: ['kiwi'], Banana: ['banana'], Tomato: ['tomato'], Carrots: ['carrot'],
+  Lemon: ['lemon'], Lime: ['lime'], Avocado: ['avocado'], Mushroom: ['mushroom'], Onion: ['onion'], Peach: ['peach'], Nectarine: ['nectarine'], Plum: ['plum'],
+  'Red Grapefruit': ['grapefruit'], Pepper: ['bell pepper'], Zucchini: ['courgette'], Mango: ['mango'], Papaya: ['papaya'], 'Passion Fruit': ['passion fruit'],
+  Cucumber: ['cucumber'], Pomegranate: ['pomegranate'], Pineapple: ['pineapple'], Leek: ['leek'], Aubergine: ['aubergine'], Garlic: ['garlic'], Cabbage: ['cabbage'],
+  'Red Beet': ['beetroot'], Ginger: ['ginger root'], Asparagus: ['asparagus'], Potato: ['potato'], Milk: ['carton of milk'], 'Oat Milk': ['carton of milk'],
+  'Soy Milk': ['carton of milk'], 'Sour Milk': ['carton of milk'], Juice: ['carton of juice'], Yoghurt: ['pot of yoghurt'], Oatghurt: ['pot of yoghurt'],
+  Soyghurt: ['pot of yoghurt'], 'Sour Cream': ['carton of cream'],
+};
+const groceryKind = { Watermelon: ['watermelon'], 'Sweet Potato': ['sweet potato'] };
+
+const caltech101 = { // where the set's word is not the pack's
+  airplane: ['aeroplane'], 'bass fish': ['fish'], bonsai: ['bonsai tree', 'potted plant'], brain: ['human brain'], brontosaurus: ['dinosaur'], stegosaurus: ['dinosaur'],
+  cellphone: ['mobile phone'], cup: ['cup', 'mug'], 'dollar bill': ['banknote'], 'electric guitar': ['electric guitar', 'guitar'], euphonium: ['tuba'],
+  'ewer jug': ['jug'], gerenuk: ['antelope'], 'grand piano': ['piano'], 'hawksbill sea turtle': ['turtle'], 'ibis bird': ['ibis', 'bird'], lotus: ['lotus flower', 'water lily'],
+  'water lily': ['water lily', 'lotus flower'], menorah: ['candlestick'], minaret: ['mosque', 'tower'], 'nautilus shell': ['shell'], pagoda: ['temple'], rhino: ['rhinoceros'],
+  'ketch sailboat': ['sailing boat', 'sailing ship'], 'schooner sailing ship': ['sailing ship', 'sailing boat'], ferry: ['ferry', 'ship'], 'sea horse': ['sea horse'],
+  'soccer ball': ['football'], 'tick insect': ['tick'], trilobite: ['trilobite fossil'], 'wild cat': ['wildcat', 'cat'], 'windsor chair': ['wooden chair', 'chair'], chair: ['chair', 'wooden chair', 'armchair'],
+  lamp: ['lamp', 'floor lamp'], 'yin yang': ['yin yang symbol'], wrench: ['wrench'], watch: ['watch', 'pocket watch'], umbrella: ['umbrella', 'parasol'], cougar: ['cougar'], car: ['car', 'sports car'],
+  helicopter: ['helicopter'], 'buddha statue': ['buddha statue', 'sculpture'], dalmatian: ['dalmatian', 'dog'],
+};
+
+// A row of a set -> the labels that would be right; undefined: the set says of it too little.
+export const objectsOf = (set, { label, coarse }) => ({
+  clothing: () => clothing[label],
+  grocery: () => groceryKind[label] ?? grocery[coarse],
+  caltech101: () => caltech101[label] ?? [label],
+})[set]?.();
+
+export const objectSets = ['caltech101', 'clothing', 'grocery'];
+export const colours = ['Black', 'White', 'Grey', 'Red', 'Green', 'Blue', 'Yellow', 'Brown', 'Pink', 'Purple'];
