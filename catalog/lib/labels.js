@@ -4,7 +4,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
-import { bestOf, kindsOf } from '#web/shared/draft.js';
+import { kindsOf } from '#web/shared/draft.js';
 import { writePack } from '#web/shared/labels.js';
 import { crc32 } from './crc32.js';
 import { UsageError } from './options.js';
@@ -218,16 +218,27 @@ export function fitConfidence(ways) {
   return { slope: Number((a / spread).toPrecision(4)), centre: Number((mean - b * spread / a).toPrecision(4)) };
 }
 
-// `pack`: as openPack gave it; pictures: [{ vector, pixels, right: { kind: [the labels that would be right] }, split }]; `pixels`
-// may be missing where no label has shades. precision: { kind: share }. -> { kind: { slope, centre, threshold, measured } } of
-// the kinds that have pictures enough: curve and threshold from one part, precision and the share of pictures of which the kind
-// is said counted on the other.
-export function measureParts(pack, pictures, precision, data, tell) {
-  const found = pictures.map((picture) => bestOf(pack, picture));
+// ['object:shoe', 'object:boot', 'colour:red'] -> { object: ['shoe', 'boot'], colour: ['red'] }
+export function rightOf(labels, path) {
+  const right = {};
+  for (const text of labels) {
+    const at = text.indexOf(':');
+    const kind = text.slice(0, Math.max(at, 0)).trim();
+    if (!kindsOf.includes(kind)) throw new Error(`${path}: the label '${text}' does not begin with its kind: ${kindsOf.map((one) => `${one}:`).join(', ')}`);
+    (right[kind] ??= []).push(text.slice(at + 1).trim());
+  }
+  return right;
+}
+
+// pictures: [{ found: bestOf's, right: { kind: [the labels that would be right] }, split }]; precision and data: { kind: the
+// share that has to be right, what it is counted on } -> { kind: { slope, centre, threshold, measured } } of the kinds that have
+// pictures enough: curve and threshold from one part, precision and the share of pictures of which the kind is said counted
+// on the other.
+export function measureParts(pictures, precision, data, tell) {
   const result = {};
-  for (const kind of kindsOf.filter((one) => pack.labels.some((label) => label.kind === one))) {
-    const of = (part) => pictures.flatMap(({ right, split }, i) => {
-      const best = split === part && right[kind] && found[i].find((one) => one.kind === kind);
+  for (const kind of kindsOf.filter((one) => pictures.some(({ right }) => right[one]))) {
+    const of = (part) => pictures.flatMap(({ found, right, split }) => {
+      const best = split === part && right[kind] && found.find((one) => one.kind === kind);
       return best ? [{ way: best.way, right: right[kind].includes(best.label) }] : [];
     });
     const [choose, judge] = [of('choose'), of('judge')];

@@ -1,5 +1,9 @@
-// Which labels of labels/alt.yaml name what a photo of the judged sets shows, by the sets' own labels; and the shop's
-// colours among the pack's.
+// What photos show, for the kinds of labels/alt.yaml: objects by the judged sets' own labels, colours and grounds by the shop's.
+// All were kept out of training. By their files' checksums one half is to choose with and the other to judge by.
+import { crc32 } from '../../catalog/lib/crc32.js';
+import { bestOf } from '../../web/shared/draft.js';
+import { embedSet, firstOf, seenSet } from './pictures.js';
+
 const clothing = {
   'T-Shirt': ['T-shirt'], Pants: ['trousers', 'jeans', 'leggings', 'tracksuit bottoms'], Longsleeve: ['long-sleeved shirt', 'sweater', 'sweatshirt', 'cardigan'],
   Shoes: ['shoe', 'sneaker', 'boot', 'high-heeled shoe', 'sandal', 'flip-flop', 'loafer', 'ballet shoe', 'clog', 'slipper', 'hiking boot', 'cowboy boot'],
@@ -37,5 +41,31 @@ export const objectsOf = (set, { label, coarse }) => ({
   caltech101: () => caltech101[label] ?? [label],
 })[set]?.();
 
-export const objectSets = ['caltech101', 'clothing', 'grocery'];
-export const colours = ['Black', 'White', 'Grey', 'Red', 'Green', 'Blue', 'Yellow', 'Brown', 'Pink', 'Purple'];
+const objectSets = ['caltech101', 'clothing', 'grocery'];
+const colours = ['Black', 'White', 'Grey', 'Red', 'Green', 'Blue', 'Yellow', 'Brown', 'Pink', 'Purple'];
+const aColour = 200; // products
+const busy = 5; // every so manieth photo of the other sets: their grounds are no even white
+
+export const sources = { object: `held-out photos of ${objectSets.join(', ')}`,
+  colour: `${aColour} products of a shop in each of ${colours.length} colours`, setting: 'the same products, on white, and photos of clothes and groceries' };
+
+export const splitOf = (file) => (parseInt(crc32(Buffer.from(file)), 16) & 1 ? 'choose' : 'judge');
+
+// -> [{ set, found, right, split }] for measureParts
+export async function partsShown(clip, pack, data) {
+  const shown = [];
+  for (const set of objectSets) {
+    const rows = await embedSet(clip, data, set, ({ split }) => split === 'val');
+    for (const row of rows)
+      shown.push({ set, found: bestOf(pack, row), right: { object: objectsOf(set, row) }, split: splitOf(row.file) });
+    if (set === 'caltech101') continue; // some of its photos are on white
+    for await (const [{ file, vector }, pixels] of seenSet(clip, data, set, rows.filter((_, i) => i % busy === 0)))
+      shown.push({ set, found: bestOf(pack, { vector, pixels }), right: { setting: [] }, split: splitOf(file) });
+  }
+  const some = firstOf(aColour, 'colour');
+  const products = await embedSet(clip, data, 'shop', (row) => colours.includes(row.colour) && some(row));
+  for await (const [{ file, vector, colour }, pixels] of seenSet(clip, data, 'shop', products))
+    shown.push({ set: 'shop', found: bestOf(pack, { vector, pixels }), split: splitOf(file),
+      right: { colour: [colour.toLowerCase()], setting: ['on a white background'] } });
+  return shown;
+}
