@@ -10,7 +10,7 @@ export const name = 'Alternative text';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const floors = { object: [80, '≤ 30'], colour: [65] };
-const said = { object: 'name an object', colour: 'name a colour', setting: 'name what it lies on' };
+const said = { object: 'name an object', colour: 'name a colour', material: 'name a material', pattern: 'name a pattern', setting: 'name what it lies on' };
 
 export async function run({ data, model }) {
   const path = `${root}build/judge/alt.safetensors`;
@@ -26,7 +26,7 @@ export async function run({ data, model }) {
     const count = (kind, of, what, [floor, most] = []) => {
       const label = ({ parts }) => parts.find((part) => part.kind === kind)?.label;
       const drafts = of.filter(label);
-      lines.push({ what: `${what}: of the drafts that ${said[kind]}, right (%)`, value: share(drafts, (one) => one.right[kind].includes(label(one))), floor },
+      lines.push({ what: `${what}: of the drafts that ${said[kind]}, right (%)`, value: drafts.length ? share(drafts, (one) => one.right[kind].includes(label(one))) : 'none does', floor },
         { what: '… left out (%)', value: share(of, (one) => !label(one)), floor: most });
     };
     for (const kind of Object.keys(said)) {

@@ -15,7 +15,7 @@ import { phrases } from '../web/shared/phrases.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const precision = 0.8;
-const partsRight = { object: 0.85, colour: 0.7, setting: 0.9 };
+const partsRight = { object: 0.9, colour: 0.7, material: 0.9, pattern: 0.8, setting: 0.9 };
 
 export async function make(model, data, sets, clip) {
   const ids = { imageId: await clip.identify('image'), textId: await clip.identify('text') };

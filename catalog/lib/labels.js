@@ -193,6 +193,8 @@ export async function measureLabels(pack, pictures, precision, data, tell) {
 
 /* ---- figures of a phrase pack ---- */
 
+const likely = 0.5; // what is less likely than not is not said, whatever the share that is right with it
+
 // Ways [{ way, right }] -> slope and centre of the logistic curve through how often the best label is right, by Newton's
 // method on the likelihood, with two made-up pictures on either side, so that it never gets infinitely steep.
 export function fitConfidence(ways) {
@@ -253,13 +255,13 @@ export function measureParts(pictures, precision, data, tell) {
     let [right, threshold] = [0, null];
     falling.forEach(({ is, score }, i) => {
       right += is ? 1 : 0;
-      if (i + 1 >= least && right / (i + 1) >= wanted) threshold = score;
+      if (i + 1 >= least && right / (i + 1) >= wanted) threshold = Number(Math.max(score, likely).toFixed(3));
     });
     const said = threshold === null || slope <= 0 ? [] : sure(judge).filter(({ score }) => score >= threshold);
     const measured = { precision: said.length ? rounded(said.filter(({ is }) => is).length / said.length) : 0,
       said: rounded(said.length / judge.length), pictures: judge.length, data: data[kind] };
-    if (said.length) result[kind] = { slope, centre, threshold: Number(threshold.toFixed(3)), measured };
-    tell(said.length ? `${kind}: from ${threshold.toFixed(3)} on right in ${measured.precision} of the ${measured.said} of ${judge.length} pictures ` +
+    if (said.length) result[kind] = { slope, centre, threshold, measured };
+    tell(said.length ? `${kind}: from ${threshold} on right in ${measured.precision} of the ${measured.said} of ${judge.length} pictures ` +
       'of which it is said' : `${kind}: no threshold: none is right in ${wanted * 100} %`);
   }
   return result;

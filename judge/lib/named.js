@@ -47,7 +47,12 @@ const aColour = 200; // products
 const busy = 5; // every so manieth photo of the other sets: their grounds are no even white
 
 export const sources = { object: `held-out photos of ${objectSets.join(', ')}`,
-  colour: `${aColour} products of a shop in each of ${colours.length} colours`, setting: 'the same products, on white, and photos of clothes and groceries' };
+  material: 'held-out photos of used packaging (trashnet)', pattern: 'clothes of a shop whose titles say their pattern', colour: `${aColour} products of a shop in each of ${colours.length} colours`, setting: 'the same products, on white, and photos of clothes and groceries' };
+
+// What a title of the shop says of a product's pattern.
+const patterns = { strip: ['with stripes'], check: ['with a check pattern'], polka: ['with polka dots'], floral: ['with a floral pattern'],
+  print: ['with a floral pattern', 'with printed words', 'with a printed picture', 'with a camouflage pattern', 'with an animal print'] };
+const patternsOf = ({ title }) => Object.keys(patterns).filter((word) => title.toLowerCase().includes(word)).flatMap((word) => patterns[word]);
 
 export const splitOf = (file) => (parseInt(crc32(Buffer.from(file)), 16) & 1 ? 'choose' : 'judge');
 
@@ -62,6 +67,10 @@ export async function partsShown(clip, pack, data) {
     for await (const [{ file, vector }, pixels] of seenSet(clip, data, set, rows.filter((_, i) => i % busy === 0)))
       shown.push({ set, found: bestOf(pack, { vector, pixels }), right: { setting: [] }, split: splitOf(file) });
   }
+  for (const row of await embedSet(clip, data, 'trashnet', ({ split, label }) => split === 'val' && label !== 'rubbish'))
+    shown.push({ set: 'trashnet', found: bestOf(pack, row), right: { material: [row.label] }, split: splitOf(row.file) });
+  for (const row of await embedSet(clip, data, 'shop', (one) => patternsOf(one).length > 0 && /shirt|Top|Kurta|Dress/.test(one.type)))
+    shown.push({ set: 'shop', found: bestOf(pack, row), right: { pattern: patternsOf(row) }, split: splitOf(row.file) });
   const some = firstOf(aColour, 'colour');
   const products = await embedSet(clip, data, 'shop', (row) => colours.includes(row.colour) && some(row));
   for await (const [{ file, vector, colour }, pixels] of seenSet(clip, data, 'shop', products))

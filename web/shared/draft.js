@@ -56,6 +56,8 @@ export function bestOf(pack, { vector, pixels, bonus = new Map() }) {
   });
 }
 
+const ofAnything = ['colour', 'setting']; // the others want to know of what
+
 // -> [{ kind, label, confidence }] of what is sure enough and can be said of the object, in the order of `kindsOf`
 export function partsOf(pack, found) {
   const sure = found.flatMap(({ kind, label, way, at }) => {
@@ -67,7 +69,7 @@ export function partsOf(pack, found) {
   const object = sure.find(({ kind }) => kind === 'object');
   const beside = object && pack.labels[object.at].with;
   const words = object ? wordsOf(object.label) : [];
-  const said = sure.filter((part) => part === object || (!beside || beside.includes(part.kind)) &&
+  const said = sure.filter((part) => part === object || (object ? !beside || beside.includes(part.kind) : ofAnything.includes(part.kind)) &&
     !wordsOf(part.label).every((word) => words.includes(word)));
   if (!said.some(({ kind }) => kind !== 'setting')) return []; // where something lies says nothing
   return said.map(({ at, ...part }) => part);
