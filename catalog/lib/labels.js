@@ -195,15 +195,15 @@ export async function measureLabels(pack, pictures, precision, data, tell) {
 
 const likely = 0.5; // what is less likely than not is not said, whatever the share that is right with it
 
-// Ways [{ way, right }] -> slope and centre of the logistic curve through how often the best label is right, by Newton's
-// method on the likelihood, with two made-up pictures on either side, so that it never gets infinitely steep.
+// Ways [{ way, right }] -> slope and centre of the logistic curve through how often the best label is right: Newton's method on
+// the likelihood and a normal prior of the slope, 1 ± 1 a deviation of the ways (and of the height, 0 ± 10), so that it stays finite where all are right.
 export function fitConfidence(ways) {
   const mean = ways.reduce((sum, { way }) => sum + way, 0) / ways.length;
   const spread = Math.sqrt(ways.reduce((sum, { way }) => sum + (way - mean) ** 2, 0) / ways.length) || 1;
-  const points = [...ways.map(({ way, right }) => [(way - mean) / spread, right ? 1 : 0]), [-2, 1], [2, 0], [-2, 0], [2, 1]];
+  const points = ways.map(({ way, right }) => [(way - mean) / spread, right ? 1 : 0]);
   let [a, b] = [1, 0];
   for (let step = 0; step < 30; step++) {
-    let [ga, gb, haa, hab, hbb] = [0, 0, 1e-9, 0, 1e-9];
+    let [ga, gb, haa, hab, hbb] = [1 - a, -b / 100, 1, 0, 1 / 100];
     for (const [x, y] of points) {
       const p = 1 / (1 + Math.exp(-(a * x + b)));
       const w = p * (1 - p);

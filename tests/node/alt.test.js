@@ -77,9 +77,9 @@ test('CIELAB as it is published, and the thing is told from the ground it lies o
   const faint = sharesOf(partedPixels(picture(224, [255, 255, 255], [235, 235, 235])), [[[255, 255, 255]], [[235, 235, 235]]]);
   assert.deepEqual([faint.thing[1] > 0.999, faint.ground[0]], [true, 1]);
   assert.equal(sharesOf(partedPixels(picture(224, [255, 255, 255], [254, 255, 255])), names).thing[1], 1);
-  // Half of the border is another colour: half of it is ground.
-  const torn = partedPixels(picture(224, [255, 255, 255], [200, 0, 0], [0, 0, 0.5, 1]));
-  assert.ok(Math.abs(torn.even - 0.5) < 0.02, `${torn.even}`);
+  // A part of the border is another colour: the rest of it is ground.
+  const torn = partedPixels(picture(224, [255, 255, 255], [200, 0, 0], [0, 0, 0.4, 1]));
+  assert.ok(Math.abs(torn.even - 0.55) < 0.02, `${torn.even}`);
   // What is nearer to the middle counts more than what is as large beside it.
   const two = picture(224, [255, 255, 255], [255, 0, 0], [0.1, 0.4, 0.3, 0.6]);
   const black = picture(224, [255, 255, 255], [0, 0, 0], [0.4, 0.4, 0.6, 0.6]);
@@ -277,21 +277,22 @@ test('the curve through how often the best label is right, and a threshold judge
     said: Number((sure.length / 2000).toFixed(3)), pictures: 2000, data: 'made up' });
   assert.ok(Math.abs(object.measured.precision - 0.9) < 0.03 && object.measured.said > 0.4);
   assert.deepEqual(others, {});
-  assert.match(notes.join('\n'), /colour: not measured: 0 and 1 pictures/);
+  assert.match(notes.join('\n'), /colour: not measured: 0 and 0 pictures/);
 });
 
 /* ---- the commands ---- */
 
 test('labels measure reads what a picture shows of each kind', async () => {
-  for (const code of ['1f455', '1f456', '1f34c']) writeFileSync(join(root, `${code}.png`), emoji(code));
+  for (const code of ['1f455', '1f456', '1f3b8']) writeFileSync(join(root, `${code}.png`), emoji(code));
   const rows = ['choose', 'judge'].flatMap((split) => Array.from({ length: 12 }, (_, i) => [['1f455.png', 'object:T-shirt|object:shirt'], ['1f456.png', 'object:trousers|colour:blue'],
-    ['1f34c.png', 'object:banana']][i % 3].concat(split).join(',')));
+    ['1f3b8.png', 'object:guitar']][i % 3].concat(split).join(',')));
   writeFileSync(join(root, 'shown.csv'), `image,label,split\n${rows.join('\n')}\n`);
   const { code, err } = await kin(['labels', 'measure', small, join(root, 'shown.csv'), '-o', join(root, 'again.json'), '--name', 'emoji', ...own]);
   assert.equal(code, 0, err);
   const { labels } = JSON.parse(readFileSync(join(root, 'again.json')));
-  assert.deepEqual(Object.keys(labels), ['object']);
-  assert.deepEqual(labels.object.measured, { precision: 1, said: 1, pictures: 12, data: 'emoji' });
+  assert.deepEqual(Object.keys(labels), ['object'], err);
+  const { precision, said: share, ...rest } = labels.object.measured; // one of the three drawings is not known
+  assert.deepEqual([precision >= 0.8, share >= 0.6, rest], [true, true, { pictures: 12, data: 'emoji' }]);
   assert.match(err, /colour: not measured: 4 and 4 pictures/);
   writeFileSync(join(root, 'shown.csv'), 'image,label,split\n1f455.png,T-shirt,choose\n');
   assert.match((await kin(['labels', 'measure', small, join(root, 'shown.csv'), '-o', join(root, 'x'), ...own])).err, /'T-shirt' does not begin with its kind/);
