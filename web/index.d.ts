@@ -213,7 +213,11 @@ export interface LabelScore {
 export interface LabelPack {
   readonly info: { dim: number; languages: string[] | null; imageId: string; textId: string;
     background: { phrases: number; pictures: number };
-    labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean }[] };
+    /** Of a phrase pack, what was measured of each kind; else null. `said`: the share of pictures of which it is said. */
+    kinds: Partial<Record<PartKind, { slope: number; centre: number; threshold: number;
+      measured: { precision: number; said: number; pictures: number; data: string } }>> | null;
+    labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean;
+      kind?: PartKind; bare?: true; with?: PartKind[]; shades?: string[]; ground?: string[] }[] };
   /** A picture (with the clip), or its vector as embedImage gave it. Needs no text tower. */
   classify(source: ImageSource | Float32Array | number[], options?: LabelOptions): Promise<LabelScore[]>;
   /** A label made of 3 to 10 pictures, in this page alone. `found`: how many of them find it first when it is made without them;
