@@ -42,7 +42,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 SRC := $(wildcard src/*.c)
 STB := build/stb/stb_image.h
 
-all: wasm native dist labels/moderation.safetensors dist/integrity.json ## everything but the demo site
+PACKS := labels/moderation.safetensors labels/alt.safetensors
+all: wasm native dist $(PACKS) dist/integrity.json ## everything but the demo site
 
 # --- native: build/<config>/ ------------------------------------------------------------------
 CC_release := $(CC)
@@ -212,15 +213,14 @@ node_modules: node_modules/.package-lock.json
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
 	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
-# The shipped pack, of the embedded model.
-labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js \
-    $(WASM:build/wasm/%=web/wasm/%)
-	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
+# The shipped packs, of the embedded model.
+labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
+	node catalog/cli.js labels build $< -q -o $@ --measured $(word 2,$^) --model ./models/kin-everyday
 web/kin.min.js: tools/build-single.js web/index.js $(wildcard web/page/*.js web/shared/*.js web/worker/*.js) package.json node_modules/.package-lock.json
 	node $<
 # Of whatever `make all` made before.
 dist/integrity.json: tools/integrity.js tools/packed.txt $(wildcard web/*.js web/page/*.js web/shared/*.js web/worker/*.js) web/kin.min.js \
-    labels/moderation.safetensors $(WASM:build/wasm/%=web/wasm/%)
+    $(PACKS) $(WASM:build/wasm/%=web/wasm/%)
 	node tools/integrity.js
 dist: dist/cli.js web/kin.min.js ## dist/cli.js, the bundled command, and web/kin.min.js, the library as one file
 
@@ -318,11 +318,11 @@ BESIDE ?= tests/models/kin-small
 model-eval: wasm ## judge the trained model on held-out data, write models/kin-everyday/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --beside $(BESIDE) --report models/kin-everyday/EVAL.md
-labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/moderation.yaml
+labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/*.yaml
 	node tools/label-packs.js $(DATA)
 judge: wasm node_modules ## figures on held-out pictures into docs/figures.md: make judge DATA=../shared/data ONLY=confidence
 	node judge/judge.js $(DATA) $(or $(JUDGED),models/kin-everyday) $(ONLY)
-pack: wasm dist labels/moderation.safetensors dist/integrity.json ## the npm package as build/kin-clip-<version>.tgz
+pack: wasm dist $(PACKS) dist/integrity.json ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
 	node tools/format.js

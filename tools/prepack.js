@@ -12,7 +12,7 @@ const refuse = (why) => {
 // Not ours: a make around us, and options of npm that an `npm ci` within would take for its own.
 const env = Object.fromEntries(Object.entries(process.env)
   .filter(([name]) => !/^(?:MAKEFLAGS|MFLAGS|MAKELEVEL|npm_config_(?:dry_run|json|pack_destination))$/i.test(name)));
-const { status } = spawnSync('make', ['wasm', 'dist', 'labels/moderation.safetensors', 'dist/integrity.json'],
+const { status } = spawnSync('make', ['wasm', 'dist', 'labels/moderation.safetensors', 'labels/alt.safetensors', 'dist/integrity.json'],
   { cwd: fileURLToPath(root), env, stdio: ['ignore', 2, 2] }); // npm's own output stays clean
 if (status !== 0)
   refuse('it would be without its engine and its command, since `make wasm dist` did not build them; ' +
