@@ -231,8 +231,8 @@ void kin_writer_close(kin_writer *writer); /* NULL allowed */
  *   kin_trainer_close(t);
  *
  * Of pairs m > 0, and a left's target is a right, 0..m-1; of kinds m = 0 and it is the number of its kind. rank 1..64; at
- * 1..100: how many of the nearest count; hold_out above 0, at most 0.5: the share kept for figures, at most 2,000. All memory is
- * taken at the beginning, 4 * dim bytes a vector and some 10 MB; everything given in is copied. NULL: see err. The same
+ * 1..100: how many of the nearest count; hold_out 0.01..0.5: the share kept for figures, at most 2,000. All memory is
+ * taken at the beginning: 4 * dim bytes a vector, the same for 8,192 and 1,000 more; everything given in is copied. NULL: see err. The same
  * calls give the same bytes in every build. */
 typedef struct kin_trainer kin_trainer;
 kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double hold_out, uint32_t seed, kin_error *err);

@@ -94,7 +94,7 @@ void kin_trainer_close(kin_trainer *t)
 kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double hold_out, uint32_t seed, kin_error *err)
 {
     if (dim < 1 || dim > ADAPTER_DIM_MAX || rank < 1 || rank > ADAPTER_RANK_MAX || n < 1 || n > TRAIN_VECTORS_MAX ||
-        m < 0 || m > TRAIN_VECTORS_MAX || at < 1 || at > TRAIN_AT_MAX || !(hold_out > 0 && hold_out <= 0.5)) {
+        m < 0 || m > TRAIN_VECTORS_MAX || at < 1 || at > TRAIN_AT_MAX || !(hold_out >= 0.01 && hold_out <= 0.5)) {
         BAD(err,
             "An adapter is trained on 1 to %d vectors of 1 to %d numbers, with a rank of 1 to %d, figures of the first "
             "1 to %d and at most half of them held out.",
@@ -138,8 +138,8 @@ kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double h
 kin_status kin_trainer_add(kin_trainer *t, int which, const float *rows, const uint32_t *targets, uint32_t n,
                            kin_error *err)
 {
-    const uint32_t all = which == 0 ? t->n : which == 1 ? t->m : 0, from = which ? t->filled[1] : t->filled[0];
-    if (n > all - from || t->stage != TRAIN_FILLING)
+    const uint32_t all = which ? t->m : t->n, from = which ? t->filled[1] : t->filled[0];
+    if ((which != 0 && which != 1) || n > all - from || t->stage != TRAIN_FILLING)
         return BAD(err, "The trainer was given more vectors than it was begun with.");
     for (uint32_t i = 0; i < n; i++, rows += t->dim) {
         float *to = t->x[which] + (size_t)(from + i) * t->stride;

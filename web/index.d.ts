@@ -336,7 +336,7 @@ export interface AdapterOptions extends Omit<RunOptions, 'onProgress'> {
   rank?: number;
   /** 0 to 2³² − 1, default 1. The same examples, options and seed give the same bytes. */
   seed?: number;
-  /** The share of the examples that is kept for figures; above 0, at most 0.5. Default 0.2. */
+  /** The share of the examples that is kept for figures; 0.01 to 0.5, default 0.2. */
   holdOut?: number;
   /** 1 to 100, default 1 for pairs, 10 for kinds: among how many of the nearest the figures look. */
   at?: number;

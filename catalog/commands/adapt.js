@@ -1,11 +1,12 @@
 // kin adapt: trains an adapter and writes it, if it helps.
 import { library, openModel } from '../lib/engine.js';
 import { kindsOf, readKinds, readPairs } from '../lib/examples.js';
-import { writeFileSafely } from '../lib/files.js';
+import { exists, writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError, wholeNumber } from '../lib/options.js';
 import { readMap } from '../lib/products.js';
 import { readVectors } from '../lib/stored.js';
+import { readFileHeader } from '../lib/tensors.js';
 
 export const usage = `Usage: ${kin} adapt <pairs.csv> -o <adapter.safetensors> [--catalog C]
        ${kin} adapt <products.csv> --kinds <column> -o <adapter.safetensors> [--map image=Name]
@@ -39,7 +40,7 @@ function readHow(values) {
     }
   if (values['hold-out'] !== undefined) {
     how.holdOut = asNumber(values['hold-out']);
-    if (!(how.holdOut > 0 && how.holdOut <= 0.5)) throw new UsageError(`--hold-out is a share of at most 0.5, not '${values['hold-out']}'`);
+    if (!(how.holdOut >= 0.01 && how.holdOut <= 0.5)) throw new UsageError(`--hold-out is a share from 0.01 to 0.5, not '${values['hold-out']}'`);
   }
   return how;
 }
@@ -53,6 +54,9 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (path !== undefined && values.catalog && values.kinds)
     throw new UsageError('the kinds are those of a products file or of a --catalog, not of both');
   const how = readHow(values);
+  const there = await exists(values.output);
+  if (there && (!there.isFile() || (await readFileHeader(values.output))?.metadata['kin.kind'] !== 'adapter'))
+    throw new Error(`${values.output} is there already and is no adapter: name another file with -o`);
   const { signal } = io;
   let clip, failed = 0;
   const report = (sentence) => {

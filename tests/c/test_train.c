@@ -252,14 +252,17 @@ void test_train_arguments(void)
     CHECK(refused(8, 4, 0, 100, 1, 0.2) && refused(8, 4, 200001, 100, 1, 0.2));
     CHECK(refused(8, 4, 100, -1, 1, 0.2) && refused(8, 4, 100, 200001, 1, 0.2));
     CHECK(refused(8, 4, 100, 100, 0, 0.2) && refused(8, 4, 100, 100, 101, 0.2));
-    CHECK(refused(8, 4, 100, 100, 1, 0) && refused(8, 4, 100, 100, 1, 0.6) && refused(8, 4, 100, 100, 1, NAN));
+    CHECK(refused(8, 4, 200000, 100, 1, 0.009) && refused(8, 4, 100, 100, 1, 0) && refused(8, 4, 100, 100, 1, 0.6) &&
+          refused(8, 4, 100, 100, 1, NAN));
     CHECK(refused(8, 4, 99, 100, 1, 0.2)); /* too few held out */
     struct set s = make_set(100, 100, 8, 1, false);
     kin_error err;
     kin_trainer *t = kin_trainer_begin(8, 4, 100, 100, 1, 0.2, 1, &err);
     CHECK(t);
     CHECK_EQ(kin_trainer_step(t, &err), KIN_BAD_ARGUMENT);
-    CHECK_EQ(kin_trainer_add(t, 2, s.left, s.target, 1, &err), KIN_BAD_ARGUMENT);
+    for (uint32_t n = 0; n < 2; n++)
+        CHECK(kin_trainer_add(t, 2, s.left, s.target, n, &err) == KIN_BAD_ARGUMENT &&
+              kin_trainer_add(t, -1, s.left, s.target, n, &err) == KIN_BAD_ARGUMENT);
     CHECK_EQ(kin_trainer_add(t, 0, s.left, s.target, 101, &err), KIN_BAD_ARGUMENT);
     for (int i = 0; i < 4; i++) {
         float bad[8] = {i == 0 ? NAN : i == 1 ? INFINITY : i == 2 ? 0 : 1e30f};

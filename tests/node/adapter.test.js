@@ -12,6 +12,7 @@ import { openEngine, sharedMemory } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
 import './relaxed.js';
 import { kin, png, tinyModel } from './cli-support.js';
+import { makeSet } from './planted.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-adapter-'));
 let clip;
@@ -22,31 +23,6 @@ after(async () => {
   await clip.close();
   rmSync(root, { recursive: true });
 });
-
-// test_train.c's make_set, to the bit.
-function makeSet(n, m, dim, shown, kinds) {
-  let seed = 7n;
-  const u32 = () => {
-    seed = BigInt.asUintN(64, seed * 6364136223846793005n + 1442695040888963407n);
-    return Number(BigInt.asUintN(32, seed >> 33n));
-  };
-  const noise = () => Array.from({ length: 8 }, () => u32() % 2001 - 1000).reduce((a, b) => a + b) / 1024;
-  const f = Math.fround;
-  const hidden = [], right = [], left = [], targets = [];
-  for (let k = 0; k < m; k++) {
-    hidden.push([]);
-    right.push(Array.from({ length: dim }, (_, i) => {
-      const value = noise();
-      if (i < 4) hidden[k].push(value);
-      return i < 4 ? f(value * f(shown)) : f(1.5 * noise());
-    }));
-  }
-  for (let j = 0; j < n; j++) {
-    targets.push(kinds || n > m ? u32() % m : j);
-    left.push(Array.from({ length: dim }, (_, i) => (i < 4 ? f(f(shown) * f(hidden[targets[j]][i] + f(f(0.2) * noise()))) : f(1.5 * noise()))));
-  }
-  return { left, right, targets };
-}
 
 const stored = readFileSync('tests/c/test_train.c', 'utf8').match(/test_train_(?:pairs|kinds)\(void\) \{.*"([0-9a-f]{64})"/g);
 for (const variant of ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'])
@@ -255,6 +231,9 @@ test('the command: kinds of a products file and of a catalogue, pairs, a search;
   assert.equal(none.code, 1, none.out);
   assert.match(none.err, /does not help, and nothing is written: .*% before, .*% after/);
   assert.ok(!existsSync(useless));
+  const over = await run('adapt', products, '--kinds', 'kind', '-o', catalog);
+  assert.equal(over.code, 1);
+  assert.match(over.err, /shop\.kin is there already and is no adapter/);
   // a bad row is told, and left out
   const third = await run('adapt', join(shop, 'clicks.csv'), '--catalog', catalog, '-o', join(shop, 'third.safetensors'), '--hold-out', '0.4', '--at', '10');
   assert.match(third.err, /line 242: .*nowhere\.png/);

@@ -11,7 +11,7 @@ const upTo = (most, least = 1) => reader((value) => Number.isInteger(value) && v
   `a whole number from ${least} to ${most}`);
 const examples = shape({ left: listOf(numbers), right: listOf(numbers), kinds: listOf(id) }, ['left']);
 const training = shape({ rank: upTo(64), seed: upTo(2 ** 32 - 1, 0), at: upTo(100),
-  holdOut: reader((value) => value > 0 && value <= 0.5, 'a share of at most 0.5'), imageId: text, ...runOptions });
+  holdOut: reader((value) => value >= 0.01 && value <= 0.5, 'a share from 0.01 to 0.5'), imageId: text, ...runOptions });
 
 // Equal values once, and for each the place of its own: keyOf makes a text of one.
 function distinct(list, keyOf) {
