@@ -13,12 +13,13 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const floors = { object: [80, '≤ 30'], colour: [65] };
 const said = { object: 'name an object', colour: 'name a colour', material: 'name a material', pattern: 'name a pattern', setting: 'name what it lies on' };
 
-// Clothes of other photographers as a catalogue, their kinds as titles: how much a hint of the nearest helps to name the object.
+// Clothes of other photographers as a catalogue, each titled as the pack calls its kind: how much a hint of the nearest helps to name the object.
 async function hinted(clip, pack, data) {
   const rows = await embedSet(clip, data, 'clothing');
   const builder = await clip.createCatalog();
   const known = rows.filter(({ split }) => split === 'train');
-  for (const [i, { vector, label }] of known.entries()) await builder.add({ id: String(i), vectors: [vector], item: { title: label } });
+  for (const [i, row] of known.entries())
+    await builder.add({ id: String(i), vectors: [row.vector], item: { title: objectsOf('clothing', row)[0] } });
   const catalog = await openCatalog(await builder.save(), { worker: false });
   const asked = rows.filter(({ split, file }) => split === 'val' && splitOf(file) === 'judge');
   const counts = { alone: [0, 0, 0], hint: [0, 0, 0] };

@@ -109,7 +109,7 @@ export function checkLanguage(pack) {
 
 const wordsOf = (text) => text.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter(Boolean).map((word) => word.replace(/(?<=..)s$/, ''));
 
-const near = 3; // how much a title that names a thing adds to its logit, where all do
+const near = 1; // how much a title that names a thing adds to its logit, where all do
 
 // Hits of a catalogue [{ item }] -> Map of objects that their titles name to what that adds to their logits: `near` times the
 // share of the titles. A title's longest name counts: "polo shirt" is no shirt. Only whole words, those of the pack; titles
