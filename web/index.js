@@ -6,7 +6,13 @@ import { onFirstUse } from './shared/errors.js';
 import { keepAddress, packFile, packModel } from './page/pack.js';
 import { startWorker } from './page/start.js';
 
-const host = { keepAddress, packFile, packModel, startWorker };
+// A crowd (page/crowd.js) of a client, before its file has come; the client itself where that does not come.
+function crowd(client) {
+  const coming = import('./page/crowd.js').then(({ Crowd }) => new Crowd(client), () => client);
+  return { call: async (...call) => (await coming).call(...call), close: async () => (await coming).close() };
+}
+
+const host = { keepAddress, packFile, packModel, startWorker, crowd };
 
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));

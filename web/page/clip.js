@@ -53,9 +53,12 @@ async function each(input, work, signal) {
   return results;
 }
 
+const few = 8; // pictures under way, from which on others may help
+
 class Clip {
   #client;
   #worker;
+  #crowd;
 
   constructor(client, worker) {
     this.#client = client;
@@ -94,10 +97,16 @@ class Clip {
     return known || this.#client.call('identify', [name], signal);
   }
 
+  // Who has the least to do for a picture.
+  #least() {
+    const { waiting, host, kind, info, open } = this.#client;
+    if (waiting < few || kind === false || info.threads > 1 || open.args[0].threads === 1) return this.#client;
+    return this.#crowd ??= host.crowd?.(this.#client) ?? this.#client;
+  }
+
   async embedImage(source, options) {
     const { signal, ...how } = read(onePicture, options, 'embedImage()');
-    return each(source, async (one) =>
-      this.#client.call('embedImage', [picture(one), how], signal), signal);
+    return each(source, async (one) => this.#least().call('embedImage', [picture(one), how], signal), signal);
   }
 
   async embedText(input, options) {
@@ -142,7 +151,7 @@ class Clip {
     return createCatalog(this, this.#client, options);
   }
 
-  close() {
-    return this.#client.close();
+  async close() {
+    await Promise.all([this.#client.close(), this.#crowd?.close()]);
   }
 }
