@@ -1,6 +1,6 @@
 // kin-clip in Node: as in a browser, with paths too. exportTower, promptsOf, openPack and listProducts are for the command.
-import { openCatalog as open } from './page/catalog.js';
-import { load as loadOn } from './page/clip.js';
+import { fileOf, openCatalog as open } from './page/catalog.js';
+import { clientOf, load as loadOn } from './page/clip.js';
 import { keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
 import { guarded } from './page/outward.js';
 import { onFirstUse } from './shared/errors.js';
@@ -8,8 +8,6 @@ import { startWorker } from './page/start.node.js';
 
 const host = { keepAddress, packFile, packModel, startWorker, writeFile };
 
-export { listProducts } from './page/catalog.js';
-export { exportTower, promptsOf } from './page/clip.js';
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
 export const openCatalog = (source, options) => guarded(() => open(host, source, options));
@@ -18,3 +16,15 @@ export const trainAdapter = (examples, options) => guarded(async () =>
 export const openLabels = (source, options) => guarded(async () =>
   (await onFirstUse(import('./page/labels.js'))).openLabels(host, source, options));
 export const openPack = async (path, options) => (await import('./page/labels.js')).readFile(host, path, options);
+export const exportTower = (clip, tower, { signal } = {}) => clientOf(clip).call('exportTower', [tower], signal);
+
+// Vectors of texts and the model's scale, for packs of labels.
+export const promptsOf = (clip, texts, signal) => clientOf(clip).call('prompts', [texts], signal);
+
+// Every product of an open catalogue as it lies in the file: [{ id, item: the bytes of its JSON }].
+export function listProducts(catalog) {
+  const { ids, idOffsets, items, itemOffsets } = fileOf(catalog), decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const part = (offsets, bytes, i) => bytes.subarray(Number(offsets[i]), Number(offsets[i + 1]));
+  return Array.from({ length: catalog.info.products }, (_, i) =>
+    ({ id: decoder.decode(part(idOffsets, ids, i)), item: part(itemOffsets, items, i) }));
+}

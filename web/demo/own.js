@@ -3,22 +3,29 @@ import { openCatalog } from './kin/index.js';
 
 export const most = 200;
 
-// onStep(i, n, secondsLeft) before each picture. A picture that cannot be read is passed over.
+const together = 16; // pictures under way: enough for several workers
+
+// onStep(done, n, secondsLeft) before each picture. A picture that cannot be read is passed over.
 // -> { catalog, files: id -> File, pictures: id -> address, failed: [sentence] }, or throws.
 export async function buildOwn(clip, chosen, { signal, onStep }) {
   const builder = await clip.createCatalog({ fields: ['number'], fit: 'pad' });
-  const files = new Map(), failed = [];
-  const start = performance.now();
-  for (const [i, file] of chosen.entries()) {
-    onStep(i, chosen.length, i && (performance.now() - start) / i * (chosen.length - i) / 1000);
-    try {
-      await builder.add({ id: String(i + 1), images: [file], item: { title: file.name, number: i + 1 } }, { signal });
-      files.set(String(i + 1), file);
-    } catch (error) {
-      if (error.name === 'AbortError') throw error;
-      failed.push(`${file.name}: ${error.message}`);
+  const sentences = new Array(chosen.length); // of those that failed
+  const start = performance.now(), rest = chosen.entries();
+  let done = 0;
+  await Promise.all(Array.from({ length: together }, async () => {
+    for (const [i, file] of rest) {
+      onStep(done, chosen.length, done && (performance.now() - start) / done * (chosen.length - done) / 1000);
+      try {
+        await builder.add({ id: String(i + 1), images: [file], item: { title: file.name, number: i + 1 } }, { signal });
+      } catch (error) {
+        if (error.name === 'AbortError') throw error;
+        sentences[i] = `${file.name}: ${error.message}`;
+      }
+      done++;
     }
-  }
+  }));
+  const failed = sentences.filter(Boolean);
+  const files = new Map(chosen.map((file, i) => [String(i + 1), file]).filter((_, i) => !sentences[i]));
   if (!files.size) throw Object.assign(new Error(`None of these could be read as a picture. ${failed[0]}`), { code: 'bad-image' });
   const catalog = await openCatalog(await builder.save({ signal }), { clip, signal });
   const pictures = new Map([...files].map(([id, file]) => [id, URL.createObjectURL(file)]));

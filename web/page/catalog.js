@@ -63,8 +63,8 @@ export async function openCatalog(host, source, options) {
   return outward(new Catalog(client, await client.start(signal), clip, base));
 }
 
-// Every product of an open catalogue as it lies in the file: [{ id, item: the bytes of its JSON }].
-export const listProducts = (catalog) => catalog[contents]();
+// For Node's entry: ids and items as they lie in the file.
+export const fileOf = (catalog) => catalog[contents];
 
 class Catalog {
   #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -105,10 +105,8 @@ class Catalog {
     return this.#decoder.decode(this.#part(offsets, bytes, i));
   }
 
-  [contents]() {
-    const { ids, idOffsets, items, itemOffsets } = this.#file;
-    return Array.from({ length: this.info.products }, (_, i) =>
-      ({ id: this.#text(idOffsets, ids, i), item: this.#part(itemOffsets, items, i) }));
+  get [contents]() {
+    return this.#file;
   }
 
   #item(i) {

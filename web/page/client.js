@@ -39,6 +39,11 @@ export class Client {
     this.open = open;
   }
 
+  // Calls under way.
+  get waiting() {
+    return this.#pending.size;
+  }
+
   // Starts and resolves to what the first call returns.
   async start(signal) {
     try {

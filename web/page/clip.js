@@ -22,10 +22,8 @@ export async function load(host, options) {
   return outward(new Clip(client, worker));
 }
 
-export const exportTower = (clip, tower, { signal } = {}) => clip[internal].call('exportTower', [tower], signal);
-
-// Vectors of texts and the model's scale, for packs of labels.
-export const promptsOf = (clip, texts, signal) => clip[internal].call('prompts', [texts], signal);
+// For Node's entry.
+export const clientOf = (clip) => clip[internal];
 
 const picture = (source) => read(packImage, source, 'The picture');
 const textOrPicture = (value) => (Object.hasOwn(Object(value), 'text') ? value : packImage(value));
@@ -53,9 +51,12 @@ async function each(input, work, signal) {
   return results;
 }
 
+const few = 8; // pictures under way, from which on others may help
+
 class Clip {
   #client;
   #worker;
+  #crowd;
 
   constructor(client, worker) {
     this.#client = client;
@@ -94,10 +95,20 @@ class Clip {
     return known || this.#client.call('identify', [name], signal);
   }
 
+  // Who has the least to do for a picture: the client, or, where that is the only thread, a crowd (crowd.js) if its file comes.
+  #least() {
+    const { waiting, kind, info, open } = this.#client;
+    if (waiting < few || kind === false || info.threads > 1 || open.args[0].threads === 1) return this.#client;
+    return this.#crowd ??= import('./crowd.js').then(({ Crowd }) => new Crowd(this.#client), () => this.#client);
+  }
+
   async embedImage(source, options) {
     const { signal, ...how } = read(onePicture, options, 'embedImage()');
-    return each(source, async (one) =>
-      this.#client.call('embedImage', [picture(one), how], signal), signal);
+    return each(source, async (one) => {
+      const packed = picture(one); // what it shows now
+      const to = this.#least();
+      return (to.call ? to : await to).call('embedImage', [packed, how], signal);
+    }, signal);
   }
 
   async embedText(input, options) {
@@ -148,7 +159,7 @@ class Clip {
     return createCatalog(this, this.#client, options);
   }
 
-  close() {
-    return this.#client.close();
+  async close() {
+    await Promise.all([this.#client.close(), this.#crowd?.then((crowd) => crowd.close())]);
   }
 }

@@ -1,0 +1,111 @@
+// Many pictures at once in a page of one thread: more workers help, each with an engine and the model of its own. They are
+// started when more wait than `few`, once a first picture has told how much memory one takes, and end a while after the last.
+// Every picture gives the same bits whichever worker it comes to, and answers its own promise, so order stays the caller's.
+import { abortError, KinError } from '../shared/errors.js';
+import { Client } from './client.js';
+
+const few = 4; // waiting pictures that are worth no other worker
+const room = 512 * 2 ** 20; // bytes for all engines together
+const linger = 5000; // ms that idle helpers stay
+const lost = ['crashed', 'no-worker', 'out-of-memory']; // of a helper: the picture goes to the first worker
+
+// Workers at most: two of two or three cores, half of more.
+const most = () => {
+  const cores = globalThis.process?.versions?.node ? 1 : globalThis.navigator?.hardwareConcurrency ?? 1; // Node has threads
+  return cores < 2 ? 1 : Math.min(4, Math.max(2, Math.floor(cores / 2)));
+};
+
+export class Crowd {
+  #first;
+  #helpers = new Set();
+  #idle = [];
+  #queue = [];
+  #timer;
+  #closed = false;
+  #alone = false; // a helper could not be had: no more are tried
+
+  // `first`: the clip's own client, which stays its owner's.
+  constructor(first) {
+    this.#first = first;
+    this.#idle.push(first);
+  }
+
+  // As client.call.
+  call(name, args, signal) {
+    return new Promise((resolve, reject) => {
+      const job = { name, args, signal, resolve, reject };
+      this.#queue.push(job);
+      signal?.addEventListener('abort', () => {
+        const at = this.#queue.indexOf(job);
+        if (at >= 0) this.#queue.splice(at, 1);
+        reject(abortError());
+      }, { once: true });
+      this.#next();
+    });
+  }
+
+  #next() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#queue.length && this.#idle.length) this.#run(this.#idle.shift(), this.#queue.shift());
+    const count = 1 + this.#helpers.size;
+    if (this.#queue.length > few && !this.#alone && !this.#closed && count < most() && this.#first.info.imageSize &&
+      (count + 1) * this.#first.info.peakBytes <= room) this.#grow();
+    if (!this.#queue.length && this.#helpers.size) {
+      this.#timer = setTimeout(() => this.#shrink(), linger);
+      this.#timer.unref?.();
+    }
+  }
+
+  async #run(client, job) {
+    const first = this.#first;
+    try {
+      job.resolve(await client.call(job.name, job.args, job.signal));
+      if (client !== first) first.info = { ...first.info, decoder: client.info.decoder };
+    } catch (error) {
+      if (client === first || this.#closed || !lost.includes(error.code)) job.reject(error);
+      else {
+        this.#drop(client);
+        return this.#queue.unshift(job), this.#next();
+      }
+    }
+    this.#idle.push(client);
+    return this.#next();
+  }
+
+  #drop(client) {
+    this.#alone = true;
+    this.#helpers.delete(client);
+    client.close().catch(() => {});
+  }
+
+  async #grow() {
+    const { host, kind, io, open } = this.#first;
+    const helper = new Client(host, { worker: kind, io }, open);
+    this.#helpers.add(helper);
+    try {
+      await helper.start();
+      await helper.call('preload', ['image']);
+      if (this.#closed) throw new KinError('closed', 'This has been closed.');
+      this.#idle.push(helper);
+    } catch {
+      this.#drop(helper); // the first worker goes on alone, and says what is wrong if something is
+    }
+    this.#next();
+  }
+
+  #shrink() {
+    if (this.#queue.length || [...this.#helpers].some((one) => !this.#idle.includes(one))) return;
+    this.#idle = [this.#first];
+    for (const helper of this.#helpers) helper.close().catch(() => {});
+    this.#helpers.clear();
+  }
+
+  // The first client has been closed by its owner: what waits goes there to be told so.
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const job of this.#queue.splice(0)) this.#first.call(job.name, job.args, job.signal).then(job.resolve, job.reject);
+    return Promise.all([...this.#helpers].map((one) => one.close()));
+  }
+}
