@@ -51,7 +51,8 @@ export function galleryPage({ root, site, rows, samples, model }) {
     const [id, photo] = wanted.split(':').reverse();
     const { src, name, box } = photo ? need(samples.find((one) => one.id === id), `a sample ${id}`)
       : { src: product(id).image, name: product(id).title };
-    return `<li><button type="button" class="sample" data-src="${src}" data-name="${escapeHtml(name)}"${box ? ` data-box="${boxText(box)}"` : ''} aria-pressed="false">` +
+    const about = box ? `data-box="${boxText(box)}"` : `data-id="${id}"`;
+    return `<li><button type="button" class="sample" data-src="${src}" data-name="${escapeHtml(name)}" ${about} aria-pressed="false">` +
       `<img src="${src}" alt="${escapeHtml(photo ? `Photo: ${name}` : name)}" width="96" height="96" loading="lazy"></button></li>`;
   };
   const fill = {

@@ -37,6 +37,8 @@ async function shootGallery(width) {
   await page.goto(`${server.url}gallery.html`);
   const name = (what) => `${folder}/gallery${what}${width === 1280 ? '' : `-${width}`}${dark ? '-dark' : ''}.png`;
   await page.screenshot({ path: name('') });
+  await page.setViewportSize({ width, height: 1600 });
+  await page.evaluate(() => { document.querySelector('header').style.position = 'static'; }); // it would lie on the panels
   for (const [id, act] of Object.entries(panels)) {
     const panel = page.locator(`#${id}`);
     await act(panel);

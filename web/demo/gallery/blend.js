@@ -14,11 +14,13 @@ function showValues() {
 }
 const signed = (value) => `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`;
 
-// The picture's vector is kept: sliders need no other.
+// A product is asked for by its id, which leaves itself out of the hits; of another picture the vector is kept, since sliders
+// need no other.
 let kept = { from: null, vector: null };
-async function vectorOf({ from, options }, signal) {
+async function partOf({ id, from, options }, signal) {
+  if (id) return { id };
   if (kept.from !== from) kept = { from, vector: await (await clip()).embedImage(from, { ...options, signal }) };
-  return kept.vector;
+  return { vector: kept.vector };
 }
 
 export function startBlend() {
@@ -31,9 +33,9 @@ export function startBlend() {
     if (parts.some(({ text }) => text)) await clipWithWords();
     const shop = await catalog();
     const mix = [];
-    for (const { text, weight } of parts) mix.push(text ? { text, weight } : { vector: await vectorOf(picture, signal), weight });
+    for (const { text, weight } of parts) mix.push({ ...(text ? { text } : await partOf(picture, signal)), weight });
     const group = id('group').value;
-    const { hits, facets, total } = await shop.search({ mix }, { limit: 8, diversity: value('diversity'), facets: ['group'], signal,
+    const { hits, facets, total } = await shop.search({ mix }, { limit: 12, diversity: value('diversity'), facets: ['group'], signal,
       ...(group && { filter: { group } }) });
     if (!group) id('group').replaceChildren(new Option(`All groups (${total})`, ''), ...facets.group.map((one) => new Option(`${one.value} (${one.count})`, one.value)));
     return { said: `Most alike: ${hits.slice(0, 3).map(({ item }) => item.title).join(', ')}`,

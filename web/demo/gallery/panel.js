@@ -4,7 +4,7 @@ import { readBox } from '../address.js';
 import { element } from '../cards.js';
 
 // answer({ picture, words, on, signal }) -> { said: a sentence, parts: [node] }, or null: there is nothing to answer yet
-//   picture { name, src, from, options }: the one chosen, or null; `from` and `options` as embedImage takes them
+//   picture { name, src, from, options, id }: the one chosen, or null; `from` and `options` as embedImage takes them, id of a product
 //   words   what the panel's field holds; asked: which of the two was asked for last, 'picture' or 'words'
 //   on(name): whether a switch is on
 // -> { ask(), root }
@@ -46,8 +46,8 @@ export function startPanel(id, answer) {
   }
   const samples = [...root.querySelectorAll('.sample')];
   const ofSample = (button) => {
-    const { src, name, box } = button.dataset;
-    return { name, src, from: new URL(src, document.baseURI).href, options: { fit: 'pad', ...(box && { box: readBox(box) }) } };
+    const { src, name, box, id } = button.dataset;
+    return { name, src, id, from: new URL(src, document.baseURI).href, options: { fit: 'pad', ...(box && { box: readBox(box) }) } };
   };
   for (const button of samples) button.addEventListener('click', () => pick(ofSample(button), button));
 
