@@ -1,11 +1,11 @@
 // Pictures of the demo in build/screenshots/, at the widths of a desk and of phones, for the eyes of whoever changes it.
 // After `make site`; CHROME names another browser.
 //
-//   node tools/screenshots.js [dark] [shop | gallery]
+//   node tools/screenshots.js [dark] [shop | gallery | readme]
 //
-// demo-1280.png is the picture in the README (docs/demo.png); gallery-<panel>.png are those of docs/gallery/, once
-// tools/small-png.js has made them small.
-import { mkdirSync, readFileSync } from 'node:fs';
+// demo-1280.png is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { smallPng } from './small-png.js';
 import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
 
 const folder = 'build/screenshots';
@@ -31,7 +31,8 @@ const panels = {
   scores: (panel) => panel.locator('.sample').nth(2).click(),
   states: (panel) => panel.locator('.sample').first().click(),
 };
-async function shootGallery(width) {
+// The README's leave out the code, which stands beside them.
+async function shootGallery(width, readme = false) {
   const page = await open(browser, server.url, { width, height: 800, touch: width < 800, go: false });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   await page.goto(`${server.url}gallery.html`);
@@ -44,13 +45,19 @@ async function shootGallery(width) {
     await act(panel);
     await page.waitForFunction((id) => document.querySelector(`#${id} .answer > :not(button)`) && !document.querySelector(`#${id} .answer[aria-busy]`), id);
     await page.waitForFunction((id) => [...document.querySelectorAll(`#${id} img`)].every((image) => image.complete), id);
-    await panel.screenshot({ path: name(`-${id}`) });
+    if (readme) {
+      const { x, y, width: wide } = await panel.boundingBox(), { y: end } = await panel.locator('.code').boundingBox();
+      writeFileSync(`docs/gallery/${id}.png`, smallPng(await page.screenshot({ fullPage: true, clip: { x, y: y + await page.evaluate(() => scrollY), width: wide, height: end - y } }), 60000));
+    } else await panel.screenshot({ path: name(`-${id}`) });
   }
   await page.context().close();
 }
-if (only !== 'shop') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
+if (only === 'readme') {
+  mkdirSync('docs/gallery', { recursive: true });
+  await shootGallery(1120, true);
+} else if (only !== 'shop') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
 
-if (only !== 'gallery') for (const [name, size] of sizes) {
+if (!['gallery', 'readme'].includes(only)) for (const [name, size] of sizes) {
   const page = await open(browser, server.url, { ...size, go: false });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   await page.goto(server.url);
