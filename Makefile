@@ -212,10 +212,9 @@ node_modules: node_modules/.package-lock.json
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
 	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
-# The shipped pack, of the embedded model.
-labels/moderation.safetensors: labels/moderation.yaml labels/moderation.measured.json models/kin-everyday/background.safetensors dist/cli.js \
-    $(WASM:build/wasm/%=web/wasm/%)
-	node catalog/cli.js labels build $< -q -o $@ --measured labels/moderation.measured.json --model ./models/kin-everyday
+# The shipped packs, of the embedded model.
+labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
+	node catalog/cli.js labels build $< -q -o $@ --measured $(word 2,$^) --model ./models/kin-everyday
 dist: dist/cli.js ## dist/cli.js, the bundled command
 
 # --- the demo ---------------------------------------------------------------------------------
@@ -312,11 +311,11 @@ BESIDE ?= tests/models/kin-small
 model-eval: wasm ## judge the trained model on held-out data, write models/kin-everyday/EVAL.md
 	$(TRAIN_PYTHON) models/train/evaluate.py $(TRAIN)/raw $(DATA) $(TRAIN)/set $(TRAIN)/model \
 	    --beside $(BESIDE) --report models/kin-everyday/EVAL.md
-labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/moderation.yaml
+labels: wasm node_modules ## what of labels depends on the weights, anew: the model's background, thresholds of labels/*.yaml
 	node tools/label-packs.js $(DATA)
 judge: wasm node_modules ## figures on held-out pictures into docs/figures.md: make judge DATA=../shared/data ONLY=confidence
 	node judge/judge.js $(DATA) $(or $(JUDGED),models/kin-everyday) $(ONLY)
-pack: wasm dist labels/moderation.safetensors ## the npm package as build/kin-clip-<version>.tgz
+pack: wasm dist labels/moderation.safetensors labels/alt.safetensors ## the npm package as build/kin-clip-<version>.tgz
 	npm pack --pack-destination build
 format: node_modules ## clang-format over the C files
 	node tools/format.js

@@ -18,6 +18,7 @@ const commands = {
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
   labels: ['label packs: build one, hold products against one, measure it', () => import('./commands/labels.js')],
+  alt: ['drafts of alternative text for products, to be reviewed', () => import('./commands/alt.js')],
   tokens: ['token ids of a text', () => import('./commands/tokens.js')],
   preprocess: ['the pixels the model sees, as .npy', () => import('./commands/preprocess.js')],
   model: ['list the models that are known by name, or get one', () => import('./commands/model.js')],
@@ -29,7 +30,7 @@ const commands = {
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
-const later = ['export', 'alt', 'publish', 'report', 'doctor'];
+const later = ['export', 'publish', 'report', 'doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 

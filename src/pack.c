@@ -40,9 +40,10 @@ static kin_status check_metadata(const struct kin_pack *p, kin_error *err)
 static kin_status check_part(struct kin_pack *p, int i, kin_error *err)
 {
     const tensor *want = &parts[i], *t = tensor_find(&p->file, want->name);
-    if (!t || t->dtype != want->dtype || t->rank != want->rank)
-        return BAD(err, "has no tensor %s that is %s of rank %u.", want->name, tensor_dtype_name(want->dtype),
-                   want->rank);
+    int small = i == PART_PHRASES || i == PART_NEGATIVES; /* may be I8 too */
+    if (!t || (t->dtype != want->dtype && !(small && t->dtype == DT_I8)) || t->rank != want->rank)
+        return BAD(err, "has no tensor %s that is %s%s of rank %u.", want->name, tensor_dtype_name(want->dtype),
+                   small ? " or I8" : "", want->rank);
     if (t->begin % tensor_dtype_size(t->dtype))
         return BAD(err, "has a header whose length is no multiple of 8.");
     if (i == PART_PHRASES)

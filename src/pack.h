@@ -15,7 +15,7 @@ enum { PACK_DIM_MAX = 4096, PACK_ROWS_MAX = 1000000 /* of each tensor */ };
 /* X(constant, name, dtype, rank) in the order of the file, the widest first so that each is aligned. */
 #define PACK_PARTS(X)                                                                                    \
     X(NULL, "null", DT_F32, 2)            /* [L, 2] mean and deviation over the background, or [0, 2] */ \
-    X(PHRASES, "phrases", DT_F32, 2)      /* [P, E] unit vectors, label after label */                   \
+    X(PHRASES, "phrases", DT_F32, 2)      /* [P, E] unit vectors, label after label; or DT_I8 */         \
     X(NEGATIVES, "negatives", DT_F32, 2)  /* [N, E] the same */                                          \
     X(BACKGROUND, "background", DT_I8, 2) /* [B, E] phrases for whatever there is */                     \
     X(PICTURES, "pictures", DT_I8, 2)     /* [K, E] pictures of whatever there is */                     \

@@ -165,6 +165,9 @@ export interface Clip extends Closing {
   /** Scores add up to 1, best first; with `multiLabel` each is a probability of its own. Default template: `a photo of a {}`. */
   classify(source: ImageSource, labels: string[], options?: LabelOptions & { templates?: string[] }):
     Promise<{ label: string; score: number }[]>;
+  /** A draft of alternative text by a phrase pack in English, for a person to review: of each kind what is sure enough, '' where
+   * nothing is. `catalog`: titles of the nearest products help to choose between close objects. */
+  describe(source: ImageSource, options: ImageOptions & { pack: LabelPack; catalog?: Catalog }): Promise<Draft>;
   /** All rows of a layer, as transformers' hidden_states. A text is padded to the context length. Of a convolutional image
    * tower `'last'` alone. */
   hiddenStates(source: ImageSource, options?: LayerOptions & ImageOptions): Promise<HiddenStates>;
@@ -181,11 +184,21 @@ export interface LabelOptions extends ImageOptions {
   none?: boolean | string;
 }
 
+export type PartKind = 'object' | 'colour' | 'material' | 'pattern' | 'setting';
+
+export interface Draft {
+  text: string;
+  /** What the text says, in this order. `confidence`: how often a part that is as sure as this is right. */
+  parts: { kind: PartKind; label: string; confidence: number }[];
+}
+
 /** On pictures that nothing was trained or chosen on. */
 export interface Measured { precision: number; recall: number; positives: number; pictures: number; data: string }
 
 export interface LabelScore {
   label: string;
+  /** In a phrase pack. */
+  kind?: PartKind;
   /** Of the labels, adding up to 1; with `multiLabel` the label's own probability. */
   score: number;
   /** The share of pictures of whatever there is that this one beats; null where the pack has none, and for none. */
@@ -200,7 +213,11 @@ export interface LabelScore {
 export interface LabelPack {
   readonly info: { dim: number; languages: string[] | null; imageId: string; textId: string;
     background: { phrases: number; pictures: number };
-    labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean }[] };
+    /** Of a phrase pack, what was measured of each kind; else null. `said`: the share of pictures of which it is said. */
+    kinds: Partial<Record<PartKind, { slope: number; centre: number; threshold: number;
+      measured: { precision: number; said: number; pictures: number; data: string } }>> | null;
+    labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean;
+      kind?: PartKind; bare?: true; with?: PartKind[]; shades?: string[]; ground?: string[] }[] };
   /** A picture (with the clip), or its vector as embedImage gave it. Needs no text tower. */
   classify(source: ImageSource | Float32Array | number[], options?: LabelOptions): Promise<LabelScore[]>;
   /** A label made of 3 to 10 pictures, in this page alone. `found`: how many of them find it first when it is made without them;

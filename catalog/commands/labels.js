@@ -1,11 +1,12 @@
 // kin labels: build a label pack, hold products against one, measure one, gather a model's background.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bestOf, kindsOf } from '#web/shared/draft.js';
 import { meanOf, prepare, statistics, unit, writePack } from '#web/shared/labels.js';
 import { phrases as usual } from '#web/shared/phrases.js';
 import { library, withModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
-import { backgroundBytes, measureLabels, packBytes, readLabels, readPictures } from '../lib/labels.js';
+import { backgroundBytes, measureLabels, measureParts, packBytes, readLabels, readPictures, rightOf } from '../lib/labels.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError } from '../lib/options.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
@@ -20,7 +21,8 @@ build       label vectors, ready for pages without the text tower. Statistics co
             background.safetensors, or --background; thresholds from what 'measure' wrote (--measured)
 apply       each product's score for every label, as CSV (--json: JSON lines, with evidence)
 measure     columns image, label (several by |), split (choose, judge): the threshold of each label is
-            chosen on the first and its precision and recall counted on the second
+            chosen on the first and its precision and recall counted on the second. Of a phrase pack
+            labels are kind:label, such as object:shoe|object:boot|colour:red
 background  vectors of pictures of whatever there is, which labels are held against
 ${commonUsage}`;
 
@@ -78,14 +80,14 @@ async function measuredOf(path, { imageId, textId }, io) {
 }
 
 async function build([path], values, modelOptions, io) {
-  const { labels, templates, languages } = await readLabels(path);
+  const { labels, kinds, languages } = await readLabels(path);
   const { promptsOf } = await library();
   await withModel(modelOptions, io, async (clip) => {
     const say = async (kind) => {
-      const texts = labels.flatMap((label) => label[kind]);
-      const { vectors, scale } = await promptsOf(clip, texts.flatMap((text) =>
-        templates.map((template) => template.replaceAll('{}', () => text))), io.signal);
-      return { scale, rows: texts.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) };
+      const texts = labels.flatMap((label) => label[kind].map((text) =>
+        label.templates.map((template) => template.replaceAll('{}', () => text))));
+      const { vectors, scale } = await promptsOf(clip, texts.flat(), io.signal);
+      return { scale, rows: texts.map((said) => meanOf(vectors.splice(0, said.length))) };
     };
     const { rows: phrases, scale } = await say('phrases');
     const { rows: negatives } = await say('negatives');
@@ -95,12 +97,13 @@ async function build([path], values, modelOptions, io) {
       { background: (await promptsOf(clip, usual, io.signal)).vectors, pictures: [] };
     const measured = await measuredOf(values.measured, own, io);
     const pack = prepare({ dim: clip.info.dim, scale, ...own, languages, phrases, negatives,
-      labels: labels.map((label) => ({ ...label, ...measured[label.label] })),
+      labels: labels.map(({ templates, ...label }) => ({ ...label, ...!kinds && measured[label.label] })),
+      ...kinds && { kinds: measured },
       background: known.background.map(unit), pictures: known.pictures.map(unit) });
     pack.null = statistics(pack);
     const bytes = packBytes(writePack(pack));
     await writeFileSafely(values.output, bytes);
-    const counted = pack.labels.filter(({ threshold }) => threshold !== undefined).map(({ label }) => label);
+    const counted = kinds ? Object.keys(measured) : pack.labels.filter(({ threshold }) => threshold !== undefined).map(({ label }) => label);
     io.note(`${values.output}: ${labels.length} labels, ${phrases.length} phrases, ${negatives.length} negatives, ` +
       `${pack.pictures.length} background pictures, ${(bytes.length / 1e3).toFixed(0)} KB; ` +
       (counted.length ? `thresholds: ${counted.join(', ')}` : 'no thresholds'));
@@ -155,13 +158,29 @@ async function apply([path, products], values, modelOptions, io) {
 async function measure([path, list], values, modelOptions, io) {
   const wanted = asNumber(values.precision ?? '0.8');
   if (!(wanted > 0 && wanted <= 1)) throw new UsageError('--precision is a share such as 0.8');
-  const { openLabels } = await library();
+  const { openLabels, openPack } = await library();
   const pictures = await readPictures(list);
   await withModel(modelOptions, io, async (clip) => {
-    const pack = await openLabels(path, { clip, signal: io.signal });
+    const [pack, tell] = [await openLabels(path, { clip, signal: io.signal }), (note) => io.note(note)];
+    if (pack.info.kinds) {
+      const phrases = await openPack(path, { signal: io.signal });
+      const shown = [];
+      const progress = io.progress('pictures', pictures.length);
+      for (const { image, labels, split } of pictures) {
+        io.signal.throwIfAborted();
+        const pixels = await clip.preprocess(await openTyped(image), { signal: io.signal }).catch(naming(image));
+        const vector = await clip.embedImage(pixels, { signal: io.signal });
+        shown.push({ found: bestOf(phrases, { vector, pixels }), right: rightOf(labels, list), split });
+        progress(shown.length);
+      }
+      const every = (value) => Object.fromEntries(kindsOf.map((kind) => [kind, value]));
+      const result = measureParts(shown, every(wanted), every(values.name ?? list), tell);
+      await writeFile(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
+      return;
+    }
     const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
     const result = await measureLabels(pack, pictures.map((one, i) => ({ ...one, vector: vectors[i] })), wanted,
-      values.name ?? list, (note) => io.note(note));
+      values.name ?? list, tell);
     await writeFile(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
   });
 }

@@ -4,6 +4,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
+import { kindsOf } from '#web/shared/draft.js';
 import { writePack } from '#web/shared/labels.js';
 import { crc32 } from './crc32.js';
 import { UsageError } from './options.js';
@@ -25,6 +26,33 @@ const rowsOfCsv = (text, path) => {
 
 const isTexts = (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one.trim());
 
+// A list of { kind, bare, with, templates, labels: ['shoe', { boot: ['boot', 'wellington'] }, { red: { shades: ['#d02020'] } }] }
+function fromParts(parts, labels, path) {
+  if (labels !== undefined) throw new Error(`${path} has labels and parts: a file has one of them`);
+  if (!Array.isArray(parts)) throw new Error(`${path}: parts are a list of blocks, each with its kind and its labels`);
+  return { kinds: {}, labels: parts.flatMap((block) => {
+    const { kind, bare, with: beside, templates, labels: list, ...rest } = block ?? {};
+    const [odd] = Object.keys(rest);
+    if (odd !== undefined) throw new Error(`${path}: a block of parts has '${odd}'; it takes kind, bare, with, templates and labels`);
+    if (!kindsOf.includes(kind)) throw new Error(`${path}: the kind of a block is one of ${kindsOf.join(', ')}, not '${kind}'`);
+    if (![undefined, true].includes(bare)) throw new Error(`${path}: bare is true or left out`);
+    if (beside !== undefined && !(isTexts(beside) && beside.every((one) => kindsOf.includes(one))))
+      throw new Error(`${path}: with is a list of kinds: ${kindsOf.join(', ')}`);
+    if (!Array.isArray(list)) throw new Error(`${path}: a block of parts has a list of labels`);
+    return list.map((one) => {
+      const [[label, said] = []] = typeof one === 'string' ? [[one, [one]]] : Object.entries(one ?? {});
+      const { phrases = [label], shades, ground, ...more } = Array.isArray(said) ? { phrases: said } : said ?? {};
+      const [wrong] = Object.keys(more);
+      if (wrong !== undefined) throw new Error(`${path}: '${label}' has '${wrong}'; it takes phrases, shades and ground`);
+      for (const [name, list] of Object.entries({ shades, ground }))
+        if (list !== undefined && !(isTexts(list) && list.every((shade) => /^#[0-9a-f]{6}$/.test(shade))))
+          throw new Error(`${path}: the ${name} of '${label}' are a list such as ["#d22828"]`);
+      return { label: String(label), kind, ...bare && { bare }, ...beside && { with: beside }, ...shades && { shades }, ...ground && { ground },
+        phrases, negatives: [], templates };
+    });
+  }) };
+}
+
 function fromYaml(text, path) {
   let file;
   try {
@@ -32,9 +60,10 @@ function fromYaml(text, path) {
   } catch (error) {
     throw new Error(`${path} is not YAML: ${error.message.split('\n')[0]}`);
   }
-  const { labels, templates, languages, ...other } = file ?? {};
+  const { labels, parts, templates, languages, ...other } = file ?? {};
   const [unknown] = Object.keys(other);
-  if (unknown !== undefined) throw new Error(`${path} has '${unknown}'; it takes labels, templates and languages`);
+  if (unknown !== undefined) throw new Error(`${path} has '${unknown}'; it takes labels or parts, templates and languages`);
+  if (parts !== undefined) return { templates, languages, ...fromParts(parts, labels, path) };
   if (!labels || typeof labels !== 'object' || Array.isArray(labels)) throw new Error(`${path} has no labels: a map of label to its phrases`);
   return { templates, languages, labels: Object.entries(labels).map(([label, said]) => {
     const { phrases = [label], negatives = [], ...rest } = Array.isArray(said) ? { phrases: said } : said ?? {};
@@ -58,20 +87,22 @@ function fromCsv(text, path) {
   return { labels: [...found.values()] };
 }
 
-// -> { labels: [{ label, phrases, negatives }], templates, languages }
+// -> { labels: [{ label, phrases, negatives }], templates, languages }; of a phrase pack kinds too ({}: none is measured yet),
+// and its labels as web/shared/draft.js has them, with their templates
 export async function readLabels(path) {
   const form = extname(path).toLowerCase();
   if (!['.yaml', '.yml', '.json', '.csv'].includes(form)) throw new UsageError(`${path} is no file of labels: give a .yaml or .csv file`);
-  const { labels, templates = ['a photo of a {}'], languages = null } =
+  const { labels, kinds, templates = ['a photo of a {}'], languages = null } =
     (form === '.csv' ? fromCsv : fromYaml)(await readText(path), path);
   if (!labels.length || labels.length > maxLabels) throw new Error(`${path} has ${labels.length} labels: 1 to ${maxLabels} are taken`);
-  if (!isTexts(templates) || !templates.every((one) => one.includes('{}')))
-    throw new Error(`${path}: templates are texts with {} where the phrase goes`);
+  for (const one of [templates, ...labels.map((label) => label.templates ?? templates)])
+    if (!isTexts(one) || !one.every((text) => text.includes('{}')))
+      throw new Error(`${path}: templates are texts with {} where the phrase goes`);
   if (languages !== null && !isTexts(languages)) throw new Error(`${path}: languages are a list such as [en]`);
   for (const { label, phrases, negatives } of labels)
     if (!isTexts(phrases) || negatives.length && !isTexts(negatives))
       throw new Error(`${path}: the phrases and negatives of '${label}' are lists of texts`);
-  return { labels, templates, languages };
+  return { labels: labels.map((label) => ({ ...label, templates: label.templates ?? templates })), kinds, languages };
 }
 
 const picture = /\.(?:jpe?g|jfif|jpe|pjpeg|png|webp)$/i;
@@ -156,6 +187,82 @@ export async function measureLabels(pack, pictures, precision, data, tell) {
     if (good) result[label] = { threshold, measured };
     tell(`${label}: from ${threshold} on precision ${measured.precision}, recall ${measured.recall} of ${positives} among ` +
       `${judge.length}${good ? '' : ': no threshold'}`);
+  }
+  return result;
+}
+
+/* ---- figures of a phrase pack ---- */
+
+const likely = 0.5; // what is less likely than not is not said, whatever the share that is right with it
+
+// Ways [{ way, right }] -> slope and centre of the logistic curve through how often the best label is right: Newton's method on
+// the likelihood and a normal prior of the slope, 1 ± 1 a deviation of the ways (and of the height, 0 ± 10), so that it stays finite where all are right.
+export function fitConfidence(ways) {
+  const mean = ways.reduce((sum, { way }) => sum + way, 0) / ways.length;
+  const spread = Math.sqrt(ways.reduce((sum, { way }) => sum + (way - mean) ** 2, 0) / ways.length) || 1;
+  const points = ways.map(({ way, right }) => [(way - mean) / spread, right ? 1 : 0]);
+  let [a, b] = [1, 0];
+  for (let step = 0; step < 30; step++) {
+    let [ga, gb, haa, hab, hbb] = [1 - a, -b / 100, 1, 0, 1 / 100];
+    for (const [x, y] of points) {
+      const p = 1 / (1 + Math.exp(-(a * x + b)));
+      const w = p * (1 - p);
+      ga += (y - p) * x;
+      gb += y - p;
+      haa += w * x * x;
+      hab += w * x;
+      hbb += w;
+    }
+    const least = haa * hbb - hab * hab;
+    a += (hbb * ga - hab * gb) / least;
+    b += (haa * gb - hab * ga) / least;
+  }
+  return { slope: Number((a / spread).toPrecision(4)), centre: Number((mean - b * spread / a).toPrecision(4)) };
+}
+
+// ['object:shoe', 'object:boot', 'colour:red'] -> { object: ['shoe', 'boot'], colour: ['red'] }
+export function rightOf(labels, path) {
+  const right = {};
+  for (const text of labels) {
+    const at = text.indexOf(':');
+    const kind = text.slice(0, Math.max(at, 0)).trim();
+    if (!kindsOf.includes(kind)) throw new Error(`${path}: the label '${text}' does not begin with its kind: ${kindsOf.map((one) => `${one}:`).join(', ')}`);
+    (right[kind] ??= []).push(text.slice(at + 1).trim());
+  }
+  return right;
+}
+
+// pictures: [{ found: bestOf's, right: { kind: [the labels that would be right] }, split }]; precision and data: { kind: the
+// share that has to be right, what it is counted on } -> { kind: { slope, centre, threshold, measured } } of the kinds that have
+// pictures enough: curve and threshold from one part, precision and the share of pictures of which the kind is said counted
+// on the other.
+export function measureParts(pictures, precision, data, tell) {
+  const result = {};
+  for (const kind of kindsOf.filter((one) => pictures.some(({ right }) => right[one]))) {
+    const of = (part) => pictures.flatMap(({ found, right, split }) => {
+      const best = split === part && right[kind] && found.find((one) => one.kind === kind);
+      return best ? [{ way: best.way, right: right[kind].includes(best.label) }] : [];
+    });
+    const [choose, judge] = [of('choose'), of('judge')];
+    if (choose.length < least || judge.length < least) {
+      tell(`${kind}: not measured: ${choose.length} and ${judge.length} pictures, ${least} of each are needed`);
+      continue;
+    }
+    const { slope, centre } = fitConfidence(choose);
+    const sure = (ways) => ways.map(({ way, right }) => ({ is: right, score: 1 / (1 + Math.exp(-slope * (way - centre))) }));
+    const wanted = precision[kind];
+    const falling = sure(choose).sort((a, b) => b.score - a.score);
+    let [right, threshold] = [0, null];
+    falling.forEach(({ is, score }, i) => {
+      right += is ? 1 : 0;
+      if (i + 1 >= least && right / (i + 1) >= wanted) threshold = Number(Math.max(score, likely).toFixed(3));
+    });
+    const said = threshold === null || slope <= 0 ? [] : sure(judge).filter(({ score }) => score >= threshold);
+    const measured = { precision: said.length ? rounded(said.filter(({ is }) => is).length / said.length) : 0,
+      said: rounded(said.length / judge.length), pictures: judge.length, data: data[kind] };
+    if (said.length) result[kind] = { slope, centre, threshold, measured };
+    tell(said.length ? `${kind}: from ${threshold} on right in ${measured.precision} of the ${measured.said} of ${judge.length} pictures ` +
+      'of which it is said' : `${kind}: no threshold: none is right in ${wanted * 100} %`);
   }
   return result;
 }

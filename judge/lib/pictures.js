@@ -82,3 +82,12 @@ export async function openSet(data, set, wanted) {
   for await (const [, bytes] of filesOf(join(data, `${set}.tar`), (file) => file === wanted)) return bytes;
   throw new Error(`${set}.tar has no ${wanted}`);
 }
+
+// The pictures of some rows as the model sees them: yields [row, { data, width, height }].
+export async function* seenSet(clip, data, name, rows) {
+  const wanted = new Map(rows.map((row) => [row.file, row]));
+  for await (const [file, bytes] of filesOf(join(data, `${name}.tar`), (one) => wanted.has(one))) {
+    const { source } = await toSource(new Uint8Array(bytes), file);
+    yield [wanted.get(file), await clip.preprocess(source)];
+  }
+}

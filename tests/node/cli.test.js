@@ -56,7 +56,7 @@ function shop(context, n, bad = new Set()) {
 test('wrong use is exit 2 with one sentence', async () => {
   const wrong = [
     [['nonsense'], /no command 'nonsense'/], [['export'], /comes in a later release/],
-    [['alt'], /comes in a later release/], [['embed', '--colour', 'x'], /no option --colour/],
+    [['publish'], /comes in a later release/], [['embed', '--colour', 'x'], /no option --colour/],
     [['embed'], /takes pictures, or --text/], [['embed', 'a.png', '--threads', 'two'], /--threads/],
     [['embed', 'a.png', '--threads', '0'], /--threads/], [['embed', 'a.png', '--variant', 'x86'], /--variant/],
     [['embed', 'a.png', '--threads', '2', '--variant', 'simd'], /simd has one thread/],
@@ -84,7 +84,7 @@ test('wrong use is exit 2 with one sentence', async () => {
   assert.equal((await kin([])).code, 2);
   assert.equal((await kin(['help'])).code, 0);
   for (const command of ['build', 'search', 'embed', 'classify', 'tokens', 'preprocess', 'convert',
-    'inspect', 'verify', 'serve', 'bench', 'labels']) {
+    'inspect', 'verify', 'serve', 'bench', 'labels', 'alt']) {
     const { code, out } = await kin([command, '--help']);
     assert.equal(code, 0);
     assert.match(out, new RegExp(`^Usage: node catalog/cli.js ${command}`));

@@ -131,6 +131,12 @@ class Clip {
     return classify(this.#client, source, labels, options);
   }
 
+  async describe(source, options) {
+    const given = picture(source); // what it shows now
+    const { describe } = await onFirstUse(import('./describe.js'));
+    return describe(this, this.#client, given, options);
+  }
+
   async hiddenStates(source, options) {
     const given = read(textOrPicture, source, 'The picture'); // what it shows now
     const { hiddenStates } = await onFirstUse(import('./hidden.js'));

@@ -79,6 +79,11 @@ export async function openLabels(host, source, options) {
 const isVector = (source) => Array.isArray(source) || ['Float32Array', 'Float64Array']
   .includes(Object.prototype.toString.call(source).slice(8, -1));
 
+const contents = Symbol('contents');
+
+// What openLabels() gave -> the pack in it.
+export const contentsOf = (labels) => labels[contents];
+
 class Labels {
   #pack;
   #clip;
@@ -88,9 +93,13 @@ class Labels {
     this.#clip = clip;
   }
 
+  get [contents]() {
+    return this.#pack;
+  }
+
   get info() {
-    const { dim, languages, imageId, textId, background, pictures, labels } = this.#pack;
-    return { dim, languages, imageId, textId, background: { phrases: background.length, pictures: pictures.length },
+    const { dim, languages, kinds, imageId, textId, background, pictures, labels } = this.#pack;
+    return { dim, languages, kinds: structuredClone(kinds), imageId, textId, background: { phrases: background.length, pictures: pictures.length },
       labels: labels.map(({ picture, ...one }) => structuredClone({ ...one, fromPictures: Boolean(picture) })) };
   }
 

@@ -1,6 +1,7 @@
 // What a label pack holds and how labels are scored (docs/format.md, docs/api.md#labels); no memory, no model, no file.
-// A pack: { dim, scale, imageId, textId, languages, labels, phrases, negatives, background, pictures, null }
+// A pack: { dim, scale, imageId, textId, languages, kinds, labels, phrases, negatives, background, pictures, null }
 //   labels: [{ label, phrases: [text], negatives: [text], threshold, measured }]; the vectors of all phrases and all
+//   (those of a phrase pack have a kind, and what draft.js says of it; kinds: null, or what was measured of each kind)
 //   negatives lie in that order, label after label, as rows of unit length; background and pictures are vectors of
 //   phrases and pictures of whatever there is; null: [{ mean, deviation }] of each label over these pictures, or [].
 // With s the model's scale and cos the cosine of the picture and a phrase, a label's evidence is
@@ -58,6 +59,13 @@ export function momentsOf(values) {
 const rowsOf = (values, dim) => Array.from({ length: values.length / dim }, (_, i) => unit(values.subarray(i * dim, i * dim + dim)));
 const isText = (value) => typeof value === 'string' && value !== '';
 const isTexts = (value) => Array.isArray(value) && value.every(isText);
+const share = (value) => value >= 0 && value <= 1;
+const isMeasured = (one) => Number.isFinite(one?.slope) && Number.isFinite(one.centre) && share(one.threshold) && share(one.measured?.precision) &&
+  share(one.measured.said);
+const areKinds = (kinds) => kinds === null || typeof kinds === 'object' && !Array.isArray(kinds) && Object.values(kinds).every(isMeasured);
+const areShades = (value) => value === undefined || isTexts(value) && value.length > 0 && value.every((one) => /^#[0-9a-f]{6}$/.test(one));
+const isPart = ({ kind, bare, with: beside, shades, ground }, kinds) => (kind === undefined ? kinds === null : kinds !== null && isText(kind)) &&
+  [undefined, true].includes(bare) && (beside === undefined || isTexts(beside)) && areShades(shades) && areShades(ground);
 
 // `metadata` and `tensors` { name: typed array } as the engine read them, sizes checked -> a pack
 export function readPack({ dim, metadata, tensors }) {
@@ -67,16 +75,15 @@ export function readPack({ dim, metadata, tensors }) {
   } catch {
     bad("says of its labels what is not JSON: build it again.");
   }
-  const { scale, labels, languages = null } = about ?? {};
-  if (!(scale > 0 && scale < 1e6) || !Array.isArray(labels) || languages !== null && !isTexts(languages))
+  const { scale, labels, languages = null, kinds = null } = about ?? {};
+  if (!(scale > 0 && scale < 1e6) || !Array.isArray(labels) || languages !== null && !isTexts(languages) || !areKinds(kinds))
     bad('does not say its scale, its labels and their languages: build it again.');
   const count = (part) => labels.reduce((sum, label) => sum + label[part].length, 0);
-  const share = (value) => value >= 0 && value <= 1;
   for (const one of labels)
-    if (!isText(one?.label) || !isTexts(one.phrases) || !one.phrases.length || !isTexts(one.negatives) ||
+    if (!isText(one?.label) || !isTexts(one.phrases) || !one.phrases.length || !isTexts(one.negatives) || !isPart(one, kinds) ||
       one.threshold !== undefined && !(share(one.threshold) && share(one.measured?.precision) && share(one.measured.recall)))
       bad(`has a label that cannot be read: ${JSON.stringify(one)?.slice(0, 80)}.`);
-  if (new Set(labels.map(({ label }) => label)).size < labels.length) bad('has a label twice.');
+  if (new Set(labels.map(({ kind = '', label }) => `${kind} ${label}`)).size < labels.length) bad('has a label twice.');
   const [phrases, negatives, background, pictures] = ['phrases', 'negatives', 'background', 'pictures']
     .map((name) => rowsOf(tensors[name], dim));
   const statistics = Array.from({ length: tensors.null.length / 2 }, (_, i) =>
@@ -84,12 +91,12 @@ export function readPack({ dim, metadata, tensors }) {
   if (count('phrases') !== phrases.length || count('negatives') !== negatives.length || !background.length ||
     ![0, labels.length].includes(statistics.length) || statistics.some(({ deviation }) => !(deviation > 0)))
     bad('has other numbers of vectors than its labels say: build it again.');
-  return { dim, scale, languages, labels, phrases, negatives, background, pictures, null: statistics,
+  return { dim, scale, languages, kinds, labels, phrases, negatives, background, pictures, null: statistics,
     imageId: metadata['kin.image_id'] ?? '', textId: metadata['kin.text_id'] ?? '' };
 }
 
-// A pack -> { metadata, tensors: [{ name, dtype, shape, bytes }] } of the file
-export function writePack({ dim, scale, imageId, textId, languages, labels, phrases, negatives, background, pictures, ...pack }) {
+// A pack -> { metadata, tensors: [{ name, dtype, shape, bytes }] } of the file. A phrase pack's hundreds of phrases are bytes.
+export function writePack({ dim, scale, imageId, textId, languages, kinds = null, labels, phrases, negatives, background, pictures, ...pack }) {
   const bytesOf = (array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   const floats = (rows) => bytesOf(Float32Array.from(rows.flatMap((row) => [...row])));
   const small = (rows) => bytesOf(Int8Array.from(rows.flatMap((row) => {
@@ -97,11 +104,12 @@ export function writePack({ dim, scale, imageId, textId, languages, labels, phra
     return Array.from(row, (value) => Math.round(value * 127 / most));
   })));
   const statistics = pack.null.map(({ mean, deviation }) => [mean, deviation]);
-  const text = new TextEncoder().encode(JSON.stringify({ scale, languages, labels }));
+  const [dtype, rows] = kinds ? ['I8', small] : ['F32', floats];
+  const text = new TextEncoder().encode(JSON.stringify({ scale, languages, ...kinds && { kinds }, labels }));
   return { metadata: { 'kin.format': '1', 'kin.kind': 'labels', 'kin.image_id': imageId, 'kin.text_id': textId }, tensors: [
     { name: 'null', dtype: 'F32', shape: [statistics.length, 2], bytes: floats(statistics) },
-    { name: 'phrases', dtype: 'F32', shape: [phrases.length, dim], bytes: floats(phrases) },
-    { name: 'negatives', dtype: 'F32', shape: [negatives.length, dim], bytes: floats(negatives) },
+    { name: 'phrases', dtype, shape: [phrases.length, dim], bytes: rows(phrases) },
+    { name: 'negatives', dtype, shape: [negatives.length, dim], bytes: rows(negatives) },
     { name: 'background', dtype: 'I8', shape: [background.length, dim], bytes: small(background) },
     { name: 'pictures', dtype: 'I8', shape: [pictures.length, dim], bytes: small(pictures) },
     { name: 'labels', dtype: 'U8', shape: [text.length], bytes: text },
@@ -171,9 +179,9 @@ export function score(pack, vector, { multiLabel = false, none } = {}) {
   const most = Math.max(...found.map(({ logit }) => logit));
   const shares = found.map(({ logit }) => Math.exp(logit - most));
   const sum = shares.reduce((all, share) => all + share, 0);
-  const result = pack.labels.map(({ label, phrases, negatives, threshold, measured }, l) => {
+  const result = pack.labels.map(({ label, kind, phrases, negatives, threshold, measured }, l) => {
     const { phrase, negative, evidence } = found[l];
-    return { label, score: multiLabel ? sigmoid(slope * (evidence - centre)) : shares[l] / sum * (1 - nothing),
+    return { label, ...kind && { kind }, score: multiLabel ? sigmoid(slope * (evidence - centre)) : shares[l] / sum * (1 - nothing),
       confidence: pack.null.length ? normalCdf((evidence - pack.null[l].mean) / pack.null[l].deviation) : null,
       evidence: { odds: evidence, phrase: phrases[phrase.at], cosine: phrase.cosine,
         negative: negative.at < 0 ? null : { phrase: negatives[negative.at], cosine: negative.cosine } },
