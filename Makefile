@@ -153,8 +153,8 @@ mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses whe
 # are fixed here since newer releases have other defaults.
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
-WASM_COLD := base catalog catalog_write codes confidence conv_f32 conv_make crc32 decimal diversify facts family_clip family_efficientnet \
-    image json kernels_ref kin load nulls open_clip pack patches preprocess search sha256 slots stb_png tensors tokenize tower unicode vocabulary
+WASM_COLD := adapter base catalog catalog_adapt catalog_write codes confidence conv_f32 conv_make crc32 decimal diversify facts family_clip family_efficientnet \
+    image json kernels_ref kin load nulls open_clip pack patches preprocess search sha256 slots stb_png tensors tokenize tower train unicode vocabulary
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O2)
 EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \

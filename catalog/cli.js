@@ -19,6 +19,7 @@ const commands = {
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
   labels: ['label packs: build one, hold products against one, measure it', () => import('./commands/labels.js')],
   alt: ['drafts of alternative text for products, to be reviewed', () => import('./commands/alt.js')],
+  adapt: ['train an adapter on pairs or kinds of your own', () => import('./commands/adapt.js')],
   tokens: ['token ids of a text', () => import('./commands/tokens.js')],
   preprocess: ['the pixels the model sees, as .npy', () => import('./commands/preprocess.js')],
   model: ['list the models that are known by name, or get one', () => import('./commands/model.js')],

@@ -18,6 +18,7 @@
     X(KIN_NOT_A_MODEL, "not-a-model")                           \
     X(KIN_NOT_A_CATALOG, "not-a-catalog")                       \
     X(KIN_NOT_A_PACK, "not-a-pack")                             \
+    X(KIN_NOT_AN_ADAPTER, "not-an-adapter")                     \
     X(KIN_UNSUPPORTED, "unsupported")                           \
     X(KIN_UNSUPPORTED_IMAGE, "unsupported-image")               \
     X(KIN_BAD_IMAGE, "bad-image")                               \

@@ -183,6 +183,8 @@ void kin_catalog_close(kin_catalog *catalog)
     tensor_file_close(&catalog->file);
     json_out_free(&catalog->info);
     codes_free(&catalog->codes);
+    adapter_free(&catalog->adapter);
+    free(catalog->adapted);
     free(catalog);
 }
 

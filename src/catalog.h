@@ -4,6 +4,7 @@
  * below is all that anybody knows of its layout: the reader and the writer both walk it. */
 #ifndef KIN_CATALOG_H
 #define KIN_CATALOG_H
+#include "adapter.h"
 #include "codes.h"
 #include "tensors.h"
 #include <math.h>
@@ -55,7 +56,9 @@ typedef struct kin_catalog {
     const uint32_t *row_item;
     const int8_t *vectors;
     const float *nulls, *null_best; /* NULL: none are stored */
-    codes codes; /* of a catalogue of more than CODES_LEAST_ROWS rows, if there was memory for them */
+    codes codes;            /* of a catalogue of more than CODES_LEAST_ROWS rows, if there was memory for them */
+    struct adapter adapter; /* rank 0: none */
+    void *adapted;          /* owned: rows and scales in place of the file's; NULL without an adapter */
     struct json_out info;
 } kin_catalog;
 #endif

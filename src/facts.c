@@ -2,6 +2,7 @@
  *
  * Each list comes from the macro, table or constant that the engine itself uses, so that no other language keeps a
  * copy: kin.h says what the JSON holds. */
+#include "adapter.h"
 #include "catalog.h"
 #include "confidence.h"
 #include "family.h"
@@ -34,6 +35,7 @@ static const struct number towers[] = {{"image", KIN_IMAGE}, {"text", KIN_TEXT},
                                        {"catalogDim", CATALOG_DIM_MAX},
                                        {"catalogBytes", CATALOG_MAX_BYTES},
                                        {"packBytes", PACK_MAX_BYTES},
+                                       {"adapterBytes", ADAPTER_MAX_BYTES},
                                        {"exactRows", CODES_LEAST_ROWS},
                                        {"exactDim", CODES_LEAST_DIM},
                                        {"nullProducts", NULL_LEAST},

@@ -174,6 +174,13 @@ enum { DIVERSIFY_MOST = 200 };
 void kin_catalog_diversify(const kin_catalog *catalog, uint32_t *rows, float *scores, int n, float lambda);
 /* The unit vector of a picture row (dequantised) into out[dim]. */
 void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
+/* Maps the rows of an open catalogue by an adapter (adapter.h), a file of docs/format.md whose bytes are not needed after the
+ * call and start at a multiple of 8, once: rows are rounded anew, codes made anew, null statistics void. KIN_NOT_AN_ADAPTER,
+ * KIN_UNSUPPORTED, KIN_MODEL_MISMATCH (another dim, or another kin.image_id where both have one) and KIN_OUT_OF_MEMORY leave it as
+ * it was. */
+kin_status kin_catalog_adapt(kin_catalog *catalog, const uint8_t *bytes, size_t n, kin_error *err);
+/* A query's unit vector f32 [dim] as that adapter maps it, into out[dim], another place. */
+void kin_catalog_map(const kin_catalog *catalog, const float *vector, float *out);
 /* A file of label vectors, docs/format.md; as a catalogue's. info: JSON { dim, metadata: {…}, tensors: { name: dtype } } */
 typedef struct kin_pack kin_pack;
 kin_pack *kin_pack_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */
@@ -214,6 +221,36 @@ size_t kin_writer_bytes(const kin_writer *writer); /* the whole file's; 0 before
 /* The next bytes of the file, at most cap; returns their number: 0 when all were taken, and before the end. */
 size_t kin_writer_take(kin_writer *writer, uint8_t *out, size_t cap);
 void kin_writer_close(kin_writer *writer); /* NULL allowed */
+/* Learning an adapter (train.h):
+ *
+ *   kin_trainer *t = kin_trainer_begin(dim, rank, n, m, at, hold_out, seed, &err);
+ *   kin_trainer_add(t, 0, lefts, targets, n, &err);    // in any split
+ *   kin_trainer_add(t, 1, rights, NULL, m, &err);
+ *   while ((s = kin_trainer_step(t, &err)) == KIN_MORE) ;
+ *   if (kin_trainer_helps(t)) kin_trainer_file(t, image_id, id_n, out, cap);
+ *   kin_trainer_close(t);
+ *
+ * Of pairs m > 0, and a left's target is a right, 0..m-1; of kinds m = 0 and it is the number of its kind. rank 1..64; at
+ * 1..100: how many of the nearest count; hold_out 0.01..0.5: the share kept for figures, at most 2,000. All memory is
+ * taken at the beginning: 4 * dim bytes a vector, the same for 8,192 and 1,000 more; everything given in is copied. NULL: see err. The same
+ * calls give the same bytes in every build. */
+typedef struct kin_trainer kin_trainer;
+kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double hold_out, uint32_t seed, kin_error *err);
+/* n vectors more, f32 [n][dim] of any length but zero, of the lefts (0) or the rights (1). After KIN_BAD_ARGUMENT close it. */
+kin_status kin_trainer_add(kin_trainer *trainer, int which, const float *rows, const uint32_t *targets, uint32_t n,
+                           kin_error *err);
+/* Some hundredths of a second of work: KIN_MORE, KIN_OK (done) or KIN_BAD_ARGUMENT before all vectors are there. */
+kin_status kin_trainer_step(kin_trainer *trainer, kin_error *err);
+int kin_trainer_rounds(const kin_trainer *trainer); /* so far */
+int kin_trainer_helps(
+    const kin_trainer *trainer); /* 1 once it is done and the gain is above twice its standard error */
+/* 0, 1: of the vectors that say when to stop, at the beginning and the best so far; 2, 3: of those that judge, before and after;
+ * 4: the standard error of that gain. Shares, 0..1. */
+double kin_trainer_figure(const kin_trainer *trainer, int which);
+/* Writes the file where cap bytes hold it, with the id of the image model of whose vectors it is (may be empty); returns the bytes
+ * it takes, 0 when memory is short or it is not done. */
+size_t kin_trainer_file(const kin_trainer *trainer, const char *image_id, size_t n, uint8_t *out, size_t cap);
+void kin_trainer_close(kin_trainer *trainer); /* NULL allowed */
 /* Error struct for the functions above, for callers that cannot lay one out themselves. */
 kin_error *kin_error_new(void);
 const char *kin_error_struct_text(const kin_error *err);

@@ -9,6 +9,7 @@
  * - `not-a-model` — a file is missing, damaged, or a web page came in its place: check the folder's address
  * - `not-a-catalog` — the same for a catalogue: fetch or copy it again, else build it again
  * - `not-a-pack` — the same for a label pack
+ * - `not-an-adapter` — the same for an adapter: fetch or copy it again, else train it again
  * - `model-mismatch` — the catalogue was built with another model or dtype: load that one, or build again
  * - `unsupported` — this browser or this release cannot do that; the message says which
  * - `unsupported-image` — a picture format that cannot be opened here: save it as JPEG or PNG
@@ -23,7 +24,7 @@
  * - `failed` — none of these; the sentence says what happened
  */
 export type KinErrorCode =
-  | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'not-a-pack' | 'model-mismatch' | 'unsupported'
+  | 'no-model' | 'cors' | 'http' | 'stalled' | 'not-a-model' | 'not-a-catalog' | 'not-a-pack' | 'not-an-adapter' | 'model-mismatch' | 'unsupported'
   | 'unsupported-image' | 'bad-image' | 'truncated-image' | 'too-large' | 'out-of-memory' | 'bad-argument'
   | 'bad-filter' | 'unknown-id' | 'unreadable' | 'no-worker' | 'crashed' | 'closed' | 'failed';
 
@@ -321,9 +322,45 @@ export interface Catalog extends Closing {
 /** Opens a model; its towers arrive on first use. */
 export function load(options?: LoadOptions): Promise<Clip>;
 
-/** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. */
+/** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or
+ * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. */
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
-  options?: RunOptions & { clip?: Clip }): Promise<Catalog>;
+  options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView }): Promise<Catalog>;
+
+type Vectors = (Float32Array | number[])[];
+/** Pairs that belong together (a photo and its product, a query and what was clicked), or vectors with the kind of each. */
+export type AdapterExamples = { left: Vectors; right: Vectors } | { left: Vectors; kinds: (string | number)[] };
+
+export interface AdapterOptions extends Omit<RunOptions, 'onProgress'> {
+  /** 1 to 64, default 16: how much the map may change, and its size. */
+  rank?: number;
+  /** 0 to 2³² − 1, default 1. The same examples, options and seed give the same bytes. */
+  seed?: number;
+  /** The share of the examples that is kept for figures; 0.01 to 0.5, default 0.2. */
+  holdOut?: number;
+  /** 1 to 100, default 1 for pairs, 10 for kinds: among how many of the nearest the figures look. */
+  at?: number;
+  /** `await clip.identify('image')` of the model that made the vectors: catalogues of another one refuse the adapter then. */
+  imageId?: string;
+  /** `round` of at most `rounds`; figures of the examples that say when to stop, before the first and the best so far. */
+  onProgress?: (progress: { status: 'training'; round: number; rounds: number; progress: number; began: number; best: number }) => void;
+}
+
+export interface TrainedAdapter {
+  /** On examples that were looked at for nothing else, without and with the adapter: of pairs the share of lefts whose right is among the
+   * nearest `at`, of kinds the share of the same kind among the nearest `at`. */
+  before: number;
+  after: number;
+  /** The standard error of their difference. */
+  error: number;
+  at: number;
+  rounds: number;
+  /** The adapter's file; null where it does not help: a gain of no more than twice the error. */
+  bytes: Uint8Array | null;
+}
+
+/** Trains an adapter in a worker of its own: seconds for thousands of examples. */
+export function trainAdapter(examples: AdapterExamples, options?: AdapterOptions): Promise<TrainedAdapter>;
 
 /** Opens ready label vectors (`npx kin-clip labels build`). Pictures need a clip, of the model they were built with. */
 export function openLabels(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,

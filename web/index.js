@@ -11,5 +11,7 @@ const host = { keepAddress, packFile, packModel, startWorker };
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
 export const openCatalog = (source, options) => guarded(() => open(host, source, options));
+export const trainAdapter = (examples, options) => guarded(async () =>
+  (await onFirstUse(import('./page/adapter.js'))).trainAdapter(host, examples, options));
 export const openLabels = (source, options) => guarded(async () =>
   (await onFirstUse(import('./page/labels.js'))).openLabels(host, source, options));

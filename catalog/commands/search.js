@@ -9,6 +9,7 @@ import { openStored } from '../lib/stored.js';
 export const usage = `Usage: ${kin} search <catalogue> <picture> | --text "red sofa" | --like ID [--unlike ID]
        [--limit 24] [--offset 0] [--filter "color = red and price < 50"] [--min-score S]
        [--min-confidence C] [--diversity D] [--facets colour,price] [--exact]
+       [--adapter F]
 
 Prints score, confidence, id and title of the nearest products, best first, and says so where nothing
 is similar. --like and --unlike may be given several times and need no model.
@@ -16,6 +17,7 @@ is similar. --like and --unlike may be given several times and need no model.
   --min-confidence C   0 to 1; needs a catalogue with statistics
   --diversity D        0 to 1: how much hits are to differ from those before them
   --facets a,b         fields whose values are counted over what passes the filter
+  --adapter F      what '${kin} adapt' wrote: pictures and query go through it; there is no confidence then
   --exact          look at every row of a catalogue of more than 200,000 pictures too
   --box x,y,w,h    a part of the picture, in fractions
   --fit crop|pad   centre crop (default: as the catalogue was built), or padded to a square
@@ -26,7 +28,7 @@ export const options = {
   unlike: { type: 'string', multiple: true }, limit: { type: 'string' },
   offset: { type: 'string' }, filter: { type: 'string' }, 'min-score': { type: 'string' },
   'min-confidence': { type: 'string' }, diversity: { type: 'string' }, facets: { type: 'string' },
-  exact: { type: 'boolean' },
+  exact: { type: 'boolean' }, adapter: { type: 'string' },
   box: { type: 'string' }, fit: { type: 'string' },
 };
 
@@ -66,7 +68,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const query = await readQuery(values, picture);
   const clip = query.like ? undefined : await openModel(modelOptions, io);
   try {
-    const catalog = await openStored(path, { clip, signal: io.signal });
+    const catalog = await openStored(path, { clip, adapter: values.adapter, signal: io.signal });
     try {
       const result = await catalog.search(query, {
         limit, offset, ...more, exact: values.exact === true, signal: io.signal, ...(values.filter && { filter: values.filter }),

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { library } from './engine.js';
+import { readHeader } from './tensors.js';
 
 // A path -> { kind: 'model' | 'catalog', manifest }.
 export async function whatIs(path) {
@@ -29,7 +30,8 @@ export async function openStored(path, options) {
   const { openCatalog } = await library();
   return openCatalog(path, options).catch((error) => {
     if (options.signal.aborted) throw error;
-    throw Object.assign(new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`), { code: error.code });
+    const named = options.adapter && error.message.startsWith('The adapter') ? options.adapter : path;
+    throw Object.assign(new Error(`${named}: ${error.message.replace(/^The (?:catalogue|adapter): /, '')}`), { code: error.code });
   });
 }
 
@@ -51,6 +53,22 @@ export async function readCatalogue(path, io) {
   } finally {
     await catalog.close();
   }
+}
+
+// The vectors of a catalogue's products, each picture's -> [{ id, item, vectors: [Float32Array] }], with its metadata.
+export async function readVectors(path, io) {
+  const { metadata, dim, products } = await readCatalogue(path, io); // all is checked there
+  const bytes = await readFile(path);
+  const data = 8 + Number(bytes.readBigUInt64LE());
+  const { tensors } = readHeader(bytes);
+  const part = (name) => bytes.subarray(...tensors[name].data_offsets.map((at) => data + at));
+  const [rows, scales, items] = [part('vectors'), part('scale'), part('row_item')];
+  for (const product of products) product.vectors = [];
+  for (let r = 0; 4 * r < scales.length; r++) {
+    const scale = scales.readFloatLE(4 * r);
+    products[items.readUInt32LE(4 * r)].vectors.push(Float32Array.from({ length: dim }, (_, i) => rows.readInt8(r * dim + i) * scale));
+  }
+  return { metadata, products };
 }
 
 // What the items hold: [{ field, type, products, examples }].

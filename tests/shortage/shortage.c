@@ -190,6 +190,51 @@ static kin_status use_writer(kin_ctx *k)
     return status;
 }
 
+/* Learns a map in which the first number counts less, and puts a catalogue under it. */
+static kin_status use_trainer(kin_ctx *k)
+{
+    (void)k;
+    kin_error err = {.status = KIN_OK};
+    float rows[80][8];
+    uint32_t kinds[80];
+    _Alignas(8) static uint8_t file[8192];
+    kin_trainer *t = kin_trainer_begin(8, 2, 80, 0, 3, 0.5, 1, &err);
+    if (!t)
+        return err.status;
+    for (uint32_t i = 0; i < 80; i++) {
+        kinds[i] = i % 4;
+        for (uint32_t j = 0; j < 8; j++)
+            rows[i][j] = j == 0 ? (float)(i * 7 % 11) - 5 : j == 1 + kinds[i] ? 2 : 0.1f;
+    }
+    kin_status status = kin_trainer_add(t, 0, rows[0], kinds, 80, &err);
+    while (status == KIN_OK && (status = kin_trainer_step(t, &err)) == KIN_MORE)
+        status = KIN_OK;
+    size_t n = status == KIN_OK ? kin_trainer_file(t, "id", 2, file, sizeof file) : 0;
+    kin_trainer_close(t);
+    if (status == KIN_OK && !n)
+        return KIN_OUT_OF_MEMORY;
+    keep(file, n);
+    kin_writer *w = status == KIN_OK ? kin_writer_begin(8, "{}", 2, &err) : NULL;
+    static const int8_t row[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    _Alignas(8) static uint8_t bytes[8192];
+    status = w ? kin_writer_add(w, "a", 1, "{}", 2, row, 1, &err) : err.status;
+    if (status == KIN_OK)
+        status = kin_writer_end(w, &err);
+    size_t size = status == KIN_OK ? kin_writer_take(w, bytes, sizeof bytes) : 0;
+    kin_writer_close(w);
+    kin_catalog *c = size ? kin_catalog_open(bytes, size, &err) : NULL;
+    if (!c)
+        return err.status;
+    status = kin_catalog_adapt(c, file, n, &err);
+    if (status == KIN_OK) {
+        float mapped[8];
+        kin_catalog_vector(c, 0, mapped);
+        keep(mapped, sizeof mapped);
+    }
+    kin_catalog_close(c);
+    return status;
+}
+
 static kin_status use_rest(kin_ctx *k)
 {
     (void)k;
@@ -296,6 +341,7 @@ int main(void)
     }
     exhaust("catalogue", use_catalog);
     exhaust("writer", use_writer);
+    exhaust("trainer", use_trainer);
     exhaust("the rest", use_rest);
     free(config.bytes), free(weights.bytes), free(vocab.bytes), free(merges.bytes), free(whole.bytes);
     free(catalog.bytes), free(picture.bytes);

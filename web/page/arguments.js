@@ -9,7 +9,7 @@ export const shown = (value) => (typeof value === 'string' ? `'${value.slice(0, 
   : value && /^[ofs]/.test(typeof value) ? `a value of type ${typeof value}` : String(value));
 
 const refuse = (value, name, wanted) => fail('bad-argument', `${name} is ${wanted}, not ${shown(value)}.`);
-const reader = (fits, wanted) => (value, name) => (fits(value) ? value : refuse(value, name, wanted));
+export const reader = (fits, wanted) => (value, name) => (fits(value) ? value : refuse(value, name, wanted));
 const typed = (type, wanted) => reader((value) => typeof value === type, wanted);
 const oneOf = (...choices) => reader((value) => choices.includes(value), choices.map(shown).join(' or '));
 

@@ -1,9 +1,9 @@
 // Gathers the products of a catalogue. Their pictures become int8 rows at once; the file is written by a worker of
-// its own (writer-core.js), to which the products go in pieces and from which the bytes come in pieces. The
+// its own (engine.js), to which the products go in pieces and from which the bytes come in pieces. The
 // products stay here, so that a crash loses none. The same products in the same order give the same bytes.
 import * as given from './arguments.js';
 import { read, shape } from './arguments.js';
-import { Client } from './client.js';
+import { withEngine } from './engine.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 import { outward } from './outward.js';
@@ -23,24 +23,25 @@ const asJson = (item, name) => JSON.stringify(item, (field, value) =>
   (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
     : fail('bad-argument', `'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
 
-// [[id, { item, rows, pictures }]] -> what one message brings to the worker: the number of its first product, and the
-// products
-function* pieces(products) {
-  let [first, size, piece] = [0, 0, []];
+// [[id, { item, rows, pictures }]] -> what one message brings to the worker: a call for each product
+function* pieces(writer, products) {
+  let [size, piece] = [0, []];
+  const encoder = new TextEncoder();
   for (const [id, { item, rows, pictures }] of products) {
-    piece.push({ id, item, rows, pictures });
+    const texts = [id, item].map((text) => encoder.encode(text));
+    piece.push(['status', 'kin_writer_add', writer, ...texts.flatMap((text) => [text, text.length]), rows, pictures]);
     size += rows.length + item.length;
     if (size < pieceBytes) continue;
-    yield [first, piece];
-    [first, size, piece] = [first + piece.length, 0, []];
+    yield piece;
+    [size, piece] = [0, []];
   }
-  if (piece.length) yield [first, piece];
+  if (piece.length) yield piece;
 }
 
 // The file from the worker, part by part, put into `bytes` too.
-async function* takeParts(worker, bytes, signal) {
+async function* takeParts(engine, writer, bytes) {
   for (let at = 0; at < bytes.length;) {
-    const part = await worker.call('take', [at], signal);
+    const part = await engine.take('kin_writer_take', writer, pieceBytes);
     bytes.set(part, at);
     at += part.length;
     yield part;
@@ -137,20 +138,23 @@ export function createCatalog(clip, client, options) {
       'kin.preprocess': preprocess, 'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
       'kin.decoders': [...new Set([...decoders, ...others])].sort().join(','), 'kin.model': model,
     };
-    const worker = new Client(client.host, { worker: clip.worker, io: client.io },
-      { call: 'writeCatalog', args: [{ dim, metadata }] });
-    try {
-      const { least } = await worker.start(signal);
-      for (const piece of pieces(all)) await worker.call('add', piece, signal);
-      if (all.length >= least) await worker.call('compare', [all.length, text ? await embedPhrases(signal) : []], signal);
-      const bytes = new Uint8Array(await worker.call('end', [all.length], signal));
-      const parts = takeParts(worker, bytes, signal);
+    return withEngine(client.host, { worker: clip.worker, io: client.io }, signal, async (engine) => {
+      const about = new TextEncoder().encode(JSON.stringify(metadata));
+      const writer = await engine.pointer('kin_writer_begin', dim, about, about.length);
+      for (const piece of pieces(writer, all)) await engine.run(piece);
+      if (all.length >= engine.facts.limits.nullProducts) { // of a catalogue with null statistics
+        const vectors = text ? await embedPhrases(signal) : [];
+        const rows = new Float32Array(vectors.length * dim);
+        vectors.forEach((vector, i) => rows.set(vector, i * dim));
+        await engine.status('kin_writer_null', writer, rows, vectors.length);
+      }
+      while (await engine.status('kin_writer_end', writer));
+      const bytes = new Uint8Array(await engine.number('kin_writer_bytes', writer));
+      const parts = takeParts(engine, writer, bytes);
       if (to !== undefined) await write(to, parts, client.host, signal);
       else while (!(await parts.next()).done);
       return bytes;
-    } finally {
-      await worker.close();
-    }
+    });
   }
 
   const remove = (id) => products.delete(read(given.id, id, 'An id'));

@@ -7,7 +7,7 @@ import { fail, onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
 
 const contents = Symbol('contents');
-const opening = shape({ clip: aClip, ...runOptions });
+const opening = shape({ clip: aClip, adapter: anything, ...runOptions });
 const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, minConfidence: fraction,
   diversity: fraction, facets: oneOrMore(words), exact: flag, signal, ...later('onUpdate') });
 
@@ -54,11 +54,11 @@ function addType(types, field, value) {
 }
 
 export async function openCatalog(host, source, options) {
-  const { clip, signal, onProgress, worker = clip?.worker, fetch, resolve, cache, stall = usualStall } =
+  const { clip, adapter, signal, onProgress, worker = clip?.worker, fetch, resolve, cache, stall = usualStall } =
     read(opening, options, 'openCatalog()');
   const packed = read(host.packFile, source, 'The catalogue');
   const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
-    { call: 'openCatalog', args: [{ source: packed }] });
+    { call: 'openCatalog', args: [{ source: packed, adapter: read(host.packFile, adapter, 'The adapter') }] });
   const base = typeof packed === 'string' && schemeOf('.', packed) ? packed : null; // of a path, bytes or blob: none
   return outward(new Catalog(client, await client.start(signal), clip, base));
 }

@@ -13,7 +13,7 @@ export function refine(fields = [], minConfidence, metadata, types) {
   for (const field of fields)
     if (!known.includes(field)) fail('bad-argument', `There is no field '${field}' to count${instead(field, known)}`);
   if (minConfidence && !metadata['kin.null'])
-    fail('unsupported', 'minConfidence needs statistics that this catalogue does not hold: build it again.');
+    fail('unsupported', 'minConfidence needs statistics, which this catalogue does not hold (build it again), or which an adapter makes void (open it without).');
   const order = (a, b) => b.count - a.count || (a.value < b.value ? -1 : 1);
   return (mask, products, itemOf) => {
     const counts = new Map(fields.map((field) => [field, new Map()]));

@@ -53,8 +53,14 @@ export class CatalogCore {
   async open(signal, onProgress) {
     const engine = await openAlone(this.platform, this.io, signal);
     const { numerics, limits } = engine.facts;
-    const bytes = await this.bytes('catalog', 'The catalogue', limits.catalogBytes, signal, onProgress);
+    const watcher = { signal, onProgress };
+    const bytes = await this.bytes('a-catalog', 'The catalogue', limits.catalogBytes, watcher);
     const { catalog, about, tensor } = openBytes(engine, bytes);
+    if (this.options.adapter) {
+      engine.with([await this.bytes('an-adapter', 'The adapter', limits.adapterBytes, watcher, this.options.adapter)], (at, n) =>
+        engine.call('kin_catalog_adapt', catalog, at, n, engine.error) && engine.throwError());
+      delete about.metadata['kin.null']; // they are of the rows as they were
+    }
     const contents = { items: tensor('items'), itemOffsets: tensor('item_offsets'), ids: tensor('ids'),
       idOffsets: tensor('id_offsets'), rowItem: tensor('row_item'), rowPicture: tensor('row_picture') };
     this.#catalog = catalog;
@@ -64,9 +70,9 @@ export class CatalogCore {
     return { ...about, numerics, ...contents, print: this.#print };
   }
 
-  async bytes(kind, name, limit, signal, onProgress) {
-    const bytes = await readSource(this.options.source, name, this.io, { signal, onProgress, limit });
-    if (bytes[0] === 60) fail(`not-a-${kind}`, `${name}: the server sent a web page in its place; check the address.`);
+  async bytes(what, name, limit, watcher, source = this.options.source) {
+    const bytes = await readSource(source, name, this.io, { ...watcher, limit });
+    if (bytes[0] === 60) fail(`not-${what}`, `${name}: the server sent a web page in its place; check the address.`);
     return bytes;
   }
 
@@ -83,6 +89,15 @@ export class CatalogCore {
     return this.#engine.floats(out, this.about.dim);
   }
 
+  // What is asked for, through the adapter if there is one; `at`: room for two vectors.
+  #mapped(vector, at) {
+    if (!this.options.adapter) return vector;
+    const engine = this.#engine, { dim } = this.about, to = at + 4 * dim;
+    new Float32Array(engine.memory.buffer, at, dim).set(unit(vector));
+    engine.call('kin_catalog_map', this.#catalog, at, to);
+    return engine.floats(to, dim);
+  }
+
   // `print`: of the file that rows, products and the mask are of.
   // parts: [{ weight, vector | row, text }]; q = normalise(sum of weight * unit vector).
   // diversity: 0 … 1; among the same number of the best, whatever page is asked for, so that pages follow each other
@@ -95,11 +110,11 @@ export class CatalogCore {
     const engine = this.#engine;
     const { dim, products, metadata } = this.about;
     const most = Math.min(products, Math.max(count, diversity && engine.facts.limits.diverse, 1)); // the verdict is of the best
-    const at = engine.allocate(4 * (dim + 3 * most + 5) + products);
+    const at = engine.allocate(4 * (2 * dim + 3 * most + 5) + products);
     try {
-      const [vector, rows, scores, sure, blend, total, masked] = [dim, most, most, most, 4, 1]
+      const [vector, rows, scores, sure, blend, total, masked] = [2 * dim, most, most, most, 4, 1]
         .reduce((starts, n) => [...starts, starts.at(-1) + 4 * n], [at]);
-      const units = parts.map((part) => unit(part.vector ?? this.#row(part.row, vector)));
+      const units = parts.map((part) => unit(part.vector ? this.#mapped(part.vector, vector) : this.#row(part.row, vector)));
       const sum = new Float64Array(dim);
       parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
       const length = Math.sqrt(sum.reduce((all, value) => all + value * value, 0));
@@ -137,7 +152,7 @@ export class CatalogCore {
 export class LabelsCore extends CatalogCore {
   async open(signal, onProgress) {
     const engine = await openAlone(this.platform, this.io, signal);
-    const bytes = await this.bytes('pack', 'The label pack', engine.facts.limits.packBytes, signal, onProgress);
+    const bytes = await this.bytes('a-pack', 'The label pack', engine.facts.limits.packBytes, { signal, onProgress });
     const { about, tensor, names } = openBytes(engine, bytes, 'pack');
     return { ...about, tensors: Object.fromEntries(names.map((name) => [name, tensor(name)])) };
   }

@@ -5,11 +5,11 @@
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
 import { CatalogCore, LabelsCore } from './catalog-core.js';
 import { Core } from './core.js';
+import { EngineCore } from './engine-core.js';
 import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
-import { WriterCore } from './writer-core.js';
 
-const kinds = { open: Core, openCatalog: CatalogCore, openLabels: LabelsCore, writeCatalog: WriterCore };
+const kinds = { open: Core, openCatalog: CatalogCore, openLabels: LabelsCore, openEngine: EngineCore };
 
 function buffersOf(value, found = new Set()) {
   if (ArrayBuffer.isView(value)) found.add(value.buffer);
