@@ -7,7 +7,7 @@
 //   model/   the model
 //   images/  the products' pictures, catalog.safetensors made from them by `kin build`
 //   samples/ six sample photos and where their objects are
-//   food.safetensors, kinds.safetensors, moderation.safetensors   the gallery's grocery and label packs
+//   food.safetensors; kinds, moderation, alt.safetensors; learn.json   the gallery's grocery, label packs and examples to learn from
 //   the pages: the shop, with the first sample's hits already in it, and the gallery
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -96,9 +96,10 @@ function buildPacks(rows, model) {
     kin('labels', 'background', list, '-o', background, ...about);
     rmSync(list);
   }
-  for (const [name, labels, ...measured] of [['kinds', 'web/demo/gallery/kinds.yaml'],
-    ['moderation', 'labels/moderation.yaml', ...(isOurs(model) ? ['--measured', join(root, 'labels/moderation.measured.json')] : [])]])
-    kin('labels', 'build', join(root, labels), '-o', join(site, `${name}.safetensors`), ...(own ? ['--background', background] : []), ...measured, ...about);
+  const measured = (name) => (isOurs(model) ? ['--measured', join(root, `labels/${name}.measured.json`)] : []);
+  for (const [name, labels, ...flags] of [['kinds', 'web/demo/gallery/kinds.yaml'], ['moderation', 'labels/moderation.yaml', ...measured('moderation')],
+    ['alt', 'labels/alt.yaml', ...measured('alt')]])
+    kin('labels', 'build', join(root, labels), '-o', join(site, `${name}.safetensors`), ...(own ? ['--background', background] : []), ...flags, ...about);
   rmSync(background, { force: true });
 }
 
@@ -125,6 +126,15 @@ async function chooseModel(asked) {
   } finally {
     await io.close();
   }
+}
+
+// What the gallery's adapter learns from: the vectors of every third product, as the catalogue holds them, and its group.
+function writeExamples(rows) {
+  const bytes = readFileSync(join(site, 'catalog.safetensors')), start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { vectors: { shape: [, dim], data_offsets: [from] } } = JSON.parse(bytes.toString('utf8', 8, start));
+  const all = new Int8Array(bytes.buffer, bytes.byteOffset + start + from, rows.length * dim);
+  const chosen = rows.flatMap(({ row }, i) => (i % 3 ? [] : [{ kind: row.group, vector: [...all.subarray(i * dim, (i + 1) * dim)] }]));
+  writeFileSync(join(site, 'learn.json'), JSON.stringify({ kinds: chosen.map(({ kind }) => kind), vectors: chosen.map(({ vector }) => vector) }));
 }
 
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -210,5 +220,6 @@ const model = await chooseModel(process.argv[2]).catch((error) => {
 buildCatalogues(rows, model.path);
 clearPage();
 buildPacks(rows, model.path);
+writeExamples(rows);
 await copyPage(await makeSamples(model.path), rows, model);
 console.log(`build/site: ${rows.length} products`);

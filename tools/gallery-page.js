@@ -7,7 +7,7 @@
 //   <!-- code labels -->                the block that follows <!-- gallery: labels --> in docs/api.md
 //   <!-- figure labels: words +1 -->    the measured value of the one line of that part of docs/figures.md that holds
 //                                       the words, or of the line so many below it
-//   <!-- size FILE --> <!-- count food --> <!-- model -->
+//   <!-- size FILE --> <!-- count food --> <!-- count learn --> <!-- model -->
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { boxText } from '../web/demo/address.js';
@@ -72,9 +72,9 @@ export function galleryPage({ root, site, rows, samples, model }) {
       const bytes = statSync(join(site, file)).size;
       return bytes < 1e6 ? `${Math.round(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
     },
-    'count food': () => rows.filter(({ group }) => group === 'Food & drink').length,
+    count: (what) => (what === 'food' ? rows.filter(({ group }) => group === 'Food & drink').length : Math.ceil(rows.length / 3)),
     model: () => model,
   };
   return readFileSync(join(root, 'web/demo/gallery.html'), 'utf8')
-    .replace(/<!-- (own picture|count food|result:|samples|pictures|code|figure|size|model)(?: (.*?))? -->/g, (mark, kind, rest) => fill[kind](rest));
+    .replace(/<!-- (own picture|count|result:|samples|pictures|code|figure|size|model)(?: (.*?))? -->/g, (mark, kind, rest) => fill[kind](rest));
 }

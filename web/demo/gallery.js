@@ -1,5 +1,7 @@
 // The gallery: what else kin-clip does, a panel each, through its public interface alone. A panel loads and computes
 // nothing before it is asked.
+import { startAdapter } from './gallery/adapter.js';
+import { startAlt } from './gallery/alt.js';
 import { startBlend } from './gallery/blend.js';
 import { startLabels } from './gallery/labels.js';
 import { startModeration } from './gallery/moderation.js';
@@ -7,7 +9,7 @@ import { startPacks } from './gallery/packs.js';
 import { startScores } from './gallery/scores.js';
 import { startStates } from './gallery/states.js';
 
-for (const start of [startLabels, startPacks, startModeration, startBlend, startScores, startStates]) start();
+for (const start of [startLabels, startPacks, startModeration, startAlt, startBlend, startScores, startStates, startAdapter]) start();
 
 for (const button of document.querySelectorAll('.copy'))
   button.addEventListener('click', async () => {

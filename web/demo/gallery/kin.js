@@ -31,3 +31,4 @@ export const catalog = opened('Loading the catalogue', openCatalog, './catalog.s
 export const grocery = opened('Loading the catalogue', openCatalog, './food.safetensors');
 export const kinds = opened('Loading the labels', openLabels, './kinds.safetensors');
 export const moderation = opened('Loading the labels', openLabels, './moderation.safetensors');
+export const alt = opened('Loading the phrases', openLabels, './alt.safetensors');
