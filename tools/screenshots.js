@@ -27,9 +27,11 @@ const panels = {
     await panel.locator('.sample').nth(3).click();
   },
   moderation: (panel) => panel.locator('.sample').nth(1).click(),
+  alt: (panel) => panel.locator('.sample').first().click(),
   blend: (panel) => panel.locator('[data-blend=green]').click(),
   scores: (panel) => panel.locator('.sample').nth(2).click(),
   states: (panel) => panel.locator('.sample').first().click(),
+  adapter: (panel) => panel.locator('[name=learn]').click(),
 };
 // The README's leave out the code, which stands beside them.
 async function shootGallery(width, readme = false) {
@@ -43,7 +45,7 @@ async function shootGallery(width, readme = false) {
   for (const [id, act] of Object.entries(panels)) {
     const panel = page.locator(`#${id}`);
     await act(panel);
-    await page.waitForFunction((id) => document.querySelector(`#${id} .answer > :not(button)`) && !document.querySelector(`#${id} .answer[aria-busy]`), id);
+    await page.waitForFunction((id) => document.querySelector(`#${id} .answer > :not(button)`) && !document.querySelector(`#${id} .answer[aria-busy]`), id, { timeout: 120000 });
     await page.waitForFunction((id) => [...document.querySelectorAll(`#${id} img`)].every((image) => image.complete), id);
     if (readme) {
       const { x, y, width: wide } = await panel.boundingBox(), { y: end } = await panel.locator('.code').boundingBox();

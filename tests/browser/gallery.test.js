@@ -114,6 +114,36 @@ test('moderation: a score has its reason, a threshold only where it was measured
   await end(page);
 });
 
+test('alt: what is sure is said, what is not is left out', async () => {
+  const page = await start();
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  const dress = await answered(page, 'alt', sample('Dress'));
+  assert.equal(dress.said, '“a blue dress on a white background”');
+  assert.deepEqual(dress.bars.map(([label, , text]) => [label, /object|colour|what it lies on/.exec(text)?.[0]]),
+    [['dress', 'object'], ['blue', 'colour'], ['on a white background', 'what it lies on']]);
+  assert.match((await answered(page, 'alt', sample('Camera'))).said, /camera/);
+  await answered(page, 'alt', (panel) => panel.locator('.choose input').setInputFiles('build/site/samples/1f353.png'));
+  assert.doesNotMatch(await page.textContent('#alt .said'), /dress|strawberry/, 'a small thing before a busy ground is not named');
+  assert.deepEqual(asked.filter((path) => /text\.safetensors|vocab|merges/.test(path)), []);
+  await end(page);
+});
+
+test('adapter: it learns the groups in the page, and hits change', async () => {
+  const page = await start();
+  const found = await answered(page, 'adapter', (panel) => panel.getByRole('button', { name: 'Learn it now' }).click());
+  const [before, after] = found.said.match(/[\d.]+(?= %)/g).map(Number);
+  assert.ok(after > before + 3, found.said);
+  assert.match(found.notes[0], /^of the 10 products nearest to one that was kept out are of its group\. Learnt in [\d.]+ s; the adapter has 33 KB\.$/);
+  assert.equal(found.hits.length, 10);
+  const groups = (hits) => hits.filter(([, text]) => text.endsWith('Food & drink')).length;
+  assert.ok(groups(found.hits.slice(5)) >= groups(found.hits.slice(0, 5)), JSON.stringify(found.hits));
+  const again = await answered(page, 'adapter', sample('Automobile'));
+  assert.equal(again.said, found.said, 'it learns once');
+  assert.notDeepEqual(again.hits, found.hits);
+  await end(page);
+});
+
 test('blend: words move the hits, and each hit says what every part gave', async () => {
   const page = await start();
   const plain = await answered(page, 'blend', sample('Red heart'));
@@ -204,6 +234,8 @@ const said = {
   labels: ['1f353', /^a strawberry: \d+ %$/],
   packs: ['1f9e1', /^heart: \d+ %$/],
   moderation: ['1f489', /medicine 0\.\d\d: like a syringe, or a \w+/],
+  alt: ['1f457', /^a blue dress on a white background: object [01]\.\d\d, colour 0\.\d\d, setting [01]\.\d\d$/],
+  adapter: ['1f353', /^0\.\d\d, now 0\.\d\d: (?:[^,]+, ){7}[^,]+$/],
   blend: ['2764', /heart \(green: 0\.\d\d\), /],
   scores: ['1f9f8', /^Nothing similar here\.$/],
   states: ['1f353', /^\d+ × \d+ numbers of the text, 49 × 1280 of the picture$/],
@@ -244,14 +276,14 @@ test('from the keyboard: every control can be reached and used', async () => {
     assert.ok(at.inSight, JSON.stringify(at));
     seen.add(`${at.panel} ${at.what.split(' ')[0]}`);
   }
-  for (const one of ['labels sample', 'labels labels-words', 'labels none', 'packs teach', 'moderation sample', 'blend blend-diversity', 'blend blend-group', 'scores scores-words', 'states states-layer', 'states copy'])
+  for (const one of ['labels sample', 'labels labels-words', 'labels none', 'packs teach', 'moderation sample', 'alt sample', 'adapter learn', 'blend blend-diversity', 'blend blend-group', 'scores scores-words', 'states states-layer', 'states copy'])
     assert.ok(seen.has(one), `${one} is not among ${[...seen].join(', ')}`);
   const { said } = await answered(page, 'moderation', async (panel) => {
     await panel.locator('.sample').last().focus();
     await page.keyboard.press('Space');
   });
   assert.equal(said, 'Nothing here to look at.');
-  await page.locator('.jump a').nth(3).focus();
+  await page.locator('.jump a').nth(4).focus();
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => Math.abs(document.getElementById('blend').getBoundingClientRect().top - 88) < 12);
   await end(page);
@@ -259,7 +291,7 @@ test('from the keyboard: every control can be reached and used', async () => {
 
 // Every panel with an answer.
 async function askAll(page) {
-  for (const id of ['labels', 'packs', 'moderation', 'blend', 'scores', 'states']) await answered(page, id, (panel) => panel.locator('.sample').first().click());
+  for (const id of ['labels', 'packs', 'moderation', 'alt', 'blend', 'scores', 'states', 'adapter']) await answered(page, id, (panel) => panel.locator('.sample').first().click());
   await answered(page, 'blend', (panel) => panel.locator('[data-blend=green]').click());
 }
 
