@@ -32,7 +32,7 @@ kin_status kin_catalog_adapt(kin_catalog *c, const uint8_t *bytes, size_t n, kin
     size_t size = (size_t)c->rows * (c->dim + sizeof(float));
     uint8_t *block = malloc(size ? size : 1);
     float *scale = (float *)(void *)block;
-    int8_t *rows = (int8_t *)(scale + c->rows);
+    int8_t *rows = block ? (int8_t *)(scale + c->rows) : NULL;
     kin_status status = block ? map_rows(c, &a, rows, scale, err)
                               : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to map the catalogue's pictures.");
     if (status != KIN_OK) {
