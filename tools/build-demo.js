@@ -7,7 +7,8 @@
 //   model/   the model
 //   images/  the products' pictures, catalog.safetensors made from them by `kin build`
 //   samples/ six sample photos and where their objects are
-//   the page itself, with the first sample's hits already in it
+//   food.safetensors; kinds, moderation, alt.safetensors; learn.json   the gallery's grocery, label packs and examples to learn from
+//   the pages: the shop, with the first sample's hits already in it, and the gallery
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,11 +22,13 @@ import { boxText, readBox } from '../web/demo/address.js';
 import { likeness, ordinary } from '../web/demo/likeness.js';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
+import { galleryPage } from './gallery-page.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const site = join(root, 'build', 'site');
 const pictures = join(root, 'node_modules/@lobehub/fluent-emoji-3d/assets');
 const emojibase = join(root, 'node_modules/emojibase-data/en');
+const catalogues = ['catalog.safetensors', 'food.safetensors'];
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
 // One spelling of an emoji's code points: the package has 16 of them twice, with leading zeros.
@@ -58,22 +61,46 @@ function products() {
   return [...rows.values()];
 }
 
-function buildCatalogue(rows, model) {
+function kin(...args) {
+  const done = spawnSync(process.execPath, [join(root, 'catalog/cli.js'), ...args], { stdio: 'inherit' });
+  if (done.status !== 0) throw new Error(`kin ${args.slice(0, 2).join(' ')} ended with ${done.status}`);
+}
+const isOurs = (model) => model.startsWith(join(root, 'models'));
+
+// The shop's catalogue, and that of a grocery, which has its food alone.
+function buildCatalogues(rows, model) {
   const stamp = join(site, 'built-from.txt');
   const hash = createHash('sha256').update(JSON.stringify(rows.map((r) => r.row)));
   for (const file of [join(model, 'manifest.json'), join(root, 'web/wasm/kin-simd.wasm')]) hash.update(readFileSync(file));
   const digest = hash.digest('hex');
-  if (existsSync(join(site, 'catalog.safetensors')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  if (catalogues.every((name) => existsSync(join(site, name))) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   mkdirSync(join(site, 'images'), { recursive: true });
   for (const { file, row } of rows) copyFileSync(join(pictures, file), join(site, row.image));
   const list = join(site, 'products.jsonl');
-  writeFileSync(list, rows.map((r) => JSON.stringify(r.row)).join('\n') + '\n');
-  const done = spawnSync(process.execPath, [join(root, 'catalog/cli.js'), 'build', list, '-o',
-    join(site, 'catalog.safetensors'), '--fields', 'group,price,tags', '--fit', 'pad',
-    ...(model.startsWith(join(root, 'models')) ? [] : ['--model', resolve(model)])], { stdio: 'inherit' });
-  if (done.status !== 0) throw new Error(`kin build ended with ${done.status}`);
+  for (const name of catalogues) {
+    const chosen = rows.map(({ row }) => row).filter(({ group }) => name === 'catalog.safetensors' || group === 'Food & drink');
+    writeFileSync(list, chosen.map((row) => JSON.stringify(row)).join('\n') + '\n');
+    kin('build', list, '-o', join(site, name), '--fields', 'group,price,tags', '--fit', 'pad', ...(isOurs(model) ? [] : ['--model', resolve(model)]));
+  }
   rmSync(list);
   writeFileSync(stamp, digest);
+}
+
+// The gallery's label packs. A model without a background of its own takes pictures of the shop, every sixth.
+function buildPacks(rows, model) {
+  const background = join(site, 'background.safetensors'), about = ['--model', resolve(model), '-q'];
+  const own = !existsSync(join(model, 'background.safetensors'));
+  if (own) {
+    const list = join(site, 'background.csv');
+    writeFileSync(list, `image\n${rows.filter((_, i) => i % 6 === 0).map(({ row }) => row.image).join('\n')}\n`);
+    kin('labels', 'background', list, '-o', background, ...about);
+    rmSync(list);
+  }
+  const measured = (name) => (isOurs(model) ? ['--measured', join(root, `labels/${name}.measured.json`)] : []);
+  for (const [name, labels, ...flags] of [['kinds', 'web/demo/gallery/kinds.yaml'], ['moderation', 'labels/moderation.yaml', ...measured('moderation')],
+    ['alt', 'labels/alt.yaml', ...measured('alt')]])
+    kin('labels', 'build', join(root, labels), '-o', join(site, `${name}.safetensors`), ...(own ? ['--background', background] : []), ...flags, ...about);
+  rmSync(background, { force: true });
 }
 
 // What was asked for -> { path, about }. Without a network the demo goes on with the embedded model.
@@ -99,6 +126,15 @@ async function chooseModel(asked) {
   } finally {
     await io.close();
   }
+}
+
+// What the gallery's adapter learns from: the vectors of every third product, as the catalogue holds them, and its group.
+function writeExamples(rows) {
+  const bytes = readFileSync(join(site, 'catalog.safetensors')), start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { vectors: { shape: [, dim], data_offsets: [from] } } = JSON.parse(bytes.toString('utf8', 8, start));
+  const all = new Int8Array(bytes.buffer, bytes.byteOffset + start + from, rows.length * dim);
+  const chosen = rows.flatMap(({ row }, i) => (i % 3 ? [] : [{ kind: row.group, vector: [...all.subarray(i * dim, (i + 1) * dim)] }]));
+  writeFileSync(join(site, 'learn.json'), JSON.stringify({ kinds: chosen.map(({ kind }) => kind), vectors: chosen.map(({ vector }) => vector) }));
 }
 
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -138,13 +174,13 @@ async function makeSamples(model) {
 // What an earlier build left goes, but for the products.
 function clearPage() {
   for (const name of readdirSync(site))
-    if (!['images', 'catalog.safetensors', 'built-from.txt'].includes(name)) rmSync(join(site, name), { recursive: true });
+    if (!['images', ...catalogues, 'built-from.txt'].includes(name)) rmSync(join(site, name), { recursive: true });
 }
 
 // A file of the page, scripts minified as a shop would send them.
 function place(from, to) {
   if (from.endsWith('.js')) writeFileSync(to, transformSync(readFileSync(from, 'utf8'), { minify: true, target: 'es2022' }).code);
-  else cpSync(from, to, { recursive: true });
+  else copyFileSync(from, to);
 }
 
 // esbuild leaves new URL('…', import.meta.url) as it stands: in kin/ all lies beside the scripts.
@@ -163,13 +199,15 @@ async function copyPage({ list, cards }, rows, { path, about }) {
   const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
   writeFileSync(join(site, 'index.html'), page);
   writeFileSync(join(site, 'first.css'), `#frame { ${Object.entries(box).map(([side, part]) => `--${side}: ${part};`).join(' ')} }\n`);
-  for (const name of readdirSync(join(root, 'web/demo')).filter((f) => f !== 'index.html'))
+  mkdirSync(join(site, 'gallery'));
+  for (const name of readdirSync(join(root, 'web/demo'), { recursive: true }).filter((f) => /\.(?:js|css|svg)$/.test(f)))
     place(join(root, 'web/demo', name), join(site, name));
   await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),
     bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',
     plugins: [addresses] });
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(path, join(site, 'model'), { recursive: true });
+  writeFileSync(join(site, 'gallery.html'), galleryPage({ root, site, rows: rows.map(({ row }) => row), samples: list, model: escapeHtml(about) }));
 }
 
 mkdirSync(site, { recursive: true });
@@ -179,7 +217,9 @@ const model = await chooseModel(process.argv[2]).catch((error) => {
   console.error(error.message);
   process.exit(1);
 });
-buildCatalogue(rows, model.path);
+buildCatalogues(rows, model.path);
 clearPage();
+buildPacks(rows, model.path);
+writeExamples(rows);
 await copyPage(await makeSamples(model.path), rows, model);
 console.log(`build/site: ${rows.length} products`);

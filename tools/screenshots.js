@@ -1,21 +1,65 @@
-// Pictures of the demo shop in build/screenshots/, at the width of a desk and of a phone, for the eyes of whoever
-// changes it. After `make site`; CHROME names another browser.
+// Pictures of the demo in build/screenshots/, at the widths of a desk and of phones, for the eyes of whoever changes it.
+// After `make site`; CHROME names another browser.
 //
-//   node tools/screenshots.js [dark]
+//   node tools/screenshots.js [dark] [shop | gallery | readme]
 //
-// demo-1280.png is the picture in the README (docs/demo.png).
-import { mkdirSync, readFileSync } from 'node:fs';
+// demo-1280.png is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { smallPng } from './small-png.js';
 import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
 
 const folder = 'build/screenshots';
-const dark = process.argv[2] === 'dark';
+const dark = process.argv.includes('dark');
+const [only] = process.argv.slice(2).filter((word) => word !== 'dark');
 const sizes = [['demo-1280', { width: 1280, height: 800 }], ['demo-375', { width: 375, height: 740, touch: true }]];
 const sample = (hex) => ({ name: `${hex}.png`, mimeType: 'image/png', buffer: readFileSync(`build/site/samples/${hex}.png`) });
 
 mkdirSync(folder, { recursive: true });
 const server = await serve('build/site');
 const browser = await launch();
-for (const [name, size] of sizes) {
+
+// The gallery: each panel with an answer.
+const panels = {
+  labels: (panel) => panel.locator('.sample').first().click(),
+  packs: async (panel) => {
+    await panel.locator('[name=teach]').click();
+    await panel.locator('.said', { hasText: 'is a label now' }).waitFor();
+    await panel.locator('.sample').nth(3).click();
+  },
+  moderation: (panel) => panel.locator('.sample').nth(1).click(),
+  alt: (panel) => panel.locator('.sample').first().click(),
+  blend: (panel) => panel.locator('[data-blend=green]').click(),
+  scores: (panel) => panel.locator('.sample').nth(2).click(),
+  states: (panel) => panel.locator('.sample').first().click(),
+  adapter: (panel) => panel.locator('[name=learn]').click(),
+};
+// The README's leave out the code, which stands beside them.
+async function shootGallery(width, readme = false) {
+  const page = await open(browser, server.url, { width, height: 800, touch: width < 800, go: false });
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+  await page.goto(`${server.url}gallery.html`);
+  const name = (what) => `${folder}/gallery${what}${width === 1280 ? '' : `-${width}`}${dark ? '-dark' : ''}.png`;
+  await page.screenshot({ path: name('') });
+  await page.setViewportSize({ width, height: 1600 });
+  await page.evaluate(() => { document.querySelector('header').style.position = 'static'; }); // it would lie on the panels
+  for (const [id, act] of Object.entries(panels)) {
+    const panel = page.locator(`#${id}`);
+    await act(panel);
+    await page.waitForFunction((id) => document.querySelector(`#${id} .answer > :not(button)`) && !document.querySelector(`#${id} .answer[aria-busy]`), id, { timeout: 120000 });
+    await page.waitForFunction((id) => [...document.querySelectorAll(`#${id} img`)].every((image) => image.complete), id);
+    if (readme) {
+      const { x, y, width: wide } = await panel.boundingBox(), { y: end } = await panel.locator('.code').boundingBox();
+      writeFileSync(`docs/gallery/${id}.png`, smallPng(await page.screenshot({ fullPage: true, clip: { x, y: y + await page.evaluate(() => scrollY), width: wide, height: end - y } }), 60000));
+    } else await panel.screenshot({ path: name(`-${id}`) });
+  }
+  await page.context().close();
+}
+if (only === 'readme') {
+  mkdirSync('docs/gallery', { recursive: true });
+  await shootGallery(1120, true);
+} else if (only !== 'shop') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
+
+if (!['gallery', 'readme'].includes(only)) for (const [name, size] of sizes) {
   const page = await open(browser, server.url, { ...size, go: false });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   await page.goto(server.url);

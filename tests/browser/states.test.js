@@ -195,3 +195,29 @@ test('addresses of products work, and those that are none are said', async () =>
   assert.deepEqual(page.noise, []);
   await page.context().close();
 });
+
+test('the bar stays where it is when its words grow', async () => {
+  for (const width of [320, 375, 1280]) { // with and without a button to stop
+    const page = await open(browser, server.url, { width, height: 640 });
+    await ready(page);
+    const places = await page.evaluate(async () => {
+      const { bar, withBar } = await import('/say.js');
+      const found = [];
+      for (const [stop, ...texts] of [[null, 'Loading', 'Loading the model: 1.2 of 7.4 MB', 'Loading the model for words: 13.1 of 63.4 MB'],
+        [() => {}, 'Reading your pictures', 'Reading picture 7 of 200', 'Reading picture 187 of 200, 100 s left']])
+        await withBar('Loading', async () => {
+          for (const text of texts) {
+            bar(text, 0.5);
+            await new Promise(requestAnimationFrame);
+            const { top, height } = document.getElementById('loading').getBoundingClientRect();
+            const { top: line } = document.getElementById('progress').getBoundingClientRect();
+            found.push([Boolean(stop), top, height, line].map((side) => Number(side).toFixed(0)).join(' '));
+          }
+        }, stop);
+      return found;
+    });
+    assert.equal(places.length, 6);
+    assert.equal(new Set(places).size, 2, `${width}: ${places.join('; ')}`);
+    await page.context().close();
+  }
+});

@@ -122,7 +122,7 @@ test('what is of another type is refused by its name', async () => {
     [() => catalog.search(like, { offset: 1.5 }), /^offset/], [() => catalog.search(like, { minScore: '0.5' }), /^minScore is a finite number/],
     [() => catalog.search(like, { exact: 'yes' }), /^exact is true or false/], [() => catalog.search(like, { signal: {} }), /^signal is an AbortSignal/],
     [() => catalog.search({ like: [{}] }), /^like is a text/], [() => catalog.search({ vector: 'abc' }), /^vector is a list of finite numbers/],
-    [() => catalog.search({ vector: ['1'] }), /^vector/], [() => catalog.search({ vector: [1, 2] }), /16 finite numbers/],
+    [() => catalog.search({ vector: ['1'] }), /^vector at place 0 is a finite number, not '1'/], [() => catalog.search({ vector: [1, 2] }), /16 finite numbers/],
     [() => catalog.search({ mix: [null] }), /^mix takes \{ image, text, vector, id, box, fit, weight \}, not null/], [() => catalog.search({ mix: {} }), /^mix is a list/],
     [() => catalog.search({ mix: [{ id: 'p1', weight: '1' }] }), /^weight is a finite number/],
     [() => catalog.get(), /^An id is a text/], [() => catalog.get([null]), /^An id/], [() => catalog.setFields({ id: 'p1' }), /^A row is a list/],
@@ -137,7 +137,7 @@ test('what is of another type is refused by its name', async () => {
     [() => load({ model: {} }), /^model is/], [() => load({ model: { 'config.json': 5 } }), /^model is/], [() => load({ model: ['x'] }), /^model is/],
     [() => openCatalog(bytes, { clip: {} }), /^clip is not what load\(\) gave/], [() => openCatalog(5), /URL, a Blob/],
     [() => builder.add({ id: 5, vectors: [] }), /^id is a text/], [() => builder.add({ vectors: [] }), /^A product needs id/],
-    [() => builder.add({ id: 'x', vectors: [['a']] }), /^vectors is a list of finite numbers/], [() => builder.save({ to: 7 }), /^to is a stream/],
+    [() => builder.add({ id: 'x', vectors: [['a']] }), /^vectors at place 0 is a finite number, not 'a'\.$/], [() => builder.save({ to: 7 }), /^to is a stream/],
     ...[NaN, 5n, () => {}, Symbol('x')].map((price) => [() => builder.add({ id: 'x', images: image, item: { price } }), /'price' of the product 'x'|BigInt/]),
   ];
   for (const [call, message] of cases) await refused(call, message);

@@ -77,6 +77,9 @@ test('a probability is made of the log odds against the background, by the model
     assert.ok(Math.abs(score - plain[i].score * (1 - nothing)) < 1e-6);
   });
   await assert.rejects(clip.classify(picture, ['a'], { none: 5 }), { code: 'bad-argument', message: /^none/ });
+  await assert.rejects(clip.classify(picture, ['b', 'a'], { none: 'a' }),
+    { code: 'bad-argument', message: "none is called 'a', as one of the labels is: give it a name of its own." });
+  await assert.rejects(clip.classify(picture, ['none of these'], { none: true }), { code: 'bad-argument', message: /^none is called 'none of these'/ });
 });
 
 test('the embedded model: what belongs is named, what does not is none of these, and two things are two', async () => {
@@ -127,6 +130,11 @@ test('a pack refuses what it cannot use', async () => {
   const alone = await openLabels(join(root, 'pack.safetensors'));
   await assert.rejects(alone.classify(emoji('1f34e')), { code: 'no-model' });
   await assert.rejects(alone.classify([1, 2]), { code: 'bad-argument', message: /256 finite numbers/ });
+  const image = new Array(256).fill(1);
+  for (const [at, wrong, said] of [[3, NaN, 'NaN'], [0, -Infinity, '-Infinity'], [255, NaN, 'NaN']])
+    await assert.rejects(alone.classify(image.map((value, i) => (i === at ? wrong : value))),
+      { code: 'bad-argument', message: `vector at place ${at} is a finite number, not ${said}.` });
+  await assert.rejects(alone.classify(image, { none: 'fruit' }), { code: 'bad-argument', message: /^none is called 'fruit', as one of the labels is/ });
   await assert.rejects(alone.classify(new Float32Array(256)), { code: 'bad-argument' });
   await assert.rejects(alone.classify(emoji('1f34e'), { templates: ['{}'] }), { code: 'bad-argument', message: /templates/ });
   const other = await openLabels(join(root, 'pack.safetensors'), { clip });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { load, openCatalog } from '../../web/index.node.js';
-import { phrases } from '../../web/page/phrases.js';
+import { catalogPhrases as phrases } from '../../web/shared/phrases.js';
 import { drawing, tinyModel } from './cli-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-refine-'));

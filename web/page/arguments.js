@@ -43,9 +43,10 @@ export const oneOrMore = (read) => (value, name) => (Array.isArray(value) ? list
 
 // A typed array, or a list.
 export const numbers = (value, name) => {
-  const list = Array.isArray(value) || ArrayBuffer.isView(value)
-    ? Float32Array.from(value, (one) => (typeof one === 'number' ? one : NaN)) : [NaN];
-  return list.every(Number.isFinite) ? list : refuse(value, name, 'a list of finite numbers');
+  const listed = Array.isArray(value) || ArrayBuffer.isView(value);
+  const list = Float32Array.from(listed ? value : [NaN], (one) => (typeof one === 'number' ? one : NaN));
+  const at = list.findIndex((one) => !Number.isFinite(one));
+  return at < 0 ? list : listed ? refuse(value[at], `${name} at place ${at}`, 'a finite number') : refuse(value, name, 'a list of finite numbers');
 };
 
 export const object = reader((value) => value && typeof value === 'object' && !Array.isArray(value), 'an object');

@@ -7,7 +7,7 @@ import { withEngine } from './engine.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 import { outward } from './outward.js';
-import { phrases } from './phrases.js';
+import { catalogPhrases } from '../shared/phrases.js';
 
 const always = ['id', 'title', 'url', 'image'];
 const pieceBytes = 2 ** 20;
@@ -119,7 +119,7 @@ export function createCatalog(clip, client, options) {
   }
 
   async function embedPhrases(signal) {
-    const vectors = await clip.embedText(phrases, { signal });
+    const vectors = await clip.embedText(catalogPhrases, { signal });
     for (const vector of vectors) if (vector instanceof Error) throw vector;
     return vectors;
   }

@@ -1,7 +1,7 @@
 // Many pictures at once in a page of one thread: more workers help, each with an engine and the model of its own. They are
 // started when more wait than `few`, once a first picture has told how much memory one takes, and end a while after the last.
 // Every picture gives the same bits whichever worker it comes to, and answers its own promise, so order stays the caller's.
-import { abortError, KinError } from '../shared/errors.js';
+import { abortError } from '../shared/errors.js';
 import { Client } from './client.js';
 
 const few = 4; // waiting pictures that are worth no other worker
@@ -21,8 +21,7 @@ export class Crowd {
   #idle = [];
   #queue = [];
   #timer;
-  #closed = false;
-  #alone = false; // a helper could not be had: no more are tried
+  #most = most(); // 0 once a helper could not be had: no more are tried
 
   // `first`: the clip's own client, which stays its owner's.
   constructor(first) {
@@ -46,10 +45,9 @@ export class Crowd {
 
   #next() {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     while (this.#queue.length && this.#idle.length) this.#run(this.#idle.shift(), this.#queue.shift());
     const count = 1 + this.#helpers.size;
-    if (this.#queue.length > few && !this.#alone && !this.#closed && count < most() && this.#first.info.imageSize &&
+    if (this.#queue.length > few && count < this.#most && this.#first.info.imageSize &&
       (count + 1) * this.#first.info.peakBytes <= room) this.#grow();
     if (!this.#queue.length && this.#helpers.size) {
       this.#timer = setTimeout(() => this.#shrink(), linger);
@@ -63,7 +61,7 @@ export class Crowd {
       job.resolve(await client.call(job.name, job.args, job.signal));
       if (client !== first) first.info = { ...first.info, decoder: client.info.decoder };
     } catch (error) {
-      if (client === first || this.#closed || !lost.includes(error.code)) job.reject(error);
+      if (client === first || !lost.includes(error.code)) job.reject(error);
       else {
         this.#drop(client);
         return this.#queue.unshift(job), this.#next();
@@ -73,10 +71,9 @@ export class Crowd {
     return this.#next();
   }
 
-  #drop(client) {
-    this.#alone = true;
-    this.#helpers.delete(client);
-    client.close().catch(() => {});
+  #drop(helper) {
+    this.#most = 0;
+    this.#end(helper);
   }
 
   async #grow() {
@@ -86,26 +83,29 @@ export class Crowd {
     try {
       await helper.start();
       await helper.call('preload', ['image']);
-      if (this.#closed) throw new KinError('closed', 'This has been closed.');
-      this.#idle.push(helper);
+      this.#idle.push(helper); // one that was closed meanwhile has thrown
     } catch {
       this.#drop(helper); // the first worker goes on alone, and says what is wrong if something is
     }
     this.#next();
   }
 
+  // Those that are busy stay until the next time.
   #shrink() {
-    if (this.#queue.length || [...this.#helpers].some((one) => !this.#idle.includes(one))) return;
-    this.#idle = [this.#first];
-    for (const helper of this.#helpers) helper.close().catch(() => {});
-    this.#helpers.clear();
+    for (const one of this.#idle) if (one !== this.#first) this.#end(one);
+    this.#idle = this.#idle.filter((one) => one === this.#first);
+  }
+
+  #end(helper) {
+    this.#helpers.delete(helper);
+    return helper.close();
   }
 
   // The first client has been closed by its owner: what waits goes there to be told so.
   close() {
-    this.#closed = true;
+    this.#most = 0;
     clearTimeout(this.#timer);
-    for (const job of this.#queue.splice(0)) this.#first.call(job.name, job.args, job.signal).then(job.resolve, job.reject);
-    return Promise.all([...this.#helpers].map((one) => one.close()));
+    for (const { name, args, signal, resolve, reject } of this.#queue.splice(0)) this.#first.call(name, args, signal).then(resolve, reject);
+    return Promise.all(Array.from(this.#helpers, (one) => this.#end(one)));
   }
 }

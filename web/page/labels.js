@@ -19,6 +19,10 @@ const ofPack = shape(calibrated);
 const adding = shape({ label: words, images: oneOrMore(anything), vectors: listOf(numbers) }, ['label']);
 const onlySignal = shape({ signal });
 
+// Two entries of one name could not be told apart.
+const checkNone = (none, labels) => none !== undefined && labels.includes(none) &&
+  fail('bad-argument', `none is called '${none.slice(0, 60)}', as one of the labels is: give it a name of its own.`);
+
 function template(value, name) {
   return text(value, name).includes('{}') ? value
     : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
@@ -56,6 +60,7 @@ export async function classify(client, source, labels, options) {
   const { templates = ['a photo of a {}'], multiLabel, none, signal, ...how } = read(classifying, options, 'classify()');
   const names = read(oneOrMore(words), labels, 'A label');
   if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
+  checkNone(none, names);
   const picture = read(packImage, source, 'The picture');
   const vector = await client.call('embedImage', [picture, how], signal);
   const pack = await packOf(client, names, templates, multiLabel || none !== undefined, signal);
@@ -101,7 +106,7 @@ class Labels {
   async #vector(source, how) {
     const { dim, imageId } = this.#pack;
     if (isVector(source)) {
-      const vector = read(numbers, source, 'A vector');
+      const vector = read(numbers, source, 'vector');
       return vector.length === dim && vector.some(Boolean) ? vector
         : fail('bad-argument', `A vector is ${dim} finite numbers, not all of them zero.`);
     }
@@ -115,6 +120,7 @@ class Labels {
 
   async classify(source, options) {
     const { multiLabel, none, ...how } = read(ofPack, options, 'classify()');
+    checkNone(none, this.#pack.labels.map(({ label }) => label));
     return score(this.#pack, await this.#vector(source, how), { multiLabel, none });
   }
 
