@@ -172,13 +172,19 @@ test('an isolated page whose worker file says nothing of it', async () => {
 
 // The policy counts in the worker too, which starts helpers.
 for (const [names, threads] of [['', 2], ["; trusted-types kin-clip", 2], ['; trusted-types page', 1]])
-  test(`Trusted Types${names}: an address that is vouched for is taken as it is`, async () => {
+  test(`Trusted Types${names}: Kin vouches for its own file, and an address that is vouched for is taken as it is`, async () => {
     const shop = await host(() => ({ ...isolated, 'content-security-policy': `require-trusted-types-for 'script'${names}` }));
     const page = await open(browser, shop.url + pageOf);
+    const own = await open(browser, shop.url + pageOf);
     const address = `${shop.url}/kin/worker/worker.js`;
     const why = refused(address, "this page requires Trusted Types. Say worker: trustedTypes.createPolicy('kin-clip', " +
       `{ createScriptURL: (url) => url }).createScriptURL('${address}').`);
-    assert.equal(await attempt(page), why);
+    if (names.includes('page')) assert.equal(await attempt(own), why);
+    else {
+      for (let i = 0; i < 2; i++) assert.match(await attempt(own, { threads: 2 }), /^256 numbers, 2 threads/); // the same policy again
+      assert.deepEqual(await own.evaluate(() => window.violations), []);
+    }
+    await own.context().close();
     assert.equal(await attempt(page, { worker: '/kin/worker/worker.js' }), why);
     assert.match(await attempt(page, { worker: address, trusted: names.includes('page') ? 'page' : 'kin-clip', threads: 2 }),
       new RegExp(`^256 numbers, ${threads} threads`));

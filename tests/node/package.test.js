@@ -7,6 +7,7 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { buildSync, transformSync } from 'esbuild';
 import { embedded, embeddedName } from '../models.js';
 import { folder } from './cli-support.js';
@@ -105,6 +106,27 @@ test('the page\'s own JavaScript: 60 KB minified at first, 40 KB on first use', 
   assert.doesNotMatch(text, /\b(?:eval|Function)\s*\(|innerHTML|document\.write/);
 });
 
+test('kin-search: one script of 6 KB packed at first, as it lies in the package; 50 KB minified when a shopper acts', () => {
+  assert.deepEqual(closure('web/element/element.js', false), ['web/element/element.js'], 'one request');
+  assert.ok(gzipSync(read('web/element/element.js'), { level: 9 }).length <= 6 * 1024, `${gzipSync(read('web/element/element.js'), { level: 9 }).length} bytes packed`);
+  const library = closure('web/index.js', true);
+  const later = closure('web/element/element.js', true).filter((path) => !library.includes(path));
+  assert.ok(later.includes('web/element/act.js') && later.includes('web/element/words/fr.js'), 'the closure has been followed');
+  const bytes = later.reduce((sum, path) => sum + transformSync(read(path).toString(), { minify: true, format: 'esm' }).code.length, 0);
+  assert.ok(bytes <= 50_000, `${bytes} bytes`);
+  for (const path of [...later, 'web/element/analytics.js']) assert.doesNotMatch(read(path).toString(), /\b(?:eval|Function)\s*\(|innerHTML|insertAdjacentHTML|document\.write/, path);
+});
+
+test('importing the element in Node does nothing', () => {
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', `
+    const before = new Set(Reflect.ownKeys(globalThis));
+    const { KinSearch } = await import('kin-clip/element');
+    const { toDataLayer } = await import('kin-clip/element/analytics');
+    console.log(typeof KinSearch, typeof toDataLayer, Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).length);`],
+  { cwd: fileURLToPath(root), encoding: 'utf8' });
+  assert.equal(printed, 'function function 0\n');
+});
+
 test('importing the package in Node has no side effect', () => {
   const probe = `
     const before = new Set(Reflect.ownKeys(globalThis));
@@ -165,7 +187,7 @@ function compile(text, lib, ...flags) {
   const folder = new URL('build/types/', root);
   const installed = new URL('node_modules/kin-clip/', folder);
   mkdirSync(new URL('web/', installed), { recursive: true });
-  for (const path of ['package.json', 'web/index.d.ts']) copyFileSync(new URL(path, root), new URL(path, installed));
+  for (const path of ['package.json', 'web/index.d.ts', 'web/element.d.ts', 'web/element-analytics.d.ts']) copyFileSync(new URL(path, root), new URL(path, installed));
   writeFileSync(new URL('usage.mts', folder), text);
   return spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '--strict', '--target', 'es2022',
     '--lib', lib, ...flags, fileURLToPath(new URL('usage.mts', folder))], { cwd: fileURLToPath(root), encoding: 'utf8' });
@@ -195,7 +217,7 @@ test('the package depends on nothing and runs nothing when installed', () => {
     assert.equal(manifest[key], undefined, key);
   }
   assert.deepEqual(Object.keys(manifest.scripts), ['prepack'], 'npm runs nothing when it installs');
-  assert.deepEqual(manifest.sideEffects, ['./web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
+  assert.deepEqual(manifest.sideEffects, ['./web/element/element.js', './web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
   assert.equal(manifest.type, 'module');
   assert.equal(Object.keys(manifest.exports['.'])[0], 'types', 'TypeScript reads the first that fits');
   for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
@@ -211,9 +233,9 @@ const packed = () => asked().files.map(({ path }) => path);
 test('the packed package holds what its manifest names', () => {
   const { size } = asked();
   const paths = new Set(packed());
-  const named = [...Object.values(manifest.exports['.']), ...Object.values(manifest.exports['./worker']), manifest.types, manifest.main,
+  const named = [...Object.values(manifest.exports['.']), ...['./worker', './element', './element/analytics'].flatMap((name) => Object.values(manifest.exports[name])), manifest.types, manifest.main,
     manifest.bin['kin-clip'], ...variants.map((variant) => `web/wasm/kin-${variant}.wasm`),
-    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md', 'SECURITY.md', 'docs/api.md', 'docs/cli.md']
+    'dist/webp_dec.wasm', 'models/index.json', 'LICENSE', 'README.md', 'SECURITY.md', 'docs/api.md', 'docs/widget.md', 'docs/cli.md']
     .map((path) => path.replace(/^\.\//, ''));
   assert.deepEqual(named.filter((path) => !paths.has(path)), []);
   assert.ok(['index.html', 'search.css', 'search.js'].every((name) => paths.has(`web/search/${name}`)));

@@ -1,7 +1,7 @@
 // <kin-search> once a shopper acts: a photo and its crop in, hits out, the latest query wins. What is shown is one state,
 // `now`, which view.js renders.
 import { hold } from './engine.js';
-import { wordsOf } from './texts.js';
+import { localeOf, wordsOf } from './texts.js';
 import { makeView } from './view.js';
 
 const isWhole = ({ width, height }) => width > 0.99 && height > 0.99;
@@ -27,7 +27,7 @@ export async function act(element, parts) {
   const asked = new WeakMap(); // hit -> the id of the search that found it
 
   const texts = () => element.texts(words);
-  const how = () => ({ words: texts(), language: element.language, currency: element.currency,
+  const how = () => ({ words: texts(), language: localeOf(texts().lang), currency: element.currency,
     fields: (element.fields ?? 'price').split(',').map((field) => field.trim()).filter(Boolean) });
   const limit = () => Math.min(200, Math.max(1, Math.floor(Number(element.limit)) || 12));
   const set = (change, anew) => {
@@ -86,7 +86,7 @@ export async function act(element, parts) {
       if (!values) {
         types = catalog.fields;
         values = Object.fromEntries(Object.entries(got.facets ?? {}).map(([field, all]) => [field, all.map(({ value }) => value)
-          .sort((a, b) => String(a).localeCompare(String(b), element.language, { numeric: true }))]));
+          .sort((a, b) => String(a).localeCompare(String(b), how().language, { numeric: true }))]));
       }
       const before = on ? now.hits : [], none = got.verdict === 'none' && !on && got.hits.length > 0;
       result = { ...got, ms: performance.now() - began };

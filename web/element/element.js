@@ -95,6 +95,8 @@ function onPaste(event) {
   one.search(file);
 }
 
+const short = (language) => language.toLowerCase().split(/[-_]/)[0];
+
 const reflected = ['catalog', 'model', 'worker', 'limit', 'filter', 'filters', 'fields', 'currency', 'fallback-url'];
 
 export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
@@ -150,11 +152,10 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     this.#strings = Object(value);
     this.attributeChangedCallback('strings', 0, 1);
   }
-  // The language of the page around it, of those there are; else English.
+  // The language of the page around it, where it is one of ours; else English.
   get language() {
     const asked = this.closest('[lang]')?.lang || this.getRootNode().host?.closest('[lang]')?.lang || navigator.language;
-    const [short] = asked.toLowerCase().split('-');
-    return words[short] ? short : 'en';
+    return words[short(asked)] ? asked : 'en';
   }
   // Every text, the page's own over ours. `more`: those of words/.
   texts(more) {
@@ -164,7 +165,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     } catch {
       console.warn('kin-search: the attribute strings is no JSON.');
     }
-    return { ...words[this.language], ...more, ...own, ...this.#strings };
+    return { lang: this.language, ...words[short(this.language)], ...more, ...own, ...this.#strings };
   }
 
   #draw() {
@@ -226,7 +227,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   #say() {
     if (!this.#parts) return;
     const { root, choose, camera, hint, privacy } = this.#parts, texts = this.texts();
-    root.lang = this.language;
+    root.lang = texts.lang;
     if (this.state === 'start') choose.text.textContent = texts.choose;
     camera.text.textContent = texts.camera;
     hint.textContent = texts.hint;

@@ -46,12 +46,12 @@ select { flex: 1 1 9rem; min-height: 44px; min-width: 0; max-width: 100%; paddin
 progress { width: 100%; height: 6px; accent-color: var(--_accent); }
 .results { display: grid; gap: var(--kin-gap, .75rem); list-style: none; grid-template-columns: repeat(auto-fill, minmax(min(var(--kin-card-width, 9.5rem), 45%), 1fr)); }
 .hit { min-width: 0; }
-.card { display: flex; flex-direction: column; align-items: stretch; justify-content: start; gap: .15rem; width: 100%; height: 100%; padding: .75rem; font-weight: 400; text-align: start;
+.card { display: flex; flex-direction: column; align-items: stretch; justify-content: start; gap: .15rem; width: 100%; height: 100%; padding: clamp(.5rem, 2cqi, .75rem); font-weight: 400; text-align: start;
   color: var(--_ink); background: var(--_surface); text-decoration: none; border: 1px solid var(--_line); border-radius: var(--_r); overflow-wrap: anywhere; }
 .card:hover { border-color: var(--_accent); text-decoration: none; } .card:hover .title { text-decoration: underline; text-underline-offset: .2em; }
 .picture { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; margin-bottom: .45rem; border-radius: calc(var(--_r) / 2); }
 .picture:not([src]) { background: var(--_well); }
-.title { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; font-weight: 550; line-height: 1.3; }
+.title { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; font-size: .9375rem; font-weight: 550; line-height: 1.3; hyphens: auto; }
 .field, .match { font-size: .8125rem; color: var(--_quiet); }
 .price { font-variant-numeric: tabular-nums; }
 .match { margin-top: auto; padding-top: .15rem; }

@@ -3,7 +3,16 @@ const languages = { en: () => import('./words/en.js'), de: () => import('./words
   es: () => import('./words/es.js') };
 
 // language: as KinSearch.language has it -> its words
-export const wordsOf = async (language) => (await languages[language]()).words;
+export const wordsOf = async (language) => (await languages[language.toLowerCase().split(/[-_]/)[0]]()).words;
+
+// For numbers, which want a proper tag.
+export function localeOf(language) {
+  try {
+    return Intl.getCanonicalLocales(language.replaceAll('_', '-'))[0] ?? 'en';
+  } catch {
+    return 'en';
+  }
+}
 
 // 'up to {value}', { value: '€5' } -> 'up to €5'
 export const put = (text, values) => String(text).replace(/\{(\w+)\}/g, (mark, name) => values[name] ?? mark);

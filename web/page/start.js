@@ -29,6 +29,16 @@ function moved(url) {
   return better === address ? url : better;
 }
 
+// Where addresses have to be vouched for (Trusted Types), the own file's is, by a policy of the library's name: it comes from
+// this code alone. A page may allow others' names only; then the browser's refusal is explained.
+let policy;
+function vouched(url) {
+  try {
+    policy ??= globalThis.trustedTypes?.createPolicy('kin-clip', { createScriptURL: (address) => address });
+  } catch {}
+  return policy ? policy.createScriptURL(String(url)) : url;
+}
+
 // A worker that imports the file: for hosts from which a page starts none. Helper threads start it again, so it stays. A
 // frame without a host of its own cannot read its own blobs as modules.
 const blobs = new Map();
@@ -44,7 +54,7 @@ function blobOf(address, { type }) {
 function fileOf(kind) {
   if (kind && kind !== true && kind !== 'blob') return { url: kind, options: { type: 'module' } };
   const { url, options } = ownFile();
-  return { url: moved(url), options, own: true };
+  return { url: kind === 'blob' ? moved(url) : vouched(moved(url)), options, own: true };
 }
 
 // Policies that stopped a worker: what was blocked, as the events say it.
@@ -72,6 +82,6 @@ export function startWorker(kind, handlers) {
     fail('bad-argument', `worker: '${address}' is not an address.`);
   }
   globalThis.addEventListener('securitypolicyviolation', note); // the same function counts once
-  return greet((heard) => link(new Worker(blob ? blobOf(address, options) : url, options), heard), handlers,
+  return greet((heard) => link(new Worker(blob ? vouched(blobOf(address, options)) : url, options), heard), handlers,
     (error) => explain(error, { address, own, blob, stopped }));
 }
