@@ -48,7 +48,7 @@ export async function act(element, parts) {
   async function open() {
     if (!engine) {
       const { catalog, model, worker } = element, options = element.loadOptions ?? {};
-      if (!catalog) throw Object.assign(new Error('say where the catalogue is: <kin-search catalog="/catalog/" model="/model/">.'), { code: 'bad-argument' });
+      if (!catalog) throw Object.assign(new Error('Say where the catalogue is, as <kin-search catalog="/catalog/" model="/model/">.'), { code: 'bad-argument' });
       const held = hold({ catalog, model, options: worker ? { ...options, worker } : options }, (share) => {
         if (now.kind === 'loading' && source) set({ share });
       });

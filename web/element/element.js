@@ -241,7 +241,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   failed(error) {
     this.error = error;
     const code = error?.code ?? 'failed';
-    if (!/image|^too-large$/.test(code)) console.warn(`kin-search: ${error?.message ?? error}`);
+    if (!/image|^too-large$/.test(code)) console.warn(`kin-search: ${error?.message ?? error} (catalog='${this.catalog}', model='${this.model}')`);
     this.tell('kin-error', { code: String(code) });
   }
   #act() {
