@@ -58,7 +58,8 @@ export class KinSearch extends HTMLElement {
   /** A page to go to where the element cannot run. */
   fallbackUrl: string | null;
   /** Texts in place of its own. */
-  strings: KinSearchStrings;
+  get strings(): KinSearchStrings;
+  set strings(value: KinSearchStrings | string);
   /** Makes a card: a node, or text. Default: the slotted template's, else the element's own. */
   renderHit: ((hit: Hit, facts: KinSearchFacts) => Node | string) | null;
   /** More for `load()`: decode, threads, fetch, resolve … */

@@ -148,7 +148,8 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   get strings() {
     return this.#strings;
   }
-  set strings(value) {
+  set strings(value) { // JSON too: frameworks set a property where they find one
+    if (typeof value === 'string') return this.setAttribute('strings', value);
     this.#strings = Object(value);
     this.attributeChangedCallback('strings', 0, 1);
   }
