@@ -212,6 +212,30 @@ export async function more(clip: Clip, catalog: Catalog, address: { readonly tru
     assert.equal(status, 0, stdout);
   });
 
+for (const flags of [['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
+  test(`the element's types hold: ${flags.join(' ')}`, () => {
+    const { status, stdout } = compile(`
+import { KinSearch, type KinSearchResults } from 'kin-clip/element';
+import { toDataLayer, toInsights } from 'kin-clip/element/analytics';
+const element = document.createElement('kin-search');
+const same: KinSearch = element;
+element.strings = { lang: 'pt', choose: 'Procurar', shown: { one: '{n}', other: '{n}' }, fieldNames: { group: 'Grupo' } };
+element.renderHit = ({ item, confidence }, { title, text }) => (confidence ?? 0) > 0.5 ? document.createElement('b') : title + text('price') + item.id;
+element.loadOptions = { decode: 'fast', threads: 1 };
+element.addEventListener('kin-select', (event) => { const at: number = event.detail.position; event.preventDefault(); console.log(at); });
+document.addEventListener('kin-results', ({ detail }) => { const all: KinSearchResults = detail; console.log(all.hits.length, element.clientWidth); });
+element.addEventListener('click', ({ clientX }) => console.log(clientX));
+export const end: () => void = toDataLayer(document, { list: 'Photos' });
+toInsights(same, { aa: (...args: unknown[]) => console.log(args), index: 'products' });
+await element.search(new Blob([]), { x: 0, y: 0, width: 0.5, height: 1 });
+// @ts-expect-error
+element.state = 'start';
+// @ts-expect-error
+element.loadOptions = { model: '/model/' };
+`, 'es2022,dom', ...flags);
+    assert.equal(status, 0, stdout);
+  });
+
 test('the package depends on nothing and runs nothing when installed', () => {
   for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
     assert.equal(manifest[key], undefined, key);
