@@ -23,6 +23,7 @@ h2, h3, ul { padding: 0; font: inherit; }
   clip-path: polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, var(--left) var(--top), var(--right) var(--top), var(--right) var(--bottom), var(--left) var(--bottom), var(--left) var(--top)); }
 .box { position: absolute; left: var(--left); top: var(--top); width: calc(var(--width) * 100%); height: calc(var(--height) * 100%);
   border: 2px solid #fff; box-shadow: 0 0 0 1px #0008, inset 0 0 0 1px #0004; cursor: move; touch-action: none; }
+.full .box:not(:focus-visible) { border-color: transparent; box-shadow: none; }
 .full .box { cursor: crosshair; touch-action: pan-y pinch-zoom; }
 .box:focus-visible { outline: 3px solid #fff; outline-offset: -5px; box-shadow: 0 0 0 1px #0008, inset 0 0 0 7px #000; }
 .grip { position: absolute; width: 44px; height: 44px; touch-action: none; }
@@ -31,7 +32,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .grip[data-corner^="n"]::after { top: 12px; border-top-width: 4px; } .grip[data-corner^="s"]::after { bottom: 12px; border-bottom-width: 4px; }
 .grip[data-corner$="w"]::after { left: 12px; border-left-width: 4px; } .grip[data-corner$="e"]::after { right: 12px; border-right-width: 4px; }
 .grip[data-corner="nw"], .grip[data-corner="se"] { cursor: nwse-resize; } .grip[data-corner="ne"], .grip[data-corner="sw"] { cursor: nesw-resize; }
-.tools { display: flex; gap: .3rem; }
+.tools { direction: ltr; display: flex; gap: .3rem; }
 .tools button { flex: 1 1 2rem; min-width: 0; padding: .3rem; } .tools button:last-child { flex: 2 1 auto; font-size: .8125rem; }
 [aria-expanded="true"] { background: var(--_well); }
 .found { min-width: 0; display: grid; grid-template-columns: minmax(0, 1fr); gap: .9rem; align-content: start; margin-top: .5rem; }

@@ -32,7 +32,7 @@ async function findOut(error, { address, own, blob, stopped }) {
   const { origin, protocol } = new URL(address);
   const cure = beThere(own, address);
   if (error?.name === 'TypeError' && globalThis.trustedTypes)
-    return ['this page requires Trusted Types', `Say worker: trustedTypes.createPolicy('kin-clip', { createScriptURL: (url) => url }).createScriptURL('${address}').`];
+    return ['this page requires Trusted Types', own ? 'Add kin-clip to trusted-types of its Content-Security-Policy.' : `Say worker: trustedTypes.createPolicy('kin-clip', { createScriptURL: (url) => url }).createScriptURL('${address}').`];
   if (!blob && globalThis.origin === 'null' && protocol !== 'blob:' && protocol !== 'data:')
     return ['this frame is sandboxed and has no host of its own', "Say worker: 'blob', or add allow-same-origin to the frame's sandbox."];
   if (!blob && error?.name === 'SecurityError' && origin !== globalThis.origin)
