@@ -274,7 +274,7 @@ test('filters: the catalogue\'s values, steps of a number, and a way back where 
   assert.ok(itemsOf(cheap).every((item) => item.group === 'Food & drink' && item.price <= 10 && item.price > 3));
   assert.deepEqual(await group.locator('option').allTextContents(), options, 'the choices stay');
   await answered(page, () => page.evaluate(() => document.querySelector('kin-search').setAttribute('filter', 'price > 30')));
-  assert.match(await part(page, '.notice').textContent(), /Nothing passes this filter/);
+  assert.equal(await part(page, '.summary[role=status] .heading').textContent(), 'Nothing passes this filter.');
   const back = await answered(page, () => part(page, '.notice button').click());
   assert.ok(back.hits.length === 12 && itemsOf(back).every((item) => item.price > 30));
   assert.equal(await group.inputValue(), '');
@@ -293,7 +293,7 @@ test('nothing similar is said, and what is nearest is a press away', async () =>
   assert.equal((await catalog.search({ image: nothing.buffer })).verdict, 'none', 'the picture is what this test is about');
   await upload(page, nothing);
   assert.equal(await state(page), 'none');
-  assert.equal(await part(page, '.heading').textContent(), 'Nothing similar here');
+  assert.match(await part(page, '[role=status].summary').textContent(), /^Nothing similar here.*another photo/, 'and announced');
   assert.equal(await part(page, '.card').count(), 0);
   const [{ verdict, hits }] = await told(page, 'kin-results');
   assert.deepEqual([verdict, hits], ['none', []], 'what is not shown is not told as shown');

@@ -59,7 +59,7 @@ progress { width: 100%; height: 6px; accent-color: var(--_accent); }
 .ghost { aspect-ratio: 1 / 1.4; border-radius: var(--_r); background: var(--_well); }
 [aria-busy="true"] .picture { opacity: .55; }
 .notice { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: center; padding: 1rem 1.25rem; border: 1px solid var(--_line); border-radius: var(--_r); background: var(--_surface); }
-.notice p { flex: 1 1 14rem; } .wrong { color: var(--_bad); border-color: currentColor; }
+.notice p { flex: 1 1 14rem; } .notice:not(.wrong) { padding: 0; border: 0; background: none; } .wrong { color: var(--_bad); border-color: currentColor; }
 .more { justify-self: center; min-width: 11rem; }
 @container (min-width: 44rem) {
   .open { grid-template: "side found" auto "start found" 1fr / minmax(0, 17rem) minmax(0, 1fr); column-gap: 2rem; }

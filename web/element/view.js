@@ -71,11 +71,12 @@ export function makeView(element, parts, words, on) {
   const notice = make('div', 'notice'), list = make('ul', 'results'), more = button('more', on.more);
   heading.id = 'heading';
   heading.tabIndex = -1;
-  told.setAttribute('role', 'status');
   list.setAttribute('role', 'list');
   list.setAttribute('aria-labelledby', 'heading');
   bar.max = 1;
-  const found = make('section', 'found', make('div', 'headline', make('div', 'said', heading, told), filters), bar, notice, list, more);
+  const summary = make('div', 'summary', heading, told);
+  summary.setAttribute('role', 'status'); // what was found is announced, the heading with it
+  const found = make('section', 'found', make('div', 'headline', summary, filters), bar, notice, list, more);
   found.setAttribute('aria-labelledby', 'heading');
   const side = make('div', 'side', stage, toolbar);
 
@@ -131,16 +132,16 @@ export function makeView(element, parts, words, on) {
     if (now.kind === 'loading') return [text.loading, text.loadingHint];
     if (now.kind === 'searching') return [now.hits.length ? heading.textContent : text.searching, text.searching];
     if (now.kind === 'error') return [text.failed, ''];
-    if (now.kind === 'none') return [text.none, ''];
-    if (!now.hits.length) return [text.none, ''];
+    if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [text.filteredOut, ''];
+    if (now.kind === 'none' || !now.hits.length) return [text.none, text.noneHint];
     return [now.verdict === 'none' ? text.nearestTitle : now.verdict === 'weak' ? text.weak : text.match, count()];
   }
-  // -> [a sentence, what can be done about it: [text, function]]; null
+  const filtered = ({ filters: asked }) => asked.some(({ chosen }) => chosen !== null);
+  // -> [what went wrong or null, what can be done: [text, function] or null]; null: nothing to say
   function noticeOf(now, text) {
     if (now.kind === 'error') return [text[mends[now.code] ?? 'broken'], ofPicture(now.code) ? null : [text.again, on.again]];
-    if (now.kind === 'none') return [text.noneHint, [text.nearest, on.nearest]];
-    if (now.kind === 'hits' && !now.hits.length)
-      return now.filters.some(({ chosen }) => chosen !== null) ? [text.filteredOut, [text.clear, () => on.filter(null)]] : [text.noneHint, null];
+    if (now.kind === 'none') return [null, [text.nearest, on.nearest]];
+    if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [null, [text.clear, () => on.filter(null)]];
     return null;
   }
   function showNotice(now, text) {
@@ -151,7 +152,7 @@ export function makeView(element, parts, words, on) {
     else notice.removeAttribute('role');
     if (!asked) return notice.replaceChildren();
     const [sentence, act] = asked;
-    notice.replaceChildren(make('p', 'sentence', sentence));
+    notice.replaceChildren(...sentence ? [make('p', 'sentence', sentence)] : []);
     if (act) notice.append(Object.assign(button('act', act[1]), { textContent: act[0] }));
     if (wrong && !ofPicture(now.code)) {
       const own = element.querySelector(':scope > [slot="fallback"]');
