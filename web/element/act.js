@@ -4,6 +4,7 @@ import { hold } from './engine.js';
 import { localeOf, wordsOf } from './texts.js';
 import { makeView } from './view.js';
 
+const noOptions = {};
 const isWhole = ({ width, height }) => width > 0.99 && height > 0.99;
 
 // 'group, price:10|25|50' -> [{ field, steps }]; steps: null where the catalogue's values are taken.
@@ -47,9 +48,9 @@ export async function act(element, parts) {
 
   async function open() {
     if (!engine) {
-      const { catalog, model, worker } = element, options = element.loadOptions ?? {};
+      const { catalog, model, worker } = element;
       if (!catalog) throw Object.assign(new Error('Say where the catalogue is, as <kin-search catalog="/catalog/" model="/model/">.'), { code: 'bad-argument' });
-      const held = hold({ catalog, model, options: worker ? { ...options, worker } : options }, (share) => {
+      const held = hold({ catalog, model, worker, options: element.loadOptions ?? noOptions }, (share) => {
         if (now.kind === 'loading' && source) set({ share });
       });
       engine = held;
@@ -84,7 +85,7 @@ export async function act(element, parts) {
       const got = await catalog.search(query, { limit: limit(), offset: on ? now.hits.length : 0, filter: filterNow(), facets, signal });
       if (signal.aborted) return;
       if (!values) {
-        types = catalog.fields;
+        if (wanted.length) types = catalog.fields; // reads every item
         values = Object.fromEntries(Object.entries(got.facets ?? {}).map(([field, all]) => [field, all.map(({ value }) => value)
           .sort((a, b) => String(a).localeCompare(String(b), how().language, { numeric: true }))]));
       }

@@ -25,13 +25,13 @@ function share(heard) {
   };
 }
 
-async function open({ catalog, model, options }, heard) {
+async function open({ catalog, model, worker, options }, heard) {
   const onProgress = share(heard);
-  const clip = await load({ ...options, model: model && new URL(model, document.baseURI).href, onProgress });
+  const clip = await load({ ...options, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
   try {
-    const { worker, resolve, fetch, cache, stall } = options;
+    const { resolve, fetch, cache, stall } = options; // its worker is the clip's
     const [file] = await Promise.all([openCatalog(fileOf(new URL(catalog, document.baseURI)),
-      { clip, worker, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
+      { clip, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
     return { clip, catalog: file };
   } catch (error) {
     clip.close().catch(() => {});
@@ -43,10 +43,10 @@ async function close(opened) {
   await Promise.all([clip.close(), catalog.close()]);
 }
 
-// asked: { catalog, model: addresses, options: for load() }. heard(share) is called while files arrive.
+// asked: { catalog, model: addresses, worker: one or null, options: more for load() }. heard(share) is called while files arrive.
 // -> { opened: a promise of { clip, catalog }, let: function }
 export function hold(asked, heard) {
-  const name = JSON.stringify([asked.catalog, asked.model, asked.options.worker, numberOf(asked.options)]);
+  const name = JSON.stringify([asked.catalog, asked.model, asked.worker, numberOf(asked.options)]);
   let engine = engines.get(name);
   if (!engine) {
     const listening = new Set();

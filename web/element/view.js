@@ -94,8 +94,8 @@ export function makeView(element, parts, words, on) {
     shown.push(...fresh);
   }
   function ghosts(count) {
-    if (shown.length) return;
-    list.replaceChildren(...Array.from({ length: count }, () => {
+    if (shown.length) empty();
+    if (!list.children.length) list.append(...Array.from({ length: count }, () => {
       const li = make('li', 'ghost');
       li.setAttribute('aria-hidden', 'true');
       return li;
@@ -214,16 +214,14 @@ export function makeView(element, parts, words, on) {
       if (now.share === null || now.share === undefined) bar.removeAttribute('value');
       else bar.value = now.share;
       const [title, status] = say(now, text, how);
-      heading.textContent = title;
-      if (told.textContent !== status) told.textContent = status;
+      for (const [node, wanted] of [[heading, title], [told, status]]) // what is set anew is announced anew
+        if (node.textContent !== wanted) node.textContent = wanted;
       showFilters((now.kind === 'error' ? [] : now.filters).map((one) => choicesOf(one, text, how)));
       showNotice(now, text);
       if (busy) list.setAttribute('aria-busy', 'true');
       else list.removeAttribute('aria-busy');
-      if (busy && !now.hits.length) {
-        empty();
-        ghosts(6);
-      } else cards(now.kind === 'none' || now.kind === 'error' ? [] : now.hits, how, anew);
+      if (busy && !now.hits.length) ghosts(6);
+      else cards(now.kind === 'none' || now.kind === 'error' ? [] : now.hits, how, anew);
       list.hidden = !list.children.length;
       more.hidden = now.kind !== 'hits' || !now.truncated;
     },
