@@ -219,7 +219,7 @@ labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/b
 web/kin.min.js: tools/build-single.js web/index.js $(wildcard web/page/*.js web/shared/*.js web/worker/*.js) package.json node_modules/.package-lock.json
 	node $<
 # Of whatever `make all` made before.
-dist/integrity.json: tools/integrity.js tools/packed.txt $(wildcard web/*.js web/page/*.js web/shared/*.js web/worker/*.js) web/kin.min.js \
+dist/integrity.json: tools/integrity.js tools/packed.txt $(wildcard web/*.js web/element/*.js web/element/*/*.js web/page/*.js web/shared/*.js web/worker/*.js) web/kin.min.js \
     $(PACKS) $(WASM:build/wasm/%=web/wasm/%)
 	node tools/integrity.js
 dist: dist/cli.js web/kin.min.js ## dist/cli.js, the bundled command, and web/kin.min.js, the library as one file

@@ -187,6 +187,17 @@ function place(from, to) {
 const addresses = { name: 'addresses', setup: ({ onLoad }) => onLoad({ filter: /\bweb[/\\](page|worker)[/\\]/ }, ({ path }) =>
   ({ contents: readFileSync(path, 'utf8').replace(/new URL\('\.\.\/(worker\/)?/g, "new URL('./") })) };
 
+// The element takes the library that the shop has: in kin/ both lie side by side.
+const besideIndex = { name: 'beside', setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: './index.js', external: true })) };
+
+// The page of <kin-search>, which shows a page of ten lines: the first example.
+function copyWidget(list) {
+  const parts = { 'ten lines': escapeHtml(readFileSync(join(root, 'examples/widget-vanilla.html'), 'utf8').trim()), samples: list.map((s) =>
+    `<li><button type="button" class="sample" data-src="${s.src}" data-box="${boxText(s.box)}"><img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`).join('') };
+  const page = readFileSync(join(root, 'web/demo/widget.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
+  writeFileSync(join(site, 'widget.html'), page);
+}
+
 async function copyPage({ list, cards }, rows, { path, about }) {
   const { box, src } = list[0];
   const sampleButtons = list.map((s, i) =>
@@ -202,9 +213,13 @@ async function copyPage({ list, cards }, rows, { path, about }) {
   mkdirSync(join(site, 'gallery'));
   for (const name of readdirSync(join(root, 'web/demo'), { recursive: true }).filter((f) => /\.(?:js|css|svg)$/.test(f)))
     place(join(root, 'web/demo', name), join(site, name));
+  place(join(root, 'web/element/crop.js'), join(site, 'crop.js'));
+  copyWidget(list);
   await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),
     bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',
     plugins: [addresses] });
+  await build({ entryPoints: { element: join(root, 'web/element/element.js') }, outdir: join(site, 'kin'), bundle: true, splitting: true, format: 'esm',
+    minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning', plugins: [besideIndex] });
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(path, join(site, 'model'), { recursive: true });
   writeFileSync(join(site, 'gallery.html'), galleryPage({ root, site, rows: rows.map(({ row }) => row), samples: list, model: escapeHtml(about) }));

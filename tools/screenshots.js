@@ -1,9 +1,10 @@
 // Pictures of the demo in build/screenshots/, at the widths of a desk and of phones, for the eyes of whoever changes it.
 // After `make site`; CHROME names another browser.
 //
-//   node tools/screenshots.js [dark] [shop | gallery | readme]
+//   node tools/screenshots.js [dark] [shop | gallery | readme | widget]
 //
 // demo-1280.png is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
+// widget-*.png are of <kin-search>: three themes, its states, a phone, a language from right to left.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { smallPng } from './small-png.js';
 import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
@@ -59,7 +60,7 @@ if (only === 'readme') {
   await shootGallery(1120, true);
 } else if (only !== 'shop') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
 
-if (!['gallery', 'readme'].includes(only)) for (const [name, size] of sizes) {
+if (!['gallery', 'readme', 'widget'].includes(only)) for (const [name, size] of sizes) {
   const page = await open(browser, server.url, { ...size, go: false });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   await page.goto(server.url);
@@ -98,6 +99,41 @@ if (!['gallery', 'readme'].includes(only)) for (const [name, size] of sizes) {
   await page.waitForSelector('[data-view=own] [data-hit-id="2"]');
   await page.mouse.move(0, 0);
   await shot('-own');
+  await page.context().close();
+}
+if (!only || only === 'widget') for (const [name, size] of [['widget-1280', sizes[0][1]], ['widget-375', sizes[1][1]], ['widget-320', { width: 320, height: 640, touch: true }]]) {
+  const page = await open(browser, server.url, { ...size, go: false });
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+  await page.goto(`${server.url}widget.html`);
+  const finder = page.locator('kin-search');
+  const shot = async (what) => {
+    await page.waitForTimeout(300); // pictures
+    await page.screenshot({ path: `${folder}/${name}${what}${dark ? '-dark' : ''}.png`, fullPage: true });
+  };
+  const ask = async (file) => {
+    await finder.locator('.primary input').setInputFiles(file);
+    await page.waitForFunction(() => ['results', 'none', 'error'].includes(document.querySelector('kin-search').state));
+  };
+  for (const theme of ['plain', 'boutique', 'night']) {
+    await page.selectOption('#theme', theme);
+    await shot(`-${theme}`);
+    await page.click('.sample >> nth=0');
+    await page.waitForFunction(() => document.querySelector('kin-search').state === 'results');
+    await shot(`-${theme}-hits`);
+    await finder.evaluate((element) => element.reset());
+  }
+  await page.selectOption('#theme', 'plain');
+  await ask(sample('1f697'));
+  await finder.locator('.adjust').click();
+  await finder.locator('.box').focus();
+  for (const key of ['-', '-', 'ArrowRight']) await page.keyboard.press(key);
+  await page.waitForTimeout(1000);
+  await shot('-crop');
+  await ask({ name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') });
+  await shot('-error');
+  await page.selectOption('#language', 'ar');
+  await ask(sample('1f460'));
+  await shot('-rtl');
   await page.context().close();
 }
 await browser.close();

@@ -9,6 +9,7 @@ import { launch, open } from '../browser/shop.js';
 import { listen, send } from '../server.js';
 import { projects } from './projects.js';
 import { answer, makeShop } from './shop.js';
+import { widgets } from './widget.js';
 
 const root = resolve('build/bundlers');
 const limit = 240; // seconds for a project that names none, its installation too
@@ -63,11 +64,12 @@ async function freePort() {
 }
 
 // Until the page has an answer: a server may still start, or reload the page when it has bundled.
-async function ask(page, url, signal) {
+async function ask(page, url, signal, project) {
   for (let wait = 0; !signal.aborted; wait = 300) {
     await new Promise((go) => { setTimeout(go, wait); });
     try {
       if (page.url() !== url) await page.goto(url, { timeout: 60_000 });
+      await project.use?.(page, project, join(root, 'shop'));
       await page.waitForFunction(() => globalThis.done, null, { timeout: 60_000 });
       return await page.evaluate(() => globalThis.done);
     } catch (error) {
@@ -93,12 +95,12 @@ async function check(project, browser, tarball, wanted, signal) {
   try {
     const visit = async (path) => {
       const page = await open(browser, server.url, { go: false });
-      const got = await ask(page, `${server.url}${path}`, signal);
+      const got = await ask(page, `${server.url}${path}`, signal, project);
       await page.context().close();
       return got;
     };
     const got = await visit(project.path ?? '/');
-    if (!project.lacking) return compare(got, wanted);
+    if (!project.lacking) return compare(got, project.expect?.(JSON.parse(wanted)) ?? wanted);
     if (!project.lacking.test(got)) throw new Error(`without the copied worker: ${got}`);
     return compare(await visit('/copied.html'), wanted);
   } finally {
@@ -135,7 +137,7 @@ for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => { // nor leave 
   ending.abort();
   process.exit(1);
 });
-for (const project of projects) {
+for (const project of [...projects, ...widgets]) {
   if (!process.argv.slice(2).every((word) => project.name.toLowerCase().includes(word.toLowerCase()))) continue;
   project.at = join(root, project.folder);
   ending = new AbortController();

@@ -96,21 +96,21 @@ test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
 
 // web/'s modules -> those each leads to: by an import, now or later, or by an address, as of a worker. Bundlers
 // follow both alike, and some hang where that leads back.
-const web = new Map(['', 'page/', 'worker/', 'shared/'].flatMap((room) => readdirSync(new URL(`web/${room}`, root))
+const web = new Map(['', 'element/', 'element/words/', 'page/', 'worker/', 'shared/'].flatMap((room) => readdirSync(new URL(`web/${room}`, root))
   .filter((name) => /(?<!\.min)\.js$/.test(name)).map((name) => `web/${room}${name}`)).map((path) => [path, [
   /\b(?:from|import)\s*\(?\s*'([\w./:-]+)'/g, /new URL\(\s*'([^']+\.js)',\s*import\.meta\.url/g]
   .flatMap((link) => [...read(path).matchAll(link)])
   .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
 
 test('web/: the entries lead to every module, and no module to itself', () => {
-  const used = new Set(['web/index.js', 'web/index.node.js'].flatMap((entry) => [entry, ...reached(entry, web)]));
+  const used = new Set(['web/index.js', 'web/index.node.js', 'web/element/element.js', 'web/element/analytics.js'].flatMap((entry) => [entry, ...reached(entry, web)]));
   assert.deepEqual([...web.keys()].filter((path) => !used.has(path)), []);
   for (const start of web.keys())
     assert.ok(!reached(start, web).has(start), `${start} leads to itself`);
 });
 
-test('web/: shared/ leads to shared/, worker/ to both; what a page loads to nothing of Node', () => {
-  const allowed = { shared: /^web\/shared\//, worker: /^web\/(?:shared|worker)\//, page: /^web\/(?:shared|worker|page)\// };
+test('web/: shared/ leads to shared/, worker/ to both, the element to the library\'s entry; what a page loads to nothing of Node', () => {
+  const allowed = { element: /^web\/(?:index\.js$|shared\/|element\/)/, shared: /^web\/shared\//, worker: /^web\/(?:shared|worker)\//, page: /^web\/(?:shared|worker|page)\// };
   const wrong = [];
   for (const [path, names] of web)
     for (const name of names) {

@@ -7,6 +7,7 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { buildSync, transformSync } from 'esbuild';
 import { embedded, embeddedName } from '../models.js';
 import { folder } from './cli-support.js';
@@ -123,6 +124,27 @@ test('the page\'s own JavaScript: 60 KB minified at first, 40 KB on first use', 
   assert.doesNotMatch(text, /\b(?:eval|Function)\s*\(|innerHTML|document\.write/);
 });
 
+test('kin-search: one script of 6 KB packed at first, as it lies in the package; 50 KB minified when a shopper acts', () => {
+  assert.deepEqual(closure('web/element/element.js', false), ['web/element/element.js'], 'one request');
+  assert.ok(gzipSync(read('web/element/element.js'), { level: 9 }).length <= 6 * 1024, `${gzipSync(read('web/element/element.js'), { level: 9 }).length} bytes packed`);
+  const library = closure('web/index.js', true);
+  const later = closure('web/element/element.js', true).filter((path) => !library.includes(path));
+  assert.ok(later.includes('web/element/act.js') && later.includes('web/element/words/fr.js'), 'the closure has been followed');
+  const bytes = later.reduce((sum, path) => sum + transformSync(read(path).toString(), { minify: true, format: 'esm' }).code.length, 0);
+  assert.ok(bytes <= 50_000, `${bytes} bytes`);
+  for (const path of [...later, 'web/element/analytics.js']) assert.doesNotMatch(read(path).toString(), /\b(?:eval|Function)\s*\(|innerHTML|insertAdjacentHTML|document\.write/, path);
+});
+
+test('importing the element in Node does nothing', () => {
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', `
+    const before = new Set(Reflect.ownKeys(globalThis));
+    const { KinSearch } = await import('kin-clip/element');
+    const { toDataLayer } = await import('kin-clip/element/analytics');
+    console.log(typeof KinSearch, typeof toDataLayer, Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).length);`],
+  { cwd: fileURLToPath(root), encoding: 'utf8' });
+  assert.equal(printed, 'function function 0\n');
+});
+
 test('importing the package in Node has no side effect', () => {
   const probe = `
     const before = new Set(Reflect.ownKeys(globalThis));
@@ -214,12 +236,36 @@ export async function more(clip: Clip, catalog: Catalog, address: { readonly tru
     assert.equal(status, 0, stdout);
   });
 
+for (const flags of [['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
+  test(`the element's types hold: ${flags.join(' ')}`, () => {
+    const { status, stdout } = compile(`
+import { KinSearch, type KinSearchResults } from 'kin-clip/element';
+import { toDataLayer, toInsights } from 'kin-clip/element/analytics';
+const element = document.createElement('kin-search');
+const same: KinSearch = element;
+element.strings = { lang: 'pt', choose: 'Procurar', shown: { one: '{n}', other: '{n}' }, fieldNames: { group: 'Grupo' } };
+element.renderHit = ({ item, confidence }, { title, text }) => (confidence ?? 0) > 0.5 ? document.createElement('b') : title + text('price') + item.id;
+element.loadOptions = { decode: 'fast', threads: 1 };
+element.addEventListener('kin-select', (event) => { const at: number = event.detail.position; event.preventDefault(); console.log(at); });
+document.addEventListener('kin-results', ({ detail }) => { const all: KinSearchResults = detail; console.log(all.hits.length, element.clientWidth); });
+element.addEventListener('click', ({ clientX }) => console.log(clientX));
+export const end: () => void = toDataLayer(document, { list: 'Photos' });
+toInsights(same, { aa: (...args: unknown[]) => console.log(args), index: 'products' });
+await element.search(new Blob([]), { x: 0, y: 0, width: 0.5, height: 1 });
+// @ts-expect-error
+element.state = 'start';
+// @ts-expect-error
+element.loadOptions = { model: '/model/' };
+`, 'es2022,dom', ...flags);
+    assert.equal(status, 0, stdout);
+  });
+
 test('the package depends on nothing and runs nothing when installed', () => {
   for (const key of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
     assert.equal(manifest[key], undefined, key);
   }
   assert.deepEqual(Object.keys(manifest.scripts), ['prepack'], 'npm runs nothing when it installs');
-  assert.deepEqual(manifest.sideEffects, ['./web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
+  assert.deepEqual(manifest.sideEffects, ['./web/element/element.js', './web/worker/worker.js', './web/worker/worker.node.js'], 'importing the rest does nothing');
   assert.equal(manifest.type, 'module');
   for (const version of Object.values(manifest.devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
   assert.doesNotMatch(read('package-lock.json').toString(), /"resolved"/);

@@ -105,6 +105,20 @@ test('the README leads from a checkout to a page with hits', async (t) => {
     assert.deepEqual([page.noise.filter((line) => !/favicon|status of 404/.test(line)), page.sent], [[], []]);
     await page.context().close();
   });
+
+  const [[, tag]] = blocks('One tag');
+  assert.equal(tag, readFileSync(join(root, 'examples/widget-vanilla.html'), 'utf8'));
+  assert.ok(tag.trim().split('\n').length <= 10);
+  writeFileSync(join(shop, 'index.html'), tag);
+  await serving(serve, shop, env, async (url) => {
+    const page = await open(browser, url);
+    await page.locator('kin-search .primary input').setInputFiles(join(shop, 'photo.jpg'));
+    await page.locator('kin-search .card').first().waitFor({ timeout: 60000 });
+    assert.equal(await page.locator('kin-search .card .title').first().textContent(), 'Product 7');
+    assert.deepEqual(await page.evaluate(() => window.violations), []);
+    assert.deepEqual([page.noise.filter((line) => !/favicon|status of 404/.test(line)), page.sent], [[], []]);
+    await page.context().close();
+  });
 });
 
 test('the other commands of the README are ones that there are', () => {

@@ -5,7 +5,7 @@ import { abortError } from '../shared/errors.js';
 import { Client } from './client.js';
 
 const few = 4; // waiting pictures that are worth no other worker
-const room = 512 * 2 ** 20; // bytes for all engines together
+const room = 5e8; // bytes for all engines together
 const linger = 5000; // ms that idle helpers stay
 const lost = ['crashed', 'no-worker', 'out-of-memory']; // of a helper: the picture goes to the first worker
 
@@ -63,8 +63,8 @@ export class Crowd {
     } catch (error) {
       if (client === first || !lost.includes(error.code)) job.reject(error);
       else {
-        this.#drop(client);
-        return this.#queue.unshift(job), this.#next();
+        this.#queue.unshift(job);
+        return this.#drop(client);
       }
     }
     this.#idle.push(client);
@@ -74,6 +74,7 @@ export class Crowd {
   #drop(helper) {
     this.#most = 0;
     this.#end(helper);
+    this.#next();
   }
 
   async #grow() {
@@ -84,10 +85,10 @@ export class Crowd {
       await helper.start();
       await helper.call('preload', ['image']);
       this.#idle.push(helper); // one that was closed meanwhile has thrown
+      this.#next();
     } catch {
       this.#drop(helper); // the first worker goes on alone, and says what is wrong if something is
     }
-    this.#next();
   }
 
   // Those that are busy stay until the next time.

@@ -1,0 +1,68 @@
+// The model and the catalogue that elements search with, opened once for all of a page that name the same. Who holds one
+// lets go of it; when nobody holds it, its workers end.
+import { load, openCatalog } from '../index.js';
+
+const engines = new Map(); // name -> { holders, heard: Set of functions, opened }
+
+// A folder's file is the one that save() and the command write into one.
+const fileOf = (address) => (address.pathname.endsWith('/') ? new URL('catalog.safetensors', address) : address).href;
+
+// loadOptions hold functions: they are the same only where it is the same object.
+const numbers = new WeakMap();
+let count = 0;
+function numberOf(options) {
+  if (!numbers.has(options)) numbers.set(options, Object.keys(options).length ? ++count : 0);
+  return numbers.get(options);
+}
+
+// Files' progress -> the share of all bytes that are there, 0 to 1; null while no length is known.
+function share(heard) {
+  const files = new Map();
+  return ({ file, loaded, total }) => {
+    files.set(file, { loaded, total });
+    const all = [...files.values()].filter((one) => one.total > 0), sum = (key) => all.reduce((n, one) => n + one[key], 0);
+    for (const tell of heard) tell(all.length ? Math.min(1, sum('loaded') / sum('total')) : null);
+  };
+}
+
+async function open({ catalog, model, worker, options }, heard) {
+  const onProgress = share(heard);
+  const clip = await load({ ...options, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
+  try {
+    const { resolve, fetch, cache, stall } = options; // its worker is the clip's
+    const [file] = await Promise.all([openCatalog(fileOf(new URL(catalog, document.baseURI)),
+      { clip, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
+    return { clip, catalog: file };
+  } catch (error) {
+    clip.close().catch(() => {});
+    throw error;
+  }
+}
+async function close(opened) {
+  const { clip, catalog } = await opened;
+  await Promise.all([clip.close(), catalog.close()]);
+}
+
+// asked: { catalog, model: addresses, worker: one or null, options: more for load() }. heard(share) is called while files arrive.
+// -> { opened: a promise of { clip, catalog }, let: function }
+export function hold(asked, heard) {
+  const name = JSON.stringify([asked.catalog, asked.model, asked.worker, numberOf(asked.options)]);
+  let engine = engines.get(name);
+  if (!engine) {
+    const listening = new Set();
+    engine = { holders: 0, heard: listening, opened: open(asked, listening) };
+    engines.set(name, engine);
+    engine.opened.catch(() => { if (engines.get(name) === engine) engines.delete(name); }); // the next try begins anew
+  }
+  engine.holders++;
+  engine.heard.add(heard);
+  let held = true;
+  return { opened: engine.opened, let() {
+    if (!held) return;
+    held = false;
+    engine.heard.delete(heard);
+    if (--engine.holders) return;
+    if (engines.get(name) === engine) engines.delete(name);
+    close(engine.opened).catch(() => {}); // it had failed
+  } };
+}
