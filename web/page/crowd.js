@@ -49,10 +49,7 @@ export class Crowd {
     const count = 1 + this.#helpers.size;
     if (this.#queue.length > few && count < this.#most && this.#first.info.imageSize &&
       (count + 1) * this.#first.info.peakBytes <= room) this.#grow();
-    if (!this.#queue.length && this.#helpers.size) {
-      this.#timer = setTimeout(() => this.#shrink(), linger);
-      this.#timer.unref?.();
-    }
+    if (!this.#queue.length && this.#helpers.size) this.#timer = setTimeout(() => this.#shrink(), linger);
   }
 
   async #run(client, job) {
