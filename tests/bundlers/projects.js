@@ -92,7 +92,8 @@ export const projects = [
       '/': /^KinError http: kin-\w+\.wasm: the server answered 404 for http.*\/wasm\/kin-\w+\.wasm\. Copy the folder node_modules\/kin-clip\/web\/wasm there, or say where it is: resolve: \(name, url\) => /,
       '/engine.html': /^KinError not-a-model: .* has no image\.safetensors, which it lists: copy it there\. Where the host takes no such files, name it image\.safetensors\.wasm and say resolve: \(name, url\) => / },
     files: { 'site/index.html': html('./main.js'), 'site/main.js': script({ base: './', from: './kin.min.js' }),
-      'site/engine.html': html('./engine.js'), 'site/engine.js': script({ base: './', from: './kin.min.js', options: '{ resolve: (name, url) => (/^kin-/.test(name) ? `./${name}` : url.replace("/model", "")) }' }),
+      'site/engine.html': html('./engine.js'), 'site/engine.js': `const resolve = (name, url) => (/^kin-/.test(name) ? './' + name : url.replace('/model', ''));\n` +
+        script({ base: './', from: './kin.min.js', options: '{ resolve }, { resolve }' }).replace('catalog.safetensors', 'catalog.safetensors.wasm'),
       'site/said.html': html('./said.js'), 'site/said.js': `const resolve = (name) => './' + name.replace(/\\.(?:safetensors|txt)$/, '$&.wasm');\n` +
       script({ base: './', from: './kin.min.js', options: '{ resolve }, { resolve }' }).replace('catalog.safetensors', 'catalog.safetensors.wasm') } },
   { name: 'Chromium extension, manifest v3', folder: 'extension', packages: {}, shop: 'site', kin: 'site/kin', site: 'site', extension: true, path: '/page.html', files: {
