@@ -34,7 +34,7 @@ export const environment = (project) => ({ ...person, ...managers[project.by ?? 
 async function locked(project, run) {
   if (!Object.keys(project.packages).length) return;
   const { lock, make } = managers[project.by ?? 'npm'];
-  const kept = join(locks, `${project.folder}${/\.\w+$/.exec(lock)[0]}`);
+  const kept = join(locks, `${project.locked ?? project.folder}${/\.\w+$/.exec(lock)[0]}`);
   if (existsSync(kept)) return copyFileSync(kept, join(project.at, lock));
   mkdirSync(locks, { recursive: true });
   if (lock === 'yarn.lock') writeFileSync(join(project.at, lock), ''); // by which yarn knows a project of its own

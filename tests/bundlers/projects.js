@@ -60,6 +60,9 @@ const manifest = (more) => JSON.stringify({ manifest_version: 3, name: 'shop', v
 const runtime = (name, packages, program) => ({ name, folder: name.toLowerCase().replace(/\W+/g, '-').replace(/-$/, ''), packages, shop: 'shop', program,
   files: { 'main.mjs': `${script({ base: './shop/' })}console.log(await globalThis.done);\n` } });
 
+// What cannot be had from the registry: the row that says so.
+export const notTried = [['Electron', 'its package fetches the program from elsewhere']];
+
 export const projects = [
   ...['5.4.21', '6.4.6', '7.3.8', '8.4.0'].flatMap((version) => vite(version)),
   ...vite('5.4.21', 'pnpm'), ...vite('8.4.0', 'pnpm'), ...vite('7.3.8', 'yarn 1'),
@@ -75,7 +78,7 @@ export const projects = [
   { name: 'esbuild 0.28.2', folder: 'esbuild', packages: { esbuild: '0.28.2' }, shop: 'dist',
     files: bare, build: ['esbuild', 'main.js', 'copied.js', '--bundle', '--format=esm', '--splitting', '--outdir=dist'], site: 'dist', ...copied },
   // Parcel takes the nearest folder with a lock file for the project, and its settings from there.
-  ...[false, true].map((exports) => ({ name: `Parcel 2.16.4${exports ? ', packageExports' : ''}`, folder: `parcel${exports ? '-exports' : ''}`,
+  ...[false, true].map((exports) => ({ name: `Parcel 2.16.4${exports ? ', packageExports' : ''}`, folder: `parcel${exports ? '-exports' : ''}`, locked: 'parcel',
     packages: { parcel: '2.16.4' }, manifest: exports ? { '@parcel/resolver-default': { packageExports: true } } : {}, shop: 'dist',
     files: { 'index.html': html('./main.js'), 'main.js': script() }, fresh: ['.parcel-cache'], build: ['parcel', 'build', 'index.html', '--no-autoinstall'], site: 'dist' })),
   { name: 'Next 16.4.6, build and start', ...next, build: ['next', 'build'], serve: (port) => ['next', 'start', '-H', '127.0.0.1', '-p', port] },

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { launch } from '../browser/shop.js';
 import { home } from './managers.js';
 import { check, named } from './project.js';
-import { projects } from './projects.js';
+import { notTried, projects } from './projects.js';
 import { answer, makeShop } from './shop.js';
 
 const limit = 400; // seconds for a project that names none, its installation too
@@ -45,15 +45,16 @@ for (const project of projects) {
   clearTimeout(timer);
   ending.abort();
   const seconds = Math.round((Date.now() - began) / 1000);
-  table.push([project.name, project.by ?? (project.built ? '' : 'npm'), error ? 'FAILED' : 'passes', project.needs ?? 'nothing']);
+  table.push([project.name, project.by ?? 'npm', error ? 'FAILED' : 'passes', project.needs ?? 'nothing']);
   console.log(error ? `FAILED  ${name} (${seconds} s): ${error.message}. Log: ${join(project.at, 'log.txt')}` : `ok      ${name} (${seconds} s)`);
 }
 await kit.browser.close();
 
+if (!process.argv[2]) table.push(...notTried.map(([tool, why]) => [tool, '', 'not tried', why]));
 table.unshift(['tool', 'installed by', 'result', 'what has to be said']);
 const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
 const line = (row) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(' | ')} |`;
 console.log(`\n${line(table[0])}\n|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|\n${table.slice(1).map(line).join('\n')}\n`);
-const failed = table.filter((row) => row[2] === 'FAILED').length;
-console.log(`${table.length - 1 - failed} passed, ${failed} failed`);
-process.exit(failed || table.length === 1 ? 1 : 0);
+const count = (result) => table.filter((row) => row[2] === result).length;
+console.log(`${count('passes')} passed, ${count('FAILED')} failed`);
+process.exit(count('FAILED') || !count('passes') ? 1 : 0);
