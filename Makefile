@@ -250,11 +250,11 @@ test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
 # Not part of `make test`, since few have what they need: before a release, and after changes of kernels or threads.
-test-engines: site wasm ## the same bits and hits in Firefox and WebKit (Debian: firefox-esr webkit2gtk-driver xvfb)
+test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
 	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
-test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual bundlers, in a real Chromium (minutes); ONLY="vite 5"
+test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
 CC_arm64 := aarch64-linux-gnu-gcc
 CFLAGS_arm64 := -O2 -static

@@ -2,13 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestOf, kindsOf } from '#web/shared/draft.js';
-import { meanOf, prepare, statistics, unit, writePack } from '#web/shared/labels.js';
+import { meanOf, prepare, statistics, unit } from '#web/shared/labels.js';
 import { phrases as usual } from '#web/shared/phrases.js';
 import { library, withModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { backgroundBytes, measureLabels, measureParts, packBytes, readLabels, readPictures, rightOf } from '../lib/labels.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError } from '../lib/options.js';
+import { writePack } from '../lib/pack-file.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 

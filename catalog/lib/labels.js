@@ -5,7 +5,7 @@ import { dirname, extname, join } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { kindsOf } from '#web/shared/draft.js';
-import { writePack } from '#web/shared/labels.js';
+import { writePack } from './pack-file.js';
 import { crc32 } from './crc32.js';
 import { UsageError } from './options.js';
 import { tensorFiles } from './tensors.js';

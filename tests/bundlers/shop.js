@@ -26,9 +26,9 @@ export function makeShop(folder) {
 }
 
 // One page's work, as a function that also runs in a page.
-async function find({ load, openCatalog }, base, options) {
+async function find({ load, openCatalog }, base, options, ofCatalog) {
   const clip = await load({ model: `${base}model/`, ...options });
-  const catalog = await openCatalog(`${base}catalog.safetensors`, { clip });
+  const catalog = await openCatalog(`${base}catalog.safetensors`, { clip, ...ofCatalog });
   const vector = await clip.embedImage(`${base}photo.png`);
   const of = ({ hits }) => hits.map(({ item, score }) => `${item.title} ${score}`);
   const byPhoto = of(await catalog.search({ image: `${base}photo.png` }, { limit: 3 }));
@@ -37,7 +37,7 @@ async function find({ load, openCatalog }, base, options) {
   return JSON.stringify({ vector: Array.from(vector).join(), byPhoto, byText });
 }
 
-// `base`: the address of the shop's files; `options`: for load(), as JavaScript. The answer is in `done`.
+// `base`: the address of the shop's files; `options`: for load(), and those for openCatalog(), as JavaScript. The answer is in `done`.
 export const script = ({ base = '/', options = '{}', from = 'kin-clip' } = {}) => `import { load, openCatalog } from '${from}';
 ${find}
 globalThis.done = find({ load, openCatalog }, '${base}', ${options}).catch((error) => \`\${error.name} \${error.code}: \${error.message}\`);

@@ -1,5 +1,5 @@
-// Other browsers' engines give the bits and the hits that Node gives: Firefox (SpiderMonkey) and WebKitGTK
-// (JavaScriptCore, Safari's). Nothing drives them: each is started on a page that posts what it found.
+// The engines of browsers give the bits and the hits that Node gives, cross-origin isolated and not: Chromium (V8), Firefox
+// (SpiderMonkey) and WebKitGTK (JavaScriptCore, Safari's). Nothing drives them: each is started on a page that posts what it found.
 // `make test-engines`; Debian's firefox-esr, webkit2gtk-driver and xvfb.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { load, openCatalog } from '../../web/index.node.js';
@@ -53,7 +53,7 @@ async function reference() {
 }
 
 // -> what the page posted. `start(url, folder)` starts the browser.
-async function visit(t, start) {
+async function visit(t, start, isolated) {
   let posted;
   const result = new Promise((resolve) => { posted = resolve; });
   const server = await listen(async (request, response, path) => {
@@ -62,7 +62,7 @@ async function visit(t, start) {
       return response.end();
     }
     if (path === '/wanted') return response.end(JSON.stringify(wanted));
-    response.setHeader('cross-origin-opener-policy', 'same-origin').setHeader('cross-origin-embedder-policy', 'require-corp');
+    if (isolated) response.setHeader('cross-origin-opener-policy', 'same-origin').setHeader('cross-origin-embedder-policy', 'require-corp');
     return send(response, root, path);
   });
   const folder = mkdtempSync(join(tmpdir(), 'kin-engine-'));
@@ -83,6 +83,8 @@ async function visit(t, start) {
 const options = (folder) => ({ detached: true, stdio: 'ignore',
   env: { ...process.env, HOME: folder, XDG_RUNTIME_DIR: folder, JSC_useSharedArrayBuffer: '1' } });
 const browsers = {
+  Chromium: (url, folder) => spawn(process.env.CHROME || 'chromium', ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',
+    '--disable-background-networking', `--user-data-dir=${folder}`, url], options(folder)),
   Firefox(url, folder) {
     writeFileSync(join(folder, 'user.js'), ['datareporting.policy.dataSubmissionEnabled', 'browser.aboutwelcome.enabled',
       'app.update.enabled', 'browser.shell.checkDefaultBrowser', 'network.captive-portal-service.enabled']
@@ -96,17 +98,28 @@ const browsers = {
 };
 
 const expected = await reference();
+const table = [];
+after(() => console.log(`\n| engine | isolated | result | threads |\n|---|---|---|---|\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`));
 for (const [name, start] of Object.entries(browsers))
-  test(`${name}: the bits of every build, the hits, and the demo shop`, { timeout: 300_000 }, async (t) => {
-    const { agent, failed, towers, search, demo } = await visit(t, start);
-    assert.equal(failed, undefined, agent);
-    t.diagnostic(`${agent}: ${search.info.variant}, ${search.info.kernels}`);
-    for (const [build, bits] of Object.entries(towers))
-      if (/relaxed/.test(build) && /^unsupported: .*relaxed SIMD/.test(bits)) t.diagnostic(`${build}: ${bits}`);
-      else assert.ok(isDeepStrictEqual(bits, expected.bits), `${build}: ${typeof bits === 'string' ? bits : 'other bits'}`);
-    assert.deepEqual(search.pictures, expected.pictures);
-    assert.deepEqual(search.text, expected.text);
-    assert.equal(search.webp[0], '1f353');
-    assert.deepEqual(demo.noise, []);
-    assert.deepEqual(demo.answers.map((ids) => ids.slice(0, 10)), expected.demo);
-  });
+  for (const isolate of [true, false])
+    test(`${name}, ${isolate ? 'isolated' : 'not isolated'}: the bits of every build, the hits, and the demo shop`, { timeout: 300_000 }, async (t) => {
+      const row = [name, isolate ? 'yes' : 'no', 'FAILED', ''];
+      table.push(row);
+      const { agent, failed, isolated, towers, search, single, demo } = await visit(t, start, isolate);
+      assert.equal(failed, undefined, agent);
+      assert.equal(isolated, isolate);
+      t.diagnostic(`${agent}: ${search.info.variant}, ${search.info.kernels}`);
+      for (const [build, bits] of Object.entries(towers))
+        if (/relaxed/.test(build) && /^unsupported: .*relaxed SIMD/.test(bits)) t.diagnostic(`${build}: ${bits}`);
+        else if (/-threads/.test(build) && !isolate) assert.match(bits, /^unsupported: The variant '[\w-]+' cannot run: The page is not cross-origin isolated/);
+        else assert.ok(isDeepStrictEqual(bits, expected.bits), `${build}: ${typeof bits === 'string' ? bits : 'other bits'}`);
+      for (const found of [search, single]) {
+        assert.deepEqual(found.pictures, expected.pictures);
+        assert.deepEqual(found.text, expected.text);
+        assert.equal(found.webp[0], '1f353');
+        assert.equal(found.info.threads > 1, isolate, found.info.threadsReason);
+      }
+      assert.deepEqual(demo.noise, []);
+      assert.deepEqual(demo.answers.map((ids) => ids.slice(0, 10)), expected.demo);
+      row.splice(2, 2, 'passes', search.info.threads);
+    });

@@ -1,5 +1,8 @@
 // Runs inside a browser without anyone driving it: page.html loads it, and what it finds it posts to /result.
-import { load, openCatalog } from '/web/index.js';
+import * as whole from '/web/index.js';
+import * as single from '/web/kin.min.js';
+
+const { load } = whole;
 
 const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 const bitsOf = (vector) => base64(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
@@ -28,9 +31,10 @@ async function towers({ models, variants }) {
   return bits;
 }
 
-// Pictures by address, decoded by the engine, a WebP picture by the browser, a text; what the catalogue has like them.
-async function search({ model, pictures, webp, text }) {
-  const clip = await load({ model });
+// Pictures by address, decoded by the engine, a WebP picture by the browser, a text; what the catalogue has like them. By
+// either form of the library.
+async function search({ load, openCatalog }, { model, pictures, webp, text }) {
+  const clip = await load({ model, threads: 2 });
   const catalog = await openCatalog('/build/site/catalog.safetensors', { clip });
   const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
   const found = { info: clip.info, pictures: [], webp: await hits({ image: webp }), text: await hits({ text }) };
@@ -90,7 +94,9 @@ const result = { agent: navigator.userAgent };
 try {
   const wanted = await json('/wanted');
   result.towers = await towers(wanted.towers);
-  result.search = await search(wanted.search);
+  result.isolated = crossOriginIsolated;
+  result.search = await search(whole, wanted.search);
+  result.single = await search(single, wanted.search);
   result.demo = await demo(wanted.search.text, wanted.search.upload);
 } catch (error) {
   result.failed = `${error.code ?? error.name}: ${error.message}`;

@@ -9,7 +9,8 @@ import { fitConfidence, measureParts, packBytes } from '../../catalog/lib/labels
 import { openTyped } from '../../catalog/lib/pictures.js';
 import { load, openCatalog, openLabels, openPack } from '../../web/index.node.js';
 import { articleOf, bestOf, hintsOf, partsOf, sentenceOf } from '../../web/shared/draft.js';
-import { unit, writePack } from '../../web/shared/labels.js';
+import { writePack } from '../../catalog/lib/pack-file.js';
+import { unit } from '../../web/shared/labels.js';
 import { labOf, partedPixels, sharesOf } from '../../web/shared/pixels.js';
 import { kin, tinyModel } from './cli-support.js';
 

@@ -30,4 +30,15 @@ export function instead(name, names) {
   return best ? `: did you mean '${best}'?` : `; it is one of ${names.join(', ')}.`;
 }
 
+// What the browser says no more of.
+export const notFetched = (sentence, url) => `${sentence}: ${url.startsWith('blob:')
+  ? "that address was given back (URL.revokeObjectURL) or is another page's, or the page's Content-Security-Policy forbids it (connect-src blob:): hand in the Blob or File itself."
+  : 'the host cannot be reached or does not let this page read it (Access-Control-Allow-Origin), or the page\'s Content-Security-Policy forbids it.'}`;
+
+// A file of Kin, or one that a model lists, that the server does not have.
+export const noEngine = (sentence, url) => `${sentence} for ${url.slice(0, 200)}. Copy the folder node_modules/kin-clip/web/wasm there, or ` +
+  "say where it is: resolve: (name, url) => (/^kin-.*\\.wasm$/.test(name) ? '/wasm/' + name : url).";
+export const notServed = (sentence, name) => `${sentence}, which it lists: copy it there. Where the host takes no such files, name it ${name}.wasm ` +
+  "and say resolve: (name, url) => url.replace(/\\.(?:safetensors|txt)$/, '$&.wasm').";
+
 export const noName = (sentence, name, names) => sentence + instead(name, names);

@@ -7,11 +7,11 @@ const rethrow = (error) => {
   throw asKinError(error);
 };
 
-// An error as callers see it; without the end of its sentence (errors.js: meant), should that file not come.
+// An error as callers see it, with its cause; without the end of its sentence (errors.js: meant), should that file not come.
 export async function told(error) {
   const [end, ...args] = error instanceof KinError && error.how || [];
   const sentence = end && await import('./names.js').then((names) => names[end](error.message, ...args), () => `${error.message}.`);
-  return sentence ? new KinError(error.code, sentence) : asKinError(error);
+  return sentence ? new KinError(error.code, sentence, error) : asKinError(error);
 }
 
 const rethrowLater = async (error) => {

@@ -24,8 +24,9 @@ export const checkAbort = (signal) => {
 export const onFirstUse = (part) => part.catch((error) =>
   fail('cors', `A file of Kin itself could not be loaded: ${error.message}`, error));
 
-// An error whose sentence a function of page/names.js ends, before a caller sees it (`told`).
-export const meant = (sentence, ...how) => Object.assign(new KinError('bad-argument', sentence), { how });
+// An error whose sentence a function of page/names.js ends, before a caller sees it (`told`): its name and what it takes.
+export const toEnd = (error, ...how) => Object.assign(error, { how });
+export const meant = (sentence, ...how) => toEnd(new KinError('bad-argument', sentence), ...how);
 
 // What was thrown, which can be anything, in words.
 export function reasonOf(error) {
@@ -37,10 +38,10 @@ export function reasonOf(error) {
 }
 
 // Errors cross to and from a worker as plain objects, their cause as its text.
-export const packError = (error) => ({ name: error?.name, code: error?.code, message: reasonOf(error),
+export const packError = (error) => ({ name: error?.name, code: error?.code, message: reasonOf(error), how: error?.how,
   ...(error?.cause !== undefined && { cause: String(error.cause) }) });
-export const unpackError = ({ name, code, message, cause }) => (name === 'AbortError' ? abortError()
-  : new KinError(typeof code === 'string' ? code : 'failed', message, cause && { cause }));
+export const unpackError = ({ name, code, message, how, cause }) => (name === 'AbortError' ? abortError()
+  : Object.assign(new KinError(typeof code === 'string' ? code : 'failed', message, cause && { cause }), how && { how }));
 
 // Whatever was thrown, as what callers are promised.
 export const asKinError = (error) => (error instanceof KinError || error?.name === 'AbortError' ? error

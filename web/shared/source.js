@@ -1,5 +1,5 @@
 // Files and pictures by URL (in Node also by path): opened as streams, with typed errors.
-import { checkAbort, fail, KinError } from './errors.js';
+import { checkAbort, fail, KinError, toEnd } from './errors.js';
 
 const isGone = (status) => status === 404 || status === 410;
 const tellAfter = 5000; // ms of silence that are worth telling
@@ -67,11 +67,7 @@ export async function request(url, name, io, { signal, onProgress } = {}) {
   } catch (error) {
     checkAbort(signal);
     if (error instanceof KinError) throw error;
-    return fail('cors', url.startsWith('blob:')
-      ? `${name} could not be read from ${url}: that address was given back (URL.revokeObjectURL) or is another page's, or ` +
-        "the page's Content-Security-Policy forbids it (connect-src blob:): hand in the Blob or File itself."
-      : `${name} could not be fetched from ${url}: the host cannot be reached or does not let this page read ` +
-        "it (Access-Control-Allow-Origin), or the page's Content-Security-Policy forbids it.", error);
+    throw toEnd(new KinError('cors', `${name} could not be fetched from ${url}`, { cause: error }), 'notFetched', url);
   }
 }
 

@@ -1,5 +1,5 @@
 // A model's files: which there are and where.
-import { fail } from '../shared/errors.js';
+import { fail, KinError, toEnd } from '../shared/errors.js';
 import { collect, openUrl, peek, watch } from '../shared/source.js';
 
 // A folder is Hugging Face's, or open_clip's, whose one file of configuration says all.
@@ -72,6 +72,8 @@ export class ModelFiles {
     if (this.#denied)
       fail('http', `${this.where} has no ${what} that may be read, the server answered ${this.#denied}: check the address, ` +
         'and that everybody may read the folder.');
+    const listed = what.split(/,? or | and /).find((name) => this.#listed?.has(name));
+    if (listed && !this.#sawPage) throw toEnd(new KinError('not-a-model', `${this.where} has no ${listed}`), 'notServed', listed);
     fail('not-a-model', this.#sawPage
       ? `${this.where} has no ${what}, the server sent a web page for it: check the address.`
       : `${this.where} has no ${what}: is it the folder of a CLIP model?`);

@@ -1,5 +1,5 @@
 // What the worker's side needs of a page and Node has otherwise. To it comes startHelper(): another worker, as a link.
-import { checkAbort, fail, KinError } from '../shared/errors.js';
+import { checkAbort, fail, KinError, toEnd } from '../shared/errors.js';
 import { headerOf } from '../shared/headers.js';
 import { place } from '../shared/place.js';
 import { patiently, request } from '../shared/source.js';
@@ -22,7 +22,7 @@ export async function module(variant, io, signal) {
   const href = place(wasm[variant]().href);
   const url = String(await io.resolve?.(name, href) ?? href);
   const response = await request(url, name, io, { signal });
-  if (!response.ok) fail('http', `${name}: the server answered ${response.status}.`);
+  if (!response.ok) throw toEnd(new KinError('http', `${name}: the server answered ${response.status}`), 'noEngine', url);
   const typed = /^application\/wasm\b/.test(response.headers.get('content-type'));
   try { // while it arrives, and browsers keep what they compiled so; but only of that type
     return await patiently(typed ? WebAssembly.compileStreaming(response)
