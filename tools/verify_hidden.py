@@ -73,7 +73,7 @@ def states(folder, dtype, layer, norm, *what, **options):
 
 def projector(folder, patches):
     """-> { dtype: the least cosine of a token }"""
-    config = LlavaConfig(vision_config=dict(model_type='clip_vision_model', hidden_size=1024),
+    config = LlavaConfig(vision_config=dict(model_type='clip_vision_model', hidden_size=1024, num_attention_heads=16),
                          text_config=dict(model_type='llama', hidden_size=2048))
     net = LlavaMultiModalProjector(config).eval()
     path, out = os.path.join(WORK, 'projector.safetensors'), os.path.join(WORK, 'hidden.npy')
