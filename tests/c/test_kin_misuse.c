@@ -86,6 +86,15 @@ static const struct {
     [STEP] = {"kin_step", "bbbbbb+b+"},
 };
 
+/* The first table that this machine has. */
+static int usable_kernels(void)
+{
+    int i = 0;
+    while (kin_kernels_exact(i) != 1)
+        i++;
+    return i;
+}
+
 static kin_status call(kin_ctx *k, const struct golden *g, enum function f)
 {
     static uint8_t out[1 << 16];
@@ -99,7 +108,7 @@ static kin_status call(kin_ctx *k, const struct golden *g, enum function f)
     case END: return kin_tower_end(k);
     case IDENTIFY: return kin_identify(k, KIN_IMAGE);
     case EXPORT: return kin_export_bytes(k, KIN_IMAGE, 0, out);
-    case KERNELS: return kin_use_kernels(k, 0);
+    case KERNELS: return kin_use_kernels(k, usable_kernels());
     case PREPARE: return kin_image_prepare(k, 0, 0, 1, 1, KIN_CROP);
     case IMAGE_BEGIN: return kin_image_begin(k);
     case TOKENIZE: return kin_tokenize(k, "!", 1);

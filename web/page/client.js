@@ -6,7 +6,7 @@ import { is } from '../shared/source.js';
 // Calls `heard` when `signal` aborts; returns what ends that. One listener for all calls with one signal:
 // Node warns of more than ten.
 const waiting = new WeakMap(); // signal -> Set of functions
-function onAbort(signal, heard) {
+export function onAbort(signal, heard) {
   let all = waiting.get(signal);
   if (!all) {
     all = new Set();

@@ -2,7 +2,7 @@
 // started when more wait than `few`, once a first picture has told how much memory one takes, and end a while after the last.
 // Every picture gives the same bits whichever worker it comes to, and answers its own promise, so order stays the caller's.
 import { abortError } from '../shared/errors.js';
-import { Client } from './client.js';
+import { Client, onAbort } from './client.js';
 
 const few = 4; // waiting pictures that are worth no other worker
 const room = 5e8; // bytes for all engines together
@@ -34,11 +34,11 @@ export class Crowd {
     return new Promise((resolve, reject) => {
       const job = { name, args, signal, resolve, reject };
       this.#queue.push(job);
-      signal?.addEventListener('abort', () => {
+      if (signal) onAbort(signal, () => {
         const at = this.#queue.indexOf(job);
         if (at >= 0) this.#queue.splice(at, 1);
         reject(abortError());
-      }, { once: true });
+      });
       this.#next();
     });
   }
