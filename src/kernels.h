@@ -59,7 +59,7 @@ bool kernels_agree(const struct kernels *k);
 /* The first table that is usable and agrees. */
 const struct kernels *kernels_choose(void);
 /* Runs tiles of 768 inputs over one panel `times` times, to be timed; `work` has room for
- * KERNEL_WORK_BYTES. Returns the multiply-accumulates done. */
+ * KERNEL_WORK_BYTES. Returns the multiply-accumulates done; 0: the machine lacks what the table takes. */
 enum { KERNEL_WORK_BYTES = (PANEL + 2 * TILE_ROWS_MAX) * 768 + PANEL * TILE_ROWS_MAX * 4 };
 double kernels_exercise(const struct kernels *k, int times, void *work);
 #endif

@@ -182,6 +182,8 @@ const struct kernels *kernels_choose(void)
 double kernels_exercise(const struct kernels *k, int times, void *work)
 {
     enum { KP = 768 };
+    if (k->usable && !k->usable())
+        return 0;
     int32_t *acc = work;
     int8_t *panel = (int8_t *)(acc + PANEL * TILE_ROWS_MAX), *a = panel + PANEL * KP;
     memset(work, 0, KERNEL_WORK_BYTES);

@@ -43,9 +43,11 @@ const char *kin_error_text(const kin_ctx *ctx); /* the last error's sentence */
 /* The integer kernels of this build are tables 0, 1, …; kin_open takes the first that is exact here, kin_info
  * names it.
  * All exact ones give the same bits, so one may be taken for its speed instead. */
-int kin_kernels_exact(int i);                  /* 1, 0; -1: there is no table i */
-const char *kin_kernels_name(int i);           /* "simd128" … */
-double kin_kernels_exercise(int i, int times); /* runs a tile; returns its multiply-adds (0: no memory) */
+int kin_kernels_exact(int i);        /* 1, 0; -1: there is no table i */
+const char *kin_kernels_name(int i); /* "simd128" … */
+double
+kin_kernels_exercise(int i,
+                     int times); /* runs a tile; returns its multiply-adds; 0: no memory, or not for this machine */
 /* Before any tower is loaded (weights are packed for their kernels); KIN_BAD_ARGUMENT otherwise, and
  * for a table that is not exact here. */
 kin_status kin_use_kernels(kin_ctx *ctx, int i);
