@@ -48,6 +48,8 @@ export interface Progress {
   total: number;
   /** Percent, at most 100; does not fall. */
   progress: number;
+  /** It came from the store. */
+  stored?: true;
 }
 
 export interface RawImage {
@@ -92,7 +94,10 @@ export interface RunOptions {
   onProgress?: (progress: Progress) => void;
 }
 
-export interface LoadOptions extends RunOptions {
+export interface LoadOptions extends Omit<RunOptions, 'cache'> {
+  /** A store: once a tower is used the model's files stay on the device (`persistent`), until the session ends (`session`), or are
+   * checked and gone on with, but not kept (`memory`, in Node always). Or the cache mode of fetch. Default: the browser's cache alone. */
+  cache?: 'persistent' | 'session' | 'memory' | RequestCache;
   /** The address of a folder (in Node also a path), or each file's address by name. */
   model?: string | URL | Record<string, string | URL>;
   /** Default `q8`; `f32` is exact and slow, and needs weights that were not converted. */
@@ -125,6 +130,10 @@ export interface ClipInfo {
   /** Billions of multiply-adds a second that the kernels did on one thread when they were chosen. */
   gmacs: number;
   peakBytes: number;
+  /** With a store (`cache` of `load`): where files are kept: the origin's private file system, the Cache API, or nowhere. */
+  store?: 'opfs' | 'cache' | 'memory';
+  /** Why nowhere. */
+  storeReason?: string | null;
   licence: string | null;
   languages: string[] | null;
   /** Of the image tower once it is loaded: its preprocessing as canonical JSON. */
@@ -150,6 +159,8 @@ export interface HiddenStates {
 export interface Clip extends Closing {
   readonly info: ClipInfo;
   readonly closed: boolean;
+  /** What a tower needs, before it is fetched: `bytes - stored` are to come. Null without a store, or where the folder has no manifest. */
+  sizes(tower: 'image' | 'text'): Promise<{ bytes: number; stored: number; files: { file: string; bytes: number; stored: number }[] } | null>;
   /** Loads a tower now; otherwise its first use does. */
   preload(tower: 'image' | 'text', options?: { signal?: AbortSignal }): Promise<void>;
   /** SHA-256 over a tower's weights and its preprocessing or vocabulary, by which catalogues know it. */
@@ -318,6 +329,16 @@ export interface Catalog extends Closing {
   setFields(rows: ({ id: string } & Item)[]): void;
   close(): Promise<void>;
 }
+
+/** What is kept of models on this device; in Node nothing. */
+export declare const cache: {
+  /** `model`: the folder's address, null for the engine's file; `stored` less than `bytes`: a beginning. */
+  list(): Promise<{ model: string | null; file: string; bytes: number; stored: number; mode: 'persistent' | 'session' }[]>;
+  /** In bytes. */
+  size(): Promise<number>;
+  /** Of one model, by its folder's address, or all. */
+  delete(model?: string | URL): Promise<void>;
+};
 
 /** Opens a model; its towers arrive on first use. */
 export function load(options?: LoadOptions): Promise<Clip>;

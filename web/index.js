@@ -11,7 +11,9 @@ const host = { keepAddress, packFile, packModel, startWorker };
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
 export const openCatalog = (source, options) => guarded(() => open(host, source, options));
-export const trainAdapter = (examples, options) => guarded(async () =>
-  (await onFirstUse(import('./page/adapter.js'))).trainAdapter(host, examples, options));
-export const openLabels = (source, options) => guarded(async () =>
-  (await onFirstUse(import('./page/labels.js'))).openLabels(host, source, options));
+const onUse = (part, name, ...first) => (...given) => guarded(async () => (await onFirstUse(part()))[name](...first, ...given));
+export const trainAdapter = onUse(() => import('./page/adapter.js'), 'trainAdapter', host);
+export const openLabels = onUse(() => import('./page/labels.js'), 'openLabels', host);
+
+const store = () => import('./page/store.js');
+export const cache = { list: onUse(store, 'list'), size: onUse(store, 'size'), delete: onUse(store, 'remove') };

@@ -29,7 +29,8 @@ async function open({ catalog, model, worker, options }, heard) {
   const onProgress = share(heard);
   const clip = await load({ ...options, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
   try {
-    const { resolve, fetch, cache, stall } = options; // its worker is the clip's
+    const { resolve, fetch, stall } = options; // its worker is the clip's
+    const cache = /^(persistent|session|memory)$/.test(options.cache) ? undefined : options.cache; // stores are of models
     const [file] = await Promise.all([openCatalog(fileOf(new URL(catalog, document.baseURI)),
       { clip, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
     return { clip, catalog: file };

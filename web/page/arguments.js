@@ -8,7 +8,8 @@ import { is } from '../shared/source.js';
 export const shown = (value) => (typeof value === 'string' ? `'${value.slice(0, 60)}'` : Array.isArray(value) ? 'a list'
   : value && /^[ofs]/.test(typeof value) ? `a value of type ${typeof value}` : String(value));
 
-const refuse = (value, name, wanted) => fail('bad-argument', `${name} is ${wanted}, not ${shown(value)}.`);
+export const wrong = (sentence, cause) => fail('bad-argument', sentence, cause);
+const refuse = (value, name, wanted) => wrong(`${name} is ${wanted}, not ${shown(value)}.`);
 export const reader = (fits, wanted) => (value, name) => (fits(value) ? value : refuse(value, name, wanted));
 const typed = (type, wanted) => reader((value) => typeof value === type, wanted);
 const oneOf = (...choices) => reader((value) => choices.includes(value), choices.map(shown).join(' or '));
@@ -57,7 +58,7 @@ export function read(reader, value, name) {
     return reader(value, name);
   } catch (error) {
     if (error instanceof KinError) throw error;
-    return fail('bad-argument', `${name} cannot be read: ${reasonOf(error)}.`, error);
+    return wrong(`${name} cannot be read: ${reasonOf(error)}.`, error);
   }
 }
 
@@ -69,13 +70,13 @@ export const shape = (known, needed) => (given, name) => {
   const found = {}, names = Object.keys(known);
   if (!needed && (given ?? null) === null) return found;
   if (typeof given !== 'object' || !given || Array.isArray(given) || 'aborted' in given) // f(x, signal) for f(x, { signal })
-    fail('bad-argument', `${name} takes { ${names.join(', ')} }, not ${shown(given)}.`);
+    wrong(`${name} takes { ${names.join(', ')} }, not ${shown(given)}.`);
   for (const one of Object.keys(given))
     if (!names.includes(one)) throw meant(`${name} has no '${one}'`, 'noName', one, names);
   for (const one of names) {
     const value = given[one] ?? null;
     if (value !== null) found[one] = known[one](value, one);
-    else if (needed?.includes(one)) fail('bad-argument', `${name} needs ${one}.`);
+    else if (needed?.includes(one)) wrong(`${name} needs ${one}.`);
   }
   return found;
 };
@@ -86,7 +87,7 @@ const sides = shape({ x: number, y: number, width: number, height: number }, ['x
 
 export function box(value, name) {
   const found = sides(value, name);
-  return isBox(found) ? found : fail('bad-argument', `${name} is a part of the picture in fractions of it, such as ` +
+  return isBox(found) ? found : wrong(`${name} is a part of the picture in fractions of it, such as ` +
     `{ x: 0.1, y: 0.2, width: 0.5, height: 0.5 }, not ${JSON.stringify(found)}: divide pixels by the picture's width and height.`);
 }
 

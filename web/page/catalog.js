@@ -1,7 +1,7 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
 import { anything, box, fit, flag, fraction, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
-  words } from './arguments.js';
+  words, wrong } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
@@ -17,15 +17,15 @@ const mixed = shape({ ...source, box, fit, weight: number }, []);
 const queried = shape({ ...source, like: oneOrMore(id), unlike: oneOrMore(id), mix: listOf(mixed), box, fit }, []);
 
 function aClip(value) {
-  return typeof value.embedImage === 'function' ? value : fail('bad-argument', 'clip is not what load() gave.');
+  return typeof value.embedImage === 'function' ? value : wrong('clip is not what load() gave.');
 }
 
 function checkPart(part, name, ways = Object.keys(source)) {
   const given = ways.filter((way) => way in part);
   if (given.length !== 1)
-    fail('bad-argument', `${name} has one of ${ways.join(', ')}, not ${given.join(' and ') || 'none'}` +
+    wrong(`${name} has one of ${ways.join(', ')}, not ${given.join(' and ') || 'none'}` +
       `${given.length ? ': mix them, as { mix: [{ … }, { … }] }' : ''}.`);
-  if ((part.box || part.fit) && !('image' in part)) fail('bad-argument', `box and fit go with an image, not with ${given[0]}.`);
+  if ((part.box || part.fit) && !('image' in part)) wrong(`box and fit go with an image, not with ${given[0]}.`);
 }
 
 function readQuery(given, name) {
@@ -153,10 +153,9 @@ class Catalog {
       for (const [field, value] of fields) {
         const was = types.get(field);
         if (!settable(value))
-          fail('bad-argument',
-            `'${field}' of '${id}' is neither a string, a finite number, true or false, nor a list of strings.`);
+          wrong(`'${field}' of '${id}' is neither a string, a finite number, true or false, nor a list of strings.`);
         if (was && ![was, null].includes(typeOf(value)) && field !== 'image')
-          fail('bad-argument', `'${field}' is a ${was} in this catalogue, and '${id}' would get ${JSON.stringify(value)}.`);
+          wrong(`'${field}' is a ${was} in this catalogue, and '${id}' would get ${JSON.stringify(value)}.`);
         addType(types, field, value);
       }
       return [this.#known(id), fields];
@@ -207,18 +206,18 @@ class Catalog {
       const { vector } = part;
       if (!vector) return byId(part.id, weight);
       if (vector.length !== this.info.dim || !vector.some(Boolean))
-        fail('bad-argument', `A query vector is ${this.info.dim} finite numbers, not all of them zero.`);
+        wrong(`A query vector is ${this.info.dim} finite numbers, not all of them zero.`);
       return { weight, vector };
     };
     const { mix, like = [], unlike = [] } = query;
     if (mix) {
-      if (!mix.length) fail('bad-argument', 'mix names no part.');
+      if (!mix.length) wrong('mix names no part.');
       const parts = [];
       for (const part of mix) parts.push(await one(part));
       return { parts, used };
     }
     if (!query.like && !query.unlike) return { parts: [await one(query)], used };
-    if (!like.length && !unlike.length) fail('bad-argument', 'like and unlike name no product.');
+    if (!like.length && !unlike.length) wrong('like and unlike name no product.');
     return { parts: [...like.map((id) => byId(id, 1 / like.length)),
       ...unlike.map((id) => byId(id, -0.5 / unlike.length))], used };
   }

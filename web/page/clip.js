@@ -11,13 +11,17 @@ const internal = Symbol('client');
 
 const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, decoders: call, ...runOptions });
 const onlySignal = shape({ signal });
+const nameOf = (which) => read(tower, which, 'A tower');
 const onePicture = shape(pictureOptions);
 
 export async function load(host, options) {
   const { model, resolve, worker, fetch, cache, decoders, stall = usualStall, signal, onProgress, ...how } =
     read(loadOptions, options, 'load()');
-  const client = new Client(host, { worker, onProgress, io: { resolve, fetch, cache, decodeImage: decoders, stall } },
-    { call: 'open', args: [{ dtype: 'q8', decode: 'exact', ...how, model: read(host.packModel, model, 'model') }] });
+  const open = { call: 'open', args: [{ dtype: 'q8', decode: 'exact', ...how, model: read(host.packModel, model, 'model') }] };
+  const kept = /^[mps]/.test(cache); // a store, and no mode of fetch
+  const own = { onProgress, io: { resolve, fetch, cache: kept ? undefined : cache, decodeImage: decoders, stall } };
+  const client = new Client(host, { worker, ...await (kept // service workers can import nothing
+    ? import('./shelf.js').then(({ openShelf }) => openShelf(cache, own, version), () => own) : own) }, open);
   await client.start(signal);
   return outward(new Clip(client, worker));
 }
@@ -74,22 +78,27 @@ class Clip {
 
   get info() {
     const { ids, ...info } = this.#client.info;
-    return { ...info, version };
+    return { ...info, version, ...this.#client.io.kept?.() };
   }
 
   get closed() {
     return this.#client.closed;
   }
 
+  async sizes(which) {
+    const name = nameOf(which);
+    return await this.#client.io.sizes?.(name) ?? null;
+  }
+
   async preload(which, options) {
     const { signal } = read(onlySignal, options, 'preload()');
-    return this.#client.call('preload', [read(tower, which, 'A tower')], signal);
+    return this.#client.call('preload', [nameOf(which)], signal);
   }
 
   // Every reply tells the ids known by then, so that each is asked for once, but again of a worker started anew.
   async identify(which, options) {
     const { signal } = read(onlySignal, options, 'identify()');
-    const name = read(tower, which, 'A tower');
+    const name = nameOf(which);
     const { closed, info: { ids } } = this.#client;
     const known = !closed && !signal?.aborted && ids[name];
     return known || this.#client.call('identify', [name], signal);
@@ -138,25 +147,21 @@ class Clip {
   }
 
   async classify(source, labels, options) {
-    const { classify } = await onFirstUse(import('./labels.js'));
-    return classify(this.#client, source, labels, options);
+    return (await onFirstUse(import('./labels.js'))).classify(this.#client, source, labels, options);
   }
 
   async describe(source, options) {
     const given = picture(source); // what it shows now
-    const { describe } = await onFirstUse(import('./describe.js'));
-    return describe(this, this.#client, given, options);
+    return (await onFirstUse(import('./describe.js'))).describe(this, this.#client, given, options);
   }
 
   async hiddenStates(source, options) {
     const given = read(textOrPicture, source, 'The picture'); // what it shows now
-    const { hiddenStates } = await onFirstUse(import('./hidden.js'));
-    return hiddenStates(this.#client, given, options);
+    return (await onFirstUse(import('./hidden.js'))).hiddenStates(this.#client, given, options);
   }
 
   async createCatalog(options) {
-    const { createCatalog } = await onFirstUse(import('./builder.js'));
-    return createCatalog(this, this.#client, options);
+    return (await onFirstUse(import('./builder.js'))).createCatalog(this, this.#client, options);
   }
 
   async close() {

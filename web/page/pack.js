@@ -1,6 +1,7 @@
 // What callers give, as a worker can be sent it: elements become pixels or addresses, and addresses absolute, since
 // a worker has another base.
-import { fail, onFirstUse } from '../shared/errors.js';
+import { wrong } from './arguments.js';
+import { onFirstUse } from '../shared/errors.js';
 import { checkRaw, isRaw } from '../shared/raw.js';
 import { is } from '../shared/source.js';
 
@@ -28,14 +29,14 @@ export function packImage(source) {
   if (is(source, 'HTMLPictureElement')) source = source.querySelector('img') ?? source;
   if (is(source, 'HTMLImageElement')) {
     const chosen = (source.srcset || is(source.parentNode, 'HTMLPictureElement')) && source.currentSrc;
-    return packImage(chosen || source.src || fail('bad-argument', 'The <img> has no address yet: wait for its load event.'));
+    return packImage(chosen || source.src || wrong('The <img> has no address yet: wait for its load event.'));
   }
   if (is(source, 'URL')) return source.href;
   if (typeof source === 'string') {
-    if (!/\S/.test(source)) fail('bad-argument', 'The address of the picture is empty.');
-    const base = globalThis.document?.baseURI;
+    if (!/\S/.test(source)) wrong('The address of the picture is empty.');
+    const at = base();
     try {
-      return base ? new URL(source, base).href : source;
+      return at ? new URL(source, at).href : source;
     } catch {
       return source; // fails where it is opened
     }
@@ -48,12 +49,12 @@ export function packImage(source) {
   return refuse(source);
 }
 
-const base = () => globalThis.document?.baseURI ?? globalThis.location?.href;
-function absolute(url) {
+export const base = () => globalThis.document?.baseURI ?? globalThis.location?.href;
+export function absolute(url) {
   try {
     return new URL(url, base()).href;
   } catch (error) {
-    return fail('bad-argument', `'${url}' is no address.`, error);
+    return wrong(`'${url}' is no address.`, error);
   }
 }
 
@@ -64,7 +65,7 @@ export function packFiles(model, address) {
   if (isUrl(model)) return address(model);
   const files = is(model, 'Object') ? Object.entries(model) : [];
   if (!files.length || !files.every(([, url]) => isUrl(url)))
-    fail('bad-argument', "model is a folder's address, or { 'config.json': address, … } with each file's.");
+    wrong("model is a folder's address, or { 'config.json': address, … } with each file's.");
   return Object.fromEntries(files.map(([name, url]) => [name, address(url)]));
 }
 

@@ -3,6 +3,7 @@
 import { fail, onFirstUse } from '../shared/errors.js';
 import { greet } from './hello.js';
 import { link } from '../shared/link.js';
+import { base } from './pack.js';
 import { place } from '../shared/place.js';
 import * as platform from '../worker/platform.js';
 import { serveHere } from '../worker/serve.js';
@@ -76,7 +77,7 @@ export function startWorker(kind, handlers) {
   const blob = kind === 'blob';
   let address = String(url);
   try {
-    address = new URL(address, globalThis.document?.baseURI ?? globalThis.location.href).href;
+    address = new URL(address, base()).href;
   } catch {
     fail('bad-argument', `worker: '${address}' is not an address.`);
   }
