@@ -34,7 +34,7 @@ export class Crowd {
     return new Promise((resolve, reject) => {
       const job = { name, args, signal, resolve, reject };
       this.#queue.push(job);
-      if (signal) onAbort(signal, () => {
+      job.done = signal && onAbort(signal, () => {
         const at = this.#queue.indexOf(job);
         if (at >= 0) this.#queue.splice(at, 1);
         reject(abortError());
@@ -57,9 +57,12 @@ export class Crowd {
     try {
       job.resolve(await client.call(job.name, job.args, job.signal));
       if (client !== first) first.info = { ...first.info, decoder: client.info.decoder };
+      job.done?.(); // a signal that lives on holds no pictures
     } catch (error) {
-      if (client === first || !lost.includes(error.code)) job.reject(error);
-      else {
+      if (client === first || !lost.includes(error.code)) {
+        job.done?.();
+        job.reject(error);
+      } else {
         this.#queue.unshift(job);
         return this.#drop(client);
       }
