@@ -88,12 +88,12 @@ async function loadWebp() {
 
 async function decodeWebp(bytes, shown) {
   const { headerOf, maxPixels } = await import('#web/shared/headers.js');
-  const { width, height, animated, short, exif } = headerOf(bytes, 'webp') ?? {};
+  const { width, height, short, exif } = headerOf(bytes, 'webp') ?? {};
   if (width * height > maxPixels)
     throw bad('too-large', `${shown}: ${width} x ${height} pixels are more than ` +
       `${(maxPixels - 1e6) / 1e6} megapixels: make it smaller`);
   if (short) throw bad('truncated-image', `${shown}: the WebP file ends early`);
-  if (animated) throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
+  if (Buffer.from(bytes.subarray(12, 16)).toString('latin1') === 'VP8X' && bytes[20] & 2) throw bad('unsupported-image', `${shown}: an animated WebP: save one frame as a picture`);
   if (!width || !height) throw bad('bad-image', `${shown}: not a valid WebP picture`);
   webp ??= loadWebp();
   const decode = await webp;

@@ -1,7 +1,7 @@
 // What callers give, read once: checked, and copied to plain data, since a worker cannot be sent the Proxies that
 // reactive frameworks wrap things in. A reader is (value, name) -> the copy, or throws `bad-argument`.
 import { isBox } from '../shared/box.js';
-import { fail, KinError, meant, notYet, reasonOf } from '../shared/errors.js';
+import { fail, KinError, meant, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 
 // A value in a sentence.
@@ -15,8 +15,6 @@ const typed = (type, wanted) => reader((value) => typeof value === type, wanted)
 const oneOf = (...choices) => reader((value) => choices.includes(value), choices.map(shown).join(' or '));
 
 export const anything = (value) => value;
-// Of a later release.
-export const later = (...names) => Object.fromEntries(names.map((name) => [name, () => notYet(name)]));
 export const text = typed('string', 'a text');
 export const words = reader((value) => typeof value === 'string' && /\S/.test(value), 'a text that is not empty');
 export const flag = typed('boolean', 'true or false');

@@ -1,6 +1,6 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
-import { anything, box, fit, flag, fraction, id, later, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
+import { anything, box, fit, flag, fraction, id, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
   words, wrong } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
@@ -9,7 +9,7 @@ import { outward } from './outward.js';
 const contents = Symbol('contents');
 const opening = shape({ clip: aClip, adapter: anything, ...runOptions });
 const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, minConfidence: fraction,
-  diversity: fraction, facets: oneOrMore(words), exact: flag, signal, ...later('onUpdate') });
+  diversity: fraction, facets: oneOrMore(words), exact: flag, signal });
 
 // A query, and the parts of a mix. What one is of, and what goes only with some of these:
 const source = { image: anything, text: words, vector: numbers, id };

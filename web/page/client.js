@@ -20,6 +20,12 @@ export function onAbort(signal, heard) {
 // ms without a byte after which a download is given up.
 export const usualStall = 60_000;
 
+// Looks after a worker that calls wait for, which is asked for a word each time: ms between two, and how many without one it is
+// given. A first word is said at once by one that has said some before, since it has nothing else to do then.
+const look = 250;
+const atFirst = 3;
+const atMost = 240;
+
 export class Client {
   closed = false;
   info = null;
@@ -28,6 +34,11 @@ export class Client {
   #count = 0;
   #worker = null;
   #closing = null;
+  #owed = 0; // answers, also to calls that were aborted
+  #timer = null;
+  #heard = false; // a word of this worker
+  #silent; // looks since its last one
+  #locked = null; // the lock that it said to hold
 
   // `host`: what differs between a page and Node (index.js, index.node.js); `worker`: as load() takes it; `open`: the
   // first call, { call, args }; `io`: { resolve, fetch, decodeImage, cache, stall }.
@@ -58,8 +69,9 @@ export class Client {
   #start(signal) {
     const handlers = { message: (message) => this.#receive(message), died: (error) => this.#died(error) };
     this.#worker = this.host.startWorker(this.kind, handlers);
+    this.#heard = false;
     const io = Object.entries(this.io).map(([name, value]) => [name, typeof value === 'function' || value]);
-    return this.#post({ ...this.open, io: Object.fromEntries(io) }, signal);
+    return this.#post({ ...this.open, io }, signal);
   }
 
   async call(call, args, signal) {
@@ -78,10 +90,13 @@ export class Client {
         this.#take(id)?.reject(abortError());
       });
       this.#pending.set(id, { resolve, reject, done });
+      this.#owed++;
+      if (!this.#timer) this.#watch();
       this.#worker.ref();
       try {
         this.#worker.post({ id, ...message });
       } catch (error) {
+        this.#owed--;
         this.#take(id).reject(new KinError('bad-argument', `An argument cannot be sent: ${error.message}`, { cause: error }));
       }
     });
@@ -96,11 +111,39 @@ export class Client {
     return call;
   }
 
-  #receive({ id, ask, what, args, cancel, result, info, progress, error }) {
+  // A browser says nothing when a worker is ended from outside or for want of memory, but takes back the lock that it held. Looks
+  // are counted, not time: a page that slept has not waited.
+  #watch() {
+    const ping = `kin-clip ${Math.random()}`;
+    this.#silent = this.#heard ? atMost - atFirst : 0;
+    this.#worker.post({ ping });
+    const timer = this.#timer = setInterval(async () => {
+      if (!this.#owed) return this.#rest();
+      const all = this.#locked === ping && await navigator.locks.query();
+      if (timer !== this.#timer) return;
+      if (all && !all.held.some(({ name }) => name === ping) || ++this.#silent > atMost)
+        this.#died({ message: 'it says nothing any more' });
+      else this.#worker.post({ ping });
+    }, look);
+    timer.unref?.();
+  }
+
+  #rest() {
+    this.#owed = 0;
+    clearInterval(this.#timer);
+    this.#timer = null;
+    this.#worker?.post({ ping: null });
+  }
+
+  #receive({ locked, id, ask, what, args, cancel, result, info, progress, error }) {
+    this.#heard = true;
+    this.#silent = 0;
+    if (locked) this.#locked = locked;
     if (ask) return this.closed || this.#answer(ask, what, args);
     if (cancel) return this.#asked.get(cancel)?.abort();
     if (progress) return this.onProgress?.(progress);
     if (info) this.info = info;
+    if (id) this.#owed--;
     const call = this.#take(id);
     return error ? call?.reject(unpackError(error)) : call?.resolve(result);
   }
@@ -140,6 +183,7 @@ export class Client {
     for (const asked of this.#asked.values()) asked.abort();
     this.#asked.clear();
     for (const id of [...this.#pending.keys()]) this.#take(id).reject(error);
+    this.#rest();
   }
 
   #died(error) {
@@ -156,8 +200,8 @@ export class Client {
   async #close() {
     this.closed = true;
     const worker = this.#worker;
-    this.#rejectAll(new KinError('closed', 'This was closed before the call was done.'));
     this.#worker = null;
+    this.#rejectAll(new KinError('closed', 'This was closed before the call was done.'));
     await worker?.terminate();
   }
 }

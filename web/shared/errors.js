@@ -11,8 +11,6 @@ export const fail = (code, message, cause) => {
   throw new KinError(code, message, cause === undefined ? undefined : { cause });
 };
 
-export const notYet = (what) => fail('unsupported', `${what} comes in a later release of Kin.`);
-
 export const abortError = () => new DOMException('The call was aborted.', 'AbortError');
 
 // Always an AbortError, whatever reason the signal has.

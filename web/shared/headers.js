@@ -9,7 +9,7 @@ const readers = {
   webp(bytes, view, text) {
     const u24 = (at) => view.getUint16(at, true) | bytes[at + 2] << 16;
     const end = Math.min(bytes.length, view.getUint32(4, true) + 8);
-    const found = { width: 0, height: 0, animated: false, short: end < view.getUint32(4, true) + 8, exif: null };
+    const found = { width: 0, height: 0, short: end < view.getUint32(4, true) + 8, exif: null };
     const size = (width, height) => {
       if (width * height > found.width * found.height) Object.assign(found, { width, height });
     };
@@ -18,10 +18,8 @@ const readers = {
       const kind = text(at), body = at + 8;
       if (kind === 'EXIF') found.exif ??= { from: body, to: Math.min(body + n, end) };
       if (body + 10 > end) continue;
-      if (kind === 'VP8X') {
-        size(u24(body + 4) + 1, u24(body + 7) + 1);
-        found.animated = (bytes[body] & 2) !== 0;
-      } else if (kind === 'VP8L') {
+      if (kind === 'VP8X') size(u24(body + 4) + 1, u24(body + 7) + 1);
+      else if (kind === 'VP8L') {
         const bits = view.getUint32(body + 1, true);
         size((bits & 0x3fff) + 1, (bits >>> 14 & 0x3fff) + 1);
       } else if (kind === 'VP8 ') {

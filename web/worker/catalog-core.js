@@ -5,8 +5,8 @@ import { fail } from '../shared/errors.js';
 import { openAlone } from './engine.js';
 import { readSource } from '../shared/source.js';
 
-const arrays = { U64: BigUint64Array, I64: BigInt64Array, F64: Float64Array, F32: Float32Array, I32: Int32Array,
-  U32: Uint32Array, I16: Int16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
+// Of the types that Kin writes; tensors of others are left alone.
+const arrays = { U64: BigUint64Array, F32: Float32Array, U32: Uint32Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array };
 
 // Opens a file's bytes in an engine, whose memory they stay in -> { catalog, about, tensor, names }; tensor(name) copies
 // the values that have this name. Where they lie only C knows. `kind`: as its functions are called.
@@ -19,7 +19,7 @@ export function openBytes(engine, bytes, kind = 'catalog') {
     const [n] = new Uint32Array(engine.memory.buffer, size, 1);
     return new arrays[tensors[name]](engine.bytes(values, n).buffer);
   });
-  return { catalog, about, tensor, names: Object.keys(tensors) };
+  return { catalog, about, tensor, names: Object.keys(tensors).filter((name) => arrays[tensors[name]]) };
 }
 
 export class CatalogCore {
@@ -57,10 +57,6 @@ export class CatalogCore {
     const bytes = await readSource(source, name, this.io, { ...watcher, limit });
     if (bytes[0] === 60) fail(`not-${what}`, `${name}: the server sent a web page in its place; check the address.`);
     return bytes;
-  }
-
-  info() {
-    return { peakBytes: this.#engine?.memory.buffer.byteLength ?? 0 };
   }
 
   stop() {

@@ -38,7 +38,6 @@ export class Encoder {
   #io;
   #asked;
   #engine = null;
-  #ctx = 0;
   #helpers = null;
   #held = new Set();
   #refused = new Set(); // kernels that turned out to be wrong here
@@ -75,15 +74,14 @@ export class Encoder {
     const { variant, threads } = this.choice;
     const module = await this.#platform.module(variant, this.#io, signal);
     const engine = await openEngine(module, memory ?? undefined);
-    const ctx = engine.pointer('kin_open');
-    if (!ctx) fail('out-of-memory', 'The engine has no memory to start.');
-    this.kernels = await chooseKernels(engine, ctx, this.#platform.turn, this.#refused);
+    engine.ctx = engine.pointer('kin_open');
+    if (!engine.ctx) fail('out-of-memory', 'The engine has no memory to start.');
+    this.kernels = await chooseKernels(engine, this.#platform.turn, this.#refused);
     this.#engine = engine;
-    this.#ctx = ctx;
     this.#held.clear();
     this.facts = engine.facts;
     checkAbort(signal); // told to stop meanwhile: who would end the helpers?
-    if (threads > 1) this.#helpers = startHelpers(engine, module, ctx, threads, this.#platform.startHelper);
+    if (threads > 1) this.#helpers = startHelpers(engine, module, threads, this.#platform.startHelper);
   }
 
   // Where a helper was lost, one thread works on: others might be lost for the same reason.
@@ -101,23 +99,21 @@ export class Encoder {
   }
 
   async load(part, input, signal) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
-    const give = (name, ...inputs) =>
-      engine.check(ctx, engine.with(inputs, (...args) => engine.call(name, ctx, ...args)));
-    if (part === 'config') give('kin_config', JSON.stringify(input));
-    else if (part === 'preprocessing') give('kin_preprocessing', input);
+    const engine = this.#engine;
+    if (part === 'config') engine.give('kin_config', JSON.stringify(input));
+    else if (part === 'preprocessing') engine.give('kin_preprocessing', input);
     else if (part === 'vocabulary')
-      give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig, input.specialTokens,
-        input.addedTokens);
+      engine.give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig,
+        input.specialTokens, input.addedTokens);
     else await this.#loadTower(part, input, signal);
-    this.about = engine.json('kin_info', ctx);
+    this.about = engine.json('kin_info', engine.ctx);
     this.#held.add(part);
   }
 
   async #loadTower(tower, { dtype, files }, signal) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
+    const engine = this.#engine;
     const { towers, dtypes } = engine.facts;
-    engine.check(ctx, engine.call('kin_tower_begin', ctx, towers[tower], dtypes[dtype]));
+    engine.run('kin_tower_begin', towers[tower], dtypes[dtype]);
     const piece = engine.allocate(pieceSize);
     try {
       for await (const chunks of files) {
@@ -125,12 +121,12 @@ export class Encoder {
           for (let at = 0; at < chunk.length; at += pieceSize) {
             const part = chunk.subarray(at, at + pieceSize);
             engine.view(piece, part.length).set(part);
-            engine.check(ctx, engine.call('kin_tower_feed', ctx, piece, part.length));
+            engine.run('kin_tower_feed', piece, part.length);
           }
-        engine.check(ctx, engine.call('kin_tower_file_end', ctx));
+        engine.run('kin_tower_file_end');
       }
       checkAbort(signal);
-      engine.check(ctx, engine.call('kin_tower_end', ctx));
+      engine.run('kin_tower_end');
     } finally {
       engine.free(piece);
     }
@@ -138,35 +134,35 @@ export class Encoder {
 
   // Leaves the picture's pixels, upright, cut and resized, in the engine; returns what decoded it.
   async #prepare(source, { box, fit, fast }, signal) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
-    const decoder = await holdImage(engine, ctx, source, this.#io, fast ? box : null, signal);
+    const engine = this.#engine;
+    const decoder = await holdImage(engine, source, this.#io, fast ? box : null, signal);
     checkAbort(signal);
-    engine.check(ctx, engine.call('kin_image_prepare', ctx, ...box, engine.facts.fits[fit]));
+    engine.run('kin_image_prepare', ...box, engine.facts.fits[fit]);
     return decoder;
   }
 
   // What a run leaves: { data, dims: [rows, columns] }.
   async #run(signal, what, ...args) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
+    const engine = this.#engine;
     if (this.#goAlone()) {
-      engine.call('kin_use_pool', ctx, 0);
+      engine.call('kin_use_pool', engine.ctx, 0);
       this.#helpers.stop();
       this.#helpers = null;
     }
-    engine.check(ctx, engine.call(`kin_${what}_begin`, ctx, ...args));
+    engine.run(`kin_${what}_begin`, ...args);
     try {
       do {
         await this.#platform.turn();
         checkAbort(signal);
-      } while (engine.check(ctx, engine.call('kin_step', ctx)));
+      } while (engine.run('kin_step'));
     } catch (error) {
       const reason = engine.spent && this.#helpers?.lost();
       if (reason) fail('crashed', `${reason} Call again: one thread goes on.`, error);
       throw error;
     }
     checkKernels(engine, this.kernels, this.#refused);
-    const dims = ['rows', 'columns'].map((side) => engine.call(`kin_${side}`, ctx));
-    return { data: engine.floats(engine.pointer('kin_embedding', ctx), dims[0] * dims[1]), dims };
+    const dims = ['rows', 'columns'].map((side) => engine.call(`kin_${side}`, engine.ctx));
+    return { data: engine.floats(engine.pointer('kin_embedding', engine.ctx), dims[0] * dims[1]), dims };
   }
 
   async image(source, how, signal) {
@@ -183,21 +179,21 @@ export class Encoder {
 
   async pixels(source, how, signal) {
     const decoder = await this.#prepare(source, how, signal);
-    const [engine, ctx] = [this.#engine, this.#ctx];
-    const [width, height] = ['width', 'height'].map((side) => engine.call(`kin_prepared_${side}`, ctx));
-    return { data: engine.bytes(engine.pointer('kin_prepared', ctx), width * height * 3), width, height, decoder };
+    const engine = this.#engine;
+    const [width, height] = ['width', 'height'].map((side) => engine.call(`kin_prepared_${side}`, engine.ctx));
+    return { data: engine.bytes(engine.pointer('kin_prepared', engine.ctx), width * height * 3), width, height, decoder };
   }
 
   tokens(text) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
-    engine.check(ctx, engine.with([text], (p, n) => engine.call('kin_tokenize', ctx, p, n)));
-    const n = engine.call('kin_token_count', ctx);
-    return new Int32Array(engine.bytes(engine.pointer('kin_tokens', ctx), n * 4).buffer);
+    const engine = this.#engine;
+    engine.give('kin_tokenize', text);
+    const n = engine.call('kin_token_count', engine.ctx);
+    return new Int32Array(engine.bytes(engine.pointer('kin_tokens', engine.ctx), n * 4).buffer);
   }
 
   // As many together as the engine has room for.
   async texts(list, signal) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
+    const engine = this.#engine;
     const results = [];
     let added = [];
     const run = async () => {
@@ -208,7 +204,7 @@ export class Encoder {
     };
     const add = (text) => {
       this.tokens(text);
-      return engine.check(ctx, engine.call('kin_text_add', ctx));
+      return engine.run('kin_text_add');
     };
     for (const [at, text] of list.entries())
       try {
@@ -226,16 +222,16 @@ export class Encoder {
   }
 
   identify(tower) {
-    const [engine, ctx] = [this.#engine, this.#ctx];
+    const engine = this.#engine;
     if (!this.about[tower].id) {
-      engine.check(ctx, engine.call('kin_identify', ctx, engine.facts.towers[tower]));
-      this.about = engine.json('kin_info', ctx);
+      engine.run('kin_identify', engine.facts.towers[tower]);
+      this.about = engine.json('kin_info', engine.ctx);
     }
     return this.about[tower].id;
   }
 
   tensors(tower) {
-    return this.#platform.exportTensors(this.#engine, this.#ctx, this.facts.towers[tower]);
+    return this.#platform.exportTensors(this.#engine, this.facts.towers[tower]);
   }
 
   quantise(vectors) {

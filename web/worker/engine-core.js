@@ -17,12 +17,6 @@ export class EngineCore {
     return { session: this.#session, facts: this.#engine.facts };
   }
 
-  info() {
-    return { peakBytes: this.#engine.memory.buffer.byteLength };
-  }
-
-  stop() {}
-
   // calls: [[kind, name, ...args]], one after the other. An argument is a number, a copy of a text or of a typed array, or
   // { room: bytes }, which is followed by that number; a function's kin_error comes behind them. kind: 'status', whose value is whether there is more to do;
   // 'pointer'; else what it returns.

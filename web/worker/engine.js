@@ -38,6 +38,7 @@ export async function openAlone(platform, io, signal) {
 
 export class Engine {
   spent = false;
+  ctx = 0; // the context, of an engine that holds a model (encoder.js)
 
   constructor(exports, memory) {
     this.exports = exports;
@@ -128,6 +129,16 @@ export class Engine {
     } finally {
       for (const pointer of held) this.free(pointer);
     }
+  }
+
+  // Runs a function on the context that gives a kin_status; returns whether more is to be done.
+  run(name, ...args) {
+    return this.check(this.ctx, this.call(name, this.ctx, ...args));
+  }
+
+  // The same with copies of texts or bytes.
+  give(name, ...inputs) {
+    return this.with(inputs, (...args) => this.run(name, ...args));
   }
 
   // A kin_status of a function on context `ctx`; returns whether more is to be done.

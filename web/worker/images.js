@@ -6,9 +6,9 @@ import { readSource } from '../shared/source.js';
 const ours = ['jpeg', 'png', 'html', 'unknown'];
 
 // Returns which decoder ran. `box`: the part to be prepared, for decode 'fast'.
-export async function holdImage(engine, ctx, source, io, box, signal) {
-  const raw = ({ data, width, height, exif }) => engine.check(ctx, engine.with([data, exif], (p, _, e, n) =>
-    engine.call('kin_image_raw', ctx, p, width, height, data.length / (width * height), e, n)));
+export async function holdImage(engine, source, io, box, signal) {
+  const raw = ({ data, width, height, exif }) => engine.with([data, exif], (p, _, e, n) =>
+    engine.run('kin_image_raw', p, width, height, data.length / (width * height), e, n));
   if (isRaw(source)) {
     raw(source);
     return 'raw';
@@ -21,9 +21,8 @@ export async function holdImage(engine, ctx, source, io, box, signal) {
     const format = engine.text(engine.pointer('kin_image_format', at, bytes.length));
     decoded = !ours.includes(format) && await io.decodeImage?.(bytes, format, limits);
     if (!decoded) { // or refused by the engine
-      const name = box ? 'kin_image_decode_fast' : 'kin_image_decode';
-      engine.check(ctx, engine.call(name, ctx, at, bytes.length, ...box ?? []));
-      return engine.call('kin_image_reduction', ctx) > 1 ? 'own-fast' : 'own';
+      engine.run(box ? 'kin_image_decode_fast' : 'kin_image_decode', at, bytes.length, ...box ?? []);
+      return engine.call('kin_image_reduction', engine.ctx) > 1 ? 'own-fast' : 'own';
     }
   } finally {
     engine.free(at);

@@ -25,9 +25,9 @@ function rate(engine, i) {
 
 const agrees = (engine, i) => engine.call('kin_kernels_exact', i) === 1;
 
-// -> { i, name, gmacs }; `ctx` uses table i from then on. `turn`: a turn of the event loop; `refused`: tables
+// -> { i, name, gmacs }; `engine` uses table i from then on. `turn`: a turn of the event loop; `refused`: tables
 // that were found out later.
-export async function chooseKernels(engine, ctx, turn, refused) {
+export async function chooseKernels(engine, turn, refused) {
   const found = engine.facts.kernels.map((table, i) => ({ ...table, i, gmacs: 0 }))
     .filter(({ i }) => agrees(engine, i) && !refused.has(i));
   const raced = found.filter(({ race }) => race);
@@ -45,7 +45,7 @@ export async function chooseKernels(engine, ctx, turn, refused) {
   const fastest = timed.reduce((best, one) => (one.gmacs > margin * best.gmacs ? one : best), timed[0]);
   const best = [fastest, ...found].find((table) => table && agrees(engine, table.i));
   if (!best) fail('unsupported', 'This browser computes wrongly: the self-test failed.');
-  engine.check(ctx, engine.call('kin_use_kernels', ctx, best.i));
+  engine.run('kin_use_kernels', best.i);
   return { i: best.i, name: best.name, gmacs: Math.round(best.gmacs * 10) / 10, checks: 50 };
 }
 

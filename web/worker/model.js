@@ -26,7 +26,7 @@ export class ModelFiles {
 
   // `model`: the URL or path of a folder, or an object of URLs by file name.
   constructor(model, io) {
-    if (model === undefined || model === null || model === '')
+    if (!model)
       fail('no-model', "No model was given: add one, such as load({ model: './model/' }).");
     this.where = typeof model === 'string' ? model : 'the model';
     this.urls = typeof model === 'string' ? null : model;

@@ -39,12 +39,12 @@ export async function openFile(url, name) {
 }
 
 // For `kin convert`: what a tower's canonical file holds.
-export function exportTensors(engine, ctx, tower) {
+export function exportTensors(engine, tower) {
   const tensors = [];
-  for (let i = 0; i < engine.call('kin_export_count', ctx, tower); i++) {
-    const { name, dtype, shape, bytes } = engine.json('kin_export_tensor', ctx, tower, i);
+  for (let i = 0; i < engine.call('kin_export_count', engine.ctx, tower); i++) {
+    const { name, dtype, shape, bytes } = engine.json('kin_export_tensor', engine.ctx, tower, i);
     const pointer = engine.allocate(bytes);
-    engine.check(ctx, engine.call('kin_export_bytes', ctx, tower, i, pointer));
+    engine.run('kin_export_bytes', tower, i, pointer);
     tensors.push({ name, dtype, shape, bytes: engine.bytes(pointer, bytes) });
     engine.free(pointer);
   }

@@ -1,6 +1,7 @@
 // The worker's side of client.js, which posts
-//   { id, call, args, io }   a call; io only with the first, one of `kinds`
+//   { id, call, args, io }   a call; io only with the first, one of `kinds`: [[name, value, or true of a function]]
 //   { abort: id } | { helper } (threads.js) | { stop }
+//   { ping }         the name of a lock to hold, or null: answered at once by {}, and by { locked } when it is
 //   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
 import { CatalogCore, LabelsCore } from './catalog-core.js';
@@ -41,12 +42,8 @@ export function serve(post, platform) {
     const { status, headers, empty } = await answer;
     return new Response(empty ? null : stream, { status, headers });
   }
-  const readIo = ({ cache, stall, fetch, resolve, decodeImage }) => ({
-    cache, stall,
-    ...(resolve && { resolve: (...args) => ask('resolve', args) }),
-    ...(decodeImage && { decodeImage: (bytes, format) => ask('decodeImage', [bytes, format]) }),
-    ...(fetch && { fetch: askFetch }),
-  });
+  const readIo = (io) => Object.fromEntries(io.filter(([, value]) => value).map(([name, value]) => [name, value !== true ? value
+    : name === 'fetch' ? askFetch : (one, two) => ask(name, [one, two])]));
 
   function answered({ answer, result, error, chunk, end }) {
     const { resolve, reject, body } = asked.get(answer) ?? {};
@@ -89,7 +86,7 @@ export function serve(post, platform) {
       if (signal.aborted) throw abortError();
       if (!io && !target) throw failure;
       const result = io ? await open(call, args[0], io, watcher) : await target[call](...args, watcher);
-      post({ id, result, info: target.info() }, [...buffersOf(result)]);
+      post({ id, result, info: target.info?.() }, [...buffersOf(result)]);
     } catch (error) {
       post({ id, error: packError(asKinError(signal.aborted ? abortError() : error)) });
     } finally {
@@ -98,11 +95,24 @@ export function serve(post, platform) {
     }
   }
 
+  let held, free; // the lock: its name, and what ends it
+  function hold(locked) {
+    post({});
+    if (locked === held) return;
+    held = locked;
+    free?.();
+    if (locked) globalThis.navigator?.locks?.request(locked, () => held === locked && new Promise((resolve) => {
+      free = resolve;
+      post({ locked });
+    })).catch(() => {}); // frames without a host of their own have none
+  }
+
   return (message) => {
+    if ('ping' in message) return hold(message.ping);
     if (message.helper) return help(message.helper, post);
     if (message.stop) {
       for (const id of running.keys()) abandon(id);
-      return target?.stop();
+      return target?.stop?.();
     }
     if (message.abort) return abandon(message.abort);
     if (message.answer) return answered(message);

@@ -6,10 +6,10 @@ import { importsFor } from './engine.js';
 const stackSize = 256 * 1024;
 const patience = 30_000; // ms in which all helpers should have started
 
-export function startHelpers(engine, module, ctx, threads, startHelper) {
+export function startHelpers(engine, module, threads, startHelper) {
   const pool = engine.pointer('kin_pool_open', threads);
   if (!pool) return null;
-  engine.call('kin_use_pool', ctx, pool);
+  engine.call('kin_use_pool', engine.ctx, pool);
   const helpers = [];
   let started = 0, lost = null;
   const died = (error) => { lost ??= `A helper thread ended: ${error?.message || 'it could not be started'}.`; };

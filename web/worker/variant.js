@@ -26,15 +26,15 @@ export function features(node = false) {
 export function chooseVariant({ simd, relaxed, shared, refused, isolated, workers = true, cores }, { variant, threads } = {}) {
   if (!simd)
     fail('unsupported', 'Kin needs WebAssembly SIMD, which this browser lacks: update it.');
-  if (variant?.startsWith('relaxed') && !relaxed)
-    fail('unsupported', `The variant '${variant}' needs relaxed SIMD, which is not to be had here: leave out variant.`);
+  const cannot = (reason) => fail('unsupported', `The variant '${variant}' cannot run: ${reason}`);
+  if (variant?.startsWith('relaxed') && !relaxed) cannot('There is no relaxed SIMD here.');
   const threaded = variant?.endsWith('-threads');
   if (variant && !threaded && threads > 1)
     fail('bad-argument', `The variant '${variant}' has one thread: leave out threads, or take '${variant}-threads'.`);
   const lacking = !isolated
     ? 'The page is not cross-origin isolated (header Document-Isolation-Policy, or COOP and COEP).'
     : !shared ? 'This browser has no SharedArrayBuffer.' : refused ? 'There is no shared memory to be had here.' : !workers ? 'Nothing here can start a worker.' : null;
-  if (threaded && lacking) fail('unsupported', `The variant '${variant}' cannot run: ${lacking}`);
+  if (threaded && lacking) cannot(lacking);
   const kind = relaxed ? 'relaxed' : 'simd';
   const one = (threadsReason) => ({ variant: variant ?? kind, threads: 1, threadsReason });
   if (variant && !threaded) return one(`The variant '${variant}' was asked for.`);
