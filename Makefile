@@ -237,10 +237,7 @@ demo: ## install what is missing, build, serve the demo shop on http://127.0.0.1
 test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run build/asan/tests/run-shortage $(FUZZ:%=build/fuzz/replay-%)
-	@$(MAKE) --no-print-directory check-format
-	@$(MAKE) --no-print-directory test-c
-	@$(MAKE) --no-print-directory test-native
-	@$(MAKE) --no-print-directory fuzz-replay
+	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target test-c test-native fuzz-replay check-format site
 	@$(MAKE) --no-print-directory test-node
 	@$(MAKE) --no-print-directory test-browser
 # node --test of Node 20 takes no patterns; the shell spells them out.
