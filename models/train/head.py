@@ -16,7 +16,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from model import DIM, FEATURES, begin_image, new_model, upper
+from model import DIM, FAST, FEATURES, begin_image, new_model, upper
 from pictures import PHOTOS, Pictures, Shadows, Texts, cross_entropy, unit
 
 WEIGHTS = dict(classes=1., names=.5, kinds=1., colour=.2, bank=1., clean=.5, same=.5, copy=1., relation=.3, hold=2., scores=1.)
@@ -73,7 +73,7 @@ def features_of(pictures, trunk, rows, view=0, size=256):
     out = []
     with torch.inference_mode():
         for i in range(0, len(rows), size):
-            x = torch.from_numpy(np.ascontiguousarray(pictures.maps[view][rows[i:i + size]])).bfloat16()
+            x = torch.from_numpy(np.ascontiguousarray(pictures.maps[view][rows[i:i + size]])).to(FAST)
             out.append(upper(trunk, x))
     return torch.cat(out).clone()
 
@@ -115,7 +115,7 @@ class Trainer:
             return self.pictures.features[views, rows].float()
         x = np.stack([self.pictures.maps[v][i] for v, i in zip(views.tolist(), rows.tolist())])
         with torch.set_grad_enabled(learn):
-            return upper(self.trunk, torch.from_numpy(x).bfloat16())
+            return upper(self.trunk, torch.from_numpy(x).to(FAST))
 
     @torch.no_grad()
     def refresh(self):
@@ -163,7 +163,7 @@ class Trainer:
         said = [self.called[i] for i in rows.tolist()] + [self.class_called[c] for c in classes.tolist()]
         for row, (at, w) in zip(named, said):
             row.index_add_(0, at, w)
-        with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast('cpu', torch.bfloat16, enabled=FAST == torch.bfloat16):
             guess = e @ names.T
         loss['names'] = cross_entropy(scale * guess.float(), named).mean()
         # kinds: a photo among its set's kinds.

@@ -17,7 +17,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from head import features_of, load
-from model import END, DIM, begin_text, new_model, text_features, text_tower
+from model import DIM, END, FAST, begin_text, new_model, text_features, text_tower
 from pictures import Pictures, Texts, cross_entropy, unit
 
 WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5)
@@ -72,7 +72,7 @@ class Trainer:
 
     def losses(self):
         t, ids = self.texts, self.draw()
-        with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast('cpu', torch.bfloat16, enabled=FAST == torch.bfloat16):
             said = text_features(self.model, t.tokens[ids])
         where, target = unit(said.float()), self.targets[t.target[ids]]
         sure = t.sure[t.target[ids]]
@@ -80,7 +80,7 @@ class Trainer:
         names = torch.cat([self.names[t.classes], some(self.names, 1000)])
         out = {}
         for name, bank in (('names', names), ('pictures', some(self.pictures, 1000))):
-            with torch.autocast('cpu', torch.bfloat16):
+            with torch.autocast('cpu', torch.bfloat16, enabled=FAST == torch.bfloat16):
                 wanted, found = target @ bank.T, where @ bank.T
             wanted = (SHARP * wanted.float()).log_softmax(1)
             kl = (wanted.exp() * (wanted - (SHARP * found.float()).log_softmax(1))).sum(1)
