@@ -1,5 +1,5 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
-//   ONLY=kernels,image,text,labels,photo,search,start          the jobs (default: all)
+//   ONLY=kernels,image,text,labels,photo,search,start,crowd       the jobs (default: all)
 //   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
 //   ROUNDS=3                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small,kin-everyday   whose towers (default: all)
@@ -17,6 +17,7 @@ const jobs = {
   photo: async (bench) => (await import('./photo.js')).photo(bench),
   search: async (bench) => (await import('./search.js')).search(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
+  crowd: async (bench) => (await import('./crowd.js')).crowd(bench),
 };
 const { ONLY, PROFILE, ROUNDS = '3' } = process.env;
 if (PROFILE && PROFILE !== 'phone') {

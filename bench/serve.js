@@ -1,4 +1,4 @@
-// Serves the working tree to the bench pages: cross-origin isolated, any engine's scripts may run, and at
+// Serves the working tree to the bench pages: cross-origin isolated unless told otherwise, any engine's scripts may run, and at
 // a slow network's pace and gzipped where asked.
 import { createReadStream, readFileSync } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
@@ -17,11 +17,11 @@ function pace(line, bytesPerSecond) {
 }
 
 // -> { url, sent: [[path, bytes], ...] of what was asked for so far, stop() }
-export async function serve(root, { bytesPerSecond = 0, latency = 0, compress = false } = {}) {
+export async function serve(root, { bytesPerSecond = 0, latency = 0, compress = false, isolate = true } = {}) {
   const line = { free: 0 };
   const sent = [];
   const { url, stop } = await listen((request, response, path) => {
-    for (const [name, value] of [['cross-origin-opener-policy', 'same-origin'], ['cross-origin-embedder-policy', 'require-corp'],
+    for (const [name, value] of [...isolate ? [['cross-origin-opener-policy', 'same-origin'], ['cross-origin-embedder-policy', 'require-corp']] : [],
       ['cross-origin-resource-policy', 'same-origin'], ['cache-control', 'max-age=3600']]) response.setHeader(name, value);
     const found = find(response, root, path);
     if (!found) return;
