@@ -48,7 +48,8 @@ export function writeDocs({ root, site, rows, samples, model }) {
 
   // Where a link of the file `path` leads.
   function link(path, href) {
-    if (/^https?:/.test(href)) return href;
+    if (/^https:/.test(href)) return href;
+    if (/^http:\/\/127\.0\.0\.1/.test(href)) return null; // of the reader's own machine
     const [file, part = ''] = href.split('#');
     const to = file ? posix.join(posix.dirname(path), file) : path;
     const id = places.get(`${to}#${part}`);
@@ -104,8 +105,8 @@ export function writeDocs({ root, site, rows, samples, model }) {
     ...Object.entries(further).map(([path, name]) => [path === current ? '#top' : link('.', path), name,
       path === current ? list(own.filter(({ depth }) => depth === 2).map(({ slug, name }) => [`#${slug}`, name])) : '']),
     ...(current && !further[current] ? [['#top', escapeHtml(current)]] : [])]);
-  const write = (file, fill) => writeFileSync(join(site, file), (base ? shell.replace(/<!-- lead -->[^]*<!-- end of lead -->\n/, '') : shell)
-    .replace(/<!-- ([a-z ]+) -->/g, (mark, name) => need({ base, model, lead: '', 'end of lead': '', ...fill }[name], `'${name}'`)));
+  const write = (file, fill) => writeFileSync(join(site, file), (base ? shell.replace(/<!-- first -->[^]*?<!-- end of first -->\n/g, '') : shell)
+    .replace(/<!-- ([a-z ]+) -->/g, (mark, name) => need({ base, model, first: '', 'end of first': '', ...fill }[name], `'${name}'`)));
 
   const main = filled.map(({ id, title, parts: own }) => `<section aria-labelledby="${id}">${heading(2, id, title, title)}` +
     own.map((part) => (part.slug ? heading(part.depth + 1, places.get(key(part.path, part)), part.heading, part.name) : '') + part.html()).join('\n') + '</section>').join('\n');
