@@ -8,7 +8,7 @@
 //   images/  the products' pictures, catalog.safetensors made from them by `kin build`
 //   samples/ six sample photos and where their objects are
 //   food.safetensors; kinds, moderation, alt.safetensors; learn.json   the gallery's grocery, label packs and examples to learn from
-//   the pages: the shop, with the first sample's hits already in it, and the gallery
+//   the pages: the shop, with the first sample's hits already in it, the gallery, and the documentation (docs-page.js)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,9 @@ import { boxText, readBox } from '../web/demo/address.js';
 import { likeness, ordinary } from '../web/demo/likeness.js';
 import { load, openCatalog } from '../web/index.node.js';
 import { makeSample, samples } from './demo-samples.js';
+import { writeDocs } from './docs-page.js';
 import { galleryPage } from './gallery-page.js';
+import { escapeHtml } from './panel-parts.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const site = join(root, 'build', 'site');
@@ -137,8 +139,6 @@ function writeExamples(rows) {
   writeFileSync(join(site, 'learn.json'), JSON.stringify({ kinds: chosen.map(({ kind }) => kind), vectors: chosen.map(({ vector }) => vector) }));
 }
 
-const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
 // The same card that cards.js builds, as text, so that hits are there before any script has run.
 function card(hit, usual) {
   const score = hit.score.toFixed(3), { level, word } = likeness(hit.score, usual, 'photo');
@@ -222,7 +222,9 @@ async function copyPage({ list, cards }, rows, { path, about }) {
     minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning', plugins: [besideIndex] });
   cpSync(join(root, 'web/wasm'), join(site, 'kin/wasm'), { recursive: true });
   cpSync(path, join(site, 'model'), { recursive: true });
-  writeFileSync(join(site, 'gallery.html'), galleryPage({ root, site, rows: rows.map(({ row }) => row), samples: list, model: escapeHtml(about) }));
+  const shown = { root, site, rows: rows.map(({ row }) => row), samples: list, model: escapeHtml(about) };
+  writeFileSync(join(site, 'gallery.html'), galleryPage(shown));
+  writeDocs(shown);
 }
 
 mkdirSync(site, { recursive: true });

@@ -10,9 +10,7 @@
 //   <!-- size FILE --> <!-- count food --> <!-- count learn --> <!-- model -->
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { boxText } from '../web/demo/address.js';
-
-const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+import { codeBlock, escapeHtml, need, ownPicture, pictureParts, result } from './panel-parts.js';
 
 // -> the measured value, as it stands in the table
 export function figure(text, part, what) {
@@ -45,25 +43,11 @@ function rowsCosine(root) {
 export function galleryPage({ root, site, rows, samples, model }) {
   const figures = readFileSync(join(root, 'docs/figures.md'), 'utf8');
   const code = examples(readFileSync(join(root, 'docs/api.md'), 'utf8'));
-  const need = (found, what) => found ?? (() => { throw new Error(`the gallery wants ${what}, which is not there`); })();
-  const product = (id) => need(rows.find((row) => row.id === id), `a product ${id}`);
-  const sample = (wanted) => {
-    const [id, photo] = wanted.split(':').reverse();
-    const { src, name, box } = photo ? need(samples.find((one) => one.id === id), `a sample ${id}`)
-      : { src: product(id).image, name: product(id).title };
-    const about = box ? `data-box="${boxText(box)}"` : `data-id="${id}"`;
-    return `<li><button type="button" class="sample" data-src="${src}" data-name="${escapeHtml(name)}" ${about} aria-pressed="false">` +
-      `<img src="${src}" alt="${escapeHtml(photo ? `Photo: ${name}` : name)}" width="96" height="96" loading="lazy"></button></li>`;
-  };
   const fill = {
-    samples: (list) => list.split(' ').map(sample).join(''),
-    pictures: (list) => list.split(' ').map(product).map(({ image, title }) =>
-      `<li><img src="${image}" alt="${escapeHtml(title)}" width="48" height="48" loading="lazy"></li>`).join(''),
-    'own picture': () => '<label class="button choose"><svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h16v16H4zM4 16l5-5 5 5 2-2 4 4"/>' +
-      '<circle cx="15.5" cy="8.5" r="1"/></svg>A picture of yours<input type="file" accept="image/*"></label>',
-    'result:': (hint) => `<div class="result"><p class="said" role="status">${hint}</p><div class="answer"></div></div>`,
-    code: (name) => `<div class="code"><div class="code-head"><h3 id="code-${name}">In your page</h3><button type="button" class="copy" aria-describedby="code-${name}">Copy</button></div>` +
-      `<pre tabindex="0" role="group" aria-label="Code: ${name}"><code>${escapeHtml(need(code[name], `the example '${name}' of docs/api.md`))}</code></pre></div>`,
+    ...pictureParts(rows, samples),
+    'own picture': () => ownPicture(),
+    'result:': result,
+    code: (name) => codeBlock(name, escapeHtml(need(code[name], `the example '${name}' of docs/api.md`))),
     figure: (asked) => {
       const [, part, what] = /^(\w+): (.*)$/.exec(asked);
       return part === 'hidden' ? rowsCosine(root) : figure(figures, part, what);

@@ -1,10 +1,11 @@
 // Pictures of the demo in build/screenshots/, at the widths of a desk and of phones, for the eyes of whoever changes it.
 // After `make site`; CHROME names another browser.
 //
-//   node tools/screenshots.js [dark] [shop | gallery | readme | widget]
+//   node tools/screenshots.js [dark] [shop | gallery | readme | widget | docs]
 //
 // demo-1280.png is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
-// widget-*.png are of <kin-search>: three themes, its states, a phone, a language from right to left.
+// widget-*.png are of <kin-search>: three themes, its states, a phone, a language from right to left. docs-*.png are of the
+// documentation: its first view, its sections, examples with answers, the contents on a phone.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { smallPng } from './small-png.js';
 import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
@@ -58,9 +59,9 @@ async function shootGallery(width, readme = false) {
 if (only === 'readme') {
   mkdirSync('docs/gallery', { recursive: true });
   await shootGallery(1120, true);
-} else if (only !== 'shop') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
+} else if (!only || only === 'gallery') for (const width of [1280, 768, 375, 320]) await shootGallery(width);
 
-if (!['gallery', 'readme', 'widget'].includes(only)) for (const [name, size] of sizes) {
+if (!only || only === 'shop') for (const [name, size] of sizes) {
   const page = await open(browser, server.url, { ...size, go: false });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   await page.goto(server.url);
@@ -134,6 +135,33 @@ if (!only || only === 'widget') for (const [name, size] of [['widget-1280', size
   await page.selectOption('#language', 'ar');
   await ask(sample('1f460'));
   await shot('-rtl');
+  await page.context().close();
+}
+if (!only || only === 'docs') for (const width of [1280, 768, 375, 320]) {
+  const page = await open(browser, server.url, { width, height: width < 800 ? 740 : 900, touch: width < 800, go: false });
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+  await page.goto(`${server.url}docs.html`);
+  const shot = async (what) => {
+    await page.waitForTimeout(300); // pictures, and the contents that follow
+    await page.screenshot({ path: `${folder}/docs-${width}${what}${dark ? '-dark' : ''}.png` });
+  };
+  await shot('');
+  for (const id of ['quick-start', 'api', 'api-load', 'hosting-threads', 'models-which-one', 'numbers']) {
+    await page.evaluate((id) => document.getElementById(id).scrollIntoView(), id);
+    await shot(`-${id}`);
+  }
+  for (const name of ['similar', 'embed', 'words', 'labels', 'filter', 'blend', 'alt', 'own']) {
+    await page.click(`#live-${name} .primary`);
+    await page.waitForSelector(`#live-${name} .ms`, { timeout: 60000 });
+    await page.evaluate((name) => document.getElementById(`live-${name}`).scrollIntoView(), name);
+    await shot(`-live-${name}`);
+  }
+  if (width < 1040) {
+    await page.click('.unfold');
+    await shot('-contents');
+  }
+  await page.goto(`${server.url}docs/format.html`);
+  await shot('-format');
   await page.context().close();
 }
 await browser.close();

@@ -3,24 +3,25 @@
 import { readBox } from '../address.js';
 import { element } from '../cards.js';
 
-// answer({ picture, words, on, signal }) -> { said: a sentence, parts: [node] }, or null: there is nothing to answer yet
+// answer({ picture, words, on, signal, stop }) -> { said: a sentence, parts: [node] }, or null: there is nothing to answer yet
 //   picture { name, src, from, options, id }: the one chosen, or null; `from` and `options` as embedImage takes them, id of a product
 //   words   what the panel's field holds; asked: which of the two was asked for last, 'picture' or 'words'
-//   on(name): whether a switch is on
+//   on(name): whether a switch is on; stop(): aborts the signal, and the panel says so
+// atOnce: a picture that is chosen is a question. Else it waits for the form to be sent, and the first sample is chosen already.
 // -> { ask(), root }
-export function startPanel(id, answer) {
+export function startPanel(id, answer, { atOnce = true } = {}) {
   const root = document.getElementById(id), form = root.querySelector('form.words');
   const said = root.querySelector('.said'), shown = root.querySelector('.answer');
   let picture = null, asked = 'picture', asking = new AbortController(), address = null;
 
   async function ask() {
     asking.abort();
-    const { signal } = (asking = new AbortController());
+    const mine = (asking = new AbortController()), { signal } = mine, stop = () => mine.abort();
     const slow = setTimeout(() => { said.textContent = 'Computing …'; }, 300);
     shown.setAttribute('aria-busy', 'true');
     try {
       const on = (name) => root.querySelector(`[name=${name}]`).getAttribute('aria-checked') === 'true';
-      const found = await answer({ picture, words: form?.elements.words.value.trim(), asked, on, signal });
+      const found = await answer({ picture, words: form?.elements.words?.value.trim(), asked, on, signal, stop });
       if (signal.aborted || !found) return;
       said.textContent = found.said;
       shown.replaceChildren(...found.parts);
@@ -28,7 +29,10 @@ export function startPanel(id, answer) {
       if (!signal.aborted) showFailed(error);
     } finally {
       clearTimeout(slow);
-      if (asking.signal === signal) shown.removeAttribute('aria-busy');
+      if (asking === mine) {
+        shown.removeAttribute('aria-busy');
+        if (signal.aborted) said.textContent = 'Stopped.';
+      }
     }
   }
   function showFailed(error) {
@@ -38,11 +42,16 @@ export function startPanel(id, answer) {
     again.addEventListener('click', ask);
     shown.replaceChildren(again);
   }
-  function pick(one, button) {
+  function choose(one, button) {
     picture = one;
     asked = 'picture';
-    for (const sample of root.querySelectorAll('.sample')) sample.setAttribute('aria-pressed', String(sample === button));
-    return ask();
+    for (const sample of samples) sample.setAttribute('aria-pressed', String(sample === button));
+  }
+  function pick(one, button) {
+    choose(one, button);
+    if (atOnce) return ask();
+    said.textContent = `${button ? 'Chosen' : 'Your picture'}: ${one.name}. Press Run.`;
+    return shown.replaceChildren();
   }
   const samples = [...root.querySelectorAll('.sample')];
   const ofSample = (button) => {
@@ -50,8 +59,9 @@ export function startPanel(id, answer) {
     return { name, src, id, from: new URL(src, document.baseURI).href, options: { fit: 'pad', ...(box && { box: readBox(box) }) } };
   };
   for (const button of samples) button.addEventListener('click', () => pick(ofSample(button), button));
+  if (!atOnce && samples.length) choose(ofSample(samples[0]), samples[0]);
 
-  root.querySelector('.choose input')?.addEventListener('change', ({ target }) => {
+  root.querySelector('.choose input:not([multiple])')?.addEventListener('change', ({ target }) => {
     const [file] = target.files;
     if (!file) return;
     if (address) URL.revokeObjectURL(address);

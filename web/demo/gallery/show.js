@@ -46,3 +46,15 @@ export function hitList(hits, more) {
   }));
   return list;
 }
+
+// paint(x, y) -> [red, green, blue] of a pixel
+export function canvasOf(width, height, paint, name) {
+  const canvas = element('canvas', 'map');
+  Object.assign(canvas, { width, height });
+  canvas.setAttribute('role', 'img');
+  canvas.setAttribute('aria-label', name);
+  const context = canvas.getContext('2d'), image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i++) image.data.set([...paint(i % width, Math.floor(i / width)), 255], 4 * i);
+  context.putImageData(image, 0, 0);
+  return canvas;
+}

@@ -2,7 +2,7 @@
 import { element } from '../cards.js';
 import { clip, clipWithWords } from './kin.js';
 import { startPanel } from './panel.js';
-import { pictureOf } from './show.js';
+import { canvasOf, pictureOf } from './show.js';
 
 // Rows -> for each a colour: where it lies along the three directions in which rows differ most, found one after the
 // other by power iteration on the centred rows. rows: [Float32Array], at least two.
@@ -30,17 +30,6 @@ function colours(rows) {
     along.push(places.map((place) => Math.round(40 + 200 * (place - least) / (most - least || 1))));
   }
   return rows.map((_, r) => along.map((values) => values[r]));
-}
-
-function canvasOf(width, height, paint, name) {
-  const canvas = element('canvas', 'map');
-  Object.assign(canvas, { width, height });
-  canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', name);
-  const context = canvas.getContext('2d'), image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i++) image.data.set([...paint(i % width, Math.floor(i / width)), 255], 4 * i);
-  context.putImageData(image, 0, 0);
-  return canvas;
 }
 
 const rowsOf = ({ data, dims: [rows, channels] }) => Array.from({ length: rows }, (_, r) => data.subarray(r * channels, (r + 1) * channels));
