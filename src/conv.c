@@ -9,7 +9,7 @@
 #define ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
-#define ROLLED _Pragma("GCC unroll 1")
+#define ROLLED /* gcc leaves a long body alone, and refuses to be told so where it runs but once */
 #endif
 
 enum { STEM = STEM_SIZE, INPUTS = STEM_INPUTS, WEIGHTS_BYTES = 24 * 1024 };
@@ -159,7 +159,24 @@ static inline i16x8 zip16_high(i16x8 a, i16x8 b) { return __builtin_shufflevecto
 
 enum { OUTS = 4 }; /* windows side by side, which share what they read */
 
-/* 8 channels of OUTS windows from `at` on. The last pair's second row is read and counts nothing: its taps are zeros. */
+/* What pixels a and b of 8 channels, side by side or one above the other, add to windows: window o takes them where
+ * tap x - o * stride is one of the `size` from 0 on, by steps of `step`. */
+ALWAYS_INLINE void add_pair(i16x8 a, i16x8 b, const int x, const int size, const int step, const int stride,
+                            const int16_t *taps, u32x4 lo[OUTS], u32x4 hi[OUTS])
+{
+    i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        const int tap = x - o * stride;
+        if (tap >= 0 && tap < size && tap % step == 0) {
+            lo[o] += u32x4_dot(low, i16x8_load(taps + tap / step * 16));
+            hi[o] += u32x4_dot(high, i16x8_load(taps + tap / step * 16 + 8));
+        }
+    }
+}
+
+/* 8 channels of OUTS windows from `at` on: pairs of rows, then of 3 x 3 the last row's pixels in pairs. The last pair's
+ * second row or pixel lies beyond the window and counts nothing: its taps are zeros. */
 ALWAYS_INLINE void window_sums(const int size, const int stride, const uint8_t *at, size_t row, size_t pixel,
                                const int16_t *taps, u32x4 lo[OUTS], u32x4 hi[OUTS])
 {
@@ -168,21 +185,21 @@ ALWAYS_INLINE void window_sums(const int size, const int stride, const uint8_t *
     for (int o = 0; o < OUTS; o++)
         lo[o] = hi[o] = u32x4_splat(0);
     ROLLED
-    for (int pair = 0; pair < size; pair += 2, at += 2 * row, taps += size * 16) {
+    for (int y = 0; y < (size == 3 ? 2 : size); y += 2, at += 2 * row, taps += size * 16) {
         UNROLL
-        for (int x = 0; x < columns; x++) {
-            const uint8_t *from = at + (size_t)x * pixel;
-            i16x8 a = i16x8_load_u8(from), b = i16x8_load_u8(from + row);
-            i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
-            UNROLL
-            for (int o = 0; o < OUTS; o++) {
-                const int column = x - o * stride;
-                if (column >= 0 && column < size) {
-                    lo[o] += u32x4_dot(low, i16x8_load(taps + column * 16));
-                    hi[o] += u32x4_dot(high, i16x8_load(taps + column * 16 + 8));
-                }
-            }
-        }
+        for (int x = 0; x < columns; x++)
+            add_pair(i16x8_load_u8(at + (size_t)x * pixel), i16x8_load_u8(at + (size_t)x * pixel + row), x, size, 1,
+                     stride, taps, lo, hi);
+    }
+    if (size != 3)
+        return;
+    i16x8 next = i16x8_load_u8(at);
+    UNROLL
+    for (int x = 0; x < columns; x++) {
+        i16x8 pixel_x = next;
+        next = i16x8_load_u8(at + (size_t)(x + 1) * pixel);
+        if (stride == 1 || x % 2 == 0)
+            add_pair(pixel_x, next, x, size, 2, stride, taps, lo, hi);
     }
 }
 
@@ -210,7 +227,7 @@ ALWAYS_INLINE void depthwise_row(const struct depthwise_job *job, int y, const i
     const uint8_t *from = job->map + (size_t)(y * stride) * row;
     const int16_t *taps = d->taps;
     const int last = w->out > OUTS ? w->out - OUTS : 0, some = w->out < OUTS ? w->out : OUTS;
-    for (int c = 0; c < d->channels; c += 8, taps += size * ((size + 1) / 2) * 16) {
+    for (int c = 0; c < d->channels; c += 8, taps += taps_of(size)) {
         for (int at = 0; at < w->out; at += OUTS) {
             int x = at < last ? at : last;
             u32x4 lo[OUTS], hi[OUTS];

@@ -41,7 +41,8 @@ struct depthwise {
     struct windows windows;
     int channels;
     float *weights, *bias; /* [C, size size], in q8 values that an F16 holds; [C] */
-    int16_t *taps;         /* q8: [C / 8][pair of rows][column][2][4 channels][2 rows] */
+    int16_t *taps;         /* q8: [C / 8]: [pair of rows][column][2][4 channels][2 rows]; 3 x 3: then of the last
+                              row [pair of columns][2][4 channels][2 columns] */
     float *scale, *shift;  /* q8: [C]: u = acc scale + shift */
     float *turned;         /* f32: [size size][C] */
 };
@@ -66,6 +67,8 @@ void stem_run(struct stem *s, struct conv_scratch *scratch, const struct windows
 bool depthwise_alloc(struct depthwise *d, const struct windows *w, int channels);
 void depthwise_free(struct depthwise *d);
 void depthwise_list(struct depthwise *d, struct slots *all, bool q8, const char *prefix, const char *name);
+/* The taps of 8 channels. */
+static inline int taps_of(int size) { return size == 3 ? 5 * 16 : size * (size + 1) * 8; }
 bool depthwise_finish(struct depthwise *d, bool q8); /* false: memory is short */
 
 /* An inverted residual: expand (may be absent: n_out 0), depthwise, project; x [in in, Cin] -> x [out out, Cout]. In q8
