@@ -365,7 +365,7 @@ static kin_status fold(const struct part *p, const struct part *before, double e
                        const struct kernels *k, kin_error *err)
 {
     size_t rows = (size_t)slot_rows(c->weight), width = (size_t)slot_row_values(c->weight);
-    float *folded = malloc((PANEL * width + rows) * sizeof *folded), *bias = folded + PANEL * width;
+    float *folded = malloc((PANEL * width + rows) * sizeof *folded), *bias = folded ? folded + PANEL * width : NULL;
     double *comes = malloc(width * sizeof *comes);
     kin_status status =
         folded && comes ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the image tower's weights.");
