@@ -322,7 +322,8 @@ void test_open_clip_names(void)
         {"logit_scale", NULL, 0, 0},
         {"transformer.resblocks.ln_1.weight", NULL, 0, 0},
         {"transformer.resblocks.1", NULL, 0, 0},
-        {"transformer.resblocks.1ln_1.weight", NULL, 0, 0},
+        {"transformer.resblocks..ln_1.weight", NULL, 0, 0},
+        {"transformer.resblocks.1xln_1.weight", NULL, 0, 0},
         {"transformer.resblocks.1.ln_3.weight", NULL, 0, 0},
         {"transformer.resblocks.000000000000000000000000000000.ln_1.weight", NULL, 0, 0},
     };
