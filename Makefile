@@ -135,7 +135,7 @@ fuzz-replay: $(FUZZ:%=build/fuzz/replay-%) ## the stored fuzz inputs under ASan 
 
 build/fuzz/fuzz-%: tests/fuzz/fuzz_%.c $(filter-out src/stb%.c,$(SRC)) build/asan/src/stb.o build/asan/src/stb_png.o
 	@mkdir -p $(@D)
-	$(CLANG) $(filter-out -MMD -MP,$(CFLAGS_ALL)) -O1 $(SANITIZE) -fsanitize=fuzzer $(filter %.c %.o,$^) -lm -o $@
+	$(CLANG) $(filter-out -MMD -MP,$(CFLAGS_ALL)) -O1 $(SANITIZE) -fsanitize=fuzzer -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION $(filter %.c %.o,$^) -lm -o $@
 
 fuzz: ## libFuzzer on one target: make fuzz TARGET=image SECONDS=60
 	@test -n "$(TARGET)" || { echo "make fuzz TARGET=<one of: $(FUZZ)> SECONDS=60"; exit 2; }

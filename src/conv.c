@@ -9,7 +9,7 @@
 #define ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
-#define ROLLED _Pragma("GCC unroll 1")
+#define ROLLED /* gcc leaves a long body alone, and refuses to be told so where it runs but once */
 #endif
 
 enum { STEM = STEM_SIZE, INPUTS = STEM_INPUTS, WEIGHTS_BYTES = 24 * 1024 };
@@ -159,7 +159,24 @@ static inline i16x8 zip16_high(i16x8 a, i16x8 b) { return __builtin_shufflevecto
 
 enum { OUTS = 4 }; /* windows side by side, which share what they read */
 
-/* 8 channels of OUTS windows from `at` on. The last pair's second row is read and counts nothing: its taps are zeros. */
+/* What pixels a and b of 8 channels, side by side or one above the other, add to windows: window o takes them where
+ * tap x - o * stride is one of the `size` from 0 on, by steps of `step`. */
+ALWAYS_INLINE void add_pair(i16x8 a, i16x8 b, const int x, const int size, const int step, const int stride,
+                            const int16_t *taps, u32x4 lo[OUTS], u32x4 hi[OUTS])
+{
+    i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        const int tap = x - o * stride;
+        if (tap >= 0 && tap < size && tap % step == 0) {
+            lo[o] += u32x4_dot(low, i16x8_load(taps + tap / step * 16));
+            hi[o] += u32x4_dot(high, i16x8_load(taps + tap / step * 16 + 8));
+        }
+    }
+}
+
+/* 8 channels of OUTS windows from `at` on: pairs of rows, then of 3 x 3 the last row's pixels in pairs. The last pair's
+ * second row or pixel lies beyond the window and counts nothing: its taps are zeros. */
 ALWAYS_INLINE void window_sums(const int size, const int stride, const uint8_t *at, size_t row, size_t pixel,
                                const int16_t *taps, u32x4 lo[OUTS], u32x4 hi[OUTS])
 {
@@ -168,21 +185,21 @@ ALWAYS_INLINE void window_sums(const int size, const int stride, const uint8_t *
     for (int o = 0; o < OUTS; o++)
         lo[o] = hi[o] = u32x4_splat(0);
     ROLLED
-    for (int pair = 0; pair < size; pair += 2, at += 2 * row, taps += size * 16) {
+    for (int y = 0; y < (size == 3 ? 2 : size); y += 2, at += 2 * row, taps += size * 16) {
         UNROLL
-        for (int x = 0; x < columns; x++) {
-            const uint8_t *from = at + (size_t)x * pixel;
-            i16x8 a = i16x8_load_u8(from), b = i16x8_load_u8(from + row);
-            i16x8 low = zip16_low(a, b), high = zip16_high(a, b);
-            UNROLL
-            for (int o = 0; o < OUTS; o++) {
-                const int column = x - o * stride;
-                if (column >= 0 && column < size) {
-                    lo[o] += u32x4_dot(low, i16x8_load(taps + column * 16));
-                    hi[o] += u32x4_dot(high, i16x8_load(taps + column * 16 + 8));
-                }
-            }
-        }
+        for (int x = 0; x < columns; x++)
+            add_pair(i16x8_load_u8(at + (size_t)x * pixel), i16x8_load_u8(at + (size_t)x * pixel + row), x, size, 1,
+                     stride, taps, lo, hi);
+    }
+    if (size != 3)
+        return;
+    i16x8 next = i16x8_load_u8(at);
+    UNROLL
+    for (int x = 0; x < columns; x++) {
+        i16x8 pixel_x = next;
+        next = i16x8_load_u8(at + (size_t)(x + 1) * pixel);
+        if (stride == 1 || x % 2 == 0)
+            add_pair(pixel_x, next, x, size, 2, stride, taps, lo, hi);
     }
 }
 
@@ -210,7 +227,7 @@ ALWAYS_INLINE void depthwise_row(const struct depthwise_job *job, int y, const i
     const uint8_t *from = job->map + (size_t)(y * stride) * row;
     const int16_t *taps = d->taps;
     const int last = w->out > OUTS ? w->out - OUTS : 0, some = w->out < OUTS ? w->out : OUTS;
-    for (int c = 0; c < d->channels; c += 8, taps += size * ((size + 1) / 2) * 16) {
+    for (int c = 0; c < d->channels; c += 8, taps += taps_of(size)) {
         for (int at = 0; at < w->out; at += OUTS) {
             int x = at < last ? at : last;
             u32x4 lo[OUTS], hi[OUTS];
@@ -257,39 +274,16 @@ static void clear_padding(uint8_t *map, const struct windows *w, int channels)
     }
 }
 
-struct bytes_job {
-    const struct windows *w;
-    int channels;
-    const float *x;
-    uint8_t *map;
-};
-
-/* Rows after ReLU6 -> the map. */
-static void bytes_some(void *arg, int begin, int end, int thread)
-{
-    const struct bytes_job *job = arg;
-    const f32x4 six = f32x4_splat(SIX_U8);
-    (void)thread;
-    for (int m = begin; m < end; m++) {
-        const float *x = job->x + (size_t)m * (size_t)job->channels;
-        uint8_t *to = map_pixel(job->map, job->w, job->channels, m);
-        for (int c = 0; c < job->channels; c += 8)
-            store_u8(to + c, to_bytes(f32x4_load(x + c) * six, f32x4_load(x + c + 4) * six));
-    }
-}
-
 static void inverted_q8(const struct inverted *b, struct conv_scratch *s, kin_pool *pool, const struct kernels *k,
                         float *x)
 {
     const struct depthwise *d = &b->depthwise;
     const struct windows *w = &d->windows;
     struct acts *a = &s->acts;
-    clear_padding(s->map, w, d->channels);
-    if (b->expand.n_out) {
+    if (b->expand.n_out) { /* else the stem has filled the map */
+        clear_padding(s->map, w, d->channels);
         acts_from_rows(a, pool, k, true, x, w->in * w->in, b->expand.n_in);
         pointwise(pool, &(struct pointwise_job){&b->expand, b->scale, b->shift, a, k, s->map, w, NULL, ROWS});
-    } else {
-        pool_run(pool, bytes_some, &(struct bytes_job){w, d->channels, x, s->map}, w->in * w->in);
     }
     acts_begin(a, k, NULL, w->out * w->out, d->channels);
     pool_run(pool, depthwise_some, &(struct depthwise_job){d, s->map, a, k->form}, w->out);
@@ -310,7 +304,8 @@ struct stem_job {
     struct acts *a;
     const struct kernels *k;
     const uint8_t *pixels;
-    float *y;
+    uint8_t *map;
+    const struct windows *next;
 };
 
 /* How a window of row or column i lies: see inside(). */
@@ -320,17 +315,51 @@ static int edge_of(const struct windows *w, int i)
     return first < 0 ? 1 : first + w->size > w->in ? 2 : 0;
 }
 
-/* The window of one output as a row of activations: the bytes of the picture, zeros outside. */
-static void gather(const struct stem_job *job, int m)
+/* The windows of row y of outputs as rows of activations: the bytes of the picture, zeros outside. What a row has beyond
+ * its inputs meets weights of zero. */
+static void gather(const struct stem_job *job, int y)
 {
     const struct windows *w = &job->s->windows;
-    int x = m % w->out * w->stride - w->before, y = m / w->out * w->stride - w->before;
-    int left = x < 0 ? -x : 0, n = STEM - left - (x + STEM > w->in ? x + STEM - w->in : 0);
-    acts_set_bytes(job->a, job->k, m, NULL, 0, 0);
-    for (int i = 0; i < STEM; i++)
-        if (y + i >= 0 && y + i < w->in)
-            acts_set_bytes(job->a, job->k, m, job->pixels + ((size_t)(y + i) * (size_t)w->in + (size_t)(x + left)) * 3,
-                           (i * STEM + left) * 3, n * 3);
+    const size_t line = (size_t)w->in * 3, before = (size_t)w->before * 3;
+    uint8_t lines[STEM][(STEM_SIDE_MAX + STEM) * 3 + VEC8_SLACK];
+    for (int i = 0, from = y * w->stride - w->before; i < STEM; i++, from++) {
+        memset(lines[i], 0, before + line + STEM * 3 + VEC8_SLACK);
+        if (from >= 0 && from < w->in)
+            memcpy(lines[i] + before, job->pixels + (size_t)from * line, line);
+    }
+    for (int x = 0; x < w->out; x++) {
+        const size_t at = (size_t)(x * w->stride) * 3;
+        u8x16 a = u8x16_load(lines[0] + at), b = u8x16_load(lines[1] + at), c = u8x16_load(lines[2] + at);
+        u8x16 low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18, 19, 20, 21, 22);
+        u8x16 high = __builtin_shufflevector(b, c, 7, 8, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
+        void *row = acts_row(job->a, y * w->out + x);
+        store_act(row, 0, i16x8_low_u8(low), job->k->form);
+        store_act(row, 8, i16x8_high_u8(low), job->k->form);
+        store_act(row, 16, i16x8_low_u8(high), job->k->form);
+        store_act(row, 24, i16x8_high_u8(high), job->k->form);
+    }
+}
+
+/* Rows y .. of a tile, 8 channels from n on -> u8 of the map at `to`. */
+static void finish_stem(const struct stem_job *job, const int32_t *hi, const int32_t *lo, int x, int y, int n_rows,
+                        int n, uint8_t *to)
+{
+    const struct stem *s = job->s;
+    const int c = s->channels;
+    const int32_t z = -act_shift(job->k->form);
+    for (int r = 0; r < n_rows; r++, to += c) {
+        const float *bias = s->edges + (edge_of(&s->windows, y) * 3 + edge_of(&s->windows, x + r)) * c + n;
+        f32x4 v[2];
+        for (int i = 0; i < 2; i++, hi += 4, lo += 4, bias += 4) {
+            int at = n + 4 * i;
+            i32x4 high = i32x4_load(hi) - z * i32x4_load(s->hi.colsum + at);
+            i32x4 low = i32x4_load(lo) - z * i32x4_load(s->lo.colsum + at);
+            v[i] = ((f32x4_from_i32(high) * f32x4_load(s->hi.scale + at) + f32x4_load(bias)) +
+                    f32x4_from_i32(low) * f32x4_load(s->lo.scale + at)) *
+                   f32x4_splat(SIX_U8);
+        }
+        store_u8(to + n, to_bytes(v[0], v[1]));
+    }
 }
 
 /* Items are rows of outputs. */
@@ -343,39 +372,29 @@ static void stem_some(void *arg, int begin, int end, int thread)
     int out = s->windows.out, c = s->channels;
     (void)thread;
     for (int y = begin; y < end; y++) {
-        for (int m = y * out; m < (y + 1) * out; m++)
-            gather(job, m);
-        for (int m = y * out, n_rows; m < (y + 1) * out; m += n_rows) {
+        gather(job, y);
+        for (int x = 0, n_rows; x < out; x += n_rows) {
             int32_t hi[TILE_ROWS_MAX * PANEL], lo[TILE_ROWS_MAX * PANEL];
-            n_rows = (y + 1) * out - m < k->rows ? (y + 1) * out - m : k->rows;
+            const void *rows = acts_row(a, y * out + x);
+            uint8_t *to = map_pixel(job->map, job->next, c, y * out + x);
+            n_rows = out - x < k->rows ? out - x : k->rows;
             for (int n = 0; n < c; n += PANEL) {
-                k->tile(acts_row(a, m), a->stride, n_rows, s->hi.panels + (size_t)n * s->hi.kp, s->hi.kp, hi, PANEL);
-                k->tile(acts_row(a, m), a->stride, n_rows, s->lo.panels + (size_t)n * s->lo.kp, s->lo.kp, lo, PANEL);
-                for (int r = 0; r < n_rows; r++) {
-                    const float *bias =
-                        s->edges + (edge_of(&s->windows, y) * 3 + edge_of(&s->windows, m + r - y * out)) * c + n;
-                    float *to = job->y + (size_t)(m + r) * (size_t)c + n;
-                    int32_t z = a->zero[m + r];
-                    for (int i = 0; i < PANEL; i += 4) {
-                        i32x4 high = i32x4_load(hi + r * PANEL + i) - z * i32x4_load(s->hi.colsum + n + i);
-                        i32x4 low = i32x4_load(lo + r * PANEL + i) - z * i32x4_load(s->lo.colsum + n + i);
-                        f32x4_store(to + i, relu6((f32x4_from_i32(high) * f32x4_load(s->hi.scale + n + i) +
-                                                   f32x4_load(bias + i)) +
-                                                  f32x4_from_i32(low) * f32x4_load(s->lo.scale + n + i)));
-                    }
-                }
+                k->tile(rows, a->stride, n_rows, s->hi.panels + (size_t)n * s->hi.kp, s->hi.kp, hi, PANEL);
+                k->tile(rows, a->stride, n_rows, s->lo.panels + (size_t)n * s->lo.kp, s->lo.kp, lo, PANEL);
+                finish_stem(job, hi, lo, x, y, n_rows, n, to);
             }
         }
     }
 }
 
-void stem_run(struct stem *s, struct conv_scratch *scratch, kin_pool *pool, const struct kernels *k,
-              const uint8_t *pixels, float *y)
+void stem_run(struct stem *s, struct conv_scratch *scratch, const struct windows *next, kin_pool *pool,
+              const struct kernels *k, const uint8_t *pixels, float *y)
 {
     if (!s->q8) {
         stem_f32(s, scratch, pool, k, pixels, y);
         return;
     }
+    clear_padding(scratch->map, next, s->channels);
     acts_begin(&scratch->acts, k, NULL, s->windows.out * s->windows.out, INPUTS);
-    pool_run(pool, stem_some, &(struct stem_job){s, &scratch->acts, k, pixels, y}, s->windows.out);
+    pool_run(pool, stem_some, &(struct stem_job){s, &scratch->acts, k, pixels, scratch->map, next}, s->windows.out);
 }

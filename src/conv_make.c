@@ -66,19 +66,21 @@ void depthwise_list(struct depthwise *d, struct slots *all, bool q8, const char 
     slots_add_floats(all, d->bias, 1, (uint64_t)d->channels, 1, full, ".bias");
 }
 
-/* Pairs of rows side by side, as a dot product of pairs wants them; a lone last row beside zeros. */
+/* In pairs, as a dot product of pairs wants them: two rows' side by side; then, of 3 x 3, two columns' of the last row. A
+ * lone one lies beside zeros. */
 static void set_taps(struct depthwise *d, int c)
 {
-    int size = d->windows.size, pairs = (size + 1) / 2, area = size * size;
+    int size = d->windows.size, area = size * size;
     const float *w = d->weights + (size_t)c * (size_t)area;
     float top = 0;
     for (int i = 0; i < area; i++)
         top = w[i] > top ? w[i] : -w[i] > top ? -w[i] : top;
     float scale = top < 0x1p-100f ? 1.0f : top / (float)TAP_TOP;
-    int16_t *group = d->taps + (size_t)(c / 8) * (size_t)(size * pairs * 16) + (c % 8 / 4) * 8 + c % 4 * 2;
+    int16_t *group = d->taps + (size_t)(c / 8) * (size_t)taps_of(size) + (c % 8 / 4) * 8 + c % 4 * 2;
     for (int y = 0; y < size; y++)
         for (int x = 0; x < size; x++)
-            group[(y / 2 * size + x) * 16 + y % 2] = (int16_t)round_f32(w[y * size + x] / scale);
+            group[size == 3 && y == 2 ? (3 + x / 2) * 16 + x % 2 : (y / 2 * size + x) * 16 + y % 2] =
+                (int16_t)round_f32(w[y * size + x] / scale);
     d->scale[c] = scale;
     d->shift[c] = d->bias[c] * SIX_U8;
 }
@@ -94,7 +96,7 @@ bool depthwise_finish(struct depthwise *d, bool q8)
                 d->turned[i * channels + c] = d->weights[c * (size_t)area + i];
         return d->turned != NULL;
     }
-    d->taps = calloc(channels * (size_t)(size * (size + 1)), sizeof *d->taps);
+    d->taps = calloc(channels / 8 * (size_t)taps_of(size), sizeof *d->taps);
     d->scale = malloc(channels * sizeof *d->scale);
     d->shift = malloc(channels * sizeof *d->shift);
     if (!d->taps || !d->scale || !d->shift)

@@ -101,7 +101,7 @@ static kin_status read(struct tower *t, json config, kin_error *err)
         return kin_fail(err, KIN_UNSUPPORTED,
                         "open_clip_config.json: timm_pool must be avg, timm_proj linear, without a bias.");
     TRY(read_whole(json_get(model, "embed_dim"), "embed_dim", 1, 4096, 0, &t->dim, err));
-    TRY(read_whole(json_get(its, "image_size"), "image_size", 32, 1024, 224, &t->image_size, err));
+    TRY(read_whole(json_get(its, "image_size"), "image_size", 32, STEM_SIDE_MAX, 224, &t->image_size, err));
     struct windows w = windows_of(t->image_size, 3, 2, t->same);
     t->room = (size_t)(w.out * w.out * STEM_CHANNELS); /* no later map is larger, but for the head's */
     t->layers = 1;
@@ -365,7 +365,7 @@ static kin_status fold(const struct part *p, const struct part *before, double e
                        const struct kernels *k, kin_error *err)
 {
     size_t rows = (size_t)slot_rows(c->weight), width = (size_t)slot_row_values(c->weight);
-    float *folded = malloc((PANEL * width + rows) * sizeof *folded), *bias = folded + PANEL * width;
+    float *folded = malloc((PANEL * width + rows) * sizeof *folded), *bias = folded ? folded + PANEL * width : NULL;
     double *comes = malloc(width * sizeof *comes);
     kin_status status =
         folded && comes ? KIN_OK : kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the image tower's weights.");
@@ -444,7 +444,7 @@ static bool ready(struct tower *t, int threads)
 static void embed(struct tower *t, kin_pool *pool, const struct kernels *k, const uint8_t *pixels)
 {
     struct efficientnet *own = net(t);
-    stem_run(&own->stem, &own->scratch, pool, k, pixels, t->x);
+    stem_run(&own->stem, &own->scratch, &own->blocks[0].depthwise.windows, pool, k, pixels, t->x);
     t->columns = STEM_CHANNELS;
     t->spans[0].tokens = own->stem.windows.out * own->stem.windows.out;
 }

@@ -147,7 +147,9 @@ static void range_of(const float *x, int k, float *lo, float *hi)
         lo4 = f32x4_min(lo4, v);
         hi4 = f32x4_max(hi4, v);
     }
-    *lo = -f32x4_top(-lo4), *hi = f32x4_top(hi4);
+    f32x4 tops =
+        f32x4_max(__builtin_shufflevector(-lo4, hi4, 0, 1, 4, 5), __builtin_shufflevector(-lo4, hi4, 2, 3, 6, 7));
+    *lo = -(tops[0] > tops[1] ? tops[0] : tops[1]), *hi = tops[2] > tops[3] ? tops[2] : tops[3];
     for (; i < k; i++) {
         *lo = x[i] < *lo ? x[i] : *lo;
         *hi = x[i] > *hi ? x[i] : *hi;
@@ -185,20 +187,18 @@ void quant_act_row_within(const float *x, int k, int kp, enum act_form form, flo
     *zero = (int32_t)z;
     f32x4 inv4 = f32x4_splat(inv), z4 = f32x4_splat(z), most = f32x4_splat(255 - shift), least = f32x4_splat(-shift);
     int i = 0;
-    for (; i + 16 <= k; i += 16) {
-        i32x4 v[4];
-        for (int j = 0; j < 4; j++) {
+    for (; i + 8 <= k; i += 8) {
+        i32x4 v[2];
+        for (int j = 0; j < 2; j++) {
             f32x4 u = f32x4_round(f32x4_load(x + i + 4 * j) * inv4) + z4;
             v[j] = f32x4_round_i32(f32x4_min(f32x4_max(u, least), most));
         }
-        i16x8 a = i16x8_low(v[0], v[1]), b = i16x8_low(v[2], v[3]);
-        if (form == ACT_I16) {
+        i16x8 a = i16x8_low(v[0], v[1]);
+        u8x16 bytes = u8x16_low(a, a);
+        if (form == ACT_I16)
             memcpy((int16_t *)out + i, &a, sizeof a);
-            memcpy((int16_t *)out + i + 8, &b, sizeof b);
-        } else {
-            u8x16 bytes = u8x16_low(a, b);
-            memcpy((uint8_t *)out + i, &bytes, sizeof bytes);
-        }
+        else
+            memcpy((uint8_t *)out + i, &bytes, 8);
     }
     for (; i < k; i++)
         fill_acts(out, i, i + 1, form, (int32_t)clamp(round_f32(x[i] * inv) + z, least[0], most[0]));

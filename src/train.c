@@ -145,8 +145,7 @@ kin_status kin_trainer_add(kin_trainer *t, int which, const float *rows, const u
         float *to = t->x[which] + (size_t)(from + i) * t->stride;
         memcpy(to, rows, t->dim * sizeof *to);
         float length = sqrtf(vec_dot(to, to, (int)t->stride)), inv = 1 / length;
-        if (!(length > 0) || !(length - length == 0) ||
-            !(inv - inv == 0)) /* a number that is none makes the sum none */
+        if (!(length > 0) || !(length - length == 0)) /* a number that is none makes the sum none */
             return BAD(err, "Vector %u is zero, or holds a number that is not finite.", from + i);
         if (which == 0 && t->m && targets[i] >= t->m)
             return BAD(err, "The target of vector %u is not there.", from + i);

@@ -3,6 +3,8 @@
  *
  * KIN_GOLDEN=write makes q8.bin anew: only together with a new number of docs/numerics.md. */
 #include "../../src/load.h"
+#include "../../src/open_clip.h"
+#include "assemble.h"
 #include "test.h"
 #include <math.h>
 #include <stdlib.h>
@@ -238,5 +240,140 @@ void test_open_clip_efficientnet(void)
             check_net(&g, padding, *k, bits, write);
     }
     fclose(bits);
+    golden_net_close(&g);
+}
+
+/* Which networks there are, and what is refused of them. */
+void test_open_clip_networks(void)
+{
+#define NET(name, more) "{\"model_cfg\":{\"embed_dim\":8,\"vision_cfg\":{\"timm_model_name\":\"" name "\"" more "}}}"
+#define LITE0(more) NET("efficientnet_lite0", more)
+#define DIM(value) "{\"model_cfg\":{" value "\"vision_cfg\":{\"timm_model_name\":\"efficientnet_lite0\"}}}"
+#define CANONICAL(size, network, padding)                                                   \
+    "{\"dim\":8,\"family\":\"efficientnet\",\"image_size\":" size ",\"network\":\"" network \
+    "\",\"padding\":\"" padding "\"}"
+#define WHOLE(key, range) "open_clip_config.json: " key " is not a whole number from " range "."
+#define POOLED "open_clip_config.json: timm_pool must be avg, timm_proj linear, without a bias."
+    static const struct {
+        const char *config, *canonical, *says; /* says "": some other family's sentence */
+    } cases[] = {
+        {LITE0(""), CANONICAL("224", "lite0", "symmetric"), NULL},
+        {LITE0(",\"image_size\":32,\"timm_pool\":null,\"timm_proj\":null,\"timm_proj_bias\":false"),
+         CANONICAL("32", "lite0", "symmetric"), NULL},
+        {NET("tf_efficientnet_lite4.in1k", ",\"image_size\":1024,\"timm_pool\":\"avg\",\"timm_proj\":\"linear\""),
+         CANONICAL("1024", "lite4", "same"), NULL},
+        {NET("efficientnet_lite5", ""), NULL, ""},
+        {NET("efficientnet_lite/", ""), NULL, ""},
+        {NET("efficientnet_lite", ""), NULL, ""},
+        {NET("efficientnet_lite01", ""), NULL, ""},
+        {NET("efficientnet_mite0", ""), NULL, ""},
+        {NET("tf-efficientnet_lite0", ""), NULL, ""},
+        {NET("efficientnet_lite0.a_tag_that_is_longer_than_any_name_of_a_network_that_there_is", ""), NULL, ""},
+        {DIM(""), NULL, WHOLE("embed_dim", "1 to 4096")},
+        {DIM("\"embed_dim\":4097,"), NULL, WHOLE("embed_dim", "1 to 4096")},
+        {LITE0(",\"image_size\":31"), NULL, WHOLE("image_size", "32 to 1024")},
+        {LITE0(",\"image_size\":1025"), NULL, WHOLE("image_size", "32 to 1024")},
+        {LITE0(",\"image_size\":\"96\""), NULL, WHOLE("image_size", "32 to 1024")},
+        {LITE0(",\"image_size\":[96,96]"), NULL, WHOLE("image_size", "32 to 1024")},
+        {LITE0(",\"timm_pool\":\"max\""), NULL, POOLED},
+        {LITE0(",\"timm_proj\":\"mlp\""), NULL, POOLED},
+        {LITE0(",\"timm_proj_bias\":true"), NULL, POOLED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json config;
+        kin_error err = {0};
+        struct tower sizes;
+        CHECK_EQ(json_open(cases[i].config, strlen(cases[i].config), "open_clip_config.json", &config, &err), KIN_OK);
+        kin_status is = tower_read(&sizes, TOWER_IMAGE, true, config, &err);
+        if (cases[i].canonical) {
+            struct json_out o;
+            CHECK_EQ(is, KIN_OK);
+            json_out_init(&o);
+            tower_canonical(&sizes, &o);
+            json_out_rawn(&o, "", 1);
+            CHECK_STR(o.text, cases[i].canonical);
+            json_out_free(&o);
+        } else {
+            CHECK(is == KIN_UNSUPPORTED || (!*cases[i].says && is == KIN_NOT_A_MODEL));
+            if (*cases[i].says)
+                CHECK_STR(err.text, cases[i].says);
+            else
+                CHECK(!strstr(err.text, "timm_pool"));
+        }
+    }
+}
+
+/* What open_clip calls a tensor. */
+void test_open_clip_names(void)
+{
+    static const struct {
+        const char *theirs, *ours; /* NULL: it is none that we know */
+        int shares, transposed;
+    } cases[] = {
+        {"visual.proj", "visual_projection.weight", 1, 1},
+        {"visual.ln_pre.bias", "vision_model.pre_layrnorm.bias", 1, 0},
+        {"text_projection", "text_projection.weight", 1, 1},
+        {"text.ln_final.weight", "text_model.final_layer_norm.weight", 1, 0},
+        {"transformer.resblocks.10.mlp.c_fc.bias", "text_model.encoder.layers.10.mlp.fc1.bias", 1, 0},
+        {"visual.transformer.resblocks.0.attn.in_proj_bias", "vision_model.encoder.layers.0.self_attn.v_proj.bias", 3,
+         0},
+        {"visual.projection", NULL, 0, 0},
+        {"visual.pro", NULL, 0, 0},
+        {"logit_scale", NULL, 0, 0},
+        {"transformer.resblocks.ln_1.weight", NULL, 0, 0},
+        {"transformer.resblocks.1", NULL, 0, 0},
+        {"transformer.resblocks..ln_1.weight", NULL, 0, 0},
+        {"transformer.resblocks.1xln_1.weight", NULL, 0, 0},
+        {"transformer.resblocks.1.ln_3.weight", NULL, 0, 0},
+        {"transformer.resblocks.000000000000000000000000000000.ln_1.weight", NULL, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct open_clip_name out;
+        size_t n = strlen(cases[i].theirs);
+        char *name = memcpy(malloc(n), cases[i].theirs, n); /* without an end of its own */
+        bool known = open_clip_name(name, n, 2, &out);
+        free(name);
+        CHECK_EQ(known, cases[i].ours != NULL);
+        if (!known)
+            continue;
+        CHECK_STR(out.name, cases[i].ours);
+        CHECK_EQ(out.shares, cases[i].shares);
+        CHECK_EQ(out.transposed, cases[i].transposed);
+    }
+    CHECK(open_clip_of_images("visual.", 7) && !open_clip_of_images("visua", 5));
+    CHECK(open_clip_of_texts("text.x", 6) && open_clip_of_texts("transformer.resblocks.", 22) &&
+          open_clip_of_texts("ln_final.bias", 13) && !open_clip_of_texts("visual.proj", 11));
+}
+
+/* A weight that comes without its batch norm, in a second file, after those that have one. */
+void test_open_clip_twice(void)
+{
+    static float stem[32 * 27];
+    struct golden_net g;
+    struct tower *t = NULL;
+    struct loader l;
+    json config;
+    kin_error err = {0};
+    size_t n, config_n;
+    CHECK(golden_net_open(&g));
+    char *text = (char *)read_golden("open_clip_config.symmetric.json", &config_n);
+    CHECK_EQ(json_open(text, config_n, "open_clip_config.json", &config, &err), KIN_OK);
+    for (int which = 0; which < 2; which++) {
+        tensor own = which ? (tensor){"vision_model.stem.bias", 0, DT_F32, 1, {32}, 0, 0}
+                           : (tensor){"vision_model.stem.weight", 0, DT_F32, 4, {32, 3, 3, 3}, 0, 0};
+        uint8_t *file = assemble(&own, 1, "{}", stem, &n);
+        CHECK_EQ(tower_open(&t, TOWER_IMAGE, false, config, &err), KIN_OK);
+        loader_begin(&l, t, &kernels_ref);
+        CHECK_EQ(loader_feed(&l, g.model, g.model_n, &err), KIN_OK);
+        CHECK_EQ(loader_file_end(&l, &err), KIN_OK);
+        CHECK_EQ(loader_feed(&l, file, n, &err), KIN_OK);
+        CHECK_EQ(loader_file_end(&l, &err), KIN_OK);
+        loader_end(&l);
+        CHECK_EQ(tower_finish(t, &kernels_ref, &err), KIN_NOT_A_MODEL);
+        CHECK_STR(err.text, "The model has vision_model.stem.weight twice, with its batch norm and without.");
+        tower_close(t);
+        free(file);
+    }
+    free(text);
     golden_net_close(&g);
 }

@@ -5,6 +5,7 @@
 #include "../../src/confidence.h"
 #include "../../src/kin.h"
 #include "../../src/sha256.h"
+#include "assemble.h"
 #include "test.h"
 #include "written.h"
 #include <math.h>
@@ -249,7 +250,7 @@ void test_train_arguments(void)
     CHECK(!refused(8, 4, 100, 100, 1, 0.2));
     CHECK(refused(0, 4, 100, 100, 1, 0.2) && refused(4097, 4, 100, 100, 1, 0.2));
     CHECK(refused(8, 0, 100, 100, 1, 0.2) && refused(8, 65, 100, 100, 1, 0.2));
-    CHECK(refused(8, 4, 0, 100, 1, 0.2) && refused(8, 4, 200001, 100, 1, 0.2));
+    CHECK(refused(8, 4, 0, 100, 1, 0.2) && refused(8, 4, -200000, 100, 1, 0.2) && refused(8, 4, 200001, 100, 1, 0.2));
     CHECK(refused(8, 4, 100, -1, 1, 0.2) && refused(8, 4, 100, 200001, 1, 0.2));
     CHECK(refused(8, 4, 100, 100, 0, 0.2) && refused(8, 4, 100, 100, 101, 0.2));
     CHECK(refused(8, 4, 200000, 100, 1, 0.009) && refused(8, 4, 100, 100, 1, 0) && refused(8, 4, 100, 100, 1, 0.6) &&
@@ -276,6 +277,11 @@ void test_train_arguments(void)
     CHECK_EQ(kin_trainer_add(t, 1, s.right, NULL, 100, &err), KIN_OK);
     CHECK_EQ(kin_trainer_step(t, &err), KIN_MORE);
     CHECK_EQ(kin_trainer_add(t, 1, s.right, NULL, 0, &err), KIN_BAD_ARGUMENT); /* begun */
+    kin_trainer_close(t);
+    t = kin_trainer_begin(8, 4, 100, 100, 1, 0.2, 1, &err);
+    CHECK(t);
+    CHECK_EQ(kin_trainer_add(t, 1, s.right, NULL, 100, &err), KIN_OK);
+    CHECK_EQ(kin_trainer_step(t, &err), KIN_BAD_ARGUMENT); /* what finds them is not there */
     kin_trainer_close(t);
     kin_trainer_close(NULL);
     free_set(&s);
@@ -384,32 +390,6 @@ static kin_status adapts(const uint8_t *catalog, size_t m, const uint8_t *file, 
     return status;
 }
 
-/* A file of these tensors, with right checksums. */
-static uint8_t *assemble(tensor *list, uint32_t n, const char *metadata, const float *values, size_t *size)
-{
-    uint32_t sums[4];
-    struct json_out header;
-    struct crc32 crc;
-    crc32_init(&crc);
-    size_t data = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        size_t bytes = tensor_dtype_size(list[i].dtype);
-        list[i].name_len = (uint32_t)strlen(list[i].name);
-        for (uint32_t k = 0; k < list[i].rank; k++)
-            bytes *= list[i].shape[k];
-        sums[i] = crc32_update(&crc, 0, (const uint8_t *)values + data, bytes);
-        data += bytes;
-    }
-    if (!tensor_header_write(list, n, metadata, strlen(metadata), sums, &header))
-        return NULL;
-    uint8_t *out = malloc(header.n + data);
-    memcpy(out, header.text, header.n);
-    memcpy(out + header.n, values, data);
-    *size = header.n + data;
-    json_out_free(&header);
-    return out;
-}
-
 void test_adapter_files(void)
 {
     static const char good[] = "{\"kin.format\":\"1\",\"kin.kind\":\"adapter\"}",
@@ -440,6 +420,7 @@ void test_adapter_files(void)
         {{{"U", 1, DT_F32, 2, {2, DIM}, 0, 0}, {"W", 1, DT_F32, 2, {2, DIM}, 0, 0}}, good, KIN_NOT_AN_ADAPTER},
         {{{"U", 1, DT_I32, 2, {2, DIM}, 0, 0}, {"V", 1, DT_F32, 2, {2, DIM}, 0, 0}}, good, KIN_NOT_AN_ADAPTER},
         {{{"U", 1, DT_F32, 1, {2 * DIM}, 0, 0}, {"V", 1, DT_F32, 2, {2, DIM}, 0, 0}}, good, KIN_NOT_AN_ADAPTER},
+        {{{"U", 1, DT_F32, 3, {2, DIM, 1}, 0, 0}, {"V", 1, DT_F32, 3, {2, DIM, 1}, 0, 0}}, good, KIN_NOT_AN_ADAPTER},
         {{{"U", 1, DT_F32, 2, {2, DIM - 1}, 0, 0}, {"V", 1, DT_F32, 2, {2, DIM - 1}, 0, 0}}, good, KIN_MODEL_MISMATCH},
         {{{"U", 1, DT_F32, 2, {2, DIM}, 0, 0}, {"V", 1, DT_F32, 2, {2, DIM}, 0, 0}}, other, KIN_MODEL_MISMATCH},
         {{{"U", 1, DT_F32, 2, {2, DIM}, 0, 0}, {"V", 1, DT_F32, 2, {2, DIM}, 0, 0}}, kind, KIN_NOT_AN_ADAPTER},
@@ -466,6 +447,9 @@ void test_adapter_files(void)
         CHECK_EQ(adapts(c, m, file, i, &err), KIN_NOT_AN_ADAPTER);
     }
     CHECK_EQ(adapts(c, m, file, n, &err), KIN_OK);
+    file = askew(file, &n);
+    CHECK_EQ(adapts(c, m, file, n, &err), KIN_NOT_AN_ADAPTER);
+    CHECK(strstr(err.text, "no multiple of 8"));
     free(file);
     for (int i = 0; i < 3; i++) { /* numbers that are none; a map to nowhere: x + U^T V x overflows */
         static const float odd[] = {NAN, INFINITY, 3e38f};
@@ -473,6 +457,11 @@ void test_adapter_files(void)
             values[k] = i < 2 ? (k == 3 * DIM ? odd[i] : 1) : odd[i];
         file = assemble(cases[0].t, 2, good, values, &n);
         CHECK_EQ(adapts(c, m, file, n, &err), KIN_NOT_AN_ADAPTER);
+        struct adapter a; /* the map alone is to nowhere only over a catalogue's rows */
+        kin_status is = adapter_read(file, n, DIM, "one", 3, &a, &err);
+        CHECK_EQ(is, i < 2 ? KIN_NOT_AN_ADAPTER : KIN_OK);
+        if (is == KIN_OK)
+            adapter_free(&a);
         free(file);
     }
     kin_catalog *open = kin_catalog_open(c, m, &err);

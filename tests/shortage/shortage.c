@@ -36,7 +36,7 @@ static struct file read_file(const char *path)
     return file;
 }
 
-static struct file config, weights, vocab, merges, whole, catalog, picture;
+static struct file config, weights, vocab, merges, whole, catalog, pack, picture;
 static int model_dtype, from_whole; /* of the work at hand */
 
 /* A tokenizer.json of vocab and merges, whose tokens need no escapes. */
@@ -159,6 +159,18 @@ static kin_status use_catalog(kin_ctx *k)
         return err.status;
     kin_status status = search(c);
     kin_catalog_close(c);
+    return status;
+}
+
+static kin_status use_pack(kin_ctx *k)
+{
+    (void)k;
+    kin_error err = {.status = KIN_OK};
+    kin_pack *p = kin_pack_open((const uint8_t *)pack.bytes, pack.n, &err);
+    if (!p)
+        return err.status;
+    kin_status status = keep_json(kin_pack_info(p));
+    kin_pack_close(p);
     return status;
 }
 
@@ -330,6 +342,7 @@ int main(void)
     vocab = read_file("tests/golden/tower/vocab.json");
     merges = read_file("tests/golden/tower/merges.txt");
     catalog = read_file("tests/fuzz/corpus/catalog/three");
+    pack = read_file("tests/fuzz/corpus/pack/two");
     whole = join();
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char path[128];
@@ -343,11 +356,12 @@ int main(void)
         exhaust(from_whole ? "f32 model with tokenizer.json" : "q8 model", use_model);
     }
     exhaust("catalogue", use_catalog);
+    exhaust("label pack", use_pack);
     exhaust("writer", use_writer);
     exhaust("trainer", use_trainer);
     exhaust("the rest", use_rest);
     free(config.bytes), free(weights.bytes), free(vocab.bytes), free(merges.bytes), free(whole.bytes);
-    free(catalog.bytes), free(picture.bytes);
+    free(catalog.bytes), free(pack.bytes), free(picture.bytes);
     printf("%ld rounds of a shortage, %ld ended as one, %d wrongly\n", rounds, failed, faults);
     return faults > 0;
 }
