@@ -354,7 +354,7 @@ void test_open_clip_twice(void)
     struct loader l;
     json config;
     kin_error err = {0};
-    size_t n, config_n;
+    size_t n = 0, config_n = 0;
     CHECK(golden_net_open(&g));
     char *text = (char *)read_golden("open_clip_config.symmetric.json", &config_n);
     CHECK_EQ(json_open(text, config_n, "open_clip_config.json", &config, &err), KIN_OK);
