@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { answered, launch, open, ready, serve } from './shop.js';
+import { answered, launch, loaded, open, photoInput, ready, serve } from './shop.js';
 
 let browser, server;
 before(async () => {
@@ -22,7 +22,7 @@ test('the first frame needs no script, and live hits replace its own without mov
   const still = await context.newPage();
   await still.goto(server.url);
   assert.equal(await hits(still), 24);
-  assert.ok(await still.isVisible('#photo') && await still.isVisible('#box'));
+  assert.ok(await still.isVisible('.poster img'));
   const ids = await still.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId));
   await context.close();
 
@@ -34,11 +34,12 @@ test('the first frame needs no script, and live hits replace its own without mov
       await held;
       await route.continue();
     });
-    const loaded = page.goto(server.url);
-    await page.waitForFunction(() => document.getElementById('frame')?.style.getPropertyValue('--ratio'));
+    const gone = page.goto(server.url);
+    await page.waitForFunction(() => document.getElementById('finder')?.state === 'shown');
     pass();
-    await loaded;
+    await gone;
     await ready(page);
+    await loaded(page);
     assert.deepEqual(await page.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId)), ids);
     assert.deepEqual(await page.evaluate(() => window.shifts), []);
     await page.context().close();
@@ -80,7 +81,7 @@ test('what is sent is counted, by the page and by its workers', async () => {
   const page = await open(browser, server.url);
   await ready(page);
   const proof = (start) => page.waitForFunction((start) => document.getElementById('proof').textContent.startsWith(start), start);
-  await answered(page, () => page.setInputFiles('#file', strawberry));
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
   await proof('0 bytes of your photo sent');
   await page.evaluate(() => fetch('/', { method: 'POST', body: new Blob(['12345']) }));
   await proof('5 bytes');
@@ -102,7 +103,7 @@ test('without BroadcastChannel the shop works, and claims nothing of what is sen
     await page.addInitScript(without);
     await page.goto(server.url);
     await ready(page);
-    await answered(page, () => page.setInputFiles('#file', strawberry));
+    await answered(page, () => page.setInputFiles(photoInput, strawberry));
     assert.equal(await hits(page), 24);
     assert.equal(await page.textContent('#proof'), '');
     assert.deepEqual(page.noise, []);
@@ -114,6 +115,8 @@ test('a model that does not come is said, the stored hits stay, and another try 
   const page = await open(browser, server.url, { go: false });
   await page.route('**/model/**', (route) => route.abort());
   await page.goto(server.url);
+  await ready(page);
+  await page.click('#more');
   await page.waitForSelector('#error:not([hidden])');
   assert.match(await page.textContent('#error-text'), /could not be fetched/);
   assert.equal(await hits(page), 24);
@@ -128,8 +131,9 @@ test('a model that does not come is said, the stored hits stay, and another try 
 test('offline: photos still find their like; what was not loaded is said', async () => {
   const page = await open(browser, server.url);
   await ready(page);
+  await loaded(page);
   await page.context().setOffline(true);
-  await answered(page, () => page.setInputFiles('#file', strawberry));
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
   assert.equal(await hits(page), 24);
   await answered(page, () => page.fill('#text', 'red fruit'));
   assert.match(await page.textContent('#error-text'), /You are offline/);
@@ -149,11 +153,13 @@ test('progress is shown while the model comes', async () => {
     await route.continue();
   });
   await page.goto(server.url);
+  await ready(page);
+  const more = answered(page, () => page.click('#more'));
   await page.getByRole('progressbar').waitFor();
   assert.equal(await page.getByRole('progressbar', { name: 'Loading the model' }).count(), 1);
   assert.equal(await hits(page), 24);
   pass();
-  await ready(page);
+  assert.equal((await more).length, 48);
   assert.ok(await page.isHidden('#loading'));
   assert.deepEqual(page.noise, []);
   await page.context().close();

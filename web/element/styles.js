@@ -6,7 +6,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .open .start { border: 0; padding: 0; justify-content: start; text-align: start; align-self: start; }
 .open .start > .primary { flex: 1 0 100%; } .open .start > :is(.camera, button) { flex: 1 1 auto; padding-inline: .8rem; }
 .blank ~ .tools, .open:has(.blank) .adjust { display: none; }
-.open .hint, .open .status:empty { display: none; }
+.open .hint, .open .status:empty, .open .start > slot { display: none; }
 .open .primary { color: var(--_ink); background: var(--_surface); border-color: var(--_edge); }
 .side { display: grid; gap: .6rem; min-width: 0; align-content: start; }
 .stage { display: grid; place-items: center; height: var(--kin-photo-height, 12rem); border-radius: var(--_r); background: var(--_well); overflow: hidden; }
