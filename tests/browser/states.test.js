@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import { png } from '../node/cli-support.js';
 import { answered, launch, loaded, open, photoInput, ready, serve } from './shop.js';
 
 let browser, server;
@@ -141,6 +142,53 @@ test('offline: photos still find their like; what was not loaded is said', async
   await page.context().setOffline(false);
   await answered(page, () => page.click('#again'));
   assert.equal(await hits(page), 24);
+  await page.context().close();
+});
+
+const weights = JSON.parse(readFileSync('build/site/model/manifest.json', 'utf8')).files.find(({ name }) => /^image\..*safetensors$/.test(name));
+
+test('nothing of the model is fetched or kept before something is asked; then it is kept, said, and forgotten on demand', async () => {
+  const page = await open(browser, server.url, { go: false });
+  const asked = [];
+  page.on('request', (request) => { if (/model\/|\.wasm$|catalog\.safetensors$/.test(request.url())) asked.push(request.url().replace(/.*\//, '')); });
+  const kept = () => page.evaluate(async () => (await import('/kin/index.js')).cache.size());
+  await page.goto(server.url);
+  await ready(page);
+  await page.hover('#finder');
+  await page.waitForTimeout(300);
+  assert.deepEqual([asked, await kept()], [[], 0]);
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
+  assert.ok(asked.includes(weights.name) && asked.includes('catalog.safetensors'), String(asked));
+  assert.ok(await kept() >= weights.bytes, `${await kept()} of ${weights.bytes} bytes`);
+  asked.length = 0;
+  await page.goto('about:blank');
+  await page.goto(server.url);
+  await ready(page);
+  await loaded(page);
+  assert.ok(asked.includes('catalog.safetensors') && !asked.some((name) => name.endsWith('.safetensors') && name !== 'catalog.safetensors'), String(asked));
+  await page.click('#how');
+  assert.match(await page.textContent('#how-panel'), /keeps the model too, so that your next visit is faster/);
+  await page.click('#forget');
+  await page.waitForFunction(() => document.getElementById('forget').textContent === 'Forgotten');
+  assert.equal(await kept(), 0);
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
+
+// Grey noise is like nothing in the shop.
+let seed = 7;
+const noise = { name: 'n.png', mimeType: 'image/png', buffer: png(128, 128, () => {
+  seed = (seed * 1103515245 + 12345) % 2 ** 31;
+  return Array(3).fill(seed >> 16 & 255);
+}) };
+test('nothing similar is said, with the nearest there are', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  await answered(page, () => page.setInputFiles(photoInput, noise));
+  assert.match(await page.textContent('#status'), /^Nothing similar here/);
+  assert.equal(await hits(page), 24);
+  await answered(page, () => page.click('.sample >> nth=1'));
+  assert.match(await page.textContent('#status'), /^Most alike of/);
   await page.context().close();
 });
 

@@ -1,6 +1,6 @@
 // What <kin-search> shows once a shopper has acted: the photo with its crop, the filters, the hits. render(now) shows a
 // state; what the shopper does goes out through `on`.
-import { makeCard } from './cards.js';
+import { makeCard, pictures, safe } from './cards.js';
 import { makeCrop } from './crop.js';
 import { css } from './styles.js';
 import { amount, plural, put } from './texts.js';
@@ -201,7 +201,7 @@ export function makeView(element, parts, words, on) {
       said.textContent = '';
       crop.reset(part ?? whole);
       if (source instanceof Blob) address = URL.createObjectURL(source);
-      const src = address ?? (source instanceof HTMLImageElement ? source.currentSrc : ['string', 'object'].includes(typeof source) && /^(?:https?|blob|data):/.test(String(source)) ? String(source) : null);
+      const src = address ?? safe(source instanceof HTMLImageElement ? source.currentSrc : source instanceof URL ? source.href : source, pictures);
       if (src) preview.src = src;
       framed();
     },
