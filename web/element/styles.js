@@ -18,7 +18,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .frame { position: relative; width: min(100%, calc(var(--kin-photo-height, 12rem) * var(--ratio, 1.3333))); aspect-ratio: var(--ratio, 1.3333);
   touch-action: pan-y pinch-zoom; cursor: crosshair; --right: calc((var(--x) + var(--width)) * 100%); --bottom: calc((var(--y) + var(--height)) * 100%);
   --left: calc(var(--x) * 100%); --top: calc(var(--y) * 100%); }
-.preview { display: block; width: 100%; height: 100%; user-select: none; -webkit-user-drag: none; }
+.preview { display: block; width: 100%; height: 100%; clip-path: inset(1px); user-select: none; -webkit-user-drag: none; }
 .shade { position: absolute; inset: 0; background: #0009; pointer-events: none;
   clip-path: polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, var(--left) var(--top), var(--right) var(--top), var(--right) var(--bottom), var(--left) var(--bottom), var(--left) var(--top)); }
 .box { position: absolute; left: var(--left); top: var(--top); width: calc(var(--width) * 100%); height: calc(var(--height) * 100%);
