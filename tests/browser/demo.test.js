@@ -161,15 +161,22 @@ describe('using the shop', () => {
   });
 
   test('photos are taken by paste and by drop', async () => {
-    for (const kind of ['paste', 'drop']) {
-      const hits = await answered(page, () => page.evaluate(async ({ kind, bytes }) => {
-        const data = new DataTransfer();
-        data.items.add(new File([new Uint8Array(bytes)], 'berry.png', { type: 'image/png' }));
-        document.body.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
-          : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-      }, { kind, bytes: [...cropped()] }));
-      assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), kind);
+    const give = (kind, where, count = 1) => answered(page, () => page.evaluate(({ kind, where, count, bytes }) => {
+      const data = new DataTransfer();
+      for (let i = 0; i < count; i++) data.items.add(new File([new Uint8Array(bytes)], `berry ${i}.png`, { type: 'image/png' }));
+      const at = where === 'element' ? document.getElementById('finder').shadowRoot.querySelector('.frame') : document.querySelector(where);
+      at.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true, composed: true })
+        : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
+    }, { kind, where, count, bytes: [...cropped()] }));
+    for (const [kind, where] of [['paste', 'body'], ['paste', '#text'], ['drop', 'footer'], ['drop', 'element']]) {
+      await answered(page, () => page.click('.sample >> nth=3'));
+      const hits = await give(kind, where);
+      assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), `${kind} ${where}`);
     }
+    await give('drop', 'element', 2);
+    await page.waitForFunction(() => document.querySelectorAll('#results [data-hit-id]').length === 1);
+    assert.equal(await page.textContent('#results-title'), 'Your pictures like berry 0.png', 'several are pictures of one\'s own');
+    await answered(page, () => page.click('#to-shop'));
   });
 
   test('a product opens with its own similar products, by keyboard, and closes', async () => {

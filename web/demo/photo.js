@@ -52,7 +52,8 @@ export function showIdle(idle) {
 let pictured = { from: null }; // { from, image, box }
 function draw() {
   const { image, box: { x, y, width, height } } = pictured, { naturalWidth, naturalHeight } = image, thumb = $('thumb');
-  const side = Math.min(width * naturalWidth, height * naturalHeight), context = thumb.getContext('2d');
+  const tooLarge = naturalWidth * naturalHeight > 64e6; // no search takes it, and the page would stand still while it is drawn
+  const side = tooLarge ? 0 : Math.min(width * naturalWidth, height * naturalHeight), context = thumb.getContext('2d');
   context.clearRect(0, 0, thumb.width, thumb.height);
   if (side) context.drawImage(image, (x + width / 2) * naturalWidth - side / 2, (y + height / 2) * naturalHeight - side / 2, side, side, 0, 0, thumb.width, thumb.height);
   $('chip').classList.toggle('blank', !side);
