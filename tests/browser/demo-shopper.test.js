@@ -286,6 +286,9 @@ test('a photo of one\'s own is found again after a reload, and stays here', asyn
   await page.reload();
   await settled(page, 'The photo is not here any more');
   assert.match(await page.textContent('.empty'), /Choose it once more/);
+  assert.ok(await page.isVisible('#finder.none .primary') && await page.isHidden('#finder .preview'));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
+  assert.ok(await page.isVisible('#finder:not(.none) .preview'));
   await answered(page, () => page.click('.sample >> nth=0'));
   assert.equal(await heading(page), 'Products like this photo');
   await end(page);

@@ -30,16 +30,15 @@ const startCount = () => countFromNow(showSent);
 // source: { key, from } as shop.js has it, or null: there is none; idle: it is there, and something else is searched.
 export function showPhoto(source, box, idle) {
   for (const sample of samples) sample.setAttribute('aria-pressed', String(!idle && sample.dataset.src === source?.key));
+  finder.classList.toggle('none', !source);
   if (!source) {
     shown = { from: null, box: '' };
-    finder.classList.add('none');
     finder.reset();
     pictured = { from: null };
     $('chip').classList.add('blank');
   } else if (source.from !== shown.from || boxText(box) !== shown.box) {
     if (source.from !== shown.from) startCount();
     shown = { from: source.from, box: boxText(box) };
-    finder.classList.remove('none');
     finder.show(source.from, box);
   }
 }
