@@ -205,15 +205,14 @@ async function copyPage({ list, cards }, rows, { path, about }) {
       `<img src="${s.src}" alt="Sample photo: ${escapeHtml(s.name)}" width="96" height="72"></button></li>`);
   const groups = [...new Set(rows.map(({ row }) => row.group))].sort();
   const parts = { 'first hits': cards.join('\n'), samples: sampleButtons.join(''),
-    'first photo': `<img id="photo" src="${src}" alt="The sample photo" width="480" height="360" draggable="false">`,
+    'first photo': `<img src="${src}" alt="A sample photo" width="480" height="360">`,
     groups: groups.map((group) => `<option>${escapeHtml(group)}</option>`).join(''), count: rows.length.toLocaleString('en'), model: escapeHtml(about) };
   const page = readFileSync(join(root, 'web/demo/index.html'), 'utf8').replace(/<!-- ([a-z ]+) -->/g, (mark, name) => parts[name]);
   writeFileSync(join(site, 'index.html'), page);
-  writeFileSync(join(site, 'first.css'), `#frame { ${Object.entries(box).map(([side, part]) => `--${side}: ${part};`).join(' ')} }\n`);
+  writeFileSync(join(site, 'first.css'), `.poster { ${Object.entries(box).map(([side, part]) => `--${side}: ${part};`).join(' ')} }\n`);
   mkdirSync(join(site, 'gallery'));
   for (const name of readdirSync(join(root, 'web/demo'), { recursive: true }).filter((f) => /\.(?:js|css|svg)$/.test(f)))
     place(join(root, 'web/demo', name), join(site, name));
-  place(join(root, 'web/element/crop.js'), join(site, 'crop.js'));
   copyWidget(list);
   await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),
     bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',

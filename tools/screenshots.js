@@ -8,7 +8,7 @@
 // documentation: its first view, its sections, examples with answers, the contents on a phone.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { smallPng } from './small-png.js';
-import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
+import { answered, launch, open, photoInput, ready, serve } from '../tests/browser/shop.js';
 
 const folder = 'build/screenshots';
 const dark = process.argv.includes('dark');
@@ -71,10 +71,10 @@ if (!only || only === 'shop') for (const [name, size] of sizes) {
     await page.screenshot({ path: `${folder}/${name}${what}${dark ? '-dark' : ''}.png` });
   };
   await shot('');
-  await answered(page, () => page.setInputFiles('#file', sample('1f697')));
+  await answered(page, () => page.setInputFiles(photoInput, sample('1f697')));
   await shot('-photo');
   await page.evaluate(() => { window.scrollTo(0, 0); });
-  await page.focus('#box');
+  await page.focus('#finder .box');
   await answered(page, () => page.keyboard.press('-'));
   await shot('-crop');
   await answered(page, async () => {
@@ -90,7 +90,7 @@ if (!only || only === 'shop') for (const [name, size] of sizes) {
   await shot('-product');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#product', { state: 'hidden' });
-  await answered(page, () => page.setInputFiles('#file', { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') }));
+  await answered(page, () => page.setInputFiles(photoInput, { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') }));
   await shot('-error');
   await page.goto(`${server.url}#in=own`);
   await page.waitForSelector('[data-view=choose]');

@@ -7,7 +7,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join, parse } from 'node:path';
 import { load, openCatalog } from '../web/index.node.js';
-import { answered, launch, open, ready, serve } from '../tests/browser/shop.js';
+import { answered, launch, open, photoInput, ready, serve } from '../tests/browser/shop.js';
 
 const [folder] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 if (!folder) throw new Error('which folder of pictures?');
@@ -29,7 +29,7 @@ if (process.argv.includes('--shots')) {
   for (const name of pictures) {
     const page = await open(browser, server.url, { width: 1280, height: 800 });
     await ready(page);
-    await answered(page, () => page.setInputFiles('#file', join(folder, name)));
+    await answered(page, () => page.setInputFiles(photoInput, join(folder, name)));
     await page.waitForFunction(() => [...document.images].every((image) => image.complete));
     await page.screenshot({ path: `build/screenshots/upload-${parse(name).name}.png` });
     await page.context().close();

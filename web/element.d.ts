@@ -1,7 +1,7 @@
-import type { Box, Hit, ImageSource, LoadOptions } from './index.js';
+import type { Box, Catalog, Clip, Hit, ImageSource, LoadOptions, SearchResult } from './index.js';
 
-/** Where the element stands. `unavailable`: it cannot run here. */
-export type KinSearchState = 'start' | 'loading' | 'searching' | 'results' | 'none' | 'error' | 'unavailable';
+/** Where the element stands. `shown`: a photo is there that has not been searched by; `unavailable`: it cannot run here. */
+export type KinSearchState = 'start' | 'shown' | 'loading' | 'searching' | 'results' | 'none' | 'error' | 'unavailable';
 
 /** What a card may show of a hit, checked and formatted; null where there is none. */
 export interface KinSearchFacts {
@@ -15,6 +15,9 @@ export interface KinSearchFacts {
   /** A field as text: numbers in the page's language, `price` in its currency. */
   text(field: string): string | null;
 }
+
+/** What the shopper asks, as `catalog.search` takes it. `box`, with `fit`: only where it is not all of the photo. */
+export interface KinSearchQuery { image: ImageSource; box?: Box; fit?: 'pad' }
 
 /** Texts of the element: docs/widget.md lists them. `lang`: the language they are in. */
 export type KinSearchStrings = { [name: string]: string | Partial<Record<Intl.LDMLPluralRule, string>> | Record<string, string> | undefined } & {
@@ -32,6 +35,8 @@ export interface KinSearchSelect extends KinSearchHit { queryId: string }
 export interface KinSearchEventMap {
   'kin-results': CustomEvent<KinSearchResults>;
   'kin-select': CustomEvent<KinSearchSelect>;
+  /** The shopper has taken the photo away. */
+  'kin-remove': CustomEvent<Record<string, never>>;
   /** `code`: as KinError has it. */
   'kin-error': CustomEvent<{ code: string }>;
   'kin-unavailable': CustomEvent<Record<string, never>>;
@@ -62,16 +67,24 @@ export class KinSearch extends HTMLElement {
   set strings(value: KinSearchStrings | string);
   /** Makes a card: a node, or text. Default: the slotted template's, else the element's own. */
   renderHit: ((hit: Hit, facts: KinSearchFacts) => Node | string) | null;
-  /** More for `load()`: decode, threads, fetch, resolve … */
-  loadOptions: Omit<LoadOptions, 'model' | 'signal' | 'onProgress'>;
+  /** Searches and shows the hits in the page, in place of the element. An answer that it gives back is told as `kin-results`. */
+  find: ((query: KinSearchQuery, options: { signal: AbortSignal }) => Promise<SearchResult | void> | SearchResult | void) | null;
+  /** More for `load()`: decode, threads, fetch, resolve, cache, onProgress … */
+  loadOptions: Omit<LoadOptions, 'model' | 'signal'>;
   readonly state: KinSearchState;
   /** The last error, for who builds the page. */
   readonly error: unknown;
   readonly language: string;
   /** Resolves when it is answered or has failed; never rejects. */
   search(source: ImageSource, box?: Box | null): Promise<void>;
+  /** Shows a photo and its crop without a search, until the shopper moves the crop. */
+  show(source: ImageSource, box?: Box | null): Promise<void>;
   /** Fetches what a search needs. */
   preload(): Promise<void>;
+  /** What it searches with, the element's to close; null where it cannot run. Rejects as load() and openCatalog() do. */
+  open(): Promise<{ clip: Clip; catalog: Catalog } | null>;
+  /** The button; with `crop` the crop box, where there is one. */
+  focus(options?: FocusOptions & { crop?: boolean }): void;
   /** Back to the first view; the photo is forgotten. */
   reset(): Promise<void>;
 }
@@ -79,7 +92,7 @@ export class KinSearch extends HTMLElement {
 /** Attributes, for JSX: docs/widget.md shows how React's types take them. */
 export interface KinSearchAttributes {
   catalog?: string; model?: string; worker?: string; limit?: number | string; filter?: string; filters?: string; fields?: string; currency?: string;
-  'fallback-url'?: string; strings?: string | KinSearchStrings; lang?: string; dir?: string; renderHit?: KinSearch['renderHit']; loadOptions?: KinSearch['loadOptions'];
+  'fallback-url'?: string; strings?: string | KinSearchStrings; lang?: string; dir?: string; renderHit?: KinSearch['renderHit']; find?: KinSearch['find']; loadOptions?: KinSearch['loadOptions'];
 }
 
 declare global {

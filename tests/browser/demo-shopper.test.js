@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { answered, launch, open, ready, serve } from './shop.js';
+import { answered, launch, loaded, open, photoInput, ready, serve } from './shop.js';
 
 let browser, server;
 before(async () => {
@@ -38,8 +38,8 @@ const typed = (page, words) => answered(page, async () => {
 // The hits of what the address says are there.
 const settled = (page, text) => page.waitForFunction((text) => document.getElementById('results-title').textContent === text &&
   !document.getElementById('results').hasAttribute('aria-busy') && document.querySelector('#results :is([data-hit-id], .empty)'), text);
-const crop = (page) => page.evaluate(() => Object.fromEntries(['x', 'y', 'width', 'height']
-  .map((side) => [side, Number(Number(document.getElementById('frame').style.getPropertyValue(`--${side}`)).toFixed(3))])));
+const crop = (page) => page.locator('#finder .frame').evaluate((frame) => Object.fromEntries(['x', 'y', 'width', 'height']
+  .map((side) => [side, Number(Number(frame.style.getPropertyValue(`--${side}`)).toFixed(3))])));
 const near = (a, b) => Math.abs(a - b) < 0.02;
 
 // ---- words in place of figures -----------------------------------------------------------------------
@@ -48,13 +48,15 @@ const figures = /\d ms|\b0\.\d\d|cosine|bytes|files? fetched/;
 test('milliseconds, cosines and counts of files are behind a switch, which the browser remembers', async () => {
   const page = await start();
   const seen = () => page.evaluate(() => document.body.innerText);
+  const measured = () => page.waitForFunction(() => document.getElementById('took').textContent.endsWith(' ms'));
   assert.doesNotMatch(await seen(), figures);
   await page.focus('#how');
   await page.keyboard.press('Space');
+  await measured();
   assert.equal(await page.getAttribute('#how', 'aria-checked'), 'true');
   for (const part of [/\d ms/, /\b0\.\d{3}\b/, /cosine/, /0 bytes of your photo sent/, /files? fetched/]) assert.match(await seen(), part);
   await page.reload();
-  await ready(page);
+  await measured();
   assert.equal(await page.getAttribute('#how', 'aria-checked'), 'true');
   assert.match(await seen(), figures);
   await page.click('#how');
@@ -68,7 +70,7 @@ test('milliseconds, cosines and counts of files are behind a switch, which the b
 test('likeness is told in words that follow the score, and that what means nothing does not get', async () => {
   const page = await start();
   const levels = () => page.$$eval('#results .alike', (all) => all.map((word) => [word.textContent, Number(word.dataset.level)]));
-  await answered(page, () => page.setInputFiles('#file', { name: 'car.webp', mimeType: 'image/webp', buffer: readFileSync('build/site/images/1f697.webp') }));
+  await answered(page, () => page.setInputFiles(photoInput, { name: 'car.webp', mimeType: 'image/webp', buffer: readFileSync('build/site/images/1f697.webp') }));
   const photo = await levels();
   assert.deepEqual(photo[0], ['Very similar', 4], 'the picture of a product is very similar to it');
   assert.ok(photo.length === 24 && photo.at(-1)[1] < 4 && photo.every(([, level], i) => i === 0 || level <= photo[i - 1][1]), String(photo));
@@ -88,7 +90,7 @@ const corners = { nw: [0, 0], ne: [1, 0], sw: [0, 1], se: [1, 1] };
 
 // Drags a corner by dx, dy (fractions of the photo) with `drag(from, to)`, and checks that only this corner moved.
 async function pull(page, corner, [dx, dy], drag) {
-  const [east, south] = corners[corner], from = await crop(page), area = await page.locator('#frame').boundingBox();
+  const [east, south] = corners[corner], from = await crop(page), area = await page.locator('#finder .frame').boundingBox();
   const at = (x, y) => ({ x: area.x + area.width * x, y: area.y + area.height * y });
   const x = from.x + from.width * east, y = from.y + from.height * south;
   await answered(page, () => drag(at(x, y), at(x + dx, y + dy)));
@@ -124,24 +126,29 @@ test('and by touch, without scrolling the page', async () => {
   await end(page);
 });
 
-test('the crop buttons come on demand, and to whoever uses the keyboard', async () => {
+test('the crop buttons come on demand, by the keyboard too, where the crop itself is in reach', async () => {
   const page = await start();
-  const shown = () => page.isVisible('#tools');
+  const shown = () => page.isVisible('#finder .tools');
+  const at = () => page.evaluate(() => document.getElementById('finder').shadowRoot.activeElement?.className);
   assert.equal(await shown(), false);
-  await page.click('#adjust');
-  assert.ok(await shown() && await page.getAttribute('#adjust', 'aria-expanded') === 'true');
-  await page.click('#adjust');
+  await page.click('#finder .adjust');
+  assert.ok(await shown() && await page.getAttribute('#finder .adjust', 'aria-expanded') === 'true');
+  await page.click('#finder .adjust');
   assert.equal(await shown(), false);
   await page.focus('.skip');
-  for (let i = 0; i < 20 && await page.evaluate(() => document.activeElement.id) !== 'box'; i++) await page.keyboard.press('Tab');
-  assert.equal(await shown(), true);
-  await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate(() => document.activeElement.dataset.crop), 'left');
+  for (let i = 0; i < 20 && await at() !== 'box'; i++) await page.keyboard.press('Tab');
   const { x } = await crop(page);
-  await answered(page, () => page.keyboard.press('Enter'));
+  await answered(page, () => page.keyboard.press('ArrowLeft'));
   assert.ok((await crop(page)).x < x);
-  for (let i = 0; i < 7; i++) await page.keyboard.press('Tab');
-  assert.equal(await shown(), false);
+  for (let i = 0; i < 3 && await at() !== 'adjust'; i++) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  assert.equal(await shown(), true);
+  for (let i = 0; i < 9 && await at() !== 'box'; i++) await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Tab');
+  assert.equal(await at(), 'tool');
+  const left = (await crop(page)).x;
+  await answered(page, () => page.keyboard.press('Enter'));
+  assert.ok((await crop(page)).x < left);
   await end(page);
 });
 
@@ -159,7 +166,7 @@ test('on a phone the hits begin on the first screen, and a search brings the pag
     assert.ok(await top(page, '#results-title') >= 0);
     assert.equal(await page.evaluate(() => document.activeElement.id), 'results-title', 'the focus goes where the page goes');
   };
-  await answered(page, () => page.setInputFiles('#file', picture('1f697')));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f697')));
   await brought();
   await page.evaluate(() => { window.scrollTo(0, 0); });
   await typed(page, 'red fruit');
@@ -226,7 +233,7 @@ test('reload and Back find words, filters, samples and their crop again; the ser
   await note();
   await answered(page, () => page.selectOption('#group', ''));
   await answered(page, () => page.click('.sample >> nth=3'));
-  await page.focus('#box');
+  await page.focus('#finder .box');
   await answered(page, () => page.keyboard.press('-'));
   await note();
   await page.reload();
@@ -261,14 +268,14 @@ test('typing is one step back, not one a letter', async () => {
 
 test('a photo of one\'s own is found again after a reload, and stays here', async () => {
   const page = await start();
-  await answered(page, () => page.setInputFiles('#file', picture('1f4f7')));
-  await page.focus('#box');
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
+  await page.focus('#finder .box');
   for (let i = 0; i < 3; i++) await answered(page, () => page.keyboard.press('-'));
   const [want, box] = [await ids(page), await crop(page)];
   await page.reload();
   await settled(page, 'Products like your photo');
   assert.deepEqual([await ids(page), await crop(page)], [want, box]);
-  assert.ok(await page.evaluate(() => document.getElementById('photo').src.startsWith('blob:')));
+  assert.match(await page.getAttribute('#finder .preview', 'src'), /^blob:/);
   await typed(page, 'shoe');
   await page.goBack();
   await settled(page, 'Products like your photo');
@@ -279,6 +286,9 @@ test('a photo of one\'s own is found again after a reload, and stays here', asyn
   await page.reload();
   await settled(page, 'The photo is not here any more');
   assert.match(await page.textContent('.empty'), /Choose it once more/);
+  assert.ok(await page.isVisible('#finder.none .primary') && await page.isHidden('#finder .preview'));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
+  assert.ok(await page.isVisible('#finder:not(.none) .preview'));
   await answered(page, () => page.click('.sample >> nth=0'));
   assert.equal(await heading(page), 'Products like this photo');
   await end(page);
@@ -286,7 +296,7 @@ test('a photo of one\'s own is found again after a reload, and stays here', asyn
 
 test('photos of yesterday are thrown away, by whoever only comes by', async () => {
   const page = await start();
-  await answered(page, () => page.setInputFiles('#file', picture('1f4f7')));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
   const photos = (change = null) => page.evaluate((change) => new Promise((resolve) => {
     indexedDB.open('kin-shop').onsuccess = ({ target: { result } }) => {
       const store = result.transaction('photos', 'readwrite').objectStore('photos');
@@ -312,7 +322,7 @@ test('where the browser keeps nothing, Back works while the page lasts, and a re
   await page.goto(server.url);
   await ready(page);
   await page.click('#how');
-  await answered(page, () => page.setInputFiles('#file', picture('1f4f7')));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
   const want = await ids(page);
   await typed(page, 'shoe');
   await page.goBack();
@@ -341,7 +351,7 @@ test('an address that makes no sense shows the shop', async () => {
 // ---- what is on the page is what was asked --------------------------------------------------------------------
 test('words leave the box when the search is by photo again', async () => {
   const page = await start();
-  for (const act of [() => page.click('.sample >> nth=1'), () => page.setInputFiles('#file', picture('1f353')), () => page.click('#use-photo')]) {
+  for (const act of [() => page.click('.sample >> nth=1'), () => page.setInputFiles(photoInput, picture('1f353')), () => page.click('#use-photo')]) {
     await typed(page, 'red fruit');
     assert.equal(await heading(page), 'Products for “red fruit”');
     await answered(page, act);
@@ -354,7 +364,7 @@ test('words leave the box when the search is by photo again', async () => {
 test('after a photo that failed, heading and hits are not those of another', async () => {
   const page = await start();
   await typed(page, 'red fruit');
-  await answered(page, () => page.setInputFiles('#file', noPicture));
+  await answered(page, () => page.setInputFiles(photoInput, noPicture));
   assert.equal(await heading(page), 'No products for this photo');
   assert.deepEqual(await ids(page), []);
   assert.ok(await page.isVisible('#error') && await page.isHidden('#more'));
@@ -426,7 +436,7 @@ test('own pictures have a place of their own, by the keyboard too', async () => 
   await page.focus('#to-own');
   await page.keyboard.press('Enter');
   await page.waitForSelector('[data-view=choose]');
-  assert.ok(await page.isVisible('#own') && await page.isHidden('#photo'));
+  assert.ok(await page.isVisible('#own') && await page.isHidden('#finder'));
   await page.goBack();
   await settled(page, 'Products like this photo');
   await page.goForward();
@@ -434,7 +444,7 @@ test('own pictures have a place of their own, by the keyboard too', async () => 
   await answered(page, () => page.setInputFiles('#own', ['1f353', '1f460', '1f4f7', '1f697'].map((hex) => picture(hex))));
   await settled(page, 'Your pictures like 1f353.png');
   assert.deepEqual((await ids(page)).sort(), ['2', '3', '4']);
-  await answered(page, () => page.setInputFiles('#file', picture('1f4f7')));
+  await answered(page, () => page.setInputFiles(photoInput, picture('1f4f7')));
   assert.equal((await ids(page)).length, 4, 'another file with the same content is another picture');
   await page.click('[data-hit-id="2"] a');
   await page.waitForSelector('#product[open] #similar [data-hit-id]');

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { load } from '../../web/index.node.js';
 import { embedded } from '../models.js';
-import { answered, launch, open, ready, serve } from './shop.js';
+import { answered, launch, open, photoInput, ready, serve } from './shop.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const strawberry = readFileSync('build/site/samples/1f353.png');
@@ -38,7 +38,7 @@ for (const isolated of [false, true]) {
       assert.equal(await page.evaluate(() => crossOriginIsolated), isolated);
       assert.equal(await page.locator('#results [data-hit-id]').count(), 24);
       await ready(page);
-      const hits = await answered(page, () => page.setInputFiles('#file', png('berry.png', cropped())));
+      const hits = await answered(page, () => page.setInputFiles(photoInput, png('berry.png', cropped())));
       assert.equal(hits.length, 24);
       assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), JSON.stringify(hits.slice(0, 3)));
       assert.ok(hits.every((hit, i) => i === 0 || hit.score <= hits[i - 1].score));
@@ -110,9 +110,9 @@ describe('using the shop', () => {
 
   test('the crop box works from the keyboard, by buttons and by tap', async () => {
     await answered(page, () => page.click('.sample >> nth=0'));
-    const part = (name) => page.evaluate((name) => parseFloat(document.getElementById('frame').style.getPropertyValue(`--${name}`)) * 100, name);
+    const part = (name) => page.locator('#finder .frame').evaluate((frame, name) => parseFloat(frame.style.getPropertyValue(`--${name}`)) * 100, name);
     const left = () => part('x'), side = part;
-    await page.focus('#box');
+    await page.focus('#finder .box');
     const start = await left();
     await answered(page, () => page.keyboard.press('ArrowLeft'));
     assert.ok(await left() < start);
@@ -123,11 +123,11 @@ describe('using the shop', () => {
     assert.equal(await side('width'), 100);
     await answered(page, () => page.keyboard.press('-'));
     assert.ok(await side('width') < 100);
-    await page.click('#adjust');
-    await answered(page, () => page.click('[data-crop=whole]'));
+    await page.click('#finder .adjust');
+    await answered(page, () => page.click('#finder .tool >> nth=6'));
     assert.equal(await side('width'), 100);
-    await answered(page, () => page.click('[data-crop=smaller]'));
-    const area = await page.locator('#frame').boundingBox();
+    await answered(page, () => page.click('#finder .tool >> nth=4'));
+    const area = await page.locator('#finder .frame').boundingBox();
     await answered(page, () => page.mouse.click(area.x + area.width * 0.5, area.y + area.height * 0.5));
     assert.equal(await side('width'), 45);
     const before = await left();
@@ -138,8 +138,8 @@ describe('using the shop', () => {
       await page.mouse.up();
     });
     assert.ok(Math.abs(await left() - before - 10) < 0.5, 'dragging moves the box');
-    await answered(page, () => page.click('[data-crop=whole]'));
-    await answered(page, () => page.click('[data-crop=smaller]'));
+    await answered(page, () => page.click('#finder .tool >> nth=6'));
+    await answered(page, () => page.click('#finder .tool >> nth=4'));
     await answered(page, async () => {
       await page.mouse.move(area.x + area.width * 0.2, area.y + area.height * 0.2);
       await page.mouse.down();
@@ -149,27 +149,34 @@ describe('using the shop', () => {
   });
 
   test('a photo keeps its shape in the preview, and what is below stays where it is', async () => {
-    const top = () => page.evaluate(() => document.getElementById('file').getBoundingClientRect().top);
+    const top = () => page.locator(photoInput).evaluate((input) => input.getBoundingClientRect().top);
     await page.evaluate(() => { window.scrollTo(0, 0); });
     const start = await top();
     const tall = new PNG({ width: 60, height: 180 });
     tall.data.fill(200);
-    await answered(page, () => page.setInputFiles('#file', png('tall.png', PNG.sync.write(tall))));
-    const shape = await page.locator('#photo').boundingBox();
+    await answered(page, () => page.setInputFiles(photoInput, png('tall.png', PNG.sync.write(tall))));
+    const shape = await page.locator('#finder .preview').boundingBox();
     assert.ok(Math.abs(shape.height / shape.width - 3) < 0.05, JSON.stringify(shape));
     assert.equal(await top(), start);
   });
 
   test('photos are taken by paste and by drop', async () => {
-    for (const kind of ['paste', 'drop']) {
-      const hits = await answered(page, () => page.evaluate(async ({ kind, bytes }) => {
-        const data = new DataTransfer();
-        data.items.add(new File([new Uint8Array(bytes)], 'berry.png', { type: 'image/png' }));
-        document.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data })
-          : new DragEvent('drop', { dataTransfer: data, cancelable: true }));
-      }, { kind, bytes: [...cropped()] }));
-      assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), kind);
+    const give = (kind, where, count = 1) => answered(page, () => page.evaluate(({ kind, where, count, bytes }) => {
+      const data = new DataTransfer();
+      for (let i = 0; i < count; i++) data.items.add(new File([new Uint8Array(bytes)], `berry ${i}.png`, { type: 'image/png' }));
+      const at = where === 'element' ? document.getElementById('finder').shadowRoot.querySelector('.frame') : document.querySelector(where);
+      at.dispatchEvent(kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true, composed: true })
+        : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true, composed: true }));
+    }, { kind, where, count, bytes: [...cropped()] }));
+    for (const [kind, where] of [['paste', 'body'], ['paste', '#text'], ['drop', 'footer'], ['drop', 'element']]) {
+      await answered(page, () => page.click('.sample >> nth=3'));
+      const hits = await give(kind, where);
+      assert.ok(hits.slice(0, 3).some((hit) => hit.id === '1f353'), `${kind} ${where}`);
     }
+    await give('drop', 'element', 2);
+    await page.waitForFunction(() => document.querySelectorAll('#results [data-hit-id]').length === 1);
+    assert.equal(await page.textContent('#results-title'), 'Your pictures like berry 0.png', 'several are pictures of one\'s own');
+    await answered(page, () => page.click('#to-shop'));
   });
 
   test('a product opens with its own similar products, by keyboard, and closes', async () => {
@@ -182,19 +189,19 @@ describe('using the shop', () => {
   });
 
   test('what is no picture is said in a sentence, and the page goes on', async () => {
-    await answered(page, () => page.setInputFiles('#file', { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('<!doctype html>') }));
+    await answered(page, () => page.setInputFiles(photoInput, { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('<!doctype html>') }));
     assert.match(await page.textContent('#error'), /web page, not a picture/);
-    await answered(page, () => page.setInputFiles('#file', { name: 'x.heic', mimeType: 'image/heic',
+    await answered(page, () => page.setInputFiles(photoInput, { name: 'x.heic', mimeType: 'image/heic',
       buffer: Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic'), Buffer.alloc(64)]) }));
     assert.match(await page.textContent('#error'), /HEIC/);
-    await answered(page, () => page.setInputFiles('#file', png('cut.png', strawberry.subarray(0, 5000))));
+    await answered(page, () => page.setInputFiles(photoInput, png('cut.png', strawberry.subarray(0, 5000))));
     assert.match(await page.textContent('#error'), /ends before/);
     const claims = readFileSync('tests/golden/images/bomb-18918.png'); // says it is that many pixels wide and high
-    await answered(page, () => page.setInputFiles('#file', png('huge.png', claims)));
+    await answered(page, () => page.setInputFiles(photoInput, png('huge.png', claims)));
     assert.match(await page.textContent('#error'), /megapixels/);
     assert.equal(await page.locator('#results [data-hit-id]').count(), 0, 'hits of another photo are not left');
     assert.ok(await page.isHidden('#again'), 'trying again would not help');
-    const hits = await answered(page, () => page.setInputFiles('#file', png('berry.png', cropped())));
+    const hits = await answered(page, () => page.setInputFiles(photoInput, png('berry.png', cropped())));
     assert.ok(hits.length === 24 && await page.isHidden('#error'));
   });
 
@@ -239,7 +246,7 @@ describe('everyone', () => {
     await check('first frame');
     await ready(page);
     await check('hits');
-    await answered(page, () => page.setInputFiles('#file', { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no') }));
+    await answered(page, () => page.setInputFiles(photoInput, { name: 'x.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no') }));
     await check('error');
     await page.emulateMedia({ colorScheme: 'dark' });
     await answered(page, () => page.fill('#text', 'fruit'));

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { answered, launch, open, ready, serve } from './shop.js';
+import { png } from '../node/cli-support.js';
+import { answered, launch, loaded, open, photoInput, ready, serve } from './shop.js';
 
 let browser, server;
 before(async () => {
@@ -22,7 +23,7 @@ test('the first frame needs no script, and live hits replace its own without mov
   const still = await context.newPage();
   await still.goto(server.url);
   assert.equal(await hits(still), 24);
-  assert.ok(await still.isVisible('#photo') && await still.isVisible('#box'));
+  assert.ok(await still.isVisible('.poster img'));
   const ids = await still.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId));
   await context.close();
 
@@ -34,11 +35,12 @@ test('the first frame needs no script, and live hits replace its own without mov
       await held;
       await route.continue();
     });
-    const loaded = page.goto(server.url);
-    await page.waitForFunction(() => document.getElementById('frame')?.style.getPropertyValue('--ratio'));
+    const gone = page.goto(server.url);
+    await page.waitForFunction(() => document.getElementById('finder')?.state === 'shown');
     pass();
-    await loaded;
+    await gone;
     await ready(page);
+    await loaded(page);
     assert.deepEqual(await page.locator('#results li').evaluateAll((all) => all.map((li) => li.dataset.hitId)), ids);
     assert.deepEqual(await page.evaluate(() => window.shifts), []);
     await page.context().close();
@@ -80,7 +82,7 @@ test('what is sent is counted, by the page and by its workers', async () => {
   const page = await open(browser, server.url);
   await ready(page);
   const proof = (start) => page.waitForFunction((start) => document.getElementById('proof').textContent.startsWith(start), start);
-  await answered(page, () => page.setInputFiles('#file', strawberry));
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
   await proof('0 bytes of your photo sent');
   await page.evaluate(() => fetch('/', { method: 'POST', body: new Blob(['12345']) }));
   await proof('5 bytes');
@@ -102,7 +104,7 @@ test('without BroadcastChannel the shop works, and claims nothing of what is sen
     await page.addInitScript(without);
     await page.goto(server.url);
     await ready(page);
-    await answered(page, () => page.setInputFiles('#file', strawberry));
+    await answered(page, () => page.setInputFiles(photoInput, strawberry));
     assert.equal(await hits(page), 24);
     assert.equal(await page.textContent('#proof'), '');
     assert.deepEqual(page.noise, []);
@@ -114,6 +116,8 @@ test('a model that does not come is said, the stored hits stay, and another try 
   const page = await open(browser, server.url, { go: false });
   await page.route('**/model/**', (route) => route.abort());
   await page.goto(server.url);
+  await ready(page);
+  await page.click('#more');
   await page.waitForSelector('#error:not([hidden])');
   assert.match(await page.textContent('#error-text'), /could not be fetched/);
   assert.equal(await hits(page), 24);
@@ -128,8 +132,9 @@ test('a model that does not come is said, the stored hits stay, and another try 
 test('offline: photos still find their like; what was not loaded is said', async () => {
   const page = await open(browser, server.url);
   await ready(page);
+  await loaded(page);
   await page.context().setOffline(true);
-  await answered(page, () => page.setInputFiles('#file', strawberry));
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
   assert.equal(await hits(page), 24);
   await answered(page, () => page.fill('#text', 'red fruit'));
   assert.match(await page.textContent('#error-text'), /You are offline/);
@@ -137,6 +142,53 @@ test('offline: photos still find their like; what was not loaded is said', async
   await page.context().setOffline(false);
   await answered(page, () => page.click('#again'));
   assert.equal(await hits(page), 24);
+  await page.context().close();
+});
+
+const weights = JSON.parse(readFileSync('build/site/model/manifest.json', 'utf8')).files.find(({ name }) => /^image\..*safetensors$/.test(name));
+
+test('nothing of the model is fetched or kept before something is asked; then it is kept, said, and forgotten on demand', async () => {
+  const page = await open(browser, server.url, { go: false });
+  const asked = [];
+  page.on('request', (request) => { if (/model\/|\.wasm$|catalog\.safetensors$/.test(request.url())) asked.push(request.url().replace(/.*\//, '')); });
+  const kept = () => page.evaluate(async () => (await import('/kin/index.js')).cache.size());
+  await page.goto(server.url);
+  await ready(page);
+  await page.hover('#finder');
+  await page.waitForTimeout(300);
+  assert.deepEqual([asked, await kept()], [[], 0]);
+  await answered(page, () => page.setInputFiles(photoInput, strawberry));
+  assert.ok(asked.includes(weights.name) && asked.includes('catalog.safetensors'), String(asked));
+  assert.ok(await kept() >= weights.bytes, `${await kept()} of ${weights.bytes} bytes`);
+  asked.length = 0;
+  await page.goto('about:blank');
+  await page.goto(server.url);
+  await ready(page);
+  await loaded(page);
+  assert.ok(asked.includes('catalog.safetensors') && !asked.some((name) => name.endsWith('.safetensors') && name !== 'catalog.safetensors'), String(asked));
+  await page.click('#how');
+  assert.match(await page.textContent('#how-panel'), /keeps the model too, so that your next visit is faster/);
+  await page.click('#forget');
+  await page.waitForFunction(() => document.getElementById('forget').textContent === 'Forgotten');
+  assert.equal(await kept(), 0);
+  assert.deepEqual(page.noise, []);
+  await page.context().close();
+});
+
+// Grey noise is like nothing in the shop.
+let seed = 7;
+const noise = { name: 'n.png', mimeType: 'image/png', buffer: png(128, 128, () => {
+  seed = (seed * 1103515245 + 12345) % 2 ** 31;
+  return Array(3).fill(seed >> 16 & 255);
+}) };
+test('nothing similar is said, with the nearest there are', async () => {
+  const page = await open(browser, server.url);
+  await ready(page);
+  await answered(page, () => page.setInputFiles(photoInput, noise));
+  assert.match(await page.textContent('#status'), /^Nothing similar here/);
+  assert.equal(await hits(page), 24);
+  await answered(page, () => page.click('.sample >> nth=1'));
+  assert.match(await page.textContent('#status'), /^Most alike of/);
   await page.context().close();
 });
 
@@ -149,11 +201,13 @@ test('progress is shown while the model comes', async () => {
     await route.continue();
   });
   await page.goto(server.url);
+  await ready(page);
+  const more = answered(page, () => page.click('#more'));
   await page.getByRole('progressbar').waitFor();
   assert.equal(await page.getByRole('progressbar', { name: 'Loading the model' }).count(), 1);
   assert.equal(await hits(page), 24);
   pass();
-  await ready(page);
+  assert.equal((await more).length, 48);
   assert.ok(await page.isHidden('#loading'));
   assert.deepEqual(page.noise, []);
   await page.context().close();

@@ -69,7 +69,7 @@ async function visit(path = plainPage, { prepare, ...options } = {}) {
   const page = await open(browser, `${server.url}${path}`, { ...options, go: false });
   await page.addInitScript(() => {
     window.told = [];
-    for (const name of ['kin-results', 'kin-select', 'kin-error', 'kin-unavailable'])
+    for (const name of ['kin-results', 'kin-select', 'kin-remove', 'kin-error', 'kin-unavailable'])
       document.addEventListener(name, (event) => window.told.push({ name, detail: event.detail, composed: event.composed }));
     document.addEventListener('click', (event) => { // a link followed, which would leave the page
       if (event.composedPath().some((node) => node.href)) window.left = event.defaultPrevented || (event.preventDefault(), 'went');
@@ -345,6 +345,107 @@ test('cards of the page\'s own: a template, renderHit, in its own document and s
   await end(page, [/no card/]);
 });
 
+test('results of the page\'s own: `find` has the query, the element the photo, its crop, and what there is to wait for', async () => {
+  let pass = null;
+  const held = new Promise((go) => { pass = go; });
+  const page = await visit(plainPage, { prepare: (page) => page.route('**/catalog.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  }) });
+  await page.evaluate(() => {
+    const finder = document.querySelector('kin-search');
+    Object.assign(window, { asked: [], heard: 0, broken: false });
+    finder.loadOptions = { onProgress: () => { window.heard++; } };
+    finder.find = async (query, { signal }) => {
+      window.asked.push({ query, signal });
+      if (window.broken) throw new Error('no list');
+      const { catalog } = await finder.open();
+      const answer = await catalog.search(query, { limit: 5, signal });
+      window.shown = answer.hits.map(({ id }) => id);
+      return answer;
+    };
+  });
+  const visible = (name) => part(page, name).isVisible();
+  await part(page, '.primary input').setInputFiles(strawberry);
+  await page.waitForFunction(() => document.querySelector('kin-search').state === 'loading');
+  assert.deepEqual([await visible('.progress'), await visible('.results'), await visible('.frame')], [true, false, true]);
+  pass();
+  await settled(page);
+  const ids = async (query) => (await catalog.search(query, { limit: 5 })).hits.map(({ id }) => id);
+  assert.deepEqual([await state(page), await page.evaluate(() => window.shown)], ['results', await ids({ image: strawberry.buffer })]);
+  assert.deepEqual([await visible('.found'), await part(page, '.card').count(), await page.evaluate(() => window.heard > 0)], [false, 0, true]);
+  assert.deepEqual((await told(page, 'kin-results')).map(({ hits }) => hits.map(({ id }) => id)), [await page.evaluate(() => window.shown)]);
+  assert.deepEqual(await page.evaluate(() => Object.keys(window.asked[0].query)), ['image'], 'all of the photo: no box');
+
+  await part(page, '.box').focus();
+  await answered(page, () => page.keyboard.press('-'));
+  const { box, fit, name } = await page.evaluate(() => ({ ...window.asked[1].query, name: window.asked[1].query.image.name }));
+  assert.ok(name === strawberry.name && box.width < 0.9);
+  assert.deepEqual(await page.evaluate(() => window.shown), await ids({ image: strawberry.buffer, box, fit }));
+  await page.evaluate(() => { // the latest one wins
+    const finder = document.querySelector('kin-search');
+    return Promise.all([finder.search('/samples/1f697.png'), finder.search('/samples/1f460.png')]);
+  });
+  assert.deepEqual(await page.evaluate(() => window.asked.slice(-2).map(({ signal }) => signal.aborted)), [true, false]);
+  assert.deepEqual(await page.evaluate(() => window.shown), await ids({ image: readFileSync('build/site/samples/1f460.png') }));
+
+  await upload(page, nothing);
+  assert.equal(await state(page), 'none');
+  assert.deepEqual([await part(page, '.heading').textContent(), await visible('.heading'), await visible('.notice')], ['Nothing similar here', true, false]);
+  await page.evaluate(() => { window.broken = true; });
+  await upload(page, strawberry);
+  assert.deepEqual([await state(page), await visible('.notice'), (await told(page, 'kin-error')).length], ['error', true, 1]);
+  await page.evaluate(() => { window.broken = false; });
+  await answered(page, () => part(page, '.notice button').click());
+  assert.deepEqual([await state(page), await visible('.found')], ['results', false]);
+  await answered(page, () => page.evaluate(() => { document.querySelector('kin-search').filter = 'price > 30'; }));
+  await part(page, '.remove').click();
+  assert.deepEqual([await state(page), (await page.evaluate(() => window.told)).at(-1)], ['start', { name: 'kin-remove', detail: {}, composed: true }]);
+  await end(page, [/no list/]);
+});
+
+test('a page puts a photo there, has what it searches with, says something in the first view, and may take what is dropped', async () => {
+  const page = await visit(pageOf(`<kin-search ${usual}><p id="mine">A strawberry, say</p></kin-search>`));
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  assert.ok(await page.isVisible('#mine'));
+  const at = { x: 0.25, y: 0.25, width: 0.5, height: 0.5 };
+  const show = (source, box = null) => page.evaluate(([source, box]) => document.querySelector('kin-search').show(source, box), [source, box]);
+  await show('/samples/1f353.png', at);
+  assert.equal(await state(page), 'shown');
+  const side = (name) => part(page, '.frame').evaluate((frame, name) => Number(frame.style.getPropertyValue(`--${name}`)), name);
+  assert.deepEqual([await side('x'), await side('width')], [0.25, 0.5]);
+  await page.waitForFunction(() => document.querySelector('kin-search').shadowRoot.querySelector('.preview').naturalWidth);
+  assert.deepEqual([await page.isVisible('#mine'), await part(page, '.found').isVisible(), await told(page, 'kin-results')], [false, false, []]);
+  assert.ok(asked.includes('/kin/element/view.js'));
+  assert.deepEqual(asked.filter((path) => /^\/model\/|\.safetensors$|\.wasm$/.test(path)), []);
+  await page.evaluate(() => document.querySelector('kin-search').focus({ crop: true }));
+  const { hits } = await answered(page, () => page.keyboard.press('ArrowLeft'));
+  const box = { ...at, x: await side('x') };
+  assert.ok(box.x < at.x);
+  assert.deepEqual(hits.map(({ id }) => id), (await catalog.search({ image: readFileSync('build/site/samples/1f353.png'), box, fit: 'pad' }, { limit: 12 })).hits.map(({ id }) => id));
+  await show('/samples/1f353.png', at);
+  assert.deepEqual([await state(page), await part(page, '.card').count(), await side('x')], ['shown', 0, 0.25], 'hits of another crop are not left');
+
+  const words = await page.evaluate(async () => {
+    const { clip, catalog } = await document.querySelector('kin-search').open();
+    await clip.preload('text');
+    return (await catalog.search({ text: 'strawberry' }, { limit: 3 })).hits.map(({ id }) => id);
+  });
+  assert.deepEqual(words, (await catalog.search({ text: 'strawberry' }, { limit: 3 })).hits.map(({ id }) => id));
+  assert.equal(await page.evaluate(async () => {
+    const finder = document.querySelector('kin-search');
+    finder.catalog = '/none/';
+    return finder.open().catch(({ name, code }) => `${name} ${code}`);
+  }), 'KinError http');
+
+  await page.evaluate(() => document.addEventListener('drop', (event) => event.preventDefault(), { capture: true, once: true }));
+  await dropped(page, 'kin-search', strawberry);
+  await page.waitForTimeout(100);
+  assert.deepEqual([await state(page), await part(page, '.over').count()], ['shown', 0]);
+  await end(page, [/404/]);
+});
+
 test('names and addresses of a catalogue are data', async () => {
   const path = pageOf('<kin-search catalog="/hostile.safetensors" model="/model/" fields="price, title"></kin-search>');
   const page = await visit(path);
@@ -413,6 +514,7 @@ test('where it cannot run it hides, or leaves the place to the page\'s own way',
   let page = await visit(plainPage, { prepare: without });
   assert.deepEqual([await state(page), await height(page), await told(page, 'kin-unavailable')], ['unavailable', 0, [{}]]);
   await page.evaluate((file) => document.querySelector('kin-search').search(new Blob([file])), 'x');
+  assert.equal(await page.evaluate(() => document.querySelector('kin-search').open()), null);
   await page.evaluate(() => document.querySelector('kin-search').reset());
   await dropped(page, 'body', strawberry, ['paste']);
   await end(page);

@@ -1,6 +1,4 @@
 // A catalogue of the visitor's own pictures, built in the page.
-import { openCatalog } from './kin/index.js';
-
 export const most = 200;
 
 const together = 16; // pictures under way: enough for several workers
@@ -27,6 +25,7 @@ export async function buildOwn(clip, chosen, { signal, onStep }) {
   const failed = sentences.filter(Boolean);
   const files = new Map(chosen.map((file, i) => [String(i + 1), file]).filter((_, i) => !sentences[i]));
   if (!files.size) throw Object.assign(new Error(`None of these could be read as a picture. ${failed[0]}`), { code: 'bad-image' });
+  const { openCatalog } = await import('./kin/index.js');
   const catalog = await openCatalog(await builder.save({ signal }), { clip, signal });
   const pictures = new Map([...files].map(([id, file]) => [id, URL.createObjectURL(file)]));
   return { catalog, files, pictures, failed };

@@ -3,14 +3,16 @@ export const $ = (id) => document.getElementById(id);
 
 export const say = (text) => { $('status').textContent = text; };
 
-let busy = null; // the work whose bar is shown: late messages of a finished download are passed over
+let busy = null; // { text } of the work whose bar is shown: late messages of a finished download are passed over
+const files = new Map(); // that come meanwhile: name -> { loaded, total }
 export function bar(text, fraction) {
   if (!busy) return;
   $('loading-text').textContent = text;
   $('progress').value = Math.round(fraction * 100);
 }
 export async function withBar(text, work, stop = null) {
-  const mine = (busy = {});
+  const mine = (busy = { text });
+  files.clear();
   bar(text, 0);
   $('loading').hidden = false;
   $('stop').onclick = stop;
@@ -25,9 +27,14 @@ export async function withBar(text, work, stop = null) {
   }
 }
 const mega = (bytes) => (bytes / 1e6).toFixed(1);
-// Files of a few kilobytes would only make the bar jump.
-export const download = (what) => ({ loaded, total }) => Math.max(loaded, total) > 1e5 && bar(
-  total ? `${what}: ${mega(loaded)} of ${mega(total)} MB` : `${what}: ${mega(loaded)} MB`, total ? loaded / total : 0);
+// load()'s onProgress. Files of a few kilobytes would only make the bar jump.
+export function download({ file, loaded, total }) {
+  if (!busy || Math.max(loaded, total) <= 1e5) return;
+  files.set(file, { loaded, total });
+  const all = [...files.values()], sum = (key) => all.reduce((bytes, one) => bytes + one[key], 0);
+  const known = all.every((one) => one.total), here = sum('loaded'), whole = sum('total');
+  bar(known ? `${busy.text}: ${mega(here)} of ${mega(whole)} MB` : `${busy.text}: ${mega(here)} MB`, known ? here / whole : 0);
+}
 
 // Errors that another try may mend; the rest lie with the picture.
 const passing = ['cors', 'http', 'out-of-memory', 'crashed', 'failed', 'not-a-model', 'not-a-catalog'];

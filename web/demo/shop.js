@@ -1,15 +1,16 @@
-// The demo shop: what a shop's own page would do with kin-clip, through its public interface alone. The address says
-// what is looked for (where.js); here it is searched and shown.
-import { workerUrl } from './sent.js';
-import { load, openCatalog } from './kin/index.js';
+// The demo shop: what a shop's own page would do with kin-clip and its element, through their public interfaces alone. The
+// address says what is looked for (where.js); here it is searched and shown. Nothing of the model is fetched before a
+// visitor asks for something: the first hits came with the page.
+import './sent.js';
+import './kin/element.js';
 import { boxText, read, readBox } from './address.js';
 import { makeCard, safeUrl, showEmpty, showGhosts, titleOf } from './cards.js';
 import { likeness, ordinary } from './likeness.js';
 import { buildOwn, most, sameAs } from './own.js';
-import { drawProduct, forgetShown, samples, showIdle, showPhoto, startPhoto, whole } from './photo.js';
-import { find, forget, keep, tidyUp } from './photos.js';
+import { finder, samples, showChip, showIdle, showPhoto, whole } from './photo.js';
+import { find, forget, tidyUp } from './photos.js';
 import { showProduct } from './product.js';
-import { $, bar, clearError, download, say, showError, withBar } from './say.js';
+import { $, bar, clearError, say, showError, withBar } from './say.js';
 import { go, inOwn, lookedFor, noQuery, onMove, openProduct, state } from './where.js';
 
 const page = 24; // hits shown at once
@@ -31,10 +32,9 @@ function once(work) {
   }));
 }
 const ready = once(() => withBar('Loading the model', async () => {
-  const loaded = clip ?? await load({ model: './model/', worker: workerUrl, onProgress: download('Loading the model') });
-  clip = loaded;
-  shop ??= await openCatalog('./catalog.safetensors', { clip, onProgress: download('Loading the catalogue') });
-  await clip.preload('image');
+  const opened = await finder.open();
+  if (!opened) throw Object.assign(new Error('The search could not be loaded, or cannot run in this browser.'), { code: 'failed' });
+  ({ clip, catalog: shop } = opened);
   // Searches here go by vectors, which no one checks.
   if (await clip.identify('image') !== shop.info.metadata['kin.image_id'])
     throw Object.assign(new Error('The catalogue was built with another model: build it again.'), { code: 'model-mismatch' });
@@ -53,7 +53,7 @@ async function photoOf({ photo: key, sample }) {
     return file ? { key, from: file, box: whole } : null;
   }
   const { dataset: { src, box } } = samples.find((button) => button.dataset.sample === sample) ?? samples[0];
-  return { key: src, from: new URL(src, document.baseURI).href, src, box: readBox(box) };
+  return { key: src, from: new URL(src, document.baseURI).href, box: readBox(box) };
 }
 function filterOf(wanted, source) {
   if (inOwn()) { // a picture is not like itself
@@ -132,7 +132,7 @@ function showSearching(wanted) {
   showGhosts(results, page);
   showCount(0);
 }
-function showHits(wanted, { hits, total, timings }, usual) {
+function showHits(wanted, { hits, total, timings, verdict }, usual) {
   shown = lookedFor(wanted);
   showHeading(headingOf(wanted));
   if (hits.length) results.replaceChildren(...hits.map(answer.card));
@@ -140,7 +140,9 @@ function showHits(wanted, { hits, total, timings }, usual) {
   else showEmpty(results, 'There is nothing else here to compare it with.');
   showCount(total);
   const what = inOwn() ? ['picture', 'pictures'] : ['product', 'products'];
-  say(hits.length ? `${wanted.q ? 'Best' : 'Most alike'} of ${many(total)} ${what[Number(total > 1)]}` : 'Nothing was found.');
+  if (!hits.length) say('Nothing was found.');
+  else if (verdict === 'none' && byPhoto(wanted)) say(`Nothing similar here: these ${many(hits.length)} are the nearest. Try a closer crop around one thing.`);
+  else say(`${wanted.q ? 'Best' : 'Most alike'} of ${many(total)} ${what[Number(total > 1)]}`);
   $('took').textContent = answer.query.vector ? `${understood.took.toFixed(0)} ms` : 'none';
   $('numbers').textContent = answer.catalog.info.dim;
   $('compared').textContent = `${timings.search.toFixed(1)} ms`;
@@ -188,7 +190,9 @@ async function look(to) {
   try {
     const source = await photoOf(wanted);
     if (signal.aborted) return undefined;
-    showPhoto(source, readBox(wanted.box) ?? source?.box ?? whole, !byPhoto(wanted));
+    const box = readBox(wanted.box) ?? source?.box ?? whole;
+    showPhoto(source, box, !byPhoto(wanted));
+    if (source && !wanted.like) showChip(source.from, box, 'To the photo and its crop');
     if (source || !byPhoto(wanted)) {
       await ready();
       if (wanted.q) await readyForText();
@@ -201,7 +205,7 @@ async function look(to) {
       const alike = (score) => likeness(score, usual, wanted.q ? 'text' : 'photo');
       answer = { catalog, query, options, total: found.total, card: (hit) => makeCard(hit, imageOf, alike) };
       showHits(wanted, found, usual);
-      if (wanted.like) drawProduct(safeUrl(imageOf({ id: wanted.like, image: { url: [catalog.get(wanted.like)?.image].flat()[0] } })) ?? '');
+      if (wanted.like) showChip(safeUrl(imageOf({ id: wanted.like, image: { url: [catalog.get(wanted.like)?.image].flat()[0] } })) ?? '', whole, 'Open the product');
     } else showGone(wanted);
   } catch (error) {
     if (signal.aborted) return undefined;
@@ -222,7 +226,8 @@ function bring() {
 }
 
 $('more').addEventListener('click', async () => {
-  await looking; // the first hits are there before the catalogue is
+  await looking;
+  if (!answer) await (looking = look(false)); // the first hits were there before the catalogue
   if (!answer) return;
   const { catalog, query, options, total, card } = answer, { signal } = options;
   results.setAttribute('aria-busy', 'true');
@@ -245,40 +250,42 @@ $('more').addEventListener('click', async () => {
 // ---- photos --------------------------------------------------------------------------------------------
 $('chip').addEventListener('click', () => {
   if (state.like) return openProduct(state.like);
-  $('box').focus({ preventScroll: true });
+  finder.focus({ crop: true, preventScroll: true });
   return window.scrollTo({ top: 0 });
 });
+for (const button of samples) button.addEventListener('click', () => go({ ...noQuery, sample: button.dataset.sample }, { to: true }));
+$('use-photo').addEventListener('click', () => go({ q: '', like: '' }, { to: true }));
 
-const usePhoto = (name) => go({ ...noQuery, ...name }, { to: true });
-function useFiles(files) {
-  if (files.length > 1) return takeOwn([...files]);
-  return files.length && usePhoto({ photo: keep(files[0]) });
-}
-function onFiles(id, use) {
-  $(id).addEventListener('change', ({ target }) => {
-    const files = [...target.files];
-    target.value = ''; // the same file may be chosen again
-    if (files.length) use(files);
+$('own').addEventListener('change', ({ target }) => {
+  const files = [...target.files];
+  target.value = ''; // the same files may be chosen again
+  if (files.length) takeOwn(files);
+});
+$('others').addEventListener('click', () => $('own').click());
+// A photo dropped anywhere is the element's, as one that is pasted; many are the visitor's own pictures.
+const filesOf = ({ clipboardData, dataTransfer }) => [...(clipboardData ?? dataTransfer)?.files ?? []];
+for (const kind of ['paste', 'drop']) {
+  document.addEventListener(kind, (event) => {
+    document.body.classList.remove('dragging');
+    const files = filesOf(event);
+    if (files.length < 2 && !(files.length && inOwn() && !own)) return;
+    event.preventDefault();
+    takeOwn(files);
+  }, { capture: true });
+  document.addEventListener(kind, (event) => {
+    const [file] = filesOf(event);
+    if (event.defaultPrevented || !file) return;
+    event.preventDefault();
+    finder.search(file);
   });
 }
-onFiles('file', useFiles);
-onFiles('camera', useFiles);
-onFiles('own', (files) => takeOwn(files));
-$('others').addEventListener('click', () => $('own').click());
-for (const button of samples) button.addEventListener('click', () => usePhoto({ sample: button.dataset.sample }));
-$('use-photo').addEventListener('click', () => go({ q: '', like: '' }, { to: true }));
-document.addEventListener('paste', ({ clipboardData }) => useFiles(clipboardData.files));
 document.addEventListener('dragover', (event) => {
+  if (!event.dataTransfer.types.includes('Files')) return;
   event.preventDefault();
-  document.body.classList.toggle('dragging', event.dataTransfer.types.includes('Files'));
+  document.body.classList.add('dragging');
+  finder.preload();
 });
 document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarget) document.body.classList.remove('dragging'); });
-document.addEventListener('drop', (event) => {
-  event.preventDefault();
-  document.body.classList.remove('dragging');
-  if (inOwn() && !own) takeOwn([...event.dataTransfer.files]);
-  else useFiles(event.dataTransfer.files);
-});
 
 // ---- words and filters ----------------------------------------------------------------------------------
 let typing = 0, typed = ''; // typed: the words that typing goes on to change, without a step in the history for each letter
@@ -294,6 +301,7 @@ $('text').addEventListener('input', () => {
     typed = q;
   }, 250);
 });
+$('text').addEventListener('focus', () => finder.preload(), { once: true });
 $('search').addEventListener('submit', (event) => {
   event.preventDefault();
   const q = words();
@@ -322,7 +330,6 @@ async function takeOwn(files) {
     own?.catalog.close();
     for (const address of own?.pictures.values() ?? []) URL.revokeObjectURL(address);
     own = built;
-    forgetShown(); // own-1 is another picture now
     understood = { key: null };
     await go({ ...noQuery, in: 'own', photo: ownFirst() }, { to: true });
     const notes = [];
@@ -351,13 +358,15 @@ const showHow = (on) => {
 };
 $('how').addEventListener('click', () => {
   showHow(!root.classList.contains('how'));
+  looking ??= look(false); // the figures are those of a search
   try {
     localStorage.setItem('how', root.classList.contains('how') ? 'on' : 'off');
   } catch { /* storage is forbidden: it lasts as long as the page */ }
 });
 showHow(root.classList.contains('how'));
 $('forget').addEventListener('click', async () => {
-  await forget().catch(() => {}); // there were none then
+  const { cache } = await import('./kin/index.js');
+  await Promise.allSettled([forget(), cache.delete()]); // what fails was never kept
   $('forget').textContent = 'Forgotten';
 });
 $('skip').addEventListener('click', (event) => { // its address would take the query's place
@@ -365,15 +374,22 @@ $('skip').addEventListener('click', (event) => { // its address would take the q
   results.focus();
 });
 
-// ---- start: the first sample and its hits are already on the page; live ones replace them ----------------------
+// ---- start: the first sample and its hits are already on the page ------------------------------------------------
 const products = { ready, catalogNow, imageOf };
 onMove(({ product, query, to }) => {
   if (product) showProduct(products);
   if (query) looking = look(to);
   return looking;
 });
-if (lookedFor(state) === lookedFor(read(''))) shown = lookedFor(state);
-startPhoto(readBox(samples[0].dataset.box));
 tidyUp();
-looking = look(false);
+if (lookedFor(state) === lookedFor(read(''))) shown = lookedFor(state);
+// Asked for by the address, by the switch, or by whoever has seen more hits than these.
+if (!shown || root.classList.contains('how') || history.state?.shown) looking = look(false);
+else {
+  const first = await photoOf(state);
+  if (!looking) {
+    showPhoto(first, first.box, false);
+    showChip(first.from, first.box, 'To the photo and its crop');
+  }
+}
 if (state.product) showProduct(products);

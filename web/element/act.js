@@ -29,14 +29,14 @@ export async function act(element, parts) {
 
   const texts = () => element.texts(words);
   const how = () => ({ words: texts(), language: localeOf(texts().lang), currency: element.currency,
-    fields: (element.fields ?? 'price').split(',').map((field) => field.trim()).filter(Boolean) });
+    fields: (element.fields ?? 'price').split(',').map((field) => field.trim()).filter(Boolean), own: !element.find });
   const limit = () => Math.min(200, Math.max(1, Math.floor(Number(element.limit)) || 12));
   const set = (change, anew) => {
     now = { ...now, ...change, filters: filtersNow() };
     element.state = now.kind === 'hits' ? 'results' : now.kind;
     view.render(now, how(), anew);
   };
-  const filtersNow = () => (values ? filtersOf(element.filters).filter(({ field, steps }) => steps || values[field]?.length)
+  const filtersNow = () => (values && !element.find ? filtersOf(element.filters).filter(({ field, steps }) => steps || values[field]?.length)
     .map(({ field, steps }) => ({ field, steps, values: values[field], chosen: chosen[field] ?? null })) : []);
 
   // The fixed filter of the page's, and what the shopper chose.
@@ -54,8 +54,13 @@ export async function act(element, parts) {
         if (now.kind === 'loading' && source) set({ share });
       });
       engine = held;
-      held.opened.then(() => { if (engine === held) opened = true; }, () => { if (engine === held) letGo(); });
+      held.opened.then(() => {
+        if (engine !== held) return;
+        opened = true;
+        if (now.kind === 'loading' && source) set({ kind: 'searching' });
+      }, () => { if (engine === held) letGo(); });
     }
+    if (!opened && now.kind === 'searching') set({ kind: 'loading', share: null }); // the page's `find` has asked for it
     return engine.opened;
   }
   function letGo() {
@@ -69,37 +74,49 @@ export async function act(element, parts) {
     element.tell('kin-results', { queryId, verdict, total, hits: shownOf(hits), ms: Math.round(ms) });
   }
 
+  const queryNow = () => ({ image: source, ...box && !isWhole(box) && { box, fit: 'pad' } });
+  // The page's own search, by `find`: what comes out is for the page to show.
+  async function hand(signal) {
+    set({ kind: 'searching', hits: [], truncated: false });
+    const began = performance.now();
+    const got = await element.find(queryNow(), { signal });
+    if (signal.aborted) return;
+    const none = got?.verdict === 'none';
+    set({ kind: none ? 'none' : 'hits' });
+    if (got?.hits) tell(got, none ? [] : got.hits, performance.now() - began);
+  }
+
   // on: the hits after those that are shown.
   async function look(on = false) {
     searching.abort();
     const { signal } = (searching = new AbortController());
-    set(opened ? { kind: 'searching' } : { kind: 'loading', share: null, hits: [] });
-    const began = performance.now();
     try {
-      const { catalog } = await open();
-      if (signal.aborted) return;
-      if (now.kind === 'loading') set({ kind: 'searching' });
-      const query = { image: source, ...box && !isWhole(box) && { box, fit: 'pad' } };
-      const wanted = filtersOf(element.filters).filter(({ steps }) => !steps).map(({ field }) => field);
-      const facets = !values && wanted.length ? wanted : undefined; // a first search has no filter of the shopper's
-      const got = await catalog.search(query, { limit: limit(), offset: on ? now.hits.length : 0, filter: filterNow(), facets, signal });
-      if (signal.aborted) return;
-      if (!values) {
-        if (wanted.length) types = catalog.fields; // reads every item
-        values = Object.fromEntries(Object.entries(got.facets ?? {}).map(([field, all]) => [field, all.map(({ value }) => value)
-          .sort((a, b) => String(a).localeCompare(String(b), how().language, { numeric: true }))]));
-      }
-      const before = on ? now.hits : [], none = got.verdict === 'none' && !on && got.hits.length > 0;
-      result = { ...got, ms: performance.now() - began };
-      for (const hit of got.hits) asked.set(hit, got.queryId);
-      set({ kind: none ? 'none' : 'hits', verdict: got.verdict, hits: [...before, ...got.hits], truncated: got.truncated });
-      tell(got, none ? [] : got.hits, result.ms);
-      if (on) view.focusHit(before.length);
+      await (element.find ? hand(signal) : search(on, signal));
     } catch (error) {
       if (signal.aborted) return;
       set({ kind: 'error', code: error?.code, hits: [] });
       element.failed(error);
     }
+  }
+  async function search(on, signal) {
+    set(opened ? { kind: 'searching' } : { kind: 'loading', share: null, hits: [] });
+    const began = performance.now(), { catalog } = await open();
+    if (signal.aborted) return;
+    const wanted = filtersOf(element.filters).filter(({ steps }) => !steps).map(({ field }) => field);
+    const facets = !values && wanted.length ? wanted : undefined; // a first search has no filter of the shopper's
+    const got = await catalog.search(queryNow(), { limit: limit(), offset: on ? now.hits.length : 0, filter: filterNow(), facets, signal });
+    if (signal.aborted) return;
+    if (!values) {
+      if (wanted.length) types = catalog.fields; // reads every item
+      values = Object.fromEntries(Object.entries(got.facets ?? {}).map(([field, all]) => [field, all.map(({ value }) => value)
+        .sort((a, b) => String(a).localeCompare(String(b), how().language, { numeric: true }))]));
+    }
+    const before = on ? now.hits : [], none = got.verdict === 'none' && !on && got.hits.length > 0;
+    result = { ...got, ms: performance.now() - began };
+    for (const hit of got.hits) asked.set(hit, got.queryId);
+    set({ kind: none ? 'none' : 'hits', verdict: got.verdict, hits: [...before, ...got.hits], truncated: got.truncated });
+    tell(got, none ? [] : got.hits, result.ms);
+    if (on) view.focusHit(before.length);
   }
 
   const view = makeView(element, parts, texts, {
@@ -121,6 +138,7 @@ export async function act(element, parts) {
     remove() {
       reset();
       element.focus({ preventScroll: true }); // its button is gone
+      element.tell('kin-remove', {});
     },
     chosen: (hit) => element.tell('kin-select', { queryId: asked.get(hit), ...shownOf([hit])[0] }),
   });
@@ -146,6 +164,16 @@ export async function act(element, parts) {
       now = { ...now, hits: [] };
       await look();
     },
+    open,
+    show(given, part = null) {
+      const same = given === source;
+      [source, box] = [given, part];
+      if (same) view.crop(part);
+      else view.show(given, part);
+      if (same && element.find) return; // the page may be answering it
+      searching.abort();
+      set({ kind: 'shown', hits: [] });
+    },
     reset,
     // The element has left the page: its workers end, and what was found stays for when it comes back.
     pause() {
@@ -160,11 +188,11 @@ export async function act(element, parts) {
       } else if (['catalog', 'model', 'worker'].includes(name)) {
         letGo();
         values = null;
-        if (source) await look();
+        if (source && now.kind !== 'shown') await look();
       } else if (source) {
         if (name === 'filters' || name === 'filter') values = null;
         set({}, true);
-        if (['limit', 'filter', 'filters'].includes(name)) await look();
+        if (['limit', 'filter', 'filters'].includes(name) && now.kind !== 'shown') await look();
       }
     },
   };

@@ -4,9 +4,9 @@
 import { schemeOf } from '../shared/addresses.js';
 import { amount, plain } from './texts.js';
 
-const safe = (address, schemes) => (typeof address === 'string' && address && schemes.includes(schemeOf(address, document.baseURI))
+export const safe = (address, schemes) => (typeof address === 'string' && address && schemes.includes(schemeOf(address, document.baseURI))
   ? new URL(address, document.baseURI).href : null);
-const pictures = ['http:', 'https:', 'blob:', 'data:'];
+export const pictures = ['http:', 'https:', 'blob:', 'data:'];
 
 // What a card may show of a hit: { title, href, src, match, text(field) }; null where there is none.
 function factsOf(hit, { words, language, currency }) {

@@ -108,6 +108,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   error = null; // the last one, for who builds the page
   // What a framework has set before the element was defined stays.
   renderHit = this.renderHit ?? null;
+  find = this.find ?? null;
   loadOptions = this.loadOptions ?? {};
 
   connectedCallback() {
@@ -188,7 +189,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     const choose = pick('button primary', 'photo'), camera = pick('button camera', 'camera', true);
     const hint = make('p', 'hint'), privacy = make('p', 'privacy'), said = make('p', 'status');
     said.setAttribute('role', 'status');
-    const start = make('div', 'start', choose.label, camera.label, hint, said, privacy);
+    const start = make('div', 'start', page.createElement('slot'), choose.label, camera.label, hint, said, privacy);
     const root = make('div', 'root', start);
     this.#parts = { shadow, root, start, choose, camera, hint, privacy, said, sheetOf, make, icon };
     const over = (event) => {
@@ -201,9 +202,10 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     root.addEventListener('dragover', over);
     root.addEventListener('dragleave', ({ relatedTarget }) => { if (!root.contains(relatedTarget)) root.classList.remove('over'); });
     root.addEventListener('drop', (event) => {
+      const [file] = event.defaultPrevented ? [] : event.dataTransfer.files; // the page may want it for itself
       event.preventDefault();
       root.classList.remove('over');
-      if (event.dataTransfer.files[0]) this.search(event.dataTransfer.files[0]);
+      if (file) this.search(file);
     });
     shadow.adoptedStyleSheets = [sheetOf(css)];
     shadow.append(root);
@@ -266,12 +268,22 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     if (this.#parts && this.state === 'start') this.#parts.said.textContent = this.texts().wait;
     await (await this.#act())?.search(source, box);
   }
+  // Shows a photo and its crop without a search, until the shopper moves the crop.
+  async show(source, box) {
+    latest = this;
+    await (await this.#act())?.show(source, box);
+  }
+  // -> { clip, catalog }: what it searches with; null where it cannot run
+  async open() {
+    return await (await this.#act())?.open() ?? null;
+  }
   // Back to the first view, the photo forgotten.
   async reset() {
     await (await this.#acting)?.reset();
   }
   focus(options) {
-    this.#parts?.choose.input.focus(options);
+    const { root, choose } = this.#parts ?? {};
+    (options?.crop && root?.querySelector('.box') || choose?.input)?.focus(options);
   }
 }
 

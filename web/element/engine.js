@@ -26,7 +26,11 @@ function share(heard) {
 }
 
 async function open({ catalog, model, worker, options }, heard) {
-  const onProgress = share(heard);
+  const hear = share(heard);
+  const onProgress = (progress) => {
+    hear(progress);
+    options.onProgress?.(progress);
+  };
   const clip = await load({ ...options, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
   try {
     const { resolve, fetch, stall } = options; // its worker is the clip's

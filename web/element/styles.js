@@ -6,7 +6,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .open .start { border: 0; padding: 0; justify-content: start; text-align: start; align-self: start; }
 .open .start > .primary { flex: 1 0 100%; } .open .start > :is(.camera, button) { flex: 1 1 auto; padding-inline: .8rem; }
 .blank ~ .tools, .open:has(.blank) .adjust { display: none; }
-.open .hint, .open .status:empty { display: none; }
+.open .hint, .open .status:empty, .open .start > slot { display: none; }
 .open .primary { color: var(--_ink); background: var(--_surface); border-color: var(--_edge); }
 .side { display: grid; gap: .6rem; min-width: 0; align-content: start; }
 .stage { display: grid; place-items: center; height: var(--kin-photo-height, 12rem); border-radius: var(--_r); background: var(--_well); overflow: hidden; }
@@ -18,7 +18,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .frame { position: relative; width: min(100%, calc(var(--kin-photo-height, 12rem) * var(--ratio, 1.3333))); aspect-ratio: var(--ratio, 1.3333);
   touch-action: pan-y pinch-zoom; cursor: crosshair; --right: calc((var(--x) + var(--width)) * 100%); --bottom: calc((var(--y) + var(--height)) * 100%);
   --left: calc(var(--x) * 100%); --top: calc(var(--y) * 100%); }
-.preview { display: block; width: 100%; height: 100%; user-select: none; -webkit-user-drag: none; }
+.preview { display: block; width: 100%; height: 100%; clip-path: inset(1px); user-select: none; -webkit-user-drag: none; }
 .shade { position: absolute; inset: 0; background: #0009; pointer-events: none;
   clip-path: polygon(evenodd, 0 0, 100% 0, 100% 100%, 0 100%, 0 0, var(--left) var(--top), var(--right) var(--top), var(--right) var(--bottom), var(--left) var(--bottom), var(--left) var(--top)); }
 .box { position: absolute; left: var(--left); top: var(--top); width: calc(var(--width) * 100%); height: calc(var(--height) * 100%);

@@ -1,6 +1,6 @@
 // What <kin-search> shows once a shopper has acted: the photo with its crop, the filters, the hits. render(now) shows a
 // state; what the shopper does goes out through `on`.
-import { makeCard } from './cards.js';
+import { makeCard, pictures, safe } from './cards.js';
 import { makeCrop } from './crop.js';
 import { css } from './styles.js';
 import { amount, plural, put } from './texts.js';
@@ -130,6 +130,7 @@ export function makeView(element, parts, words, on) {
   function say(now, text, how) {
     const count = () => plural(text.shown, now.hits.length, how.language);
     if (now.kind === 'loading') return [text.loading, text.loadingHint];
+    if (now.kind === 'shown') return ['', ''];
     if (now.kind === 'searching') return [now.hits.length ? heading.textContent : text.searching, text.searching];
     if (now.kind === 'error') return [text.failed, ''];
     if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [text.filteredOut, ''];
@@ -138,14 +139,14 @@ export function makeView(element, parts, words, on) {
   }
   const filtered = ({ filters: asked }) => asked.some(({ chosen }) => chosen !== null);
   // -> [what went wrong or null, what can be done: [text, function] or null]; null: nothing to say
-  function noticeOf(now, text) {
+  function noticeOf(now, text, how) {
     if (now.kind === 'error') return [text[mends[now.code] ?? 'broken'], ofPicture(now.code) ? null : [text.again, on.again]];
-    if (now.kind === 'none') return [null, [text.nearest, on.nearest]];
+    if (now.kind === 'none') return how.own ? [null, [text.nearest, on.nearest]] : null;
     if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [null, [text.clear, () => on.filter(null)]];
     return null;
   }
-  function showNotice(now, text) {
-    const asked = noticeOf(now, text), wrong = now.kind === 'error';
+  function showNotice(now, text, how) {
+    const asked = noticeOf(now, text, how), wrong = now.kind === 'error';
     notice.hidden = !asked;
     notice.classList.toggle('wrong', wrong);
     if (wrong) notice.setAttribute('role', 'alert');
@@ -200,16 +201,22 @@ export function makeView(element, parts, words, on) {
       said.textContent = '';
       crop.reset(part ?? whole);
       if (source instanceof Blob) address = URL.createObjectURL(source);
-      const src = address ?? (source instanceof HTMLImageElement ? source.currentSrc : ['string', 'object'].includes(typeof source) && /^(?:https?|blob|data):/.test(String(source)) ? String(source) : null);
+      const src = address ?? safe(source instanceof HTMLImageElement ? source.currentSrc : source instanceof URL ? source.href : source, pictures);
       if (src) preview.src = src;
       framed();
     },
-    // now: { kind: 'loading' | 'searching' | 'hits' | 'none' | 'error', hits, verdict, code, share, truncated, filters }; how: { words,
-    // language, currency, fields }; anew: the texts have changed.
+    // Another part of the same photo.
+    crop(part) {
+      clearTimeout(cropping);
+      crop.reset(part ?? whole);
+    },
+    // now: { kind: 'shown' | 'loading' | 'searching' | 'hits' | 'none' | 'error', hits, verdict, code, share, truncated, filters }; how:
+    // { words, language, currency, fields, own: the hits are shown here, not by the page }; anew: the texts have changed.
     render(now, how, anew = false) {
       const text = words();
       if (anew) label(text);
       const busy = now.kind === 'loading' || now.kind === 'searching';
+      found.hidden = (how.own ? ['shown'] : ['shown', 'searching', 'hits']).includes(now.kind);
       bar.hidden = now.kind !== 'loading';
       if (now.share === null || now.share === undefined) bar.removeAttribute('value');
       else bar.value = now.share;
@@ -217,10 +224,10 @@ export function makeView(element, parts, words, on) {
       for (const [node, wanted] of [[heading, title], [told, status]]) // what is set anew is announced anew
         if (node.textContent !== wanted) node.textContent = wanted;
       showFilters((now.kind === 'error' ? [] : now.filters).map((one) => choicesOf(one, text, how)));
-      showNotice(now, text);
+      showNotice(now, text, how);
       if (busy) list.setAttribute('aria-busy', 'true');
       else list.removeAttribute('aria-busy');
-      if (busy && !now.hits.length) ghosts(6);
+      if (busy && !now.hits.length && how.own) ghosts(6);
       else cards(now.kind === 'none' || now.kind === 'error' ? [] : now.hits, how, anew);
       list.hidden = !list.children.length;
       more.hidden = now.kind !== 'hits' || !now.truncated;

@@ -12,7 +12,7 @@ function once(work) {
 }
 
 export const clip = once(() => withBar('Loading the model', async () => {
-  const made = await load({ model: './model/', onProgress: download('Loading the model') });
+  const made = await load({ model: './model/', cache: 'persistent', onProgress: download });
   await made.preload('image');
   return made;
 }));
@@ -25,7 +25,7 @@ export const clipWithWords = once(async () => {
 
 const opened = (what, open, address) => once(async () => {
   const made = await clip();
-  return withBar(what, () => open(address, { clip: made, onProgress: download(what) }));
+  return withBar(what, () => open(address, { clip: made, onProgress: download }));
 });
 export const catalog = opened('Loading the catalogue', openCatalog, './catalog.safetensors');
 export const grocery = opened('Loading the catalogue', openCatalog, './food.safetensors');
