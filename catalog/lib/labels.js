@@ -235,7 +235,7 @@ export function rightOf(labels, path) {
 // pictures: [{ found: bestOf's, right: { kind: [the labels that would be right] }, split }]; precision and data: { kind: the
 // share that has to be right, what it is counted on } -> { kind: { slope, centre, threshold, measured } } of the kinds that have
 // pictures enough: curve and threshold from one part, precision and the share of pictures of which the kind is said counted
-// on the other.
+// on the other, which has to hold what the first one promised.
 export function measureParts(pictures, precision, data, tell) {
   const result = {};
   for (const kind of kindsOf.filter((one) => pictures.some(({ right }) => right[one]))) {
@@ -260,8 +260,12 @@ export function measureParts(pictures, precision, data, tell) {
     const said = threshold === null || slope <= 0 ? [] : sure(judge).filter(({ score }) => score >= threshold);
     const measured = { precision: said.length ? rounded(said.filter(({ is }) => is).length / said.length) : 0,
       said: rounded(said.length / judge.length), pictures: judge.length, data: data[kind] };
-    if (said.length) result[kind] = { slope, centre, threshold, measured };
-    tell(said.length ? `${kind}: from ${threshold} on right in ${measured.precision} of the ${measured.said} of ${judge.length} pictures ` +
+    // What the one half promised and the other does not hold, by more than two standard errors, is not said.
+    const bound = wanted - 2 * Math.sqrt(wanted * (1 - wanted) / said.length);
+    const holds = said.length > 0 && measured.precision >= bound;
+    if (holds) result[kind] = { slope, centre, threshold, measured };
+    if (said.length && !holds) tell(`${kind}: no threshold: right in ${measured.precision} of the ${said.length} of which it would be said, instead of ${wanted}`);
+    else tell(said.length ? `${kind}: from ${threshold} on right in ${measured.precision} of the ${measured.said} of ${judge.length} pictures ` +
       'of which it is said' : `${kind}: no threshold: none is right in ${wanted * 100} %`);
   }
   return result;

@@ -279,6 +279,10 @@ test('the curve through how often the best label is right, and a threshold judge
   assert.ok(Math.abs(object.measured.precision - 0.9) < 0.03 && object.measured.said > 0.4);
   assert.deepEqual(others, {});
   assert.match(notes.join('\n'), /colour: not measured: 0 and 0 pictures/);
+  // What the judged half does not hold is not said.
+  const broken = pictures.map((one, i) => (one.split === 'judge' && i % 3 === 0 ? { ...one, right: { object: ['c'] } } : one));
+  assert.deepEqual(measureParts(broken, { object: 0.9 }, { object: 'made up' }, (note) => notes.push(note)), {});
+  assert.match(notes.at(-1), /^object: no threshold: right in 0\.\d+ of the \d+ of which it would be said, instead of 0\.9$/);
 });
 
 /* ---- the commands ---- */
