@@ -54,7 +54,7 @@ const until = async (what, done) => {
   }
 };
 
-// The demo shop in a frame: the sample photo it opens with, another one clicked, words typed, a file chosen.
+// The demo shop in a frame: two of its sample photos clicked, words typed, a file chosen.
 async function demo(words, upload) {
   const frame = document.createElement('iframe');
   frame.src = '/build/site/index.html';
@@ -75,8 +75,8 @@ async function demo(words, upload) {
     element('status').textContent = '';
     act();
   });
-  await answer(() => {});
-  await ask(() => page.document.querySelectorAll('.sample')[1].click());
+  const finder = await until('its element', () => element('finder')?.state === 'shown' && element('finder'));
+  for (const i of [0, 1]) await ask(() => page.document.querySelectorAll('.sample')[i].click());
   await ask(() => {
     element('text').value = words;
     element('search').requestSubmit();
@@ -84,8 +84,9 @@ async function demo(words, upload) {
   const chosen = new DataTransfer();
   chosen.items.add(new File([await (await fetch(upload)).arrayBuffer()], 'photo.png'));
   await ask(() => {
-    element('file').files = chosen.files;
-    element('file').dispatchEvent(new Event('change'));
+    const input = finder.shadowRoot.querySelector('.primary input');
+    input.files = chosen.files;
+    input.dispatchEvent(new Event('change'));
   });
   return seen;
 }
