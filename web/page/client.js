@@ -135,10 +135,10 @@ export class Client {
     this.#worker?.post({ ping: null });
   }
 
-  #receive({ locked, id, ask, what, args, cancel, result, info, progress, error }) {
+  #receive({ held, id, ask, what, args, cancel, result, info, progress, error }) {
     this.#heard = true;
     this.#silent = 0;
-    if (locked) this.#locked = locked;
+    if (held) this.#locked = held;
     if (ask) return this.closed || this.#answer(ask, what, args);
     if (cancel) return this.#asked.get(cancel)?.abort();
     if (progress) return this.onProgress?.(progress);

@@ -1,7 +1,7 @@
 // The worker's side of client.js, which posts
 //   { id, call, args, io }   a call; io only with the first, one of `kinds`: [[name, value, or true of a function]]
 //   { abort: id } | { helper } (threads.js) | { stop }
-//   { ping }         the name of a lock to hold, or null: answered at once by {}, and by { locked } when it is
+//   { ping }         the name of a lock to hold, or null: answered at once by {}, and by { held } when it is
 //   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
 import { CatalogCore, LabelsCore } from './catalog-core.js';
@@ -95,16 +95,16 @@ export function serve(post, platform) {
     }
   }
 
-  let held, free; // the lock: its name, and what ends it
-  function hold(locked) {
+  let lock, free; // its name, and what ends it
+  function hold(held) {
     post({});
-    if (locked === held) return;
-    held = locked;
+    if (held === lock) return;
+    lock = held;
     free?.();
-    if (locked) globalThis.navigator?.locks?.request(locked, () => held === locked && new Promise((resolve) => {
+    if (held && globalThis.Worker) navigator.locks?.request(held, () => lock === held && new Promise((resolve) => {
       free = resolve;
-      post({ locked });
-    })).catch(() => {}); // frames without a host of their own have none
+      post({ held });
+    })).catch(() => {}); // frames without a host of their own have none; Node tells of an end itself, its threads do not see each other's locks
   }
 
   return (message) => {
