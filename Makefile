@@ -48,6 +48,8 @@ all: wasm native dist $(PACKS) dist/integrity.json ## everything but the demo si
 # --- native: build/<config>/ ------------------------------------------------------------------
 CC_release := $(CC)
 CFLAGS_release := -O2
+CC_shared := $(CC)
+CFLAGS_shared := -O2 -fPIC
 CC_asan := $(CLANG)
 CFLAGS_asan := -O1 $(SANITIZE)
 
@@ -90,7 +92,25 @@ build/release/libkin.a: $(SRC:%.c=build/release/%.o) Makefile
 	$(Q)$(if $(OBJCOPY),$(OBJCOPY) --wildcard --keep-global-symbol='kin_*' $(@D)/kin.o)
 	$(Q)$(AR) rcs $@ $(@D)/kin.o
 
-native: build/release/libkin.a ## the engine as a static library for this machine
+# What stands over it on a machine: a program for bulk, and the library with the same folder and thread helpers
+# for other languages (python/). The shared one shows kin_… alone.
+NATIVE := folder team
+$(eval $(call native-config,shared))
+build/native/%.o: native/%.c
+	@mkdir -p $(@D)
+	$(call show,CC native,$<)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_shared) -D_POSIX_C_SOURCE=200809L -pthread $(CFLAGS) -c $< -o $@
+build/native/kin-native: build/native/main.o $(NATIVE:%=build/native/%.o) build/release/libkin.a
+	$(call show,LINK,$@)
+	$(Q)$(CC) -pthread $^ -lm -o $@
+build/native/libkin.so: $(SRC:%.c=build/shared/%.o) $(NATIVE:%=build/native/%.o) native/libkin.map
+	$(call show,LINK,$@)
+	$(Q)$(CC) -shared -pthread -Wl,--version-script=native/libkin.map $(filter %.o,$^) -lm -o $@
+.SECONDARY: build/native/main.o $(NATIVE:%=build/native/%.o)
+-include $(wildcard build/native/*.d)
+kin-native: build/native/kin-native ## the program for bulk: pictures in, vectors out (docs/native.md)
+
+native: build/release/libkin.a kin-native build/native/libkin.so ## the engine for this machine: static, shared, and kin-native
 
 # Its names are kin_… alone, all those that WebAssembly has among them, and a program that knows kin.h alone links
 # and runs.
@@ -330,5 +350,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native kin-native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules
