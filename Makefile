@@ -117,10 +117,13 @@ native: build/release/libkin.a kin-native build/native/libkin.so ## the engine f
 build/release/tests/replay-kin: build/release/tests/fuzz/fuzz_kin.o build/release/tests/fuzz/replay.o build/release/libkin.a
 	$(call show,LINK,$@)
 	$(Q)$(CC) $^ -lm -o $@
-test-native: build/release/tests/replay-kin ## the static library: its names, and a program that uses it
+test-native: build/release/tests/replay-kin build/native/libkin.so ## the libraries: their names, and a program that uses the static one
 	@nm -g build/release/libkin.a | awk 'NF == 3 && $$2 != "U" { sub(/^_kin/, "kin", $$3); print $$3 }' > $<.names
 	@! grep -v '^kin_' $<.names || { echo "libkin.a shows names that are not kin_…"; exit 1; }
 	@! grep -vxFf $<.names wasm/exports.txt || { echo "libkin.a lacks these"; exit 1; }
+	@nm -D --defined-only build/native/libkin.so | awk 'NF == 3 { print $$3 }' > $<.names
+	@! grep -v '^kin_' $<.names || { echo "libkin.so shows names that are not kin_…"; exit 1; }
+	@! grep -vxFf $<.names wasm/exports.txt || { echo "libkin.so lacks these"; exit 1; }
 	$< tests/fuzz/corpus/kin/*
 
 # Rewritten only when it differs, so that a new name does not rebuild every test.
@@ -259,12 +262,26 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run build/asan/tests/run-shortage $(FUZZ:%=build/fuzz/replay-%)
 	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target test-c test-native fuzz-replay check-format site
 	@$(MAKE) --no-print-directory test-node
+	@$(MAKE) --no-print-directory test-python
 	@$(MAKE) --no-print-directory test-browser
 # node --test of Node 20 takes no patterns; the shell spells them out.
 test-node: wasm dist node_modules ## Node tests
 	node --test --test-reporter=spec tests/node/*.test.js
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
+
+# Installed as a user does it, into an environment of its own.
+PYTHON_MODULE := $(wildcard python/*.* python/kin/*)
+build/python-venv/done: python/tests/requirements.txt
+	$(PYTHON) -m venv build/python-venv
+	build/python-venv/bin/pip install -q -r $<
+	@touch $@
+build/python-venv/installed: build/python-venv/done $(PYTHON_MODULE) build/native/libkin.so
+	build/python-venv/bin/pip install -q --no-build-isolation --force-reinstall --no-deps ./python
+	@touch $@
+test-python: build/python-venv/installed wasm node_modules ## the Python module: its types, and its bits beside the command's
+	build/python-venv/bin/mypy --config-file python/pyproject.toml python/kin
+	cd build && python-venv/bin/python -m unittest discover -s ../python/tests -t ../python/tests
 
 # Not part of `make test`, since few have what they need: before a release, and after changes of kernels or threads.
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
@@ -350,5 +367,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native kin-native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native kin-native wasm dist site demo test test-c test-native test-node test-python test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules
