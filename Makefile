@@ -108,6 +108,7 @@ build/native/libkin.so: $(SRC:%.c=build/shared/%.o) $(NATIVE:%=build/native/%.o)
 	$(Q)$(CC) -shared -pthread -Wl,--version-script=native/libkin.map $(filter %.o,$^) -lm -o $@
 .SECONDARY: build/native/main.o $(NATIVE:%=build/native/%.o)
 -include $(wildcard build/native/*.d)
+.PHONY: kin-native test-python test-spark
 kin-native: build/native/kin-native ## the program for bulk: pictures in, vectors out (docs/native.md)
 
 native: build/release/libkin.a kin-native build/native/libkin.so ## the engine for this machine: static, shared, and kin-native
@@ -283,6 +284,17 @@ test-python: build/python-venv/installed wasm node_modules ## the Python module:
 	build/python-venv/bin/mypy --config-file python/pyproject.toml python/kin
 	cd build && python-venv/bin/python -m unittest discover -s ../python/tests -t ../python/tests
 
+build/spark-venv/done: tests/data/spark/requirements.txt
+	@command -v java > /dev/null || { echo "java is missing: apt-get install openjdk-17-jre-headless"; exit 2; }
+	$(PYTHON) -m venv build/spark-venv
+	build/spark-venv/bin/pip install -q -r $<
+	@touch $@
+build/spark-venv/installed: build/spark-venv/done $(PYTHON_MODULE) build/native/libkin.so
+	build/spark-venv/bin/pip install -q --no-build-isolation --force-reinstall --no-deps ./python
+	@touch $@
+test-spark: build/spark-venv/installed wasm kin-native node_modules ## the Spark job on a local cluster, its merge beside a build of one machine
+	cd build && spark-venv/bin/python -m unittest discover -v -s ../tests/data/spark -t ../tests/data/spark
+
 # Not part of `make test`, since few have what they need: before a release, and after changes of kernels or threads.
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
@@ -367,5 +379,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native kin-native wasm dist site demo test test-c test-native test-node test-python test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules

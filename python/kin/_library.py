@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int8, c_size_t, c_uint8, c_uint32, c_void_p
 from pathlib import Path
@@ -130,14 +131,18 @@ class ErrorPlace:
 
 
 def unit(vector: Any, dim: int, what: str) -> NDArray[np.float32]:
-    """A float32 [dim] of finite numbers and unit length; KinError otherwise."""
+    """A query as a page makes it: scaled to unit length in double, twice, and rounded once. KinError for another shape,
+    and for what is zero or not finite."""
     values = np.ascontiguousarray(vector, dtype=np.float32)
     if values.shape != (dim,):
         raise KinError('bad-argument', f'{what} has the shape {values.shape}, not ({dim},).')
-    length = float(np.sqrt(np.square(values, dtype=np.float64).sum()))
-    if not np.isfinite(length) or length == 0:
-        raise KinError('bad-argument', f'{what} is zero or not finite.')
-    return values if abs(length - 1) < 1e-5 else (values / np.float32(length)).astype(np.float32)
+
+    def scaled(given: NDArray[np.float64]) -> NDArray[np.float64]:
+        length = math.sqrt(np.add.accumulate(given * given)[-1])
+        if not math.isfinite(length) or length == 0:
+            raise KinError('bad-argument', f'{what} is zero or not finite.')
+        return given / length
+    return scaled(scaled(values.astype(np.float64))).astype(np.float32)
 
 
 def kernels() -> list[str]:

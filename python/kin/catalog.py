@@ -55,10 +55,10 @@ class Catalog:
         room = np.empty(len(data) // 8 + 1, np.uint64)  # begins at a multiple of 8, which the engine counts on
         room.view(np.uint8)[:len(data)] = data
         self._data = room  # borrowed by the catalogue
-        error = ErrorPlace()
-        self._catalog = lib.kin_catalog_open(_pointer(room), len(data), error.at)
+        place = ErrorPlace()
+        self._catalog = lib.kin_catalog_open(_pointer(room), len(data), place.at)
         if not self._catalog:
-            raise error.error()
+            raise place.error()
         self.info: CatalogInfo = json.loads(lib.kin_catalog_info(self._catalog))
         self._offsets = {name: self._tensor(f'{name}_offsets', np.uint64) for name in ('id', 'item')}
         self._texts = {'id': self._tensor('ids', np.uint8), 'item': self._tensor('items', np.uint8)}
