@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 import kin
@@ -32,6 +33,9 @@ def build(products, output, *more):
     if done.returncode not in (0, 3):
         raise AssertionError(f'build ended with {done.returncode}: {done.stderr.decode()}')
     return json.loads(report.read_text())
+
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers do not have this file
 
 
 class DyingReader:
