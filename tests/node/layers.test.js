@@ -89,9 +89,10 @@ test('src/ knows no Emscripten, prints nothing and never leaves', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
-  const exported = read('wasm/exports.txt').trim().split('\n');
-  assert.deepEqual(exported, declared);
+test('wasm/exports.txt and wasm/find.txt list exactly the functions of src/kin.h, each in order', () => {
+  const lists = ['exports', 'find'].map((name) => read(`wasm/${name}.txt`).trim().split('\n'));
+  for (const list of lists) assert.deepEqual(list, [...list].sort());
+  assert.deepEqual([...new Set(lists.flat())].sort(), declared);
 });
 
 // web/'s modules -> those each leads to: by an import, now or later, or by an address, as of a worker. Bundlers

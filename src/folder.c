@@ -1,0 +1,429 @@
+/* folder: a catalogue whose rows lie in shards; codes say which of them a query reads. [level 4]
+ *
+ *   estimate(row) = sum over i of w[i] * (bit i of the row's code ? 1 : -1),   w[i] = q14[i] * spread[i], rounded to 10 bits
+ *
+ * up to a factor and the query's product with the mean, which is the same for all rows: a code stands for the vector
+ * mean ± spread (codes.h). The query is not cut to bits, since texts lie on another side of the mean than all pictures. The
+ * sum is looked up eight bits at a time, in integers, so that every build reads the same shards.
+ *
+ * What is read is scored as in any catalogue: kin_folder_view puts the rows of the shards together as one. */
+#include "best.h"
+#include "catalog.h"
+#include "kin.h"
+#include "nulls.h"
+#include "score.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct shard { /* rows [first, first + n); `scale` is the start of what is owned, NULL where they are not there */
+    uint32_t first, n;
+    float *scale, *nulls;
+    int8_t *vectors;
+};
+
+struct kin_folder {
+    uint32_t dim, shard_rows;
+    uint32_t base_products, base_rows, base_shards;
+    uint32_t products, rows, shards;      /* with those of the deltas */
+    uint32_t known_products, known_codes; /* of the base: those that came */
+    uint32_t *first_row;                  /* [products + 1] */
+    uint64_t *bits;                       /* [base_rows][words] */
+    struct shard *shard;                  /* [shards] */
+    float null_best[2];
+    bool nulls;
+    int8_t mean[CATALOG_DIM_MAX];
+    uint8_t spread[CATALOG_DIM_MAX];
+    kin_catalog view;
+    uint32_t *view_row; /* [view.rows] rows of the folder */
+};
+
+enum { WEIGHT_MAX = 511, GROUPS_MAX = CATALOG_DIM_MAX / 8, BLOCK = 1024 };
+
+#define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue's folder " __VA_ARGS__)
+#define SHORT(err) kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the catalogue's folder: close other tabs.")
+
+/* ---- what comes ---------------------------------------------------------------------------- */
+
+kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t shard_rows, const int8_t *mean,
+                            const uint8_t *spread, const float *null_best, kin_error *err)
+{
+    if (dim < 1 || dim > CATALOG_DIM_MAX || products > INT32_MAX || rows > INT32_MAX || rows < products ||
+        shard_rows < 1 || (null_best && !catalog_moments(null_best, 1))) {
+        BAD(err, "names sizes out of range: %u products, %u pictures of %d numbers, %u a shard.", products, rows, dim,
+            shard_rows);
+        return NULL;
+    }
+    kin_folder *f = calloc(1, sizeof *f);
+    if (!f) {
+        SHORT(err);
+        return NULL;
+    }
+    f->dim = (uint32_t)dim, f->shard_rows = shard_rows;
+    f->base_products = f->products = products, f->base_rows = f->rows = rows;
+    f->base_shards = f->shards = rows / shard_rows + (rows % shard_rows != 0);
+    f->first_row = calloc((size_t)products + 1, sizeof *f->first_row);
+    f->shard = calloc((size_t)f->shards + 1, sizeof *f->shard);
+    uint64_t bytes = (uint64_t)rows * codes_words(f->dim) * sizeof *f->bits;
+    f->bits = bytes < SIZE_MAX ? malloc(bytes ? (size_t)bytes : 1) : NULL;
+    if (!f->first_row || !f->shard || !f->bits) {
+        kin_folder_close(f);
+        SHORT(err);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < f->shards; i++) {
+        f->shard[i].first = i * shard_rows;
+        f->shard[i].n = rows - i * shard_rows < shard_rows ? rows - i * shard_rows : shard_rows;
+    }
+    memcpy(f->mean, mean, f->dim), memcpy(f->spread, spread, f->dim);
+    f->nulls = null_best != NULL;
+    if (f->nulls)
+        memcpy(f->null_best, null_best, sizeof f->null_best);
+    return f;
+}
+
+static void clear_view(kin_folder *f)
+{
+    free((void *)f->view.vectors), free((void *)f->view.scale), free((void *)f->view.nulls);
+    free((void *)f->view.row_item), free(f->view_row);
+    memset(&f->view, 0, sizeof f->view);
+    f->view_row = NULL;
+}
+
+void kin_folder_close(kin_folder *f)
+{
+    if (!f)
+        return;
+    clear_view(f);
+    for (uint32_t i = 0; f->shard && i < f->shards; i++)
+        free(f->shard[i].scale);
+    free(f->shard), free(f->bits), free(f->first_row);
+    free(f);
+}
+
+kin_status kin_folder_products(kin_folder *f, const uint16_t *counts, uint32_t n, kin_error *err)
+{
+    uint64_t row = f->first_row[f->known_products];
+    if (n > f->base_products - f->known_products)
+        return BAD(err, "names more products than it has.");
+    for (uint32_t i = 0; i < n; i++) {
+        row += counts[i];
+        if (!counts[i] || row > f->base_rows)
+            return BAD(err, "has products without a picture, or more pictures than it says.");
+        f->first_row[f->known_products + i + 1] = (uint32_t)row;
+    }
+    f->known_products += n;
+    if (f->known_products == f->base_products && row != f->base_rows) {
+        f->known_products -= n;
+        return BAD(err, "has fewer pictures than it says.");
+    }
+    return KIN_OK;
+}
+
+kin_status kin_folder_codes(kin_folder *f, const uint8_t *bits, uint32_t n, kin_error *err)
+{
+    if (n > f->base_rows - f->known_codes)
+        return BAD(err, "has codes of more pictures than it says.");
+    size_t size = codes_words(f->dim) * sizeof *f->bits;
+    if (n)
+        memcpy((uint8_t *)f->bits + f->known_codes * size, bits, n * size);
+    f->known_codes += n;
+    return KIN_OK;
+}
+
+static bool is_whole(const kin_folder *f)
+{
+    return f->known_products == f->base_products && f->known_codes == f->base_rows;
+}
+
+/* Copies rows into a shard that is empty. */
+static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vectors, const float *scale,
+                       const float *nulls, kin_error *err)
+{
+    uint32_t bad;
+    if (!catalog_scaled(vectors, scale, s->n, f->dim, &bad))
+        return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", s->first + bad);
+    if (f->nulls && !(nulls && catalog_moments(nulls, NULL_STATS / 2 * (size_t)s->n)))
+        return BAD(err, "has null statistics that are no mean and deviation for each picture.");
+    uint32_t stats = f->nulls ? NULL_STATS : 0;
+    uint64_t bytes = (uint64_t)s->n * ((1 + stats) * sizeof(float) + f->dim);
+    float *block = bytes < SIZE_MAX ? malloc(bytes ? (size_t)bytes : 1) : NULL;
+    if (!block)
+        return SHORT(err);
+    s->scale = block;
+    s->nulls = f->nulls ? block + s->n : NULL;
+    s->vectors = (int8_t *)(block + (size_t)s->n * (1 + stats));
+    if (s->n) {
+        memcpy(s->scale, scale, s->n * sizeof *scale);
+        memcpy(s->vectors, vectors, (size_t)s->n * f->dim);
+    }
+    if (f->nulls && s->n)
+        memcpy(s->nulls, nulls, (size_t)s->n * stats * sizeof *nulls);
+    return KIN_OK;
+}
+
+kin_status kin_folder_delta(kin_folder *f, const uint16_t *counts, uint32_t n, const int8_t *vectors,
+                            const float *scale, const float *nulls, kin_error *err)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < n; i++)
+        rows += counts[i];
+    if (!is_whole(f) || n > INT32_MAX - f->products || rows > INT32_MAX - f->rows)
+        return BAD(err, "has a delta before what it changes, or one that is too large.");
+    uint32_t *first_row = realloc(f->first_row, ((size_t)f->products + n + 1) * sizeof *first_row);
+    if (first_row)
+        f->first_row = first_row;
+    struct shard *shard = realloc(f->shard, ((size_t)f->shards + 2) * sizeof *shard);
+    if (shard)
+        f->shard = shard;
+    if (!first_row || !shard)
+        return SHORT(err);
+    struct shard *last = &shard[f->shards];
+    *last = (struct shard){f->rows, (uint32_t)rows, NULL, NULL, NULL};
+    TRY(fill(f, last, vectors, scale, nulls, err));
+    for (uint32_t i = 0; i < n; i++)
+        first_row[f->products + i + 1] = first_row[f->products + i] + counts[i];
+    f->products += n, f->rows += (uint32_t)rows, f->shards++;
+    return KIN_OK;
+}
+
+kin_status kin_folder_shard(kin_folder *f, uint32_t shard, const int8_t *vectors, const float *scale,
+                            const float *nulls, uint32_t n, kin_error *err)
+{
+    if (shard >= f->base_shards || n != f->shard[shard].n)
+        return BAD(err, "has a shard of %u pictures that is not as long as it says.", n);
+    return f->shard[shard].scale ? KIN_OK : fill(f, &f->shard[shard], vectors, scale, nulls, err);
+}
+
+int kin_folder_has(const kin_folder *f, uint32_t shard) { return shard < f->shards && f->shard[shard].scale; }
+
+void kin_folder_forget(kin_folder *f, uint32_t shard)
+{
+    if (shard >= f->base_shards)
+        return;
+    free(f->shard[shard].scale);
+    f->shard[shard].scale = NULL;
+}
+
+/* ---- which shards a query reads ------------------------------------------------------------ */
+
+struct estimate {
+    uint32_t groups;                /* of eight numbers */
+    double unit, offset;            /* cosine = unit * sum + offset, about */
+    int16_t table[GROUPS_MAX][256]; /* the sum of a group's weights for each byte of a code */
+};
+
+static bool weigh(const kin_folder *f, const float *query, struct estimate *e)
+{
+    int16_t q14[CATALOG_DIM_MAX];
+    int32_t weight[CATALOG_DIM_MAX] = {0}, top = 0;
+    float unit;
+    if (!query_read(query, f->dim, q14, &unit))
+        return false;
+    double center = 0, length = 0;
+    for (uint32_t i = 0; i < f->dim; i++) {
+        weight[i] = q14[i] * f->spread[i];
+        top = weight[i] > top ? weight[i] : -weight[i] > top ? -weight[i] : top;
+        center += (double)q14[i] * f->mean[i];
+        length += (double)f->mean[i] * f->mean[i] + (double)f->spread[i] * f->spread[i];
+    }
+    int32_t step = top / WEIGHT_MAX + 1;
+    length = length > 0 ? sqrt(length) : 1;
+    e->unit = (double)unit * step / length, e->offset = (double)unit * center / length;
+    e->groups = (f->dim + 7) / 8;
+    for (uint32_t g = 0; g < e->groups; g++) {
+        int32_t none = 0;
+        for (uint32_t i = 8 * g; i < 8 * g + 8 && i < f->dim; i++) {
+            weight[i] = (weight[i] + (weight[i] < 0 ? -step / 2 : step / 2)) / step;
+            none -= weight[i];
+        }
+        e->table[g][0] = (int16_t)none;
+        for (uint32_t byte = 1; byte < 256; byte++) { /* the byte without its lowest bit, and that bit */
+            uint32_t low = (uint32_t)__builtin_ctz(byte), i = 8 * g + low;
+            e->table[g][byte] = (int16_t)(e->table[g][byte & (byte - 1)] + (i < f->dim ? 2 * weight[i] : 0));
+        }
+    }
+    return true;
+}
+
+static int32_t sum_of(const struct estimate *e, const uint8_t *code)
+{
+    int32_t a = 0, b = 0;
+    uint32_t g = 0;
+    for (; g + 2 <= e->groups; g += 2) {
+        a += e->table[g][code[g]];
+        b += e->table[g + 1][code[g + 1]];
+    }
+    return a + b + (g < e->groups ? e->table[g][code[g]] : 0);
+}
+
+/* A block a call, since JavaScript engines compile a function well only between two of its calls. */
+static void estimate_rows(const kin_folder *f, const struct estimate *e, uint32_t from, uint32_t to, struct best *best)
+{
+    const size_t size = codes_words(f->dim) * sizeof *f->bits;
+    const uint8_t *code = (const uint8_t *)f->bits + from * size;
+    for (uint32_t row = from; row < to; row++, code += size)
+        best_offer(best, (float)sum_of(e, code), row);
+}
+
+/* The product of a row: the last whose first row is not behind it, and that has rows. */
+static uint32_t product_of(const kin_folder *f, uint32_t row)
+{
+    uint32_t low = 0, high = f->products;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (f->first_row[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth, uint32_t *shards,
+                         uint32_t cap, uint32_t *products, float *scores, uint32_t most, uint32_t *found)
+{
+    *found = 0;
+    depth = depth < f->base_rows ? depth : f->base_rows;
+    struct estimate *e = malloc(sizeof *e);
+    uint8_t *seen = calloc((size_t)f->shards + f->products + 1, 1);
+    uint32_t *rows = malloc(((size_t)depth + 1) * sizeof *rows);
+    float *sums = malloc(((size_t)depth + 1) * sizeof *sums);
+    uint32_t n = 0;
+    if (e && seen && rows && sums && is_whole(f) && weigh(f, query, e)) {
+        struct best best = {rows, sums, 0, (int)depth};
+        for (uint32_t p = 0, from; p < f->base_products; p += p == from) { /* on, over one that is not wanted */
+            for (from = p; p < f->base_products && p - from < BLOCK && (!mask || mask[p]); p++)
+                ;
+            estimate_rows(f, e, f->first_row[from], f->first_row[p], &best);
+        }
+        best_sort(&best);
+        for (int i = 0; i < best.n; i++) {
+            uint32_t shard = rows[i] / f->shard_rows, product = product_of(f, rows[i]);
+            if (!seen[shard] && n < cap)
+                shards[n++] = shard, seen[shard] = 1;
+            if (!seen[f->shards + product] && *found < most) {
+                seen[f->shards + product] = 1;
+                scores[*found] = (float)(sums[i] * e->unit + e->offset);
+                products[(*found)++] = product;
+            }
+        }
+    }
+    free(e), free(seen), free(rows), free(sums);
+    return n;
+}
+
+/* ---- what was read, as a catalogue ---------------------------------------------------------- */
+
+const kin_catalog *kin_folder_view(kin_folder *f, const uint32_t *shards, uint32_t n, kin_error *err)
+{
+    clear_view(f);
+    uint8_t *chosen = calloc((size_t)f->shards + 1, 1);
+    if (!chosen) {
+        SHORT(err);
+        return NULL;
+    }
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < n + (f->shards - f->base_shards); i++) {
+        uint32_t k = i < n ? shards[i] : f->base_shards + (i - n);
+        if (!kin_folder_has(f, k)) {
+            free(chosen);
+            kin_fail(err, KIN_BAD_ARGUMENT, "Shard %u of the catalogue is not there.", k);
+            return NULL;
+        }
+        rows += chosen[k] ? 0 : f->shard[k].n;
+        chosen[k] = 1;
+    }
+    size_t room = (size_t)rows + 1;
+    int8_t *vectors = rows < SIZE_MAX / f->dim ? malloc(room * f->dim) : NULL;
+    float *scale = malloc(room * sizeof *scale), *nulls = f->nulls ? malloc(room * NULL_STATS * sizeof *nulls) : NULL;
+    uint32_t *row_item = malloc(room * sizeof *row_item), at = 0;
+    f->view_row = malloc(room * sizeof *f->view_row);
+    f->view = (kin_catalog){.products = f->products,
+                            .rows = (uint32_t)rows,
+                            .dim = f->dim,
+                            .scale = scale,
+                            .row_item = row_item,
+                            .vectors = vectors,
+                            .nulls = nulls,
+                            .null_best = f->null_best};
+    if (!vectors || !scale || !row_item || !f->view_row || (f->nulls && !nulls)) {
+        free(chosen);
+        clear_view(f);
+        SHORT(err);
+        return NULL;
+    }
+    for (uint32_t k = 0; k < f->shards; k++) {
+        const struct shard *s = &f->shard[k];
+        if (!chosen[k] || !s->n)
+            continue;
+        memcpy(vectors + (size_t)at * f->dim, s->vectors, (size_t)s->n * f->dim);
+        memcpy(scale + at, s->scale, s->n * sizeof *scale);
+        if (nulls)
+            memcpy(nulls + (size_t)at * NULL_STATS, s->nulls, (size_t)s->n * NULL_STATS * sizeof *nulls);
+        uint32_t product = product_of(f, s->first);
+        for (uint32_t i = 0; i < s->n; i++, at++) {
+            while (f->first_row[product + 1] <= s->first + i)
+                product++;
+            row_item[at] = product, f->view_row[at] = s->first + i;
+        }
+    }
+    free(chosen);
+    return &f->view;
+}
+
+void kin_folder_place(const kin_folder *f, uint32_t row, uint32_t where[2])
+{
+    where[0] = where[1] = 0;
+    if (row >= f->view.rows)
+        return;
+    where[0] = f->view.row_item[row];
+    where[1] = f->view_row[row] - f->first_row[where[0]];
+}
+
+static uint32_t shard_of(const kin_folder *f, uint32_t row)
+{
+    if (row < f->base_rows)
+        return row / f->shard_rows;
+    uint32_t k = f->base_shards;
+    while (row >= f->shard[k].first + f->shard[k].n)
+        k++;
+    return k;
+}
+
+uint32_t kin_folder_first(const kin_folder *f, uint32_t product)
+{
+    if (product >= f->products || f->first_row[product] == f->first_row[product + 1])
+        return UINT32_MAX;
+    return shard_of(f, f->first_row[product]);
+}
+
+int kin_folder_vector(const kin_folder *f, uint32_t product, float *out)
+{
+    uint32_t k = kin_folder_first(f, product);
+    if (k == UINT32_MAX || !f->shard[k].scale)
+        return 0;
+    uint32_t i = f->first_row[product] - f->shard[k].first;
+    for (uint32_t j = 0; j < f->dim; j++)
+        out[j] = (float)f->shard[k].vectors[(size_t)i * f->dim + j] * f->shard[k].scale[i];
+    return 1;
+}
+
+/* ---- for who writes one --------------------------------------------------------------------- */
+
+void kin_codes_train(const int8_t *vectors, uint32_t rows, int dim, int8_t *mean, uint8_t *spread)
+{
+    if (dim >= 1 && dim <= CATALOG_DIM_MAX)
+        codes_train(vectors, rows, (uint32_t)dim, mean, spread);
+}
+
+void kin_codes_of(const int8_t *vectors, uint32_t rows, int dim, const int8_t *mean, uint8_t *bits)
+{
+    uint64_t code[CATALOG_DIM_MAX / 64];
+    if (dim < 1 || dim > CATALOG_DIM_MAX)
+        return;
+    size_t size = codes_words((uint32_t)dim) * sizeof *code;
+    for (uint32_t r = 0; r < rows; r++) {
+        codes_of(vectors + (size_t)r * (size_t)dim, mean, (uint32_t)dim, code);
+        memcpy(bits + r * size, code, size);
+    }
+}
