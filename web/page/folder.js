@@ -1,10 +1,10 @@
 // An open catalogue's folder: what is asked of it, and its hits; folder-core.js, in a worker of its own, reads and searches.
 import { call, id, oneOrMore, read, shape, signal as aSignal, wrong } from './arguments.js';
-import { exactness, partsOf, readQuery, rowsOf, searchOptions, typesWith } from './catalog.js';
 import { finder } from './engine.js';
 import { onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
+import { exactness, partsOf, readQuery, rowsOf, searchOptions, typesWith } from './query.js';
 
 const searching = shape({ ...searchOptions, onUpdate: call });
 const watching = shape({ signal: aSignal });

@@ -11,7 +11,7 @@ import { serveHere } from '../worker/serve.js';
 
 // By this expression bundlers find the worker's file, and put an address of theirs into it. They know it only whole, so
 // its address is read by running it with another Worker, which starts nothing; nobody else runs meanwhile.
-const make = () => new Worker(new URL('../worker/worker.js', import.meta.url), { type: 'module' });
+const make = () => new Worker(new URL('../worker/embed.js', import.meta.url), { type: 'module' });
 function ownFile(make) {
   const { Worker } = globalThis;
   try {

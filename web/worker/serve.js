@@ -4,7 +4,7 @@
 //   { ping }         the name of a lock to hold, or null: answered at once by {}, and by { held } when it is
 //   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
-import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
+import { abortError, asKinError, fail, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
 
 function buffersOf(value, found = new Set()) {
@@ -63,7 +63,7 @@ export function serve(post, platform, kinds) {
 
   async function open(call, options, io, watcher) {
     try {
-      const opened = new kinds[call](platform, { ...options, io: readIo(io) });
+      const opened = new (kinds[call] ?? fail('no-worker', 'Let this worker import "kin-clip/worker".'))(platform, { ...options, io: readIo(io) });
       const result = await opened.open(watcher.signal, watcher.onProgress);
       target = opened;
       return result;
