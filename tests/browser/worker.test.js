@@ -185,7 +185,7 @@ for (const [names, own, threads] of [['', true, 2], ['; trusted-types kin-clip',
     for (const worker of [undefined, 'blob']) {
       const got = await attempt(other, { worker, threads: 2 });
       if (own) assert.match(got, /^256 numbers, 2 threads/);
-      else assert.equal(got, refused(address, 'this page requires Trusted Types. Add kin-clip to the names in its trusted-types.'));
+      else assert.equal(got, refused(address.replace('worker.js', 'embed.js'), 'this page requires Trusted Types. Add kin-clip to the names in its trusted-types.'));
     }
     if (own) assert.deepEqual(await other.evaluate(() => window.violations), []);
     await other.context().close();
