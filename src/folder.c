@@ -48,9 +48,13 @@ kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t 
                             const uint8_t *spread, const float *null_best, kin_error *err)
 {
     if (dim < 1 || dim > CATALOG_DIM_MAX || products > INT32_MAX || rows > INT32_MAX || rows < products ||
-        shard_rows < 1 || (null_best && !catalog_moments(null_best, 1))) {
+        (rows > 0 && products == 0) || shard_rows < 1) {
         BAD(err, "names sizes out of range: %u products, %u pictures of %d numbers, %u a shard.", products, rows, dim,
             shard_rows);
+        return NULL;
+    }
+    if (null_best && !catalog_moments(null_best, 1)) {
+        BAD(err, "names null statistics that are no mean and deviation.");
         return NULL;
     }
     kin_folder *f = calloc(1, sizeof *f);
@@ -130,10 +134,9 @@ kin_status kin_folder_codes(kin_folder *f, const uint8_t *bits, uint32_t n, kin_
     return KIN_OK;
 }
 
-static bool is_whole(const kin_folder *f)
-{
-    return f->known_products == f->base_products && f->known_codes == f->base_rows;
-}
+/* Until then first_row leads nowhere. */
+static bool knows_products(const kin_folder *f) { return f->known_products == f->base_products; }
+static bool is_whole(const kin_folder *f) { return knows_products(f) && f->known_codes == f->base_rows; }
 
 /* Copies rows into a shard that is empty. */
 static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vectors, const float *scale,
@@ -142,7 +145,7 @@ static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vecto
     uint32_t bad;
     if (!catalog_scaled(vectors, scale, s->n, f->dim, &bad))
         return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", s->first + bad);
-    if (f->nulls && !(nulls && catalog_moments(nulls, NULL_STATS / 2 * (size_t)s->n)))
+    if (f->nulls && s->n && !(nulls && catalog_moments(nulls, NULL_STATS / 2 * (size_t)s->n)))
         return BAD(err, "has null statistics that are no mean and deviation for each picture.");
     uint32_t stats = f->nulls ? NULL_STATS : 0;
     uint64_t bytes = (uint64_t)s->n * ((1 + stats) * sizeof(float) + f->dim);
@@ -317,6 +320,10 @@ uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t 
 const kin_catalog *kin_folder_view(kin_folder *f, const uint32_t *shards, uint32_t n, kin_error *err)
 {
     clear_view(f);
+    if (!knows_products(f)) {
+        kin_fail(err, KIN_BAD_ARGUMENT, "The products of the catalogue's folder are not all there.");
+        return NULL;
+    }
     uint8_t *chosen = calloc((size_t)f->shards + 1, 1);
     if (!chosen) {
         SHORT(err);
@@ -392,7 +399,7 @@ static uint32_t shard_of(const kin_folder *f, uint32_t row)
 
 uint32_t kin_folder_first(const kin_folder *f, uint32_t product)
 {
-    if (product >= f->products || f->first_row[product] == f->first_row[product + 1])
+    if (!knows_products(f) || product >= f->products || f->first_row[product] == f->first_row[product + 1])
         return UINT32_MAX;
     return shard_of(f, f->first_row[product]);
 }
