@@ -13,6 +13,12 @@ struct best { /* begins as { rows, scores, 0, cap }, arrays of cap, which may be
     int n, cap;
 };
 
+/* Whether a row with this score would be kept, as best_offer finds as well; for who has many that would not. The row comes
+ * behind those that are kept. */
+static inline bool best_takes(const struct best *b, float score)
+{
+    return b->n < b->cap || (b->cap > 0 && score > b->scores[0]);
+}
 void best_offer(struct best *b, float score, uint32_t row);
 void best_sort(struct best *b); /* once, after the last */
 #endif

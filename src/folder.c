@@ -4,7 +4,9 @@
  *
  * up to a factor and the query's product with the mean, which is the same for all rows: a code stands for the vector
  * mean ± spread (codes.h). The query is not cut to bits, since texts lie on another side of the mean than all pictures. The
- * sum is looked up eight bits at a time, in integers, so that every build reads the same shards.
+ * sum is made of integers, so that every build reads the same shards. It is 2 * agreed - (sum of all |w|), where `agreed` is
+ * the sum of |w| of the bits that have the sign of their w. That is looked up four bits at a time, for sixteen rows at once,
+ * whose codes lie side by side byte by byte.
  *
  * What is read is scored as in any catalogue: kin_folder_view puts the rows of the shards together as one. */
 #include "best.h"
@@ -12,6 +14,7 @@
 #include "kin.h"
 #include "nulls.h"
 #include "score.h"
+#include "vec8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +31,8 @@ struct kin_folder {
     uint32_t products, rows, shards;      /* with those of the deltas */
     uint32_t known_products, known_codes; /* of the base: those that came */
     uint32_t *first_row;                  /* [products + 1] */
-    uint64_t *bits;                       /* [base_rows][words] */
+    uint8_t *bits;                        /* [blocks][groups][LANES]: eight bits each, of sixteen rows */
+    uint32_t groups;                      /* bytes of a code, rounded up to a multiple of GROUPS_STEP */
     struct shard *shard;                  /* [shards] */
     float null_best[2];
     bool nulls;
@@ -38,7 +42,7 @@ struct kin_folder {
     uint32_t *view_row; /* [view.rows] rows of the folder */
 };
 
-enum { WEIGHT_MAX = 511, GROUPS_MAX = CATALOG_DIM_MAX / 8, BLOCK = 1024 };
+enum { LANES = 16, GROUPS_STEP = 4, GROUPS_MAX = CATALOG_DIM_MAX / 8, WEIGHT_MAX = 511, PART = 1024 };
 
 #define BAD(err, ...) kin_fail(err, KIN_NOT_A_CATALOG, "The catalogue's folder " __VA_ARGS__)
 #define SHORT(err) kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory for the catalogue's folder: close other tabs.")
@@ -49,9 +53,13 @@ kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t 
                             const uint8_t *spread, const float *null_best, kin_error *err)
 {
     if (dim < 1 || dim > CATALOG_DIM_MAX || products > INT32_MAX || rows > INT32_MAX || rows < products ||
-        shard_rows < 1 || (null_best && !catalog_moments(null_best, 1))) {
+        (rows > 0 && products == 0) || shard_rows < 1) {
         BAD(err, "names sizes out of range: %u products, %u pictures of %d numbers, %u a shard.", products, rows, dim,
             shard_rows);
+        return NULL;
+    }
+    if (null_best && !catalog_moments(null_best, 1)) {
+        BAD(err, "names null statistics that are no mean and deviation.");
         return NULL;
     }
     kin_folder *f = calloc(1, sizeof *f);
@@ -64,8 +72,9 @@ kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t 
     f->base_shards = f->shards = rows / shard_rows + (rows % shard_rows != 0);
     f->first_row = calloc((size_t)products + 1, sizeof *f->first_row);
     f->shard = calloc((size_t)f->shards + 1, sizeof *f->shard);
-    uint64_t bytes = (uint64_t)rows * codes_words(f->dim) * sizeof *f->bits;
-    f->bits = bytes < SIZE_MAX ? malloc(bytes ? (size_t)bytes : 1) : NULL;
+    f->groups = (uint32_t)align_up((f->dim + 7) / 8, GROUPS_STEP);
+    uint64_t bytes = (uint64_t)(rows / LANES + 1) * LANES * f->groups;
+    f->bits = bytes < SIZE_MAX ? calloc((size_t)bytes, 1) : NULL;
     if (!f->first_row || !f->shard || !f->bits) {
         kin_folder_close(f);
         SHORT(err);
@@ -124,17 +133,18 @@ kin_status kin_folder_codes(kin_folder *f, const uint8_t *bits, uint32_t n, kin_
 {
     if (n > f->base_rows - f->known_codes)
         return BAD(err, "has codes of more pictures than it says.");
-    size_t size = codes_words(f->dim) * sizeof *f->bits;
-    if (n)
-        memcpy((uint8_t *)f->bits + f->known_codes * size, bits, n * size);
-    f->known_codes += n;
+    const size_t size = codes_words(f->dim) * sizeof(uint64_t);
+    for (uint32_t i = 0; i < n; i++, bits += size, f->known_codes++) {
+        uint8_t *to = f->bits + (size_t)(f->known_codes / LANES) * f->groups * LANES + f->known_codes % LANES;
+        for (uint32_t g = 0; g < f->groups; g++)
+            to[g * LANES] = bits[g];
+    }
     return KIN_OK;
 }
 
-static bool is_whole(const kin_folder *f)
-{
-    return f->known_products == f->base_products && f->known_codes == f->base_rows;
-}
+/* Until then first_row leads nowhere. */
+static bool knows_products(const kin_folder *f) { return f->known_products == f->base_products; }
+static bool is_whole(const kin_folder *f) { return knows_products(f) && f->known_codes == f->base_rows; }
 
 /* Copies rows into a shard that is empty. */
 static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vectors, const float *scale,
@@ -143,7 +153,7 @@ static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vecto
     uint32_t bad;
     if (!catalog_scaled(vectors, scale, s->n, f->dim, &bad))
         return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", s->first + bad);
-    if (f->nulls && !(nulls && catalog_moments(nulls, NULL_STATS / 2 * (size_t)s->n)))
+    if (f->nulls && s->n && !(nulls && catalog_moments(nulls, NULL_STATS / 2 * (size_t)s->n)))
         return BAD(err, "has null statistics that are no mean and deviation for each picture.");
     uint32_t stats = f->nulls ? NULL_STATS : 0;
     uint64_t bytes = (uint64_t)s->n * ((1 + stats) * sizeof(float) + f->dim);
@@ -218,15 +228,17 @@ void kin_folder_forget(kin_folder *f, uint32_t shard)
 /* ---- which shards a query reads ------------------------------------------------------------ */
 
 struct estimate {
-    uint32_t groups;                /* of eight numbers */
-    double unit, offset;            /* cosine = unit * sum + offset, about */
-    int16_t table[GROUPS_MAX][256]; /* the sum of a group's weights for each byte of a code */
+    /* What four bits add to `agreed`, low + 64 * high, for the low and the high half of each group. */
+    uint8_t low[2 * GROUPS_MAX][16], high[2 * GROUPS_MAX][16];
+    uint32_t groups;
+    int32_t all;         /* the sum of all |w| */
+    double unit, offset; /* cosine = unit * sum + offset, about */
 };
 
 static bool weigh(const kin_folder *f, const float *query, struct estimate *e)
 {
     int16_t q14[CATALOG_DIM_MAX];
-    int32_t weight[CATALOG_DIM_MAX] = {0}, top = 0;
+    int32_t weight[CATALOG_DIM_MAX + 8 * GROUPS_STEP] = {0}, top = 0;
     float unit;
     if (!query_read(query, f->dim, q14, &unit))
         return false;
@@ -240,40 +252,42 @@ static bool weigh(const kin_folder *f, const float *query, struct estimate *e)
     int32_t step = top / WEIGHT_MAX + 1;
     length = length > 0 ? sqrt(length) : 1;
     e->unit = (double)unit * step / length, e->offset = (double)unit * center / length;
-    e->groups = (f->dim + 7) / 8;
-    for (uint32_t g = 0; g < e->groups; g++) {
-        int32_t none = 0;
-        for (uint32_t i = 8 * g; i < 8 * g + 8 && i < f->dim; i++) {
-            weight[i] = (weight[i] + (weight[i] < 0 ? -step / 2 : step / 2)) / step;
-            none -= weight[i];
-        }
-        e->table[g][0] = (int16_t)none;
-        for (uint32_t byte = 1; byte < 256; byte++) { /* the byte without its lowest bit, and that bit */
-            uint32_t low = (uint32_t)__builtin_ctz(byte), i = 8 * g + low;
-            e->table[g][byte] = (int16_t)(e->table[g][byte & (byte - 1)] + (i < f->dim ? 2 * weight[i] : 0));
-        }
+    e->groups = f->groups, e->all = 0;
+    for (uint32_t i = 0; i < f->dim; i++) {
+        weight[i] = (weight[i] + (weight[i] < 0 ? -step / 2 : step / 2)) / step;
+        e->all += weight[i] < 0 ? -weight[i] : weight[i];
     }
+    for (uint32_t half = 0; half < 2 * f->groups; half++)
+        for (uint32_t bits = 0; bits < 16; bits++) {
+            int32_t agreed = 0;
+            for (uint32_t i = 0; i < 4; i++) {
+                int32_t w = weight[4 * half + i];
+                agreed += bits >> i & 1 ? (w > 0 ? w : 0) : (w < 0 ? -w : 0);
+            }
+            e->low[half][bits] = agreed % 64, e->high[half][bits] = (uint8_t)(agreed / 64); /* at most 31 */
+        }
     return true;
 }
 
-static int32_t sum_of(const struct estimate *e, const uint8_t *code)
+/* `agreed` of the sixteen rows of a block. Bytes add up as bytes while they can, then apart by even and odd rows. */
+static void agree(const struct estimate *e, const uint8_t *codes, int32_t agreed[LANES])
 {
-    int32_t a = 0, b = 0;
-    uint32_t g = 0;
-    for (; g + 2 <= e->groups; g += 2) {
-        a += e->table[g][code[g]];
-        b += e->table[g + 1][code[g + 1]];
+    u16x8 low[2] = {{0}, {0}}, high[2] = {{0}, {0}};
+    for (uint32_t g = 0; g < e->groups; g += GROUPS_STEP) {
+        u8x16 h = {0}; /* at most 8 * 31 */
+        for (uint32_t i = g; i < g + GROUPS_STEP; i += 2) {
+            u8x16 l = {0}; /* at most 4 * 63 */
+            for (uint32_t k = i; k < i + 2; k++) {
+                u8x16 code = u8x16_load(codes + k * LANES), a = code & 15, b = code >> 4;
+                l += u8x16_look_up(u8x16_load(e->low[2 * k]), a) + u8x16_look_up(u8x16_load(e->low[2 * k + 1]), b);
+                h += u8x16_look_up(u8x16_load(e->high[2 * k]), a) + u8x16_look_up(u8x16_load(e->high[2 * k + 1]), b);
+            }
+            low[0] += (u16x8)l & 255, low[1] += (u16x8)l >> 8; /* at most 2 * 63 * GROUPS_MAX < 2^16 */
+        }
+        high[0] += (u16x8)h & 255, high[1] += (u16x8)h >> 8;
     }
-    return a + b + (g < e->groups ? e->table[g][code[g]] : 0);
-}
-
-/* A block a call, since JavaScript engines compile a function well only between two of its calls. */
-static void estimate_rows(const kin_folder *f, const struct estimate *e, uint32_t from, uint32_t to, struct best *best)
-{
-    const size_t size = codes_words(f->dim) * sizeof *f->bits;
-    const uint8_t *code = (const uint8_t *)f->bits + from * size;
-    for (uint32_t row = from; row < to; row++, code += size)
-        best_offer(best, (float)sum_of(e, code), row);
+    for (int i = 0; i < LANES; i++)
+        agreed[i] = low[i % 2][i / 2] + 64 * high[i % 2][i / 2];
 }
 
 /* The product of a row: the last whose first row is not behind it, and that has rows. */
@@ -290,6 +304,51 @@ static uint32_t product_of(const kin_folder *f, uint32_t row)
     return low;
 }
 
+/* Which of the rows [row, row + n) are wanted, a bit each; leaves *product at the first with rows behind them. */
+static uint32_t wanted_of(const kin_folder *f, const uint8_t *mask, uint32_t row, uint32_t n, uint32_t *product)
+{
+    uint32_t wanted = 0, p = *product;
+    for (; f->first_row[p] < row + n; p++) {
+        uint32_t begin = f->first_row[p] > row ? f->first_row[p] - row : 0, end = f->first_row[p + 1] - row;
+        if (mask[p])
+            wanted |= (1u << (end < n ? end : n)) - (1u << begin);
+        if (end > n)
+            break;
+    }
+    *product = p;
+    return wanted;
+}
+
+/* Rows [from, to), from a multiple of LANES. */
+static void estimate_rows(const kin_folder *f, const struct estimate *e, const uint8_t *mask, uint32_t from,
+                          uint32_t to, struct best *best)
+{
+    int32_t agreed[LANES];
+    uint32_t product = product_of(f, from);
+    for (uint32_t row = from; row < to; row += LANES) {
+        if (mask) { /* on to a block with a row that is wanted */
+            while (f->first_row[product] < to && !mask[product])
+                product++;
+            if (f->first_row[product] >= to)
+                break;
+            if (f->first_row[product] > row)
+                row = f->first_row[product] / LANES * LANES;
+        }
+        uint32_t n = to - row < LANES ? to - row : LANES;
+        uint32_t wanted = mask ? wanted_of(f, mask, row, n, &product) : (1u << n) - 1;
+        agree(e, f->bits + (size_t)row * f->groups, agreed);
+        for (uint32_t i = 0; i < n; i++) {
+            float sum = (float)(2 * agreed[i] - e->all);
+            if (wanted >> i & 1 && best_takes(best, sum))
+                best_offer(best, sum, row + i);
+        }
+    }
+}
+
+/* A part a call, by a pointer: as measure_block in codes.c. */
+static void (*volatile const estimate_part)(const kin_folder *, const struct estimate *, const uint8_t *, uint32_t,
+                                            uint32_t, struct best *) = estimate_rows;
+
 uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth, uint32_t *shards,
                          uint32_t cap, uint32_t *products, float *scores, uint32_t most, uint32_t *found)
 {
@@ -302,11 +361,8 @@ uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t 
     uint32_t n = 0;
     if (e && seen && rows && sums && is_whole(f) && weigh(f, query, e)) {
         struct best best = {rows, sums, 0, (int)depth};
-        for (uint32_t p = 0, from; p < f->base_products; p += p == from) { /* on, over one that is not wanted */
-            for (from = p; p < f->base_products && p - from < BLOCK && (!mask || mask[p]); p++)
-                ;
-            estimate_rows(f, e, f->first_row[from], f->first_row[p], &best);
-        }
+        for (uint32_t row = 0; row < f->base_rows; row += PART)
+            estimate_part(f, e, mask, row, f->base_rows - row < PART ? f->base_rows : row + PART, &best);
         best_sort(&best);
         for (int i = 0; i < best.n; i++) {
             uint32_t shard = rows[i] / f->shard_rows, product = product_of(f, rows[i]);
@@ -328,6 +384,10 @@ uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t 
 const kin_catalog *kin_folder_view(kin_folder *f, const uint32_t *shards, uint32_t n, kin_error *err)
 {
     clear_view(f);
+    if (!knows_products(f)) {
+        kin_fail(err, KIN_BAD_ARGUMENT, "The products of the catalogue's folder are not all there.");
+        return NULL;
+    }
     uint8_t *chosen = calloc((size_t)f->shards + 1, 1);
     if (!chosen) {
         SHORT(err);
@@ -403,7 +463,7 @@ static uint32_t shard_of(const kin_folder *f, uint32_t row)
 
 uint32_t kin_folder_first(const kin_folder *f, uint32_t product)
 {
-    if (product >= f->products || f->first_row[product] == f->first_row[product + 1])
+    if (!knows_products(f) || product >= f->products || f->first_row[product] == f->first_row[product + 1])
         return UINT32_MAX;
     return shard_of(f, f->first_row[product]);
 }

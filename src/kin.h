@@ -224,13 +224,13 @@ void kin_folder_forget(kin_folder *folder, uint32_t shard); /* a delta's stays *
 uint32_t kin_folder_near(const kin_folder *folder, const float *query, const uint8_t *mask, uint32_t depth,
                          uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
                          uint32_t *found);
-/* A catalogue of the rows of these shards, all of which are there, and of all deltas, rows in order: for kin_catalog_search
+/* Once all products are there: a catalogue of the rows of these shards, all of which are there, and of all deltas, rows in order: for kin_catalog_search
  * (its mask and its total are of all products), _confidence, _diversify and _vector. Belongs to the folder; the next call makes it anew. NULL:
  * see err. */
 const kin_catalog *kin_folder_view(kin_folder *folder, const uint32_t *shards, uint32_t n, kin_error *err);
 /* Of a row of the last view: its product, and which of the product's rows it is, from 0. */
 void kin_folder_place(const kin_folder *folder, uint32_t row, uint32_t where[2]);
-/* The shard of a product's first row; UINT32_MAX for one without rows. */
+/* The shard of a product's first row; UINT32_MAX for one without rows, and before all products are there. */
 uint32_t kin_folder_first(const kin_folder *folder, uint32_t product);
 /* The unit vector of a product's first row into out[dim]; 0 where its shard is not there, else 1. */
 int kin_folder_vector(const kin_folder *folder, uint32_t product, float *out);
