@@ -12,7 +12,7 @@ import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
-import { readBase, readPublished } from '../lib/published.js';
+import { ofName, readBase, readPublished } from '../lib/published.js';
 
 export const usage = `Usage: ${kin} publish <catalogue> -o <folder> [--market de=products.de.csv] [--budget 3MB] [--keep 3]
        ${kin} publish --rollback -o <folder>
@@ -106,7 +106,7 @@ async function rollback(folder, keep, io) {
     const before = ledger.generations.filter(({ generation }) => generation < current.generation).at(-1);
     if (!before) throw new Error(`${folder}: no generation before ${current.generation} was kept`);
     const base = await readBase(folder, before.current.base);
-    for (const name of before.files) await readPartBytes(folder, name.slice(0, name.indexOf('-')), name.slice(name.indexOf('-') + 1, name.lastIndexOf('.')));
+    for (const name of before.files) await readPartBytes(folder, ...ofName(name));
     const next = { base: before.current.base, deltas: before.current.deltas, model: before.current.model };
     const made = await commit(state, { next, base, parts: [], keep, signal: io.signal });
     return { generation: made.generation, as: before.generation };

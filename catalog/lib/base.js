@@ -2,7 +2,7 @@
 // in shards, codes and ids for the first hits, items and columns of each market. The same contents give the same files.
 import { clusterOrder } from './cluster.js';
 import { codeBytes, codesOf, trainCodes } from './codes.js';
-import { makeColumns } from './columns.js';
+import { makeColumns, makeSold } from './columns.js';
 import { itemBytes } from './contents.js';
 import { format, makeBase, makePart, maxPart } from './parts.js';
 
@@ -76,6 +76,19 @@ function* ranges(all, each) {
   for (let from = 0; from < all; from += each) yield [from, Math.min(all, from + each)];
 }
 
+// Bit r: row from + r is its product's first one. So the first hits need no ids.
+export function startBits(rowStart, from, to) {
+  const bits = new Uint8Array(Math.ceil((to - from) / 8));
+  let low = 0, high = rowStart.length - 1; // the first product that begins at `from` or behind it
+  while (low < high) {
+    const middle = low + high >>> 1;
+    if (rowStart[middle] < from) low = middle + 1;
+    else high = middle;
+  }
+  for (let i = low; i < rowStart.length - 1 && rowStart[i] < to; i++) bits[rowStart[i] - from >> 3] |= 1 << (rowStart[i] - from & 7);
+  return bits;
+}
+
 function makeIds(contents, order) {
   const { rowStart, rowPicture } = contents;
   const ids = Array.from(order, (i) => Buffer.from(contents.ids[i]));
@@ -111,9 +124,11 @@ export function makeBaseFiles(contents, what, told) {
   const [vectors, scale, nulls] = [sorted(contents.vectors, dim), sorted(contents.scale, 1), contents.nulls && sorted(contents.nulls, 4)];
   const rows = scale.length;
   const { mean, spread } = trainCodes(vectors, dim);
+  const rowStarts = new Uint32Array(order.length + 1);
+  order.forEach((i, place) => { rowStarts[place + 1] = rowStarts[place] + rowStart[i + 1] - rowStart[i]; });
   const codesEach = Math.floor(codeFile / codeBytes(dim));
-  const codes = [...ranges(rows, codesEach)].map(([from, to]) =>
-    makePart('codes', { codes: [codesOf(vectors.subarray(from * dim, to * dim), dim, mean), codeBytes(dim)] }));
+  const codes = [...ranges(rows, codesEach)].map(([from, to]) => makePart('codes', { starts: startBits(rowStarts, from, to),
+    codes: [codesOf(vectors.subarray(from * dim, to * dim), dim, mean), codeBytes(dim)] }));
   const shards = [...ranges(rows, shardRows)].map(([from, to]) => makePart('shard', { scale: scale.subarray(from, to),
     ...nulls ? { null: [nulls.subarray(4 * from, 4 * to), 4] } : {}, vectors: [vectors.subarray(from * dim, to * dim), dim] }));
   const ids = makeIds(contents, order);
@@ -122,10 +137,9 @@ export function makeBaseFiles(contents, what, told) {
   for (const [locale, market] of contents.markets) {
     const items = makeItems(market, order), columns = makeColumns(market, order, what);
     parts.push(...items.parts);
-    const sold = Uint8Array.from(order, (i) => (itemBytes(market, i).length ? 1 : 0));
-    const soldPart = sold.includes(0) ? makePart('column', { value: sold }) : null;
-    if (soldPart) parts.push(soldPart);
-    markets[locale] = { products_per_file: items.each, files: hashes(items.parts), ...soldPart && { sold: soldPart.hash }, columns: {} };
+    const sold = makeSold(market, order);
+    if (sold) parts.push(sold);
+    markets[locale] = { products_per_file: items.each, files: hashes(items.parts), ...sold && { sold: sold.hash }, columns: {} };
     for (const { field, type, part } of columns) {
       if (!part) left.push(field);
       else parts.push(part);
@@ -143,7 +157,5 @@ export function makeBaseFiles(contents, what, told) {
   };
   const large = parts.find(({ bytes }) => bytes.length > maxPart);
   if (large) throw new Error(`${what}: a product is too large for a file of 20 MiB`);
-  const starts = new Uint32Array(order.length + 1);
-  order.forEach((i, place) => { starts[place + 1] = starts[place] + rowStart[i + 1] - rowStart[i]; });
-  return { base, part: makeBase(base), parts, left, ordered: { vectors, scale, rowStart: starts, dim } };
+  return { base, part: makeBase(base), parts, left, ordered: { vectors, scale, rowStart: rowStarts, dim } };
 }

@@ -1,6 +1,6 @@
 // Fields of all products as columns, so that a page filters without reading items (docs/format.md). A field has the type
 // that a catalogue's filters give it (web/page/catalog.js): where values differ a list if one of them is, else a string.
-import { itemOf } from './contents.js';
+import { itemBytes, itemOf } from './contents.js';
 import { makePart, maxPart } from './parts.js';
 
 const notFiltered = new Set(['id', 'title', 'url', 'image']);
@@ -67,4 +67,10 @@ export function makeColumns(market, order, what) {
     const part = makePart('column', as[type](values));
     return { field, type, part: part.bytes.length > maxPart ? null : part };
   });
+}
+
+// Which products the market sells, where it does not sell all; else null.
+export function makeSold(market, order = Uint32Array.from({ length: market.offsets.length - 1 }, (_, i) => i)) {
+  const value = Uint8Array.from(order, (i) => (itemBytes(market, i).length ? 1 : 0));
+  return value.includes(0) ? makePart('column', { value }) : null;
 }

@@ -8,6 +8,7 @@ const same = (a, b) => a.length === b.length && Buffer.compare(bytesOf(a), bytes
 const bytesOf = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 const pictures = ({ rowPicture, rowStart }, i) => rowPicture.subarray(rowStart[i], rowStart[i + 1]);
 const none = Buffer.alloc(0);
+export const notOfBase = 2 ** 32 - 1;
 
 // published: what readPublished gives; contents: the catalogue's
 // -> { gone: [id], changed: [{ i, rows: whether its rows are sent }], locales: those whose items are sent, rows: how many }
@@ -34,8 +35,10 @@ export function difference({ products }, contents) {
   return { gone: [...products.keys()].filter((id) => !there.has(id)).sort(), changed, locales: [...locales].sort(), rows };
 }
 
-export function makeDelta({ gone, changed, locales, rows: count }, contents) {
+// `place`: Map of id -> number of a product of the base
+export function makeDelta({ gone, changed, locales, rows: count }, contents, place) {
   const { dim, rowStart } = contents;
+  const numbers = (ids) => Uint32Array.from(ids, (id) => place.get(id) ?? notOfBase);
   const row_count = Uint16Array.from(changed, ({ i, rows }) => (rows ? rowStart[i + 1] - rowStart[i] : 0));
   const taken = (values, size) => {
     const out = new values.constructor(count * size);
@@ -51,7 +54,8 @@ export function makeDelta({ gone, changed, locales, rows: count }, contents) {
   const ids = packed(changed.map(({ i }) => Buffer.from(contents.ids[i]))), left = packed(gone.map((id) => Buffer.from(id)));
   const tensors = { id_offsets: ids.offsets, ids: ids.bytes, row_count, row_picture: taken(contents.rowPicture, 1), scale: taken(contents.scale, 1),
     ...contents.nulls && { null: [taken(contents.nulls, 4), 4] }, vectors: [taken(contents.vectors, dim), dim],
-    gone_offsets: left.offsets, gone: left.bytes };
+    gone_offsets: left.offsets, gone: left.bytes,
+    product: numbers(changed.map(({ i }) => contents.ids[i])), gone_product: numbers(gone) };
   for (const locale of locales) {
     const market = contents.markets.get(locale), end = locale && `.${locale}`;
     const { offsets, bytes } = packed(changed.map(({ i }) => itemBytes(market, i)));

@@ -49,7 +49,7 @@ export function nextGeneration(published, contents, { model, what, told }) {
   const change = difference(published, contents);
   const parts = [], deltas = [...current.deltas];
   if (change.changed.length || change.gone.length) {
-    const part = makeDelta(change, contents);
+    const part = makeDelta(change, contents, new Map(published.contents.ids.map((id, i) => [id, i])));
     const much = tooMuch(published, change, part, model);
     if (much) return whole(much);
     parts.push(part);

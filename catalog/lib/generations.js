@@ -8,7 +8,7 @@ import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beside, removeLeft, syncFolder, writeNew } from '#web/shared/files.node.js';
 import { exists, plain, writeFileSafely } from './files.js';
-import { lock } from './lock.js';
+import { lockFile, Locked } from './lock.js';
 import { format, hashOf, isPartName } from './parts.js';
 import { filesOf, maxCurrent, readBase, readCurrent, readJson } from './published.js';
 
@@ -18,7 +18,7 @@ const isRecord = ({ generation, current, files } = {}) => Number.isSafeInteger(g
   Array.isArray(current.deltas) && Array.isArray(files) && files.every(isPartName);
 
 // -> { generations, pending }; nothing known where the file is not there.
-async function readLedger(folder) {
+export async function readLedger(folder) {
   const path = join(folder, 'generations.json');
   const ledger = await readJson(path);
   if (!ledger) return { generations: [], pending: [] };
@@ -48,14 +48,24 @@ async function remove(folder, names) {
   }
 }
 
+async function lockFolder(folder) {
+  const path = join(folder, '.publish.lock');
+  const release = await lockFile(path).catch((error) => {
+    throw error instanceof Locked ? new Error(`${folder} is being published to by another process: wait until it is done`) : plain(error, folder);
+  });
+  return async () => {
+    await rm(path, { force: true });
+    await release();
+  };
+}
+
 // A folder of ours, or one that has no current.json yet; what else is in it stays.
 // -> { current, base, ledger, commit, release }; no other publisher gets it before release().
 export async function openFolder(folder, io) {
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw error.code === 'EEXIST' ? new Error(`${folder} is a file: name a folder with -o`) : plain(error, folder);
   });
-  const release = await lock(folder, io.note);
-  if (!release) throw new Error(`${folder} is being published to by another process: wait until it is done`);
+  const release = await lockFolder(folder);
   try {
     const current = await readCurrent(folder);
     const ledger = await readLedger(folder);

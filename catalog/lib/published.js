@@ -3,8 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from './files.js';
+import { startBits } from './base.js';
 import { codeBytes, codesOf, trainCodes } from './codes.js';
-import { checkOffsets, format, isPartName, partName, readPartBytes, readTensors } from './parts.js';
+import { makeColumns, makeSold } from './columns.js';
+import { itemOf } from './contents.js';
+import { notOfBase } from './delta.js';
+import { checkOffsets, format, isPartName, makeBase, partName, readPartBytes, readTensors } from './parts.js';
 
 export const maxCurrent = 2048;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -157,17 +161,18 @@ async function readItems(folder, { products_per_file: each, files }, products) {
   return { items: Buffer.concat(pieces), offsets };
 }
 
-// A delta -> { ids, gone: [id], rowStart, rowPicture, vectors, scale, nulls, dim, markets } as contents have them; a market
+// A delta -> { ids, gone: [id], product, goneProduct: their numbers in the base, rowStart, rowPicture, vectors, scale, nulls, dim, markets } as contents have them; a market
 // that it does not carry is not among markets.
 export async function readDelta(folder, hash, base) {
   const { dim } = base, path = join(folder, partName('delta', hash));
   const bytes = await readPartBytes(folder, 'delta', hash);
   const first = readTensors(path, 'delta', bytes, { id_offsets: ['U32', null], ids: ['U8', null], row_count: ['U16', null], row_picture: ['U16', null],
-    gone_offsets: ['U32', null], gone: ['U8', null] });
+    gone_offsets: ['U32', null], gone: ['U8', null], product: ['U32', null], gone_product: ['U32', null] });
   const products = first.id_offsets.length - 1, rows = first.row_count.reduce((sum, n) => sum + n, 0);
   checkOffsets(path, 'id_offsets', first.id_offsets, first.ids.length);
   checkOffsets(path, 'gone_offsets', first.gone_offsets, first.gone.length);
-  if (first.row_count.length !== products || first.row_picture.length !== rows) throw new Error(`${path}: its parts differ in number`);
+  if (first.row_count.length !== products || first.row_picture.length !== rows || first.product.length !== products ||
+    first.gone_product.length !== first.gone_offsets.length - 1) throw new Error(`${path}: its parts differ in number`);
   const nulls = base.null_best !== null;
   const more = readTensors(path, 'delta', bytes, { scale: ['F32', rows], vectors: ['I8', rows * dim], ...nulls && { null: ['F32', 4 * rows] } });
   checkScales(path, more.vectors, more.scale, dim);
@@ -182,7 +187,7 @@ export async function readDelta(folder, hash, base) {
   }
   const rowStart = new Uint32Array(products + 1);
   first.row_count.forEach((count, i) => { rowStart[i + 1] = rowStart[i] + count; });
-  return { dim, ids: texts(first.ids, first.id_offsets), gone: texts(first.gone, first.gone_offsets), rowStart, rowPicture: first.row_picture,
+  return { dim, ids: texts(first.ids, first.id_offsets), gone: texts(first.gone, first.gone_offsets), product: first.product, goneProduct: first.gone_product, rowStart, rowPicture: first.row_picture,
     vectors: more.vectors, scale: more.scale, nulls: more.null ?? null, markets };
 }
 
@@ -218,20 +223,46 @@ function applied(contents, deltas) {
   return products;
 }
 
-// What no hash says: that codes and columns are of these rows and items. -> sentences
+// Kind and hash of a file's name, which isPartName knows.
+export const ofName = (name) => [name.slice(0, name.indexOf('-')), name.slice(name.indexOf('-') + 1, name.lastIndexOf('.'))];
+
+// The products of one market as they are now -> generator of [id, item], without those that it does not sell.
+export function* currentItems({ products }, locale, what) {
+  for (const [id, { items: { [locale]: at } }] of products) if (at) yield [id, itemOf(at[0].markets.get(locale), at[1], what)];
+}
+
+// What no hash says: that codes, columns and numbers are of these rows, items and ids. -> sentences
 export async function faultsOf(folder, { base, contents, deltas }) {
-  const { dim, rows } = base, faults = [];
-  const { mean, spread } = trainCodes(contents.vectors, dim);
+  const { dim, rows } = base, { vectors, rowStart } = contents, faults = [];
+  const { mean, spread } = trainCodes(vectors, dim);
   const same = (name, values) => base[name] === Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
-  if (!same('mean', mean) || !same('spread', spread)) faults.push('the codes are of other rows');
+  if (!same('mean', mean) || !same('spread', spread)) faults.push(`${makeBase(base).name} has the codes' mean of other rows`);
   let at = 0;
   for (const { hash, n } of chunks(base.codes.files, base.codes.rows_per_file, rows)) {
-    const { codes } = readTensors(join(folder, partName('codes', hash)), 'codes', await readPartBytes(folder, 'codes', hash), { codes: ['U8', n * codeBytes(dim)] });
-    if (Buffer.compare(codes, codesOf(contents.vectors.subarray(at * dim, (at + n) * dim), dim, mean))) faults.push(`${partName('codes', hash)} has codes of other rows`);
+    const name = partName('codes', hash);
+    const { codes, starts } = readTensors(join(folder, name), 'codes', await readPartBytes(folder, 'codes', hash), { codes: ['U8', n * codeBytes(dim)], starts: ['U8', Math.ceil(n / 8)] });
+    if (Buffer.compare(codes, codesOf(vectors.subarray(at * dim, (at + n) * dim), dim, mean))) faults.push(`${name} has codes of other rows`);
+    if (Buffer.compare(starts, startBits(rowStart, at, at + n))) faults.push(`${name} has other products than the ids`);
     at += n;
   }
-  for (const { files, columns, sold } of Object.values(base.markets))
-    for (const hash of [...Object.values(columns).map(({ file }) => file), sold].filter((file) => file))
-      readTensors(join(folder, partName('column', hash)), 'column', await readPartBytes(folder, 'column', hash), {});
+  const place = new Map(contents.ids.map((id, i) => [id, i]));
+  for (const [k, delta] of deltas.entries())
+    for (const [ids, numbers] of [[delta.ids, delta.product], [delta.gone, delta.goneProduct]])
+      if (ids.some((id, i) => (place.get(id) ?? notOfBase) !== numbers[i])) faults.push(`delta ${k + 1} numbers other products than the base`);
+  for (const [locale, market] of Object.entries(base.markets)) faults.push(...await columnFaults(folder, market, contents.markets.get(locale), base.products));
+  return faults;
+}
+
+// Columns, made anew of the items, must be the files that are there.
+async function columnFaults(folder, { columns, sold }, market, products) {
+  const faults = [], order = Uint32Array.from({ length: products }, (_, i) => i);
+  const made = new Map(makeColumns(market, order, folder).map(({ field, type, part }) => [field, { type, file: part?.hash ?? null }]));
+  for (const [field, { type, file }] of Object.entries(columns)) {
+    if (file !== null) await readPartBytes(folder, 'column', file);
+    if (made.get(field)?.type !== type || made.get(field).file !== file) faults.push(`the column of '${field}' is of other items`);
+  }
+  if (Object.keys(columns).length !== made.size) faults.push('a field has no column');
+  if (sold !== undefined) await readPartBytes(folder, 'column', sold);
+  if ((makeSold(market)?.hash) !== sold) faults.push('what is sold is of other items');
   return faults;
 }
