@@ -14,6 +14,7 @@ import { openTerminal } from './lib/terminal.js';
 
 const commands = {
   build: ['products in, catalogue out', () => import('./commands/build.js')],
+  publish: ['a catalogue as a folder for the web, later changes as deltas', () => import('./commands/publish.js')],
   search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
@@ -31,7 +32,7 @@ const commands = {
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
-const later = ['export', 'publish', 'report', 'doctor'];
+const later = ['export', 'report', 'doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 

@@ -18,8 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct shard { /* rows [first, first + n); `scale` is the start of what is owned, NULL where they are not there */
-    uint32_t first, n;
+struct
+    shard { /* rows [first, first + n), of a delta with so many products in all until then; `scale` is the start of what is owned, NULL where they are not there */
+    uint32_t first, n, products;
     float *scale, *nulls;
     int8_t *vectors;
 };
@@ -188,12 +189,22 @@ kin_status kin_folder_delta(kin_folder *f, const uint16_t *counts, uint32_t n, c
     if (!first_row || !shard)
         return SHORT(err);
     struct shard *last = &shard[f->shards];
-    *last = (struct shard){f->rows, (uint32_t)rows, NULL, NULL, NULL};
+    *last = (struct shard){f->rows, (uint32_t)rows, f->products + n, NULL, NULL, NULL};
     TRY(fill(f, last, vectors, scale, nulls, err));
     for (uint32_t i = 0; i < n; i++)
         first_row[f->products + i + 1] = first_row[f->products + i] + counts[i];
     f->products += n, f->rows += (uint32_t)rows, f->shards++;
     return KIN_OK;
+}
+
+void kin_folder_trim(kin_folder *f, uint32_t n)
+{
+    while (f->shards - f->base_shards > n) {
+        struct shard *last = &f->shard[--f->shards];
+        free(last->scale);
+        f->rows = last->first;
+        f->products = f->shards > f->base_shards ? last[-1].products : f->base_products;
+    }
 }
 
 kin_status kin_folder_shard(kin_folder *f, uint32_t shard, const int8_t *vectors, const float *scale,

@@ -210,6 +210,8 @@ kin_status kin_folder_codes(kin_folder *folder, const uint8_t *bits, uint32_t n,
 /* n products more, which may be without rows, once all codes are there: the sum of counts are its rows, nulls f32 [rows, 4]. */
 kin_status kin_folder_delta(kin_folder *folder, const uint16_t *counts, uint32_t n, const int8_t *vectors,
                             const float *scale, const float *nulls, kin_error *err);
+/* Forgets all deltas but the first n. */
+void kin_folder_trim(kin_folder *folder, uint32_t n);
 /* A shard's rows: n must be as many as it has. */
 kin_status kin_folder_shard(kin_folder *folder, uint32_t shard, const int8_t *vectors, const float *scale,
                             const float *nulls, uint32_t n, kin_error *err);

@@ -41,13 +41,13 @@ export function readMap(pairs = []) {
 const same = (a, b) => a.normalize() === b.normalize();
 
 // The column of each target and the fields to publish, from the names that are there.
-function chooseColumns(columns, { map, fields, name }) {
+function chooseColumns(columns, { map, fields, name, pictures = true }) {
   const chosen = {};
   for (const target of targets) {
     const wanted = map[target] ?? target;
     chosen[target] = columns.find((column) => same(column, wanted)) ?? (map[target] ? undefined
       : columns.find((column) => column.trim().toLowerCase() === target));
-    if (chosen[target] === undefined && (map[target] || target === 'id' || target === 'image'))
+    if (chosen[target] === undefined && (map[target] || target === 'id' || target === 'image' && pictures))
       throw new Error(`${name} has no column '${wanted}' (it has: ${columns.join(', ')}); ` +
         `say which one with --map ${target}=COLUMN`);
   }
@@ -70,7 +70,7 @@ function chooseColumns(columns, { map, fields, name }) {
       throw new UsageError(`the field '${field}' would hide the product's own ${field}: ` +
         'rename the column');
   for (const target of targets) if (published.has(target)) published.delete(target);
-  return { chosen, published: [...published], withheld };
+  return { chosen, published: [...published], withheld, pictures };
 }
 
 // The pictures of a CSV cell: a JSON array, or parted by |, or by commas where every piece is a picture. Those that
@@ -112,7 +112,7 @@ const text = (value) => (value === undefined || value === null ? ''
   : typeof value === 'string' ? value.toWellFormed() : String(value));
 
 // One record -> one row; `get(column)` is a cell (`cells`) or a JSON value.
-function toRow(row, get, { chosen, published }, cells) {
+function toRow(row, get, { chosen, published, pictures }, cells) {
   const rawId = get(chosen.id);
   const result = { row, id: null, images: [], item: {}, error: null };
   try {
@@ -121,8 +121,8 @@ function toRow(row, get, { chosen, published }, cells) {
         || typeof rawId === 'string' ? 'its id is empty' : 'its id is not a string');
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
-    const image = get(chosen.image);
-    if (cells) Object.assign(result, splitImages(image));
+    const image = pictures ? get(chosen.image) : null;
+    if (pictures && cells) Object.assign(result, splitImages(image));
     else if (image !== undefined && image !== null)
       result.images = checkImages(typeof image === 'string' ? [image] : image);
     const title = chosen.title === undefined ? '' : text(get(chosen.title));
@@ -133,7 +133,7 @@ function toRow(row, get, { chosen, published }, cells) {
       if (value !== undefined && value !== null && value !== '') parts.push([field, value]);
     }
     result.item = Object.fromEntries(parts); // a field may be named __proto__
-    if (!result.images.length) throw new Error('it names no picture');
+    if (pictures && !result.images.length) throw new Error('it names no picture');
     if (result.images.length > maxPictures)
       throw new Error(`it names ${result.images.length} pictures: ${maxPictures} at most`);
   } catch (error) {
@@ -309,7 +309,7 @@ async function readOpen(file, path, { columns, cells, rows }, paths,
     count, pictures, rows: good };
 }
 
-// options: { map, fields, text, signal, progress(bytes) -> (done) => {} }. `report(row)` is told at once of each row
+// options: { map, fields, text, pictures: false where none are asked for, signal, progress(bytes) -> (done) => {} }. `report(row)` is told at once of each row
 // that has an error. Returns { paths, published, withheld, types, notes, count, pictures, rows() }
 // paths: where listed pictures lie; types: { field: type }; notes: what was read, in sentences; count of rows and
 // pictures; rows(): those that were not reported, to be read once; those whose id came before have an error still.
