@@ -408,6 +408,57 @@ void test_folder_near_without(void)
     world_end(&w);
 }
 
+static void append(uint8_t *out, size_t *n, const void *bytes, size_t more)
+{
+    memcpy(out + *n, bytes, more);
+    *n += more;
+}
+
+/* What a folder answers, as its SHA-256: tests/node/native.test.js asks the same of WebAssembly. */
+void test_folder_bits(void)
+{
+    enum { DIM = 200, ROWS = 1500, SHARD = 64, TURNS = 8 };
+    static uint8_t answers[TURNS * 2048];
+    uint8_t digest[32];
+    char hex[65];
+    uint64_t seed = 99;
+    size_t n = 0, stored_n;
+    struct world w = world_of(ROWS, DIM, SHARD, true, &seed);
+    kin_folder *f = opened(&w, ROWS, ROWS);
+    uint8_t *mask = malloc(w.c.products), *stored = test_read("tests/golden/folder.txt", &stored_n);
+    CHECK(f && stored && stored_n >= 64);
+    for (uint32_t p = 0; p < w.c.products; p++)
+        mask[p] = p % 3 == 0;
+    for (uint32_t k = 0; k < w.shards; k++)
+        CHECK_EQ(give(f, &w, k), KIN_OK);
+    for (int turn = 0; turn < TURNS; turn++) {
+        float query[DIM], scores[20];
+        uint32_t shards[6], products[20], found;
+        kin_error err;
+        for (int i = 0; i < DIM; i++)
+            query[i] = (float)(random_u32(&seed) % 2049) / 1024 - 1;
+        const uint8_t *wanted = turn % 2 ? mask : NULL;
+        uint32_t asked = kin_folder_near(f, query, wanted, 60, shards, 6, products, scores, 20, &found);
+        append(answers, &n, &asked, 4), append(answers, &n, shards, 4 * asked);
+        append(answers, &n, &found, 4), append(answers, &n, products, 4 * found),
+            append(answers, &n, scores, 4 * found);
+        const kin_catalog *c = kin_folder_view(f, shards, asked, &err);
+        CHECK(asked == 6 && found == 20 && c);
+        struct hits h = hits_of(c, query, wanted, -2, 0);
+        CHECK_EQ(h.n, HITS);
+        append(answers, &n, &h.total, 4), append(answers, &n, h.rows, sizeof h.rows);
+        append(answers, &n, h.scores, sizeof h.scores), append(answers, &n, h.confidence, sizeof h.confidence);
+    }
+    kin_sha256(answers, n, digest);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    stored[64] = 0;
+    CHECK_STR(hex, (const char *)stored);
+    kin_folder_close(f);
+    free(mask), free(stored);
+    world_end(&w);
+}
+
 /* ---- what comes later ------------------------------------------------------------------------------ */
 
 /* Deltas add products, with rows and without: the hits are those of a catalogue that always had them. */
