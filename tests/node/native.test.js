@@ -70,7 +70,8 @@ test('native bits from kin-find.wasm', async () => {
   const [mean, spread] = [engine.allocate(dim), engine.allocate(dim)], all = put(vectors), bits = engine.allocate(rows * 32);
   engine.call('kin_codes_train', all, rows, dim, mean, spread);
   engine.call('kin_codes_of', all, rows, dim, mean, bits);
-  const folder = engine.pointer('kin_folder_open', dim, products, rows, shardRows, mean, spread, put(Float32Array.of(0.7, 0.05)), engine.error);
+  const best = put(Float32Array.of(0.7, 0.05));
+  const folder = engine.pointer('kin_folder_open', dim, products, rows, shardRows, mean, spread, best, engine.error);
   fine(engine.call('kin_folder_products', folder, put(Uint16Array.from(counts)), products, engine.error));
   fine(engine.call('kin_folder_codes', folder, bits, rows, engine.error));
   for (let k = 0; k < shards; k++) {
