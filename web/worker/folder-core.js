@@ -1,6 +1,6 @@
-// A catalogue's folder (docs/format.md) in an engine of its own. What every query needs is kept: ids here, codes in the
-// engine (src/folder.c), deltas whole. Shards of vectors, files of items and columns are fetched as queries come to need
-// them, and the oldest forgotten. Every file is what its name says, by its SHA-256, or it is not used.
+// A catalogue's folder (docs/format.md) in an engine of its own. What every query needs is kept: codes in the engine
+// (src/folder.c), deltas whole. Shards of vectors, files of items, columns and ids are fetched as queries come to need
+// them, and the oldest shards and items forgotten. Every file is what its name says, by its SHA-256, or it is not used.
 //
 // Products have numbers: those of the base in its order, then those of each delta. One that a delta replaced, took out,
 // or that the market does not sell is not `alive`. A generation is read whole before a search sees anything of it.
@@ -33,7 +33,8 @@ function readList(list, each, n, name) {
 }
 
 function readBytes(text, Type, n, name) {
-  const bytes = Uint8Array.from(typeof text === 'string' ? atob(text) : '', (char) => char.charCodeAt(0));
+  is(typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0, `${name} is not in base64`);
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   is(bytes.length === n, `${name} has ${bytes.length} bytes for ${n} numbers`);
   return new Type(bytes.buffer);
 }
@@ -62,16 +63,16 @@ function readBase(bytes, locale) {
   is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096, 'its sizes');
   is(metadata && Object.values(metadata).every(isText), 'its metadata');
   is(best === null || Array.isArray(best) && best.length === 2 && best.every(Number.isFinite), 'null_best');
-  is(isSize(near?.rows, 1) && isSize(near?.shards, 1), 'near');
+  is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
   const market = Object.hasOwn(markets ?? {}, locale) ? markets[locale] : null;
   if (!market) fail('bad-argument', `The catalogue has no market '${locale}'${locale ? `: it has ${Object.keys(markets ?? {}).filter(Boolean).join(', ') || 'none but the first'}` : ''}.`);
   const columns = Object.entries(market.columns ?? {});
-  is(columns.every(([, column]) => isHash(column?.file) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
+  is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
   is(market.sold === undefined || isHash(market.sold), 'what is sold');
   return { products, rows, dim, metadata, near, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
     codes: readList(json.codes, 'rows_per_file', rows, 'codes'), ids: readList(json.ids, 'products_per_file', products, 'ids'),
     shards: readList(json.shards, 'rows_per_file', rows, 'shards'), items: readList(market, 'products_per_file', products, 'items'),
-    columns: new Map(columns), sold: market.sold };
+    columns: new Map(columns), sold: market.sold, pictures: json.ids.pictures === true };
 }
 
 // A text's or bytes' place in a table of 32 bits (FNV-1a).
@@ -79,6 +80,13 @@ function hashOf(bytes) {
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
+}
+
+// The number of an id in a delta: what an earlier delta made of it, else its place in the base.
+const noPlace = 2 ** 32 - 1;
+function placeOf(state, id, place) {
+  if (state.deltaIds.has(id)) return state.deltaIds.get(id);
+  return place === noPlace ? undefined : is(place < state.base.products, 'a delta names a product that is not there') && place;
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -227,18 +235,18 @@ export class FolderCore {
   async #readBase(current, watcher) {
     const base = readBase(await this.#named('base', current.base, 'json', watcher), this.locale);
     const engine = this.#engine;
-    const { dim, products, rows, ids, codes } = base;
+    const { dim, products, rows, codes } = base;
     const folder = engine.with([base.mean, base.spread, base.best && Float32Array.from(base.best)], (mean, _, spread, _n, best) =>
       engine.pointer('kin_folder_open', dim, products, rows, base.shards.each, mean, spread, best, engine.error));
     if (!folder) engine.throwError();
     try {
-      const lists = this.#each(ids.files.length, (i) => this.#part('ids', ids.files[i], watcher, ({ copy }) =>
-        ({ offsets: copy('id_offsets', 'U32'), bytes: copy('ids', 'U8'), counts: copy('row_count', 'U16'), pictures: copy('row_picture', 'U16') })));
+      const state = { base, folder, ids: null, deltaIds: new Map(), added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
+        types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])) };
       const sold = base.sold ? this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8')) : null;
-      const width = 16 * Math.ceil(dim / 128);
-      // In order, whichever comes first.
-      let last = Promise.resolve();
-      const coming = this.#each(codes.files.length, async (i) => {
+      const known = base.pictures ? this.#ids(state, watcher) : null;
+      const width = 16 * Math.ceil(dim / 128), counts = new Uint16Array(products);
+      let last = Promise.resolve(), product = -1;
+      const coming = this.#each(codes.files.length, async (i) => { // in order, whichever comes first
         const before = last;
         let done;
         last = new Promise((resolve) => { done = resolve; });
@@ -246,25 +254,24 @@ export class FolderCore {
           const bytes = await this.#named('codes', codes.files[i], 'safetensors', watcher);
           await before;
           const n = Math.min(codes.each, rows - i * codes.each);
-          this.#opened('codes', bytes, ({ at }) => {
-            const [bits, size] = at('codes', 'U8');
-            is(size === n * width, 'a file of codes');
+          this.#opened('codes', bytes, ({ at, copy }) => {
+            const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
+            is(size === n * width && starts.length === Math.ceil(n / 8), 'a file of codes');
+            for (let row = 0; row < n; row++) {
+              product += starts[row >> 3] >> (row & 7) & 1;
+              is(product >= 0 && product < products && counts[product] < 65535, 'a file of codes has other products than it says');
+              counts[product]++;
+            }
             this.#status('kin_folder_codes', folder, bits, n);
           });
         } finally {
           done();
         }
       });
-      const [idLists, isSold] = await Promise.all([lists, sold, coming]);
-      idLists.forEach(({ offsets, bytes, counts, pictures }, i) => {
-        const n = Math.min(ids.each, products - i * ids.each);
-        is(isOffsets(offsets, n, bytes) && counts.length === n, 'a file of ids');
-        is(!pictures.length || pictures.length === counts.reduce((sum, one) => sum + one, 0), 'a file of ids has other pictures than it says');
-        engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, n));
-      });
+      const [isSold] = await Promise.all([sold, coming, known]);
+      engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, products));
       is(!isSold || isSold.length === products, 'what is sold');
-      return { base, folder, ids: idLists, alive: isSold ?? new Uint8Array(products).fill(1), products: { n: products, pictures: 0 }, deltaIds: new Map(),
-        added: [], items: new Map(), types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])), hashes: null };
+      return { ...state, alive: isSold ?? new Uint8Array(products).fill(1) };
     } catch (error) {
       engine.call('kin_folder_close', folder);
       throw error;
@@ -282,34 +289,35 @@ export class FolderCore {
     const { base } = state, suffix = this.locale && `.${this.locale}`;
     const ids = copy('ids', 'U8'), offsets = copy('id_offsets', 'U32'), counts = copy('row_count', 'U16'), n = counts.length;
     const pictures = copy('row_picture', 'U16'), gone = copy('gone', 'U8'), goneOffsets = copy('gone_offsets', 'U32');
+    const places = copy('product', 'U32'), gonePlaces = copy('gone_product', 'U32');
     const items = copy(`items${suffix}`, 'U8'), itemOffsets = copy(`item_offsets${suffix}`, 'U32');
     const rows = counts.reduce((sum, one) => sum + one, 0);
-    is(isOffsets(offsets, n, ids) && pictures.length === rows, 'the ids of a delta');
+    is(isOffsets(offsets, n, ids) && pictures.length === rows && places.length === n, 'the ids of a delta');
     is(!itemOffsets.length || isOffsets(itemOffsets, n, items), 'the items of a delta');
-    is(!goneOffsets.length || isOffsets(goneOffsets, goneOffsets.length - 1, gone), 'what is gone in a delta');
+    is(isOffsets(goneOffsets, gonePlaces.length, gone), 'what is gone in a delta');
     const [vectors, numbers] = at('vectors', 'I8'), [scale, scales] = at('scale', 'F32'), [nulls, stats] = at('null', 'F32');
     is(numbers === rows * base.dim && scales === rows && (!base.best || stats === 4 * rows), 'the vectors of a delta');
     this.#engine.with([counts], (each) => this.#status('kin_folder_delta', state.folder, each, n, vectors, scale, base.best ? nulls : 0));
-    this.#place(state, { n, counts, pictures, id: (i) => decoder.decode(slice(offsets, ids, i)),
+    this.#place(state, { n, counts, pictures, places, id: (i) => decoder.decode(slice(offsets, ids, i)),
       item: itemOffsets.length ? (i) => slice(itemOffsets, items, i) : null });
-    for (let i = 0; i + 1 < goneOffsets.length; i++) {
-      const id = decoder.decode(slice(goneOffsets, gone, i)), product = this.#find(state, id);
+    gonePlaces.forEach((place, i) => {
+      const id = decoder.decode(slice(goneOffsets, gone, i)), product = placeOf(state, id, place);
       if (product !== undefined) state.alive[product] = 0;
       state.deltaIds.set(id, undefined);
-    }
+    });
   }
 
   // The products of a delta whose rows the engine has taken.
-  #place(state, { n, counts, pictures, id, item }) {
+  #place(state, { n, counts, pictures, places, id, item }) {
     const first = state.products.n, alive = new Uint8Array(first + n);
     alive.set(state.alive);
     state.alive = alive;
     let row = 0;
     for (let i = 0; i < n; i++) {
-      const name = id(i), was = this.#find(state, name), number = first + i;
+      const name = id(i), was = placeOf(state, name, places[i]), number = first + i;
       is(was !== undefined || counts[i], 'a delta changes a product that is not there');
       const own = counts[i] ? number : was; // without rows it keeps those it has
-      state.added.push({ id: name, pictures: pictures.slice(row, row + counts[i]) });
+      state.added.push(pictures.slice(row, row + counts[i]));
       row += counts[i];
       const bytes = item?.(i);
       const kept = item ? (bytes.length ? parseItem(bytes) : null) : was === undefined ? null : state.items.get(was) ?? { of: was };
@@ -326,23 +334,26 @@ export class FolderCore {
 
   /* ---- products ---- */
 
-  #idBytes(state, i) {
-    const { each } = state.base.ids, { offsets, bytes } = state.ids[Math.floor(i / each)];
-    return slice(offsets, bytes, i % each);
+  // Fetches the ids of the base, once.
+  async #ids(state, watcher) {
+    const { ids, products } = state.base;
+    state.ids ??= await this.#each(ids.files.length, (i) => this.#part('ids', ids.files[i], watcher, ({ copy }) => {
+      const list = { offsets: copy('id_offsets', 'U32'), bytes: copy('ids', 'U8'), counts: copy('row_count', 'U16'), pictures: copy('row_picture', 'U16') };
+      const n = Math.min(ids.each, products - i * ids.each);
+      is(isOffsets(list.offsets, n, list.bytes) && list.counts.length === n, 'a file of ids');
+      is(!list.pictures.length || list.pictures.length === list.counts.reduce((sum, one) => sum + one, 0), 'a file of ids has other pictures than it says');
+      return list;
+    }));
   }
 
-  #id(state, i) {
-    const { products } = state.base;
-    return i < products ? decoder.decode(this.#idBytes(state, i)) : state.added[i - products].id;
-  }
-
-  // An id's product, whether it is alive or not; undefined: there is none, or a delta took it out.
+  // An id's product, whether it is alive or not; undefined: there is none, or a delta took it out. The ids are there.
   #find(state, id) {
     if (state.deltaIds.has(id)) return state.deltaIds.get(id);
+    const { each } = state.base.ids, bytesOf = (i) => slice(state.ids[Math.floor(i / each)].offsets, state.ids[Math.floor(i / each)].bytes, i % each);
     const wanted = encoder.encode(id), hash = hashOf(wanted);
-    state.hashes ??= Uint32Array.from({ length: state.base.products }, (_, i) => hashOf(this.#idBytes(state, i)));
+    state.hashes ??= Uint32Array.from({ length: state.base.products }, (_, i) => hashOf(bytesOf(i)));
     for (let i = state.hashes.indexOf(hash); i >= 0; i = state.hashes.indexOf(hash, i + 1)) {
-      const found = this.#idBytes(state, i);
+      const found = bytesOf(i);
       if (found.length === wanted.length && found.every((byte, k) => byte === wanted[k])) return i;
     }
     return undefined;
@@ -356,9 +367,9 @@ export class FolderCore {
   // Which of a product's pictures its k-th row is.
   #picture(state, product, k) {
     const { products, ids } = state.base;
-    if (product >= products) return state.added[product - products].pictures[k];
-    const list = state.ids[Math.floor(product / ids.each)];
-    if (!list.pictures.length) return k;
+    if (product >= products) return state.added[product - products][k];
+    const list = state.ids?.[Math.floor(product / ids.each)];
+    if (!list?.pictures.length) return k;
     if (!list.starts) {
       let row = 0;
       list.starts = Uint32Array.from(list.counts, (n) => (row += n) - n);
@@ -384,16 +395,16 @@ export class FolderCore {
   }
 
   async #item(state, product, watcher) {
-    const own = state.items.get(product);
-    const patch = this.#patches.get(this.#id(state, product));
-    if (own && !own.of) return { ...own, ...patch };
+    const own = state.items.get(product), patched = (item) => ({ ...item, ...this.#patches.get(String(item.id)) });
+    if (own && !own.of) return patched(own);
     const at = own?.of ?? product, { each } = state.base.items;
     const { offsets, bytes } = await this.#fileOf(state, Math.floor(at / each), watcher);
-    return { ...parseItem(slice(offsets, bytes, at % each)), ...patch };
+    return patched(parseItem(slice(offsets, bytes, at % each)));
   }
 
   async items(ids, watcher) {
     const state = this.#state;
+    await this.#ids(state, watcher);
     return Promise.all(ids.map((id) => {
       const product = this.#find(state, id);
       return product !== undefined && state.alive[product] ? this.#item(state, product, watcher) : undefined;
@@ -401,8 +412,9 @@ export class FolderCore {
   }
 
   // rows: [{ id, fields: [[name, value], …] }], types: what the page found their types to be; all or none.
-  setFields(rows, types) {
+  async setFields(rows, types, watcher) {
     const state = this.#state;
+    await this.#ids(state, watcher);
     for (const { id } of rows) this.#known(state, id);
     for (const { id, fields } of rows) this.#patches.set(id, { ...this.#patches.get(id), ...Object.fromEntries(fields) });
     state.types = new Map(Object.entries(types));
@@ -415,6 +427,7 @@ export class FolderCore {
   async #column(state, field, watcher) {
     const known = state.base.columns.get(field);
     if (!known) return;
+    if (!known.file) fail('bad-filter', `The field '${field}' is too large to be filtered by or counted in this catalogue.`);
     this.#columns.set(field, await (this.#columns.get(field) ?? this.#part('column', known.file, watcher, ({ copy }) => readColumn(known.type, state.base.products, copy, () => broken(`the column ${field}`)))));
   }
 
@@ -505,7 +518,7 @@ export class FolderCore {
     return { changed: now.base !== current.base || now.deltas.join() !== current.deltas.join(), ...this.#about() };
   }
 
-  // asked: { parts: [{ weight, vector | id, text }], tree, minScore, minConfidence, diversity, exact, offset, count, facets, updates }
+  // asked: { search: its number, parts: [{ weight, vector | id, text }], tree, minScore, minConfidence, diversity, exact, offset, count, facets, updates }
   async search(asked, watcher) {
     try {
       return await this.#search(this.#state, asked, watcher);
@@ -517,9 +530,10 @@ export class FolderCore {
     }
   }
 
-  async #search(state, { parts, tree, facets, updates, exact, offset, count, ...asked }, watcher) {
+  async #search(state, { search, parts, tree, facets, updates, exact, offset, count, ...asked }, watcher) {
     const engine = this.#engine, { base, folder } = state, used = [];
     const units = [];
+    if (parts.some(({ vector }) => !vector)) await this.#ids(state, watcher);
     for (const { vector, id } of parts) {
       if (vector) units.push(unit(vector));
       else {
@@ -533,11 +547,12 @@ export class FolderCore {
     const counts = facets && await this.#facets(state, facets, mask, watcher);
     const wanted = mask.reduce((sum, one) => sum + one, 0);
     const all = base.shards.files.length, most = Math.min(wanted, count);
-    const near = this.#near(state, query, mask, count, most);
+    const cap = parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
+    const near = this.#near(state, query, mask, count, most, cap);
     const told = { total: wanted, generation: state.current.generation, facets: counts };
     if (updates && near.shards.some((i) => !engine.call('kin_folder_has', folder, i)))
-      watcher.onProgress({ update: { ...told, ...await this.#told(state, { products: near.products.slice(offset), scores: near.scores.slice(offset), offset }, watcher), coverage: 0 } });
-    const shards = exact || all <= base.near.shards ? Array.from({ length: all }, (_, i) => i) : near.shards;
+      watcher.onProgress({ search, update: { ...told, ...await this.#told(state, { products: near.products.slice(offset), scores: near.scores.slice(offset), offset }, watcher), coverage: 0 } });
+    const shards = exact || all <= cap ? Array.from({ length: all }, (_, i) => i) : near.shards;
     await this.#shards(state, shards, watcher);
     const view = engine.with([Uint32Array.from(shards)], (at) => engine.pointer('kin_folder_view', folder, at, shards.length, engine.error));
     if (!view) engine.throwError();
@@ -554,9 +569,9 @@ export class FolderCore {
       verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage: 1 };
   }
 
-  #near(state, { query }, mask, count, most) {
+  #near(state, { query }, mask, count, most, least) {
     const engine = this.#engine, { base, folder } = state;
-    const cap = Math.min(base.shards.files.length, Math.max(base.near.shards, Math.ceil(2 * count / base.shards.each)));
+    const cap = Math.min(base.shards.files.length, Math.max(least, Math.ceil(2 * count / base.shards.each)));
     return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
       (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
         const n = engine.pointer('kin_folder_near', folder, q, m, Math.max(base.near.rows, 4 * count), shards, cap, products, scores, most, found);
@@ -568,7 +583,7 @@ export class FolderCore {
 
   async #told(state, { products, rows, scores, confidences, contributions, offset }, watcher) {
     const items = await Promise.all(products.map((product) => this.#item(state, product, watcher)));
-    return { hits: products.map((product, i) => ({ id: this.#id(state, product), score: scores[i],
+    return { hits: products.map((product, i) => ({ id: String(items[i].id), score: scores[i],
       confidence: confidences?.[i] >= 0 ? confidences[i] : null, position: offset + i, item: items[i],
       index: rows ? this.#picture(state, product, rows[i]) : 0, contributions: contributions?.[i] ?? [scores[i]] })) };
   }
