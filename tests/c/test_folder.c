@@ -548,6 +548,51 @@ void test_folder_deltas(void)
     }
 }
 
+/* After a trim the folder is as it was before the deltas that went, and takes others. */
+void test_folder_trim(void)
+{
+    uint64_t seed = 43;
+    struct world w = world_of(40, 8, 40, true, &seed), other = world_of(9, 8, 9, true, &seed);
+    const uint32_t products = w.c.products;
+    size_t held = memory_held;
+    kin_folder *f = opened(&w, 40, 40);
+    static const uint16_t counts[] = {2, 0, 1};
+    float query[8] = {0, 1}, vector[8];
+    kin_error err;
+    CHECK(f);
+    CHECK_EQ(give(f, &w, 0), KIN_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQ(kin_folder_delta(f, counts, 3, other.c.vectors + 3 * 8 * i, other.c.scale + 3 * i,
+                                  other.nulls + 12 * i, &err),
+                 KIN_OK);
+    const kin_catalog *view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products + 9 && view->rows == 49);
+    struct hits all = hits_of(view, query, NULL, -2, 0);
+    kin_folder_trim(f, 4), kin_folder_trim(f, 3); /* as many as there are */
+    CHECK(kin_folder_has(f, 3));
+    kin_folder_trim(f, 1);
+    CHECK(kin_folder_has(f, 1) && !kin_folder_has(f, 2));
+    CHECK_EQ(kin_folder_first(f, products + 2), 1);
+    CHECK_EQ(kin_folder_first(f, products + 3), UINT32_MAX);
+    CHECK(!kin_folder_vector(f, products + 3, vector));
+    view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products + 3 && view->rows == 43);
+    for (uint32_t i = 1; i < 3; i++)
+        CHECK_EQ(kin_folder_delta(f, counts, 3, other.c.vectors + 3 * 8 * i, other.c.scale + 3 * i,
+                                  other.nulls + 12 * i, &err),
+                 KIN_OK);
+    struct hits again = hits_of(kin_folder_view(f, &(uint32_t){0}, 1, &err), query, NULL, -2, 0);
+    CHECK(same(&all, &again));
+    kin_folder_trim(f, 0);
+    view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products && view->rows == 40);
+    struct hits before = hits_of(&w.c, query, NULL, -2, 0), after = hits_of(view, query, NULL, -2, 0);
+    CHECK(same(&before, &after));
+    kin_folder_close(f);
+    CHECK_EQ(memory_held, held);
+    world_end(&w), world_end(&other);
+}
+
 /* A folder that is empty but for what a delta brings. */
 void test_folder_empty(void)
 {

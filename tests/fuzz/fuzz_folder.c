@@ -40,6 +40,7 @@ struct state {
     kin_folder *f;
     uint32_t dim, products, rows, shard_rows, shards; /* of the base */
     uint32_t all_products, all_shards;
+    uint32_t until[STEPS + 1]; /* products before a delta */
     bool nulls;
 };
 
@@ -143,7 +144,7 @@ static void view(struct input *in, const struct state *s)
 static void step(struct input *in, struct state *s)
 {
     kin_error err;
-    switch (next(in) % 8) {
+    switch (next(in) % 9) {
     case 0: {
         uint32_t n = next(in);
         uint16_t *counts = malloc(n * sizeof *counts + 1);
@@ -185,6 +186,7 @@ static void step(struct input *in, struct state *s)
             sum += counts[i] = next(in) % 4;
         struct rows r = rows_of(in, s, sum);
         if (took(kin_folder_delta(s->f, counts, n, r.vectors, r.scale, r.nulls, &err), &err)) {
+            s->until[s->all_shards - s->shards] = s->all_products;
             s->all_products += n;
             must(kin_folder_has(s->f, s->all_shards++));
         }
@@ -193,6 +195,14 @@ static void step(struct input *in, struct state *s)
     }
     case 5: near(in, s); break;
     case 6: view(in, s); break;
+    case 8: {
+        uint32_t n = next(in), deltas = s->all_shards - s->shards;
+        kin_folder_trim(s->f, n);
+        if (n < deltas)
+            s->all_products = s->until[n], s->all_shards = s->shards + n;
+        must(!kin_folder_has(s->f, s->all_shards));
+        break;
+    }
     default: {
         uint32_t product = next(in), k = kin_folder_first(s->f, product);
         float *vector = malloc(s->dim * sizeof *vector);
