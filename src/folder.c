@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct
-    shard { /* rows [first, first + n), of a delta with so many products in all until then; `scale` is the start of what is owned, NULL where they are not there */
-    uint32_t first, n, products;
-    float *scale, *nulls;
+struct shard { /* rows [first, first + n) */
+    uint32_t first, n;
+    uint32_t products;    /* of a delta: how many there are with it */
+    float *scale, *nulls; /* scale: the start of what is owned, NULL where the rows are not there */
     int8_t *vectors;
 };
 

@@ -408,6 +408,57 @@ void test_folder_near_without(void)
     world_end(&w);
 }
 
+static void append(uint8_t *out, size_t *n, const void *bytes, size_t more)
+{
+    memcpy(out + *n, bytes, more);
+    *n += more;
+}
+
+/* What a folder answers, as its SHA-256: tests/node/native.test.js asks the same of WebAssembly. */
+void test_folder_bits(void)
+{
+    enum { DIM = 200, ROWS = 1500, SHARD = 64, TURNS = 8 };
+    static uint8_t answers[TURNS * 2048];
+    uint8_t digest[32];
+    char hex[65];
+    uint64_t seed = 99;
+    size_t n = 0, stored_n;
+    struct world w = world_of(ROWS, DIM, SHARD, true, &seed);
+    kin_folder *f = opened(&w, ROWS, ROWS);
+    uint8_t *mask = malloc(w.c.products), *stored = test_read("tests/golden/folder.txt", &stored_n);
+    CHECK(f && stored && stored_n >= 64);
+    for (uint32_t p = 0; p < w.c.products; p++)
+        mask[p] = p % 3 == 0;
+    for (uint32_t k = 0; k < w.shards; k++)
+        CHECK_EQ(give(f, &w, k), KIN_OK);
+    for (int turn = 0; turn < TURNS; turn++) {
+        float query[DIM], scores[20];
+        uint32_t shards[6], products[20], found;
+        kin_error err;
+        for (int i = 0; i < DIM; i++)
+            query[i] = (float)(random_u32(&seed) % 2049) / 1024 - 1;
+        const uint8_t *wanted = turn % 2 ? mask : NULL;
+        uint32_t asked = kin_folder_near(f, query, wanted, 60, shards, 6, products, scores, 20, &found);
+        append(answers, &n, &asked, 4), append(answers, &n, shards, 4 * asked);
+        append(answers, &n, &found, 4), append(answers, &n, products, 4 * found),
+            append(answers, &n, scores, 4 * found);
+        const kin_catalog *c = kin_folder_view(f, shards, asked, &err);
+        CHECK(asked == 6 && found == 20 && c);
+        struct hits h = hits_of(c, query, wanted, -2, 0);
+        CHECK_EQ(h.n, HITS);
+        append(answers, &n, &h.total, 4), append(answers, &n, h.rows, sizeof h.rows);
+        append(answers, &n, h.scores, sizeof h.scores), append(answers, &n, h.confidence, sizeof h.confidence);
+    }
+    kin_sha256(answers, n, digest);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    stored[64] = 0;
+    CHECK_STR(hex, (const char *)stored);
+    kin_folder_close(f);
+    free(mask), free(stored);
+    world_end(&w);
+}
+
 /* ---- what comes later ------------------------------------------------------------------------------ */
 
 /* Deltas add products, with rows and without: the hits are those of a catalogue that always had them. */
@@ -495,6 +546,51 @@ void test_folder_deltas(void)
         kin_folder_close(f);
         world_end(&w);
     }
+}
+
+/* After a trim the folder is as it was before the deltas that went, and takes others. */
+void test_folder_trim(void)
+{
+    uint64_t seed = 43;
+    struct world w = world_of(40, 8, 40, true, &seed), other = world_of(9, 8, 9, true, &seed);
+    const uint32_t products = w.c.products;
+    size_t held = memory_held;
+    kin_folder *f = opened(&w, 40, 40);
+    static const uint16_t counts[] = {2, 0, 1};
+    float query[8] = {0, 1}, vector[8];
+    kin_error err;
+    CHECK(f);
+    CHECK_EQ(give(f, &w, 0), KIN_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQ(kin_folder_delta(f, counts, 3, other.c.vectors + 3 * 8 * i, other.c.scale + 3 * i,
+                                  other.nulls + 12 * i, &err),
+                 KIN_OK);
+    const kin_catalog *view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products + 9 && view->rows == 49);
+    struct hits all = hits_of(view, query, NULL, -2, 0);
+    kin_folder_trim(f, 4), kin_folder_trim(f, 3); /* as many as there are */
+    CHECK(kin_folder_has(f, 3));
+    kin_folder_trim(f, 1);
+    CHECK(kin_folder_has(f, 1) && !kin_folder_has(f, 2));
+    CHECK_EQ(kin_folder_first(f, products + 2), 1);
+    CHECK_EQ(kin_folder_first(f, products + 3), UINT32_MAX);
+    CHECK(!kin_folder_vector(f, products + 3, vector));
+    view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products + 3 && view->rows == 43);
+    for (uint32_t i = 1; i < 3; i++)
+        CHECK_EQ(kin_folder_delta(f, counts, 3, other.c.vectors + 3 * 8 * i, other.c.scale + 3 * i,
+                                  other.nulls + 12 * i, &err),
+                 KIN_OK);
+    struct hits again = hits_of(kin_folder_view(f, &(uint32_t){0}, 1, &err), query, NULL, -2, 0);
+    CHECK(same(&all, &again));
+    kin_folder_trim(f, 0);
+    view = kin_folder_view(f, &(uint32_t){0}, 1, &err);
+    CHECK(view && view->products == products && view->rows == 40);
+    struct hits before = hits_of(&w.c, query, NULL, -2, 0), after = hits_of(view, query, NULL, -2, 0);
+    CHECK(same(&before, &after));
+    kin_folder_close(f);
+    CHECK_EQ(memory_held, held);
+    world_end(&w), world_end(&other);
 }
 
 /* A folder that is empty but for what a delta brings. */
