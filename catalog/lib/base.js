@@ -102,14 +102,17 @@ function makeIds(contents, order) {
   const { rowStart, rowPicture } = contents;
   const ids = Array.from(order, (i) => Buffer.from(contents.ids[i]));
   const each = perFile(ids.map((id, k) => id.length + 6 + 2 * (rowStart[order[k] + 1] - rowStart[order[k]])), idsPerFile);
-  return { each, parts: [...ranges(order.length, each)].map(([from, to]) => {
+  let pictures = false;
+  const parts = [...ranges(order.length, each)].map(([from, to]) => {
     const { offsets, bytes } = packed(ids.slice(from, to));
     const some = order.subarray(from, to), count = Uint16Array.from(some, (i) => rowStart[i + 1] - rowStart[i]);
-    const pictures = Array.from(some, (i) => rowPicture.subarray(rowStart[i], rowStart[i + 1]));
-    const plain = pictures.every((list) => list.every((picture, k) => picture === k));
+    const numbers = Array.from(some, (i) => rowPicture.subarray(rowStart[i], rowStart[i + 1]));
+    const plain = numbers.every((list) => list.every((picture, k) => picture === k));
+    if (!plain) pictures = true;
     return makePart('ids', { id_offsets: offsets, row_count: count, ids: bytes,
-      ...plain ? {} : { row_picture: Uint16Array.from(pictures.flatMap((list) => [...list])) } });
-  }) };
+      ...plain ? {} : { row_picture: Uint16Array.from(numbers.flatMap((list) => [...list])) } });
+  });
+  return { each, parts, pictures };
 }
 
 function makeItems(market, order) {
@@ -162,7 +165,7 @@ export function makeBaseFiles(contents, what, told) {
     kind: 'catalog', format, metadata, products: contents.ids.length, rows, dim, null_best: nullBest,
     mean: base64(mean), spread: base64(spread), near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
     codes: { rows_per_file: codesEach, files: hashes(codes) },
-    ids: { products_per_file: ids.each, files: hashes(ids.parts) },
+    ids: { products_per_file: ids.each, files: hashes(ids.parts), ...ids.pictures && { pictures: true } },
     shards: { rows_per_file: shardRows, files: hashes(shards) },
     markets,
   };
