@@ -6,16 +6,25 @@ import { makeColumns, makeSold } from './columns.js';
 import { itemBytes } from './contents.js';
 import { format, makeBase, makePart, maxPart } from './parts.js';
 
-// Chosen by the table of bench/shards.js (docs/figures.md).
-const shardRows = 128;
-const near = { rows: 2048, bytes: 512 * 1024 };
+// Chosen by the table of bench/shards.js (docs/figures.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
+const shardBytes = 64 * 276;
+const query = { rows: 256, bytes: 512 * 1024, textBytes: 1024 * 1024 };
 const itemsPerFile = 64;
 const codeFile = 2 ** 20; // bytes: so that codes come several files at a time
 const idsPerFile = 65536;
+// Static hosts count files (some refuse more than 20,000): beyond so many they hold twice as much each.
+const mostShards = 16000, mostItemFiles = 4000;
+
+// The power of two nearest to what was chosen, doubled until there are few enough.
+function rowsOfShard(rows, dim) {
+  let n = 2 ** Math.max(3, Math.round(Math.log2(shardBytes / (dim + 20))));
+  while (rows / n > mostShards) n *= 2;
+  return n;
+}
 
 // How many products a file may have of those that `sizes` (bytes of each, in order) gives, so that none is too large.
 function perFile(sizes, most) {
-  const room = maxPart - 2 ** 16;
+  const room = maxPart - 2 ** 16; // the rest is the header's
   for (let n = most; n > 1; n = Math.ceil(n / 2)) {
     let [sum, fits] = [0, true];
     sizes.forEach((size, i) => {
@@ -54,7 +63,7 @@ function pointsOf({ ids, dim, rowStart, vectors, scale }) {
   return { points, scale: lengths };
 }
 
-const clustered = (contents, told) => {
+const clustered = (contents, shardRows, told) => {
   const { dim, rowStart } = contents;
   const rows = Uint16Array.from(contents.ids, (_, i) => rowStart[i + 1] - rowStart[i]);
   return clusterOrder({ ...pointsOf(contents), dim, rows }, shardRows, told);
@@ -93,19 +102,24 @@ function makeIds(contents, order) {
   const { rowStart, rowPicture } = contents;
   const ids = Array.from(order, (i) => Buffer.from(contents.ids[i]));
   const each = perFile(ids.map((id, k) => id.length + 6 + 2 * (rowStart[order[k] + 1] - rowStart[order[k]])), idsPerFile);
-  return { each, parts: [...ranges(order.length, each)].map(([from, to]) => {
+  let pictures = false;
+  const parts = [...ranges(order.length, each)].map(([from, to]) => {
     const { offsets, bytes } = packed(ids.slice(from, to));
     const some = order.subarray(from, to), count = Uint16Array.from(some, (i) => rowStart[i + 1] - rowStart[i]);
-    const pictures = Array.from(some, (i) => rowPicture.subarray(rowStart[i], rowStart[i + 1]));
-    const plain = pictures.every((list) => list.every((picture, k) => picture === k));
+    const numbers = Array.from(some, (i) => rowPicture.subarray(rowStart[i], rowStart[i + 1]));
+    const plain = numbers.every((list) => list.every((picture, k) => picture === k));
+    if (!plain) pictures = true;
     return makePart('ids', { id_offsets: offsets, row_count: count, ids: bytes,
-      ...plain ? {} : { row_picture: Uint16Array.from(pictures.flatMap((list) => [...list])) } });
-  }) };
+      ...plain ? {} : { row_picture: Uint16Array.from(numbers.flatMap((list) => [...list])) } });
+  });
+  return { each, parts, pictures };
 }
 
 function makeItems(market, order) {
   const items = Array.from(order, (i) => itemBytes(market, i));
-  const each = perFile(items.map((item) => item.length + 4), itemsPerFile);
+  let most = itemsPerFile;
+  while (order.length / most > mostItemFiles) most *= 2;
+  const each = perFile(items.map((item) => item.length + 4), most);
   return { each, parts: [...ranges(order.length, each)].map(([from, to]) => {
     const { offsets, bytes } = packed(items.slice(from, to));
     return makePart('items', { item_offsets: offsets, items: bytes });
@@ -119,10 +133,10 @@ const base64 = (values) => Buffer.from(values.buffer, values.byteOffset, values.
 // told(done): products that have their place in the order
 export function makeBaseFiles(contents, what, told) {
   const { dim, rowStart, metadata, nullBest } = contents;
-  const order = clustered(contents, told);
+  const rows = contents.scale.length, shardRows = rowsOfShard(rows, dim);
+  const order = clustered(contents, shardRows, told);
   const sorted = (values, size) => gathered(values, size, order, rowStart);
   const [vectors, scale, nulls] = [sorted(contents.vectors, dim), sorted(contents.scale, 1), contents.nulls && sorted(contents.nulls, 4)];
-  const rows = scale.length;
   const { mean, spread } = trainCodes(vectors, dim);
   const rowStarts = new Uint32Array(order.length + 1);
   order.forEach((i, place) => { rowStarts[place + 1] = rowStarts[place] + rowStart[i + 1] - rowStart[i]; });
@@ -146,12 +160,12 @@ export function makeBaseFiles(contents, what, told) {
       markets[locale].columns[field] = { type, file: part?.hash ?? null };
     }
   }
-  const shardBytes = shards[0].bytes.length;
+  const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
   const base = {
     kind: 'catalog', format, metadata, products: contents.ids.length, rows, dim, null_best: nullBest,
-    mean: base64(mean), spread: base64(spread), near: { rows: near.rows, shards: Math.max(1, Math.floor(near.bytes / shardBytes)) },
+    mean: base64(mean), spread: base64(spread), near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
     codes: { rows_per_file: codesEach, files: hashes(codes) },
-    ids: { products_per_file: ids.each, files: hashes(ids.parts) },
+    ids: { products_per_file: ids.each, files: hashes(ids.parts), ...ids.pictures && { pictures: true } },
     shards: { rows_per_file: shardRows, files: hashes(shards) },
     markets,
   };

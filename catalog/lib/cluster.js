@@ -64,6 +64,7 @@ export function clusterOrder({ points, scale, dim, rows }, rowsPerShard, told = 
   const order = Uint32Array.from(rows, (_, product) => product);
   const direction = new Float64Array(dim);
   const keys = new Float64Array(order.length), before = new Uint32Array(order.length);
+  told(0);
   const open = [{ from: 0, to: order.length, row: 0 }];
   while (open.length) {
     const { from, to, row } = open.pop();

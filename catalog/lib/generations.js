@@ -13,6 +13,7 @@ import { format, hashOf, isPartName } from './parts.js';
 import { filesOf, maxCurrent, readBase, readCurrent, readJson } from './published.js';
 
 const kind = 'catalog-generations';
+const atOnce = 16; // files: each waits for the disk
 
 const isRecord = ({ generation, current, files } = {}) => Number.isSafeInteger(generation) && typeof current?.base === 'string' &&
   Array.isArray(current.deltas) && Array.isArray(files) && files.every(isPartName);
@@ -103,10 +104,11 @@ export async function commit({ folder, current: before, ledger }, { next, base, 
   if (Buffer.byteLength(text) > maxCurrent) throw new Error(`current.json would have more than ${maxCurrent} bytes`);
   const pending = [...new Set([...ledger.pending, ...parts.map(({ name }) => name)])];
   await writeLedger(folder, { ...ledger, pending });
-  for (const [i, part] of parts.entries()) {
+  for (let i = 0; i < parts.length; i += atOnce) {
     signal?.throwIfAborted();
-    await writePart(folder, part);
-    told(i + 1);
+    const some = await Promise.allSettled(parts.slice(i, i + atOnce).map((part) => writePart(folder, part)));
+    for (const { reason } of some) if (reason) throw reason;
+    told(Math.min(parts.length, i + atOnce));
   }
   await syncFolder(folder);
   signal?.throwIfAborted();

@@ -63,3 +63,12 @@ export async function publish(catalogue, folder, values = {}) {
   const code = await run({ values: { output: folder, json: true, ...values }, positionals: catalogue === null ? [] : [catalogue] }, io);
   return { code, said, result };
 }
+
+// What tests/golden/published was made of, generation by generation: a price that changes, then a product gone, one new.
+export function goldenProducts() {
+  const lists = [products(60), products(60), products(60)];
+  lists[1][3].item.price = lists[2][3].item.price = 1234;
+  lists[2].splice(9, 1);
+  lists[2].push(...products(1, 700));
+  return lists;
+}
