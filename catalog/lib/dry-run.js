@@ -4,6 +4,7 @@ import { readProducts } from './products.js';
 
 const samples = 3;
 const shownReasons = 20;
+const longest = 200; // characters of a value that are shown to people
 
 // Reasons that differ in names and numbers alone are one: `its id is that of row 5`.
 const kindOf = (message) => message.replace(/'[^']*'/g, "'…'").replace(/\d+/g, '…');
@@ -41,28 +42,29 @@ export async function dryRun(path, options) {
       if (shown.length < samples) shown.push({ id, ...item, image: images.length === 1 ? images[0] : images });
     }
   }
-  const { choice, types, withheld, drafts, notes } = products;
+  const { choice, types, withheld, drafts, odd } = products;
   const targets = choice ? { id: choice.id, title: choice.title, url: choice.url, image: choice.images }
     : { id: 'path', title: 'file name', image: ['path'] };
   return { read_as: choice?.feed ?? 'a folder', columns: targets,
     fields: (choice?.published ?? []).map(({ field, column }) => ({ field, column, type: types[field] })),
     withheld, ignored: choice?.ignored ?? [], samples: shown, products: count, pictures, drafts,
-    rows_failed: failures.count, reasons: failures.reasons, notes };
+    rows_failed: failures.count, reasons: failures.reasons, notes: odd };
 }
 
 const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 // The same for people, in lines.
 export function describe({ read_as: readAs, columns, fields, withheld, ignored, samples: shown, products, pictures, drafts,
-  rows_failed: failed, reasons }) {
-  const line = (name, what) => `  ${name.padEnd(12)} ${what}`;
+  rows_failed: failed, reasons, notes }) {
+  const line = (name, what) => `  ${name.padEnd(16)} ${what}`;
   const chosen = Object.entries(columns).filter(([, column]) => column !== undefined)
     .map(([target, column]) => line(target, [column].flat().map((one) => `'${one}'`).join(', ')));
   return [`read as ${readAs}`, ...chosen,
     ...fields.map(({ field, column, type }) => line(field, `'${column}', a field (${type})`)),
     ...withheld.length ? [`not published, looks private: ${withheld.join(', ')}`] : [],
     ...ignored.length ? [`ignored: ${ignored.join(', ')}`] : [],
-    ...shown.map((item) => JSON.stringify(item)),
+    ...notes,
+    ...shown.map((item) => JSON.stringify(item, (key, value) => (typeof value === 'string' && value.length > longest ? `${value.slice(0, longest)} ...` : value))),
     `${counted(products, 'product')}, ${counted(pictures, 'picture')} (not looked at)` +
       (drafts ? `; left out: ${counted(drafts, 'draft')}` : '') + (failed ? `; ${counted(failed, 'row')} would fail` : ''),
     ...reasons.slice(0, shownReasons).map(({ rows, first, message }) => `  ${counted(rows, 'row')}, first row ${first}: ${message}`),

@@ -7,6 +7,8 @@
 //             one of its `keys` (prefix -> column); `repeats`: so does a row that follows a product and has its id
 //   shown     column -> values with which a product is shown; with others, but not without one, it is a draft
 //   fields    names under which columns are published, all of them public; `lists`: parted by commas
+//   every     columns that are published as a list of what the rows of a product have; of others the first that has
+//             anything counts
 // A file is of the first system whose columns of id, pictures and (but for plain ones) title it has.
 import { looksPrivate } from './fields.js';
 import { oneOf, UsageError } from './options.js';
@@ -24,7 +26,7 @@ const feeds = {
     shown: { Status: ['active'], Published: ['true'], 'Published on online store': ['true'] },
     fields: { price: ['Variant Price', 'Price'], vendor: ['Vendor'], type: ['Type'], tags: ['Tags'],
       category: ['Product Category'] },
-    lists: ['tags'],
+    lists: ['tags'], every: ['Option1 Value', 'Option2 Value', 'Option3 Value'],
   },
   woocommerce: {
     name: 'a WooCommerce export', id: ['ID'], title: ['Name'], url: [], images: [['Images']],
@@ -58,6 +60,10 @@ const same = (a, b) => a.normalize() === b.normalize();
 // `Image Link`, `image_link` and `g:image_link` are one name.
 const plainly = (name) => name.trim().toLowerCase().replace(/^g:/, '').replace(/[\s_]+/g, ' ');
 
+// Names for a sentence, however many and long they are.
+const listed = (columns) => columns.slice(0, 40).map((column) => column.slice(0, 60)).join(', ') +
+  (columns.length > 40 ? ` and ${columns.length - 40} more` : '');
+
 function finder(columns) {
   const places = new Map(columns.map((column) => [plainly(column), column]).reverse()); // the first of a name
   return (names = []) => names.map((name) => (columns.includes(name) ? name : places.get(plainly(name))))
@@ -72,7 +78,7 @@ function recognise(columns, map, from, name) {
   const feed = feeds[from];
   for (const [target, names] of [['id', feed.id], ['image', feed.images[0]]])
     if (from !== 'plain' && !map[target] && find(names) === undefined)
-      throw new Error(`${name} is not ${feed.name}: it has no column '${names[0]}' (it has: ${columns.join(', ')}); ` +
+      throw new Error(`${name} is not ${feed.name}: it has no column '${names[0]}' (it has: ${listed(columns)}); ` +
         `say which one with --map ${target}=COLUMN, or leave out --from`);
   return feed;
 }
@@ -84,7 +90,7 @@ function chooseTargets(columns, feed, map, name) {
     const [wanted, names] = [map[target], target === 'image' ? feed.images[0] : feed[target]];
     const found = wanted === undefined ? find(names) : columns.find((column) => same(column, wanted));
     if (found === undefined && (wanted !== undefined || target === 'id' || target === 'image'))
-      throw new Error(`${name} has no column '${wanted ?? names[0]}' (it has: ${columns.join(', ')}); ` +
+      throw new Error(`${name} has no column '${wanted ?? names[0]}' (it has: ${listed(columns)}); ` +
         `say which one with --map ${target}=COLUMN`);
     return found;
   });
@@ -105,19 +111,20 @@ function rulesOf(feed, columns) {
   return { place: find(feed.place), shown, child };
 }
 
-// What --fields names -> [{ field, column, list }], and the columns that * left out.
+// What --fields names -> [{ field, column, list, every }], and the columns that * left out.
 function chooseFields(columns, feed, { fields, used, id, title, url, images }, name) {
   const find = finder(columns);
   const known = new Map(Object.entries(feed.fields ?? {}).map(([field, names]) => [field, find(names)])
     .filter(([, column]) => column !== undefined));
   const published = new Map();
-  const publish = (field, column) => published.set(field, { field, column, list: known.get(field) === column &&
-    (feed.lists ?? []).includes(field) });
+  const lists = (feed.lists ?? []).map((field) => known.get(field));
+  const every = (feed.every ?? []).map((column) => find([column]));
+  const publish = (field, column) => published.set(field, { field, column, list: lists.includes(column), every: every.includes(column) });
   for (const field of fields.filter((one) => one !== '*')) {
     const column = columns.find((one) => same(one, field));
     if (column !== undefined) publish(column, column);
     else if (known.has(field)) publish(field, known.get(field));
-    else throw new Error(`${name} has no column '${field}' for --fields (it has: ${columns.join(', ')})`);
+    else throw new Error(`${name} has no column '${field}' for --fields (it has: ${listed(columns)})`);
   }
   const withheld = [];
   if (fields.includes('*')) {
@@ -141,7 +148,7 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
 }
 
 // options: { map, fields, from }; name: the file's. Returns what each column becomes:
-// { feed, plain, id, title, url, images, place, shown, child, published: [{ field, column, list }], withheld, ignored, columns }
+// { feed, plain, id, title, url, images, place, shown, child, published: [{ field, column, list, every }], withheld, ignored, columns }
 // `columns` are those that are read at all.
 export function chooseColumns(all, { map = {}, fields = [], from, name }) {
   const feed = recognise(all, map, from, name);

@@ -25,6 +25,7 @@ const grouped = /^[1-9]\d{0,2}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})$/;
 
 // -> { digits, negative, currency }, or null. Longer ones lose digits as a number: they are article numbers.
 function readAmount(cell) {
+  if (cell.length > 64) return null;
   const [, before, first = '', after, digits, last = ''] = amount.exec(cell) ?? [];
   if (!digits || before && after || first && last || digits.replace(/\D/g, '').length > 15) return null;
   return { digits, negative: Boolean(before || after), currency: first || last };
@@ -185,12 +186,15 @@ export class Columns {
     return Object.fromEntries([...this.#columns].map(([field, { type }]) => [field, type]));
   }
 
-  // What was read, a sentence for all, and one for each column that few values made a text.
+  // What was read, a sentence for all.
   get notes() {
-    const columns = [...this.#columns];
-    const odd = columns.filter(([, column]) => column.odd).map(([field, { note, odd }]) =>
+    const read = [...this.#columns].map(([field, { note }]) => `${field} (${note})`).join(', ');
+    return read ? [`fields: ${read}`] : [];
+  }
+
+  // A sentence for each column that few values made a text.
+  get odd() {
+    return [...this.#columns].filter(([, column]) => column.odd).map(([field, { note, odd }]) =>
       `'${field}' is ${note}, for which < and > are errors: ${odd} (mend it, or say --text ${field})`);
-    const read = columns.map(([field, { note }]) => `${field} (${note})`).join(', ');
-    return read ? [`fields: ${read}`, ...odd] : [];
   }
 }

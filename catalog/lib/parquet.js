@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const memory = 1024; // MiB of the reader's heap: a row group's columns have to fit
-const patience = 60000; // ms without a page
+const patience = 30000; // ms without a page
 
 const plain = (value) => (value === null ? undefined : value);
 
@@ -47,7 +47,7 @@ export async function openParquet(path) {
   let position = 0;
   try {
     const { columns, count, size } = await ask({ open: true });
-    return { columns, cells: false, size, position: () => position, close, async* records(wanted) {
+    return { columns, cells: false, size, count, position: () => position, close, async* records(wanted) {
       await ask({ read: wanted });
       const place = new Map(wanted.map((column, i) => [column, i]));
       for (let row = 1; ;) {

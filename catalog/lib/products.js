@@ -14,14 +14,15 @@ import { chooseColumns, targets } from './feeds.js';
 import { Columns } from './fields.js';
 import { UsageError } from './options.js';
 import { Paths } from './paths.js';
-import { openSource } from './sources.js';
+import { openSource, watched } from './sources.js';
 import { Variants } from './variants.js';
 
 const maxPictures = 65535; // of one product, as the catalogue numbers them
 const suffix = '\\.(?:jpe?g|jpe|jfif|pjpe?g|pjp|png|webp|gif|avif|hei[cf]|bmp|tiff?)';
 const pictureFile = new RegExp(`${suffix}$`, 'i');
-const picture = new RegExp(`^https?://|${suffix}(?:[?#][^]*)?$`, 'i');
-const pictureComma = new RegExp(`(?<=${suffix}(?:[?#][^,]*)?\\s*),|,(?=\\s*https?://)`, 'i');
+const pictureEnd = new RegExp(`${suffix}(?:[?#][^]*)?$`, 'i');
+const address = /^https?:\/\//i;
+const maxReference = 8192; // characters of a picture's path or address
 
 // `title=Name` pairs -> { title: 'Name' }.
 export function readMap(pairs = []) {
@@ -40,35 +41,49 @@ export function readMap(pairs = []) {
 // The pictures of a CSV cell: a JSON array, or parted by |, or by commas where every piece is a picture. Those that
 // commas part have the whole cell too: it may be the name of one.
 function splitImages(cell) {
-  const text = cell.trim();
-  const clean = (list) => list.map((one) => one.trim()).filter(Boolean);
-  if (text.startsWith('[')) {
+  const whole = cell.trim();
+  if (whole.startsWith('[')) {
     let list;
     try {
-      list = JSON.parse(text);
+      list = JSON.parse(whole);
     } catch {
       throw new Error('its image cell begins with [ but is not a JSON array');
     }
     return { images: checkImages(list) };
   }
-  if (text.includes('|')) return { images: clean(text.split('|')) };
-  const pieces = clean(text.split(pictureComma));
-  return pieces.length > 1 && pieces.every((one) => picture.test(one)) ? { images: pieces, whole: text }
-    : { images: clean([text]) };
+  if (whole.includes('|')) return { images: checkImages(whole.split('|')) };
+  const pieces = checkImages(splitAtPictures(whole));
+  return pieces.length > 1 && pieces.every((one) => address.test(one) || pictureEnd.test(one)) ? { images: pieces, whole }
+    : { images: checkImages([whole]) };
+}
+
+// At the commas after which an address begins, or before which a picture's name ends.
+function splitAtPictures(cell) {
+  const pieces = [];
+  let before = '';
+  for (const part of cell.split(',')) {
+    const bare = part.trim();
+    if (pieces.length && !address.test(bare) && !pictureEnd.test(before)) pieces.push(`${pieces.pop()},${part}`);
+    else pieces.push(part);
+    before = bare;
+  }
+  return pieces;
 }
 
 function checkImages(list) {
   if (!Array.isArray(list) || !list.every((image) => typeof image === 'string'))
     throw new Error('its images are not a list of paths or URLs');
+  const long = list.find((image) => image.length > maxReference);
+  if (long !== undefined) throw new Error(`the address of its picture has ${long.length} characters: ${maxReference} at most`);
   return list.map((image) => image.trim()).filter(Boolean);
 }
 
 // What a page may link to: http(s) or a relative address, nothing that runs.
 function checkUrl(url) {
   const scheme = schemeOf(url, 'https://shop.example/');
-  if (scheme === null) throw new Error(`its url is no address: '${url}'`);
+  if (scheme === null) throw new Error(`its url is no address: '${url.slice(0, 200)}'`);
   if (scheme !== 'http:' && scheme !== 'https:')
-    throw new Error(`its url begins with '${scheme}'; only http, https or a relative address`);
+    throw new Error(`its url begins with '${scheme.slice(0, 40)}'; only http, https or a relative address`);
   return url;
 }
 
@@ -115,9 +130,9 @@ function toRow(product, choice, cells) {
     const title = choice.title === undefined ? '' : text(first.get(choice.title));
     const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
     const parts = [['title', title], ['url', url]].filter(([, value]) => value);
-    for (const { field, column, list } of choice.published) {
-      const value = product.records.map((record) => record.get(column)).find((one) => !isMissing(one));
-      if (value !== undefined) parts.push([field, list ? splitList(value) : value]);
+    for (const { field, column, list, every } of choice.published) {
+      const values = product.records.map((record) => record.get(column)).filter((one) => !isMissing(one));
+      if (values.length) parts.push([field, list ? splitList(values[0]) : every ? [...new Set(values.map(text))] : values[0]]);
     }
     result.item = Object.fromEntries(parts); // a field may be named __proto__
     if (!result.images.length) throw new Error('it names no picture');
@@ -151,7 +166,7 @@ async function readFolder(root, { map, fields, from, separator }) {
     }));
   const notes = others.length ? [`left out: ${others.length} files that are no pictures by their names, ` +
     `such as ${others.sort()[0]}`] : [];
-  return { choice: null, published: [], withheld: [], types: {}, notes, count: rows.length, pictures: rows.length, drafts: 0,
+  return { choice: null, published: [], withheld: [], types: {}, odd: [], notes, count: rows.length, pictures: rows.length, drafts: 0,
     async* rows() { yield* rows; } };
 }
 
@@ -188,7 +203,7 @@ const mappingOf = ({ id, title, url, images }) => [['id', id], ['title', title],
   .filter(([, column]) => column !== undefined).map(([target, column]) => `${target} from '${column}'`).join(', ');
 
 async function readFile(path, paths, { map, fields, from, separator, ...options }, report) {
-  const source = await openSource(path, { separator });
+  const source = await openSource(path, { separator, ...options });
   try {
     const choice = chooseColumns(source.columns, { map, fields, from, name: path });
     return await readOpen(source, path, choice, paths, options, report);
@@ -198,15 +213,16 @@ async function readFile(path, paths, { map, fields, from, separator, ...options 
   }
 }
 
-async function readOpen(source, path, choice, paths, { text = [], signal, progress }, report) {
+async function readOpen(source, path, choice, paths, { text = [], ...options }, report) {
   const { cells } = source;
   const fields = new Columns(choice.published.map(({ field }) => field), { cells, text });
-  const ids = new Ids(source.size);
+  const ids = new Ids(Math.max(source.size, 32 * (source.count ?? 0)));
   const variants = new Variants(choice);
-  await variants.keep(source.records(choice.columns), path);
+  const records = () => source.records(choice.columns);
+  await variants.keep(watched(records(), source, options), path);
 
-  async function* checked() {
-    for await (const product of variants.products(source.records(choice.columns))) {
+  async function* checked(read) {
+    for await (const product of variants.products(read)) {
       const row = toRow(product, choice, cells);
       if (row.whole && await paths.find(row.whole) !== null) row.images = [row.whole];
       fields.check(row);
@@ -215,12 +231,8 @@ async function readOpen(source, path, choice, paths, { text = [], signal, progre
   }
 
   let [count, pictures] = [0, 0];
-  const shown = progress?.(source.size);
-  for await (const row of checked()) {
-    if (count++ % 1000 === 0) {
-      signal?.throwIfAborted();
-      shown?.(source.position());
-    }
+  for await (const row of checked(watched(records(), source, options))) {
+    count++;
     if (row.id !== null) ids.add(row.id);
     if (row.error) report(row);
     else {
@@ -234,7 +246,7 @@ async function readOpen(source, path, choice, paths, { text = [], signal, progre
   async function* good() {
     const before = new Map();
     try {
-      for await (const row of checked()) {
+      for await (const row of checked(records())) {
         const first = before.get(row.id);
         if (first === undefined && ids.twice.has(row.id)) before.set(row.id, row.row);
         if (row.error) continue;
@@ -249,15 +261,15 @@ async function readOpen(source, path, choice, paths, { text = [], signal, progre
   const published = choice.published.map(({ field }) => field);
   const { drafts } = variants;
   const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
-    ...drafts ? [`left out: ${drafts} draft${drafts === 1 ? '' : 's'}`] : [], ...fields.notes];
-  return { choice, published, withheld: choice.withheld, types: fields.types, notes, count, pictures, drafts, rows: good };
+    ...drafts ? [`left out: ${drafts} draft${drafts === 1 ? '' : 's'}`] : [], ...fields.notes, ...fields.odd];
+  return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts, rows: good };
 }
 
 // options: { map, fields, from, separator, text, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each
 // row that has an error, before this returns { paths, choice, published, withheld, types, notes, count, pictures, drafts,
 // rows() }
 // paths: where listed pictures lie; choice: what each column becomes, as feeds.js says, null of a folder; types: { field:
-// type }; notes: what was read, in sentences; count of rows, pictures and drafts that were left out; rows(): those that
+// type }; notes: what was read, in sentences, `odd` those of columns that few values made a text; count of rows, pictures and drafts that were left out; rows(): those that
 // were not reported, to be read once; those whose id came before have an error still.
 export async function readProducts(path, options, report) {
   let kind;

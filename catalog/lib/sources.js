@@ -1,6 +1,7 @@
 // A products file by its form -> records, to be read as often as needed:
-//   { columns, cells, size, position(), records(columns), close() }
+//   { columns, cells, size, position(), count, records(columns), close() }
 // columns   all names, in the file's order; records() may leave out those that it is not asked for
+// count     of the records, where the file says it
 // cells     values are text, whose types are to be found; else they have types
 // records   { row, get(column), error }: row counts lines of CSV and JSON Lines, else records; a value is a string, number,
 //           boolean, or a list; '' or undefined where there is none
@@ -10,7 +11,7 @@ import { readJsonLines, readJsonList } from './json.js';
 import { UsageError } from './options.js';
 import { openText } from './text.js';
 
-async function openCsv(file, name, separator) {
+async function openCsv(file, name, { separator }) {
   const records = () => readCsv(file.pieces(), separator);
   let first;
   for await (const record of records()) {
@@ -29,11 +30,24 @@ async function openCsv(file, name, separator) {
   } };
 }
 
+// The records, while it is shown how far the file is read.
+export async function* watched(records, file, { signal, progress }) {
+  const shown = progress?.(file.size);
+  let n = 0;
+  for await (const record of records) {
+    if (n++ % 1000 === 0) {
+      signal?.throwIfAborted();
+      shown?.(file.position());
+    }
+    yield record;
+  }
+}
+
 // Objects: a first reading finds their names.
-async function openObjects(read, cells, none) {
+async function openObjects(file, read, cells, none, options) {
   const columns = new Set();
   let objects = 0;
-  for await (const { value } of read()) {
+  for await (const { value } of watched(read(), file, options)) {
     if (value) objects++;
     for (const column of Object.keys(value ?? {})) columns.add(column);
   }
@@ -44,34 +58,36 @@ async function openObjects(read, cells, none) {
   } };
 }
 
-async function openJson(file, name) {
+async function openJson(file, name, options) {
   let isList = false;
   for await (const piece of file.pieces()) {
     isList = piece.trimStart().startsWith('[');
     break;
   }
-  return openObjects(() => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces())), false,
-    `${name} holds no JSON object: it has to have one in each line, or a list of them`);
+  return openObjects(file, () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces())), false,
+    `${name} holds no JSON object: it has to have one in each line, or a list of them`, options);
 }
 
-async function openXml(file, name) {
+async function openXml(file, name, options) {
   const { readXml } = await import('./xml.js');
-  return openObjects(() => readXml(file.pieces(), name), true, `${name} is a feed without an <item> or <entry> that can be read`);
+  return openObjects(file, () => readXml(file.pieces(), name), true,
+    `${name} is a feed without an <item> or <entry> that can be read`, options);
 }
 
 const forms = { '.csv': openCsv, '.tsv': openCsv, '.txt': openCsv, '.jsonl': openJson, '.ndjson': openJson, '.json': openJson,
   '.xml': openXml, '.rss': openXml, '.atom': openXml };
 
-export async function openSource(path, { separator } = {}) {
+// options: { separator, signal, progress(bytes) -> (done) => {} }
+export async function openSource(path, options) {
   const form = extname(path).toLowerCase();
-  if (separator !== undefined && forms[form] !== openCsv)
+  if (options.separator !== undefined && forms[form] !== openCsv)
     throw new UsageError(`--separator is for CSV, which ${path} is not by its name`);
   if (form === '.parquet') return (await import('./parquet.js')).openParquet(path);
   if (!Object.hasOwn(forms, form))
     throw new UsageError(`${path} is no products file: give a .csv, .tsv, .jsonl, .json, .xml or .parquet file, or a folder`);
   const file = await openText(path);
   try {
-    const source = await forms[form](file, path, separator);
+    const source = await forms[form](file, path, options);
     return { ...source, size: file.size, position: file.position, close: file.close };
   } catch (error) {
     await file.close();

@@ -12,7 +12,7 @@ const textOf = (value) => (value === undefined || value === null ? '' : String(v
 export class Variants {
   drafts = 0; // products left out by the latest reading
   #choice;
-  #kept = new Map(); // parent -> its rows, each as the JSON of [row, { column: value }]
+  #kept = new Map(); // parent -> its rows, each as the JSON of [row, value of each column that matters]
 
   constructor(choice) {
     this.#choice = choice;
@@ -48,8 +48,7 @@ export class Variants {
       const parent = this.#parentOf(record, product);
       if (!parent) product = { keys: this.#keysOf(record) };
       else if (!product?.keys.includes(parent)) {
-        const kept = JSON.stringify([record.row, Object.fromEntries(columns.map((column) => [column, record.get(column)])
-          .filter(([, value]) => value !== undefined && value !== ''))]);
+        const kept = JSON.stringify([record.row, ...columns.map((column) => record.get(column))]);
         if ((size += kept.length + parent.length) > maxKept)
           throw new Error(`${name}: too many rows lie apart from their products: sort it so that the rows of a product ` +
             `follow each other ('${child.of}' says which product a row is of)`);
@@ -60,22 +59,23 @@ export class Variants {
   }
 
   #read(kept) {
-    const [row, values] = JSON.parse(kept);
-    return { row, error: null, get: (column) => (Object.hasOwn(values, column) ? values[column] : undefined) };
+    const [row, ...values] = JSON.parse(kept);
+    return { row, error: null, get: (column) => values[this.#choice.columns.indexOf(column)] ?? undefined };
   }
 
   // The record's product, once all its rows are there; null: a draft.
-  #finish({ records, keys }, taken) {
+  #finish({ records: [first, ...rest], keys }, taken) {
     for (const key of keys.filter((one) => this.#kept.has(one) && !taken.has(one))) {
       taken.add(key);
-      records.push(...this.#kept.get(key).slice(0, maxRows + 1).map((kept) => this.#read(kept)));
+      rest.push(...this.#kept.get(key).slice(0, maxRows).map((kept) => this.#read(kept)));
     }
-    if (this.#isDraft(records[0])) {
+    if (this.#isDraft(first)) {
       this.drafts++;
       return null;
     }
-    const error = records.length > maxRows ? new Error(`it has more than ${maxRows} rows`) : null;
-    return { row: records[0].row, error, records: records.filter((record) => !this.#isDraft(record)) };
+    const error = rest.length >= maxRows ? new Error(`it has more than ${maxRows} rows`) : null;
+    const records = [first, ...rest.sort((a, b) => a.row - b.row).filter((record) => !this.#isDraft(record))];
+    return { row: first.row, error, records };
   }
 
   async* products(records) {
