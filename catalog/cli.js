@@ -4,6 +4,7 @@
 //   usage     its help text
 //   options   what node:util parseArgs needs beyond the options every command takes
 //   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from lib/terminal.js
+//   needsModel(values), where it can do without: modelOptions is null then
 // and is imported only when asked for, so `kin serve` never loads an engine.
 // Exit: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
 import { readFileSync } from 'node:fs';
@@ -93,7 +94,8 @@ async function main(argv, io) {
     return 0;
   }
   io.quiet = parsed.values.quiet === true;
-  return command.run({ ...parsed, modelOptions: readCommon(parsed.values) }, io);
+  const modelOptions = command.needsModel?.(parsed.values) === false ? null : readCommon(parsed.values);
+  return command.run({ ...parsed, modelOptions }, io);
 }
 
 const io = openTerminal();

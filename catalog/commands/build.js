@@ -2,7 +2,9 @@
 // moves because of it. What can be wrong is looked for before the first picture: embedding takes hours.
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { describe, dryRun } from '../lib/dry-run.js';
 import { openModel } from '../lib/engine.js';
+import { readForm } from '../lib/feeds.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { manifestOf, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
@@ -11,10 +13,14 @@ import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { readFileHeader } from '../lib/tensors.js';
 
-export const usage = `Usage: ${kin} build <products.csv | products.jsonl | products.json | folder> -o <catalogue>
-       [--fields a,b] [--text a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]
+export const usage = `Usage: ${kin} build <products.csv | .tsv | .jsonl | .json | .xml | .parquet | folder> -o <catalogue>
+       [--fields a,b] [--text a,b] [--map title=Name] [--from F] [--separator S]
+       [--allow-host H] [--fit crop|pad]
+       ${kin} build <products> --dry-run [--json]: what would become of it, nothing is written
 
 Columns: id, title, url, image; several pictures as a JSON array, in CSV also separated by | or commas.
+Exports of Shopify and WooCommerce (CSV) and feeds for Google Merchant (TSV, RSS or Atom) are known
+by their columns; drafts are left out.
 Paths count from the products file's folder and stay inside it. A folder: every picture is a
 product, its path the id. Exit code 3: written, but some rows failed.
 
@@ -22,6 +28,9 @@ product, its path the id. Exit code 3: written, but some rows failed.
                    * takes all but those that look private (cost, supplier, e-mail, stock ...)
   --text a,b       of these, columns to keep as text where all cells are numbers, or true and false
   --map title=Name the column of id, title, url or image where it has another name
+  --from F         plain, shopify, woocommerce or google: read the columns as this, whatever they look like
+  --separator S    what parts the cells of CSV: , ; | or tab (default: found)
+  --dry-run        print which column becomes what, three products, and all counts; needs no model
   --allow-host H   fetch pictures by https from this host; may be given several times
   --fit crop|pad   centre crop (default), or padded with white to a square
 ${commonUsage}`;
@@ -30,8 +39,10 @@ export const options = {
   output: { type: 'string', short: 'o' }, fields: { type: 'string', multiple: true },
   text: { type: 'string', multiple: true },
   map: { type: 'string', multiple: true }, 'allow-host': { type: 'string', multiple: true },
-  fit: { type: 'string' },
+  fit: { type: 'string' }, from: { type: 'string' }, separator: { type: 'string' }, 'dry-run': { type: 'boolean' },
 };
+
+export const needsModel = (values) => !values['dry-run'];
 
 const largeFile = 20 * 2 ** 20;
 
@@ -83,11 +94,18 @@ function modelAddress(output, typed, imageId) {
 export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length !== 1)
     throw new UsageError('build takes one products file or folder');
-  if (!values.output) throw new UsageError('build needs -o CATALOGUE');
+  if (!values.output && !values['dry-run']) throw new UsageError('build needs -o CATALOGUE');
   const names = (lists = []) => lists.flatMap((list) => list.split(','))
     .map((name) => name.trim()).filter(Boolean);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
   const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
+  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text), ...readForm(values),
+    signal: io.signal, progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
+  if (values['dry-run']) {
+    const found = await dryRun(positionals[0], reading);
+    for (const line of values.json ? [found] : describe(found)) await io.line(line);
+    return found.rows_failed ? 3 : 0;
+  }
   await checkOutput(values.output);
 
   const failed = []; // told with --json only: there may be millions
@@ -102,10 +120,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     rowsFailed++;
     report(row, row.error);
   };
-  const products = await readProducts(positionals[0], { map: readMap(values.map),
-    fields: names(values.fields), text: names(values.text), signal: io.signal,
-    progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) }, reportRow);
-  if (!products.count) throw new Error(`${positionals[0]} holds no products`);
+  const products = await readProducts(positionals[0], reading, reportRow);
+  if (!products.count) throw new Error(`${positionals[0]} holds no products${products.drafts ? ' but drafts' : ''}`);
   for (const note of products.notes) io.note(note);
   if (products.withheld.length)
     io.note(`not published: ${products.withheld.join(', ')} (looks private; ` +

@@ -123,10 +123,10 @@ test('web/: shared/ leads to shared/, worker/ to both, the element to the librar
   assert.deepEqual(wrong, []);
 });
 
-// catalog/'s modules -> what each imports, now or later: files of catalog/ by path, else the name as it stands.
+// catalog/'s modules -> what each imports, now or later, or starts: files of catalog/ by path, else the name as it stands.
 const modules = new Map(readdirSync(new URL('catalog/', root), { recursive: true })
   .map((path) => `catalog/${path.replaceAll('\\', '/')}`).filter((path) => path.endsWith('.js')).sort()
-  .map((path) => [path, [...read(path).matchAll(/\b(?:from|import)\s*\(?\s*'([^'\s]+)'/g)]
+  .map((path) => [path, [...read(path).matchAll(/\b(?:from|import|new URL)\s*\(?\s*'([^'\s]+(?<!\.wasm))'/g)]
     .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
 
 test('catalog/: cli.js leads to every module, and no module to itself', () => {
