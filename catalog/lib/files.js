@@ -14,7 +14,7 @@ export async function exists(path) {
   });
 }
 
-function plain(error, path) {
+export function plain(error, path) {
   const why = {
     ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',
     EPERM: 'not allowed', EROFS: 'the disk is read-only', ENOSPC: 'the disk is full',

@@ -1,8 +1,9 @@
 // Products in: CSV, JSON Lines or a JSON list, or a folder of pictures -> rows in their own order:
-//   { row, id, images, item, error }
+//   { row, id, images, item, version, error }
 // row    line in the file (CSV: where the record begins), or the place in the list or the folder's order
 // images what the file says: paths or URLs, not yet looked at
 // item   title, url and the fields asked for, each with its column's type
+// version what --version-column holds: while it stays, so do the pictures
 // error  why this row cannot become a product; such a row keeps its place and shifts nothing
 // A file is read twice, a row at a time: once to see what is wrong and which type each column has, then for the
 // products. So a file may be larger than memory.
@@ -41,7 +42,7 @@ export function readMap(pairs = []) {
 const same = (a, b) => a.normalize() === b.normalize();
 
 // The column of each target and the fields to publish, from the names that are there.
-function chooseColumns(columns, { map, fields, name }) {
+function chooseColumns(columns, { map, fields, version, name }) {
   const chosen = {};
   for (const target of targets) {
     const wanted = map[target] ?? target;
@@ -52,6 +53,11 @@ function chooseColumns(columns, { map, fields, name }) {
         `say which one with --map ${target}=COLUMN`);
   }
   const used = new Set(Object.values(chosen));
+  if (version !== undefined) {
+    chosen.version = columns.find((column) => same(column, version));
+    if (chosen.version === undefined)
+      throw new Error(`${name} has no column '${version}' for --version-column (it has: ${columns.join(', ')})`);
+  }
   const published = new Set();
   for (const field of fields) {
     const column = columns.find((one) => same(one, field));
@@ -125,6 +131,7 @@ function toRow(row, get, { chosen, published }, cells) {
     if (cells) Object.assign(result, splitImages(image));
     else if (image !== undefined && image !== null)
       result.images = checkImages(typeof image === 'string' ? [image] : image);
+    if (chosen.version !== undefined) result.version = text(get(chosen.version)).trim();
     const title = chosen.title === undefined ? '' : text(get(chosen.title));
     const url = chosen.url === undefined ? '' : checkUrl(text(get(chosen.url)));
     const parts = [['title', title], ['url', url]].filter(([, value]) => value);
@@ -189,9 +196,9 @@ async function openJson(file, name) {
 }
 
 // Pictures of a folder by code points of their path with `/`, which are the ids.
-async function readFolder(root, { map, fields }) {
-  if (Object.keys(map).length || fields.length)
-    throw new UsageError('--map and --fields need a products file: a folder has no columns');
+async function readFolder(root, { map, fields, version }) {
+  if (Object.keys(map).length || fields.length || version !== undefined)
+    throw new UsageError('--map, --fields and --version-column need a products file: a folder has no columns');
   const paths = [];
   const others = [];
   const walk = async (folder, prefix) => {
