@@ -120,7 +120,7 @@ export async function toSource(bytes, shown) {
 export const openTyped = async (path) => (await toSource(await readTyped(path), path)).source;
 
 // The engine knows a picture by its bytes alone: `.catch(naming(path))` puts their name before what it says of them.
-const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large'];
+const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'timeout', 'crashed'];
 export const naming = (shown) => (error) => {
   throw ofBytes.includes(error.code) ? bad(error.code, `${shown}: ${error.message}`) : error;
 };

@@ -2,14 +2,12 @@
 // are new. Known are the rows of this build that was stopped before (`journal`) and of an earlier one (`previous`).
 import { setMaxListeners } from 'node:events';
 import { hashOf } from './journal.js';
-import { askListed, isAddress } from './pictures.js';
+import { askListed, isAddress, naming } from './pictures.js';
 import { bad } from './refusal.js';
 
 // How long what a host gave counts without asking again when a stopped build goes on.
 const fresh = 86_400_000; // ms
 
-// Codes of what concerns a picture's bytes: these errors do not know its name.
-const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'timeout', 'crashed', 'bad-argument'];
 
 // What fails of the journal fails the build.
 const ours = (work) => work.catch((error) => { throw Object.assign(error, { fatal: true }); });
@@ -42,7 +40,7 @@ export class Rows {
     const hash = hashOf(got.bytes);
     const seen = isAddress(path) || version ? { hash, version, url: got.url, etag: got.etag, modified: got.modified } : null;
     const found = await this.#find(hash);
-    const made = found ? this.#reused({ ...found, hash }) : await this.#embedOnce(hash, got.bytes, path);
+    const made = found ? this.#reused({ ...found, hash }) : await this.#embedOnce(hash, got.bytes).catch(naming(path));
     return this.#remember(path, { ...made, seen });
   }
 
@@ -79,14 +77,14 @@ export class Rows {
     return null;
   }
 
-  async #embedOnce(hash, bytes, path) {
+  async #embedOnce(hash, bytes) {
     const key = hash.toString('latin1');
     if (this.#underWay.has(key)) {
       const made = await this.#underWay.get(key);
       this.counts.again++;
       return made;
     }
-    const making = this.#embed(hash, bytes, path);
+    const making = this.#embed(hash, bytes);
     this.#underWay.set(key, making);
     try {
       return await making;
@@ -95,15 +93,13 @@ export class Rows {
     }
   }
 
-  async #embed(hash, bytes, path) {
-    try {
-      const { vector, decoder } = await this.embedders.embed(bytes, { fit: this.fit, signal: this.where.signal });
-      const row = await this.quantise(vector);
-      await ours(this.journal.addRow(hash, decoder, row));
-      this.counts.embedded++;
-      return { row, decoder, hash };
-    } catch (error) {
-      throw ofBytes.includes(error.code) && !error.fatal ? bad(error.code, `${path}: ${error.message}`) : error;
-    }
+  async #embed(hash, bytes) {
+    const { vector, decoder } = await this.embedders.embed(bytes, { fit: this.fit, signal: this.where.signal });
+    const row = await this.quantise(vector).catch((error) => {
+      throw error.code === 'bad-argument' ? bad('bad-image', `its embedding is no vector: ${error.message}`) : error;
+    });
+    await ours(this.journal.addRow(hash, decoder, row));
+    this.counts.embedded++;
+    return { row, decoder, hash };
   }
 }
