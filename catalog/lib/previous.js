@@ -1,6 +1,7 @@
 // What an earlier build knew (`--previous`): the state that it left beside its catalogue. Of a catalogue on a host or in a folder
 // that was published the state lies beside the one that is built now, else where the host has it.
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Journal } from './journal.js';
 import { fetchFile } from './remote.js';
 import { stateOf } from './workplace.js';
@@ -13,9 +14,9 @@ async function findState(previous, work, io) {
   const own = stateOf(work.output);
   if (!isUrl(previous)) {
     const found = await stat(previous).catch(() => null);
-    if (!found) throw new Error(`--previous: there is no ${previous}`);
+    if (!found && resolve(previous) !== resolve(work.output)) throw new Error(`--previous: there is no ${previous}`);
     const beside = stateOf(previous);
-    return !found.isDirectory() && await isFile(beside) ? beside : await isFile(own) ? own : null;
+    return !found?.isDirectory() && await isFile(beside) ? beside : await isFile(own) ? own : null;
   }
   if (await isFile(own)) return own;
   return await fetchFile(`${previous.replace(/\/+$/, '')}.state`, work.path('previous'), io.signal) ? work.path('previous') : null;
