@@ -7,7 +7,7 @@ export class Failures {
 
   static async open(path) {
     const failures = new Failures();
-    failures.#records = await Records.open(path, 'scratch');
+    failures.#records = await Records.open(path, 'new');
     return failures;
   }
 

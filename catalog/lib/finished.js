@@ -19,7 +19,7 @@ export class Finished {
 
   static async open(path, about) {
     const finished = new Finished();
-    finished.#records = await Records.open(path, 'scratch');
+    finished.#records = await Records.open(path, 'new');
     finished.#about = about;
     return finished;
   }

@@ -49,8 +49,7 @@ export class Journal {
 
   // A file of its own, to be finished by end(): the state of a build.
   static async create(path, about) {
-    const journal = new Journal(await Records.open(path, 'append'), about);
-    await journal.#records.cut();
+    const journal = new Journal(await Records.open(path, 'new'), about);
     await journal.#records.add(json(types.head, JSON.parse(journal.#about)));
     return journal;
   }
@@ -120,7 +119,7 @@ export class Journal {
 
   // What was added is in the file, if the disk takes it.
   async close() {
-    await this.#records.flush().catch(() => {});
+    await this.#records.flush().catch(() => {}); // the build has failed already, or is done
     await this.#records.close();
   }
 }

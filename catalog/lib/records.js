@@ -1,12 +1,13 @@
 // A file of records that only grows, so that whatever ends the process costs at most its last moments:
 //   record = u32 n, at least 1 | u32 CRC-32 of the payload | payload of n bytes      (little-endian)
-// What is added goes to the file, and onto the disk, in batches. Reading from the start ends at the first record that is not
+// What is added goes to the file in batches, and onto the disk every second. Reading from the start ends at the first record that is not
 // whole; who goes on writing cuts the file there. A record's place is the offset of its first byte.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sum32 } from './crc32.js';
 
-const batchRecords = 64, batchBytes = 2 ** 20, batchTime = 1000; // ms
+const batchRecords = 64, batchBytes = 2 ** 20; // after which a batch is written
+const syncTime = 1000; // ms after which it is put onto the disk
 const mostBytes = 64 * 2 ** 20; // of one record
 const readBytes = 2 ** 22;
 
@@ -15,8 +16,8 @@ export class Records {
   #end = 0; // of the file and what waits
   #waiting = [];
   #size = 0; // of what waits
-  #since = 0;
-  #durable; // whether batches are to be on the disk
+  #synced = performance.now();
+  #durable; // whether it goes onto the disk before its end
   #writing = Promise.resolve();
 
   constructor(handle, durable) {
@@ -24,11 +25,11 @@ export class Records {
     this.#durable = durable;
   }
 
-  // `mode`: 'read' what there is; 'append' to it; 'scratch' begins anew, for this process alone. A link is not followed.
+  // `mode`: 'read' what there is; 'append' to it; 'new' begins anew, and is on the disk when sync() says so. A link is not followed.
   static async open(path, mode) {
     const flags = mode === 'read' ? constants.O_RDONLY
-      : constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (mode === 'scratch' ? constants.O_TRUNC : 0);
-    return new Records(await open(path, flags, 0o600), mode !== 'scratch');
+      : constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (mode === 'new' ? constants.O_TRUNC : 0);
+    return new Records(await open(path, flags, 0o600), mode === 'append');
   }
 
   get bytes() {
@@ -63,7 +64,6 @@ export class Records {
   // Drops what lies behind the last whole record that scan() gave.
   async cut() {
     await this.#handle.truncate(this.#end);
-    if (this.#durable) await this.#handle.datasync();
   }
 
   // -> the record's place. Resolves when it may be forgotten here: rejects where the disk refuses this or an earlier batch.
@@ -75,10 +75,12 @@ export class Records {
     this.#waiting.push(head, payload);
     this.#size += 8 + payload.length;
     this.#end += 8 + payload.length;
-    this.#since ||= performance.now();
-    if (this.#waiting.length >= 2 * batchRecords && this.#durable || this.#size >= batchBytes
-      || performance.now() - this.#since >= batchTime) await this.flush();
+    if (this.#size >= batchBytes || this.#durable && (this.#waiting.length >= 2 * batchRecords || this.#isDue())) await this.flush();
     return at;
+  }
+
+  #isDue() {
+    return performance.now() - this.#synced >= syncTime;
   }
 
   flush() {
@@ -86,10 +88,12 @@ export class Records {
       if (!this.#size) return;
       const bytes = Buffer.concat(this.#waiting, this.#size);
       const place = this.#end - this.#size;
-      [this.#waiting, this.#size, this.#since] = [[], 0, 0];
+      [this.#waiting, this.#size] = [[], 0];
       for (let done = 0; done < bytes.length;)
         done += (await this.#handle.write(bytes, done, bytes.length - done, place + done)).bytesWritten;
-      if (this.#durable) await this.#handle.datasync();
+      if (!this.#durable || !this.#isDue()) return;
+      await this.#handle.datasync();
+      this.#synced = performance.now();
     });
     this.#writing.catch(() => {}); // each who waits for it hears
     return this.#writing;

@@ -47,32 +47,19 @@ async function* takeParts(engine, writer, size) {
   }
 }
 
-async function textId(clip, signal) {
-  try {
-    return await clip.identify('text', { signal });
-  } catch (error) {
-    if (error.code !== 'not-a-model') throw error; // a model for pictures only
-    return '';
-  }
-}
-
-async function embedPhrases(clip, signal) {
-  const vectors = await clip.embedText(catalogPhrases, { signal });
-  for (const vector of vectors) if (vector instanceof Error) throw vector;
-  return vectors;
-}
-
 // A file of products, `products` as pieces() takes them -> what use(its bytes' number, its parts as they come) gives.
 export async function writeProducts(clip, client, products, { fit, decoders, model, signal }, use) {
   const image = await clip.identify('image', { signal });
-  const text = await textId(clip, signal);
+  const text = await clip.identify('text', { signal }).catch((error) => {
+    if (error.code !== 'not-a-model') throw error; // a model for pictures only
+    return '';
+  });
   const { preprocess, dim } = clip.info;
-  const metadata = {
+  const about = new TextEncoder().encode(JSON.stringify({
     'kin.preprocess': preprocess, 'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
     'kin.decoders': [...decoders].sort().join(','), 'kin.model': model,
-  };
+  }));
   return withEngine(client.host, { worker: clip.worker, io: client.io }, signal, async (engine) => {
-    const about = new TextEncoder().encode(JSON.stringify(metadata));
     const writer = await engine.pointer('kin_writer_begin', dim, about, about.length);
     let count = 0;
     for await (const piece of pieces(writer, products)) {
@@ -80,9 +67,12 @@ export async function writeProducts(clip, client, products, { fit, decoders, mod
       count += piece.length;
     }
     if (count >= engine.facts.limits.nullProducts) { // of a catalogue with null statistics
-      const vectors = text ? await embedPhrases(clip, signal) : [];
+      const vectors = text ? await clip.embedText(catalogPhrases, { signal }) : [];
       const rows = new Float32Array(vectors.length * dim);
-      vectors.forEach((vector, i) => rows.set(vector, i * dim));
+      vectors.forEach((vector, i) => {
+        if (vector instanceof Error) throw vector;
+        rows.set(vector, i * dim);
+      });
       await engine.status('kin_writer_null', writer, rows, vectors.length);
     }
     while (await engine.status('kin_writer_end', writer));
