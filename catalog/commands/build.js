@@ -129,9 +129,13 @@ class Build {
   picturesFailed = 0;
   bytes = 0;
   took = {};
+  badRows = 0; // whose pictures are not even looked at
+  #stop = new AbortController(); // by Ctrl-C, or by what fails the build: then nothing is waited for
 
   constructor({ values, input, modelOptions, options, work, io }) {
-    Object.assign(this, { values, input, modelOptions, options, work, io, output: values.output });
+    Object.assign(this, { values, input, modelOptions, options, work, io, output: values.output, signal: this.#stop.signal });
+    if (io.signal.aborted) this.#stop.abort();
+    io.signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
   }
 
   // What took so long, in seconds.
@@ -173,12 +177,15 @@ class Build {
     const { values, io } = this;
     const names = (lists = []) => lists.flatMap((list) => list.split(','))
       .map((name) => name.trim()).filter(Boolean);
-    const bad = [];
+    let told = Promise.resolve();
     const products = await readProducts(this.input, { map: readMap(values.map),
       fields: names(values.fields), text: names(values.text), version: values['version-column'], signal: io.signal,
-      progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) }, (row) => { bad.push(this.reportRow(row)); });
-    await Promise.all(bad);
-    this.badRows = bad.length;
+      progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) }, (row) => {
+      this.badRows++;
+      told = told.then(() => this.reportRow(row));
+      told.catch(() => {}); // heard below
+    });
+    await told;
     if (!products.count) throw new Error(`${this.input} holds no products`);
     for (const note of products.notes) io.note(note);
     if (products.withheld.length)
@@ -214,9 +221,9 @@ class Build {
   async embed() {
     const { io, products, options, values, finished } = this;
     const { quantise } = await library();
-    const where = { root: products.paths.root, hosts: allowedHosts(values['allow-host'], options.perHost), signal: io.signal };
+    const where = { root: products.paths.root, hosts: allowedHosts(values['allow-host'], options.perHost), signal: this.signal };
     this.rows = new Rows({ journal: this.journal, previous: this.previous, embedders: this.embedders, where, fit: options.fit,
-      quantise: (vector) => quantise(this.clip, [vector], io.signal) });
+      quantise: (vector) => quantise(this.clip, [vector], this.signal) });
     const progress = io.progress('pictures', products.pictures);
     let done = null; // the row that is under way: { row, pictures }
     let n = 0;
@@ -234,7 +241,7 @@ class Build {
     };
     const reading = { ahead: 2 * this.workers + 6, read: (path, row) => this.rows.make(path, row.version), use: (made) => made };
     for await (const { row, ref, path, load } of listedPictures(products, where, reading)) {
-      io.signal.throwIfAborted();
+      this.signal.throwIfAborted();
       if (row !== done?.row) {
         await finish();
         if (row.error) {
@@ -246,7 +253,7 @@ class Build {
       try {
         done.pictures.push({ ...await load(), ref: path });
       } catch (error) {
-        if (io.signal.aborted || error.fatal) throw error;
+        if (this.signal.aborted || error.fatal) throw error;
         this.picturesFailed++;
         await this.report(row, error, ref);
         this.checkFailed();
@@ -264,10 +271,10 @@ class Build {
     const { writeCatalog } = await library();
     this.stateBytes = await finished.writeState(this.work.path('state'));
     const model = modelAddress(output, values.model ?? '', this.about.image_id);
-    await writeCatalog(this.clip, finished.all(), { fit: this.options.fit, decoders: finished.decoders, model, signal: io.signal },
+    await writeCatalog(this.clip, finished.all(), { fit: this.options.fit, decoders: finished.decoders, model, signal: this.signal },
       async (size, parts) => {
         this.bytes = size;
-        io.signal.throwIfAborted();
+        this.signal.throwIfAborted();
         await writeCatalogue(output, parts);
       });
     await this.work.keepState();
@@ -322,7 +329,9 @@ class Build {
       await work.remove();
       return this.rowsFailed || this.picturesFailed ? 3 : 0;
     } catch (error) {
-      if (!io.signal.aborted) await writeReports(reports, this.facts(error), this.failures).catch((also) => io.note(also.message));
+      const stopped = io.signal.aborted;
+      this.#stop.abort();
+      if (!stopped) await writeReports(reports, this.facts(error), this.failures).catch((also) => io.note(also.message));
       await this.embedders?.kill();
       if (this.journal ? !this.journal.rows : !await exists(work.path('journal'))) await work.remove(); // nothing to go on from
       throw error.syscall ? plain(error, work.folder) : error;

@@ -86,6 +86,7 @@ export async function startEmbedder([program, ...args]) {
 class Pool {
   #slots;
   #waiting = [];
+  #ended = false;
 
   constructor({ command, size, timeout, begun }) {
     Object.assign(this, { command, timeout, begun });
@@ -129,6 +130,7 @@ class Pool {
     try {
       for (let tried = 1; ; tried++) {
         signal.throwIfAborted();
+        if (this.#ended) throw Object.assign(new Error('the embedding processes have been ended'), { fatal: true });
         slot.process ??= this.#start();
         const embedder = await slot.process.catch((error) => {
           slot.process = null;
@@ -155,12 +157,10 @@ class Pool {
     }
   }
 
-  async close() {
-    await Promise.all(this.all.map(async ({ process }) => (await process?.catch(() => null))?.close()));
-  }
-
-  async kill() {
-    await Promise.all(this.all.map(async ({ process }) => (await process?.catch(() => null))?.kill()));
+  // `how`: 'close' lets each finish what it has, 'kill' does not.
+  async end(how) {
+    this.#ended = true;
+    await Promise.all(this.all.map(async ({ process }) => (await process?.catch(() => null))?.[how]()));
   }
 }
 
@@ -205,11 +205,15 @@ export class Embedders {
     return (isWebp(bytes) ? this.usual : this.fast).embed(bytes, options);
   }
 
+  #end(how) {
+    return Promise.all([...new Set([this.fast, this.usual])].map((pool) => pool.end(how)));
+  }
+
   close() {
-    return Promise.all([...new Set([this.fast, this.usual])].map((pool) => pool.close()));
+    return this.#end('close');
   }
 
   kill() {
-    return Promise.all([...new Set([this.fast, this.usual])].map((pool) => pool.kill()));
+    return this.#end('kill');
   }
 }

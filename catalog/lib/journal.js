@@ -86,8 +86,9 @@ export class Journal {
     const payload = at === undefined ? null : await this.#records.read(at);
     if (payload?.[0] !== types.row || !payload.subarray(1, 33).equals(hash)) return null;
     const from = 34 + payload[33];
+    const decoder = payload.toString('latin1', 34, from);
     const row = new Int8Array(payload.subarray(from));
-    return row.length === this.dim && row.some(Boolean) ? { row, decoder: payload.toString('latin1', 34, from) } : null;
+    return row.length === this.dim && row.some(Boolean) && /^[\w-]+$/.test(decoder) ? { row, decoder } : null;
   }
 
   // What is known of a path or address, null if nothing is: { hash: Buffer, version, url, etag, modified, at }

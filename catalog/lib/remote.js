@@ -16,6 +16,7 @@ const silence = 30_000; // ms without a byte
 const longest = 120_000; // ms that one try may take, and that a host may ask us to wait
 const tries = 4, hops = 5;
 const usualAtATime = 4;
+const largestFile = 4 * 2 ** 30; // of those that the user names
 const redirects = new Set([301, 302, 303, 307, 308]);
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 const broken = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
@@ -166,7 +167,16 @@ export async function readRemote(ref, hosts, signal, known) {
   throw bad('unreadable', `${ref}: too many redirects`);
 }
 
-// A file of any size from an https address that the user typed, to `path`. False where the host has none.
+async function* limited(parts, address) {
+  let n = 0;
+  for await (const part of parts) {
+    n += part.length;
+    if (n > largestFile) throw new Error(`${address} is larger than ${largestFile / 2 ** 30} GiB`);
+    yield part;
+  }
+}
+
+// A file from an https address that the user typed, to `path`. False where the host has none.
 export async function fetchFile(address, path, signal) {
   let url = addressOf(address, undefined, address);
   for (let hop = 0; hop < hops; hop++) {
@@ -180,7 +190,7 @@ export async function fetchFile(address, path, signal) {
     });
     const { statusCode: status, headers: { location } } = response;
     if (status === 200) {
-      await pipeline(response, createWriteStream(path, { mode: 0o600 }));
+      await pipeline(response, (parts) => limited(parts, address), createWriteStream(path, { mode: 0o600 }));
       return true;
     }
     response.destroy();

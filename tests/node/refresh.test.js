@@ -35,7 +35,7 @@ async function hostOf(t, files, { delay = 0 } = {}) {
     };
     if (!file) return answer(404);
     if (file.to) return answer(302, { location: file.to });
-    if (file.status) return answer(file.status);
+    if (file.status) return answer(file.status, { 'retry-after': file.after });
     if (file.etag ? match === file.etag : file.modified && since === file.modified) return answer(304);
     return answer(200, { etag: file.etag, 'last-modified': file.modified }, file.body);
   }).listen(0, 'localhost');
@@ -147,4 +147,15 @@ test('a host that says unchanged without being asked has sent nothing', async (t
   const { code, report } = await build(list(root, host, ['/a.png', '/b.png']), join(root, 'x.kin'), model, ['--allow-host', host.name], { env: own.env });
   assert.equal(code, 3);
   assert.deepEqual(report.failures.map(({ message }) => message), [`${host.at('/a.png')}: the host answered 304`]);
+});
+
+test('a build that fails does not wait for hosts that are to be asked again later', async (t) => {
+  const root = folder(t);
+  const files = { '/bad.png': { status: 404 } };
+  for (let i = 0; i < 6; i++) files[`/busy${i}.png`] = { status: 503, after: '100' };
+  const host = await hostOf(t, files);
+  const { code, err } = await build(list(root, host, Object.keys(files)), join(root, 'x.kin'), model, ['--allow-host', host.name, '--max-failed', '0'], { env: own.env });
+  assert.equal(code, 1);
+  assert.match(err, /kin: 1 row or pictures failed/);
+  assert.ok(host.log.length <= 7, 'it came again');
 });

@@ -1,15 +1,16 @@
 // Builds by several processes, one after the other, beside each other, over and over: the same bytes, nothing twice, nothing lost.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { frame, readFrames } from '../../catalog/lib/frames.js';
 import { Journal } from '../../catalog/lib/journal.js';
 import { lockFile } from '../../catalog/lib/lock.js';
 import { Offsets } from '../../catalog/lib/offsets.js';
-import { createHash } from 'node:crypto';
 import { build, filesOf, makeShop } from './builds.js';
 import { cli, drawing, folder, kin } from './cli-support.js';
 
@@ -309,6 +310,23 @@ test('a journal: what is torn, doubled, foreign or of another kind', async (t) =
   assert.equal(await other.row(hash(1)), null);
   await other.close();
   assert.ok(readFileSync(path).length < 200);
+});
+
+test('frames come out as they went in, however the stream cuts them; what is none is refused', async () => {
+  const sent = [frame(1, 1, Buffer.from('a'), Buffer.alloc(5000, 7)), frame(2 ** 32 - 1, 255), frame(3, 130, Buffer.from('{}'))];
+  const bytes = Buffer.concat(sent.flat());
+  const read = async (all, n) => {
+    const parts = [];
+    for (let i = 0; i < all.length; i += n) parts.push(all.subarray(i, i + n));
+    const found = [];
+    for await (const { id, type, payload } of readFrames(parts)) found.push([id, type, payload.toString('hex')]);
+    return found;
+  };
+  const wanted = [[1, 1, Buffer.concat([Buffer.from('a'), Buffer.alloc(5000, 7)]).toString('hex')], [2 ** 32 - 1, 255, ''], [3, 130, '7b7d']];
+  for (const n of [1, 3, 4, 9, 100, 6000]) assert.deepEqual(await read(bytes, n), wanted, `${n} bytes at a time`);
+  await assert.rejects(read(bytes.subarray(0, -1), 50), /ended within a frame/);
+  await assert.rejects(read(Buffer.from('ffffffff00', 'hex'), 5), /a frame of 4294967295 bytes/);
+  await assert.rejects(read(Buffer.from('0400000000', 'hex'), 5), /a frame of 4 bytes/);
 });
 
 test('places by hash: as a Map has them', () => {
