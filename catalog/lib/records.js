@@ -9,7 +9,7 @@ import { sum32 } from './crc32.js';
 const batchRecords = 64, batchBytes = 2 ** 20; // after which a batch is written
 const syncTime = 1000; // ms after which it is put onto the disk
 const mostBytes = 64 * 2 ** 20; // of one record
-const readBytes = 2 ** 22;
+const readBytes = 2 ** 22, usualBytes = 2048;
 
 export class Records {
   #handle;
@@ -103,12 +103,17 @@ export class Records {
   async read(at) {
     if (at >= this.#end - this.#size) await this.flush();
     else await this.#writing;
-    const head = Buffer.alloc(8);
-    if (await this.#readInto(head, at) < 8) return null;
-    const n = head.readUInt32LE(0);
-    if (n > mostBytes) return null;
-    const payload = Buffer.alloc(n);
-    return await this.#readInto(payload, at + 8) === n && sum32(payload) === head.readUInt32LE(4) ? payload : null;
+    const first = Buffer.alloc(usualBytes); // one look for most
+    const have = await this.#readInto(first, at);
+    const n = have < 8 ? 0 : first.readUInt32LE(0);
+    if (!n || n > mostBytes) return null;
+    let payload = first.subarray(8, Math.min(have, 8 + n));
+    if (payload.length < n) {
+      const rest = Buffer.alloc(n - payload.length);
+      if (await this.#readInto(rest, at + have) < rest.length) return null;
+      payload = Buffer.concat([payload, rest]);
+    }
+    return sum32(payload) === first.readUInt32LE(4) ? payload : null;
   }
 
   async #readInto(buffer, position) {
