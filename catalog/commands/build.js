@@ -47,7 +47,7 @@ export const options = {
 // Of what is made of the products, how it is done.
 function readOptions(values) {
   const timeout = asNumber(values['picture-timeout'] ?? '10');
-  if (!(timeout > 0)) throw new UsageError(`--picture-timeout must be a number of seconds, not '${values['picture-timeout']}'`);
+  if (!(timeout > 0 && timeout <= 86_400)) throw new UsageError(`--picture-timeout must be a number of seconds up to a day, not '${values['picture-timeout']}'`);
   const whole = (name) => (values[name] === undefined ? undefined : wholeNumber(values[name], `--${name}`, 1));
   return { output: values.output, fit: oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']), hosts: values['allow-host'], perHost: whole('per-host'),
     previous: values.previous, workers: whole('workers'), timeout, maxFailed: readLimit(values['max-failed'], '--max-failed'),
