@@ -40,19 +40,20 @@ export const options = {
   text: { type: 'string', multiple: true },
   map: { type: 'string', multiple: true }, 'allow-host': { type: 'string', multiple: true },
   fit: { type: 'string' }, 'per-host': { type: 'string' }, previous: { type: 'string' }, 'version-column': { type: 'string' },
-  workers: { type: 'string' }, 'picture-timeout': { type: 'string' }, 'max-failed': { type: 'string' }, 'max-shrink': { type: 'string' },
-  report: { type: 'string' }, summary: { type: 'string' },
+  workers: { type: 'string' }, 'picture-timeout': { type: 'string' }, 'max-failed': { type: 'string' },
+  'max-shrink': { type: 'string' }, report: { type: 'string' }, summary: { type: 'string' },
 };
 
 // Of what is made of the products, how it is done.
 function readOptions(values) {
   const timeout = asNumber(values['picture-timeout'] ?? '10');
-  if (!(timeout > 0 && timeout <= 86_400)) throw new UsageError(`--picture-timeout must be a number of seconds up to a day, not '${values['picture-timeout']}'`);
+  if (!(timeout > 0 && timeout <= 86_400))
+    throw new UsageError(`--picture-timeout must be a number of seconds up to a day, not '${values['picture-timeout']}'`);
   const whole = (name) => (values[name] === undefined ? undefined : wholeNumber(values[name], `--${name}`, 1));
-  return { output: values.output, fit: oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']), hosts: values['allow-host'], perHost: whole('per-host'),
-    previous: values.previous, workers: whole('workers'), timeout, maxFailed: readLimit(values['max-failed'], '--max-failed'),
-    maxShrink: readLimit(values['max-shrink'], '--max-shrink'), report: values.report, summary: values.summary, json: values.json === true,
-    typedModel: values.model ?? '' };
+  return { output: values.output, fit: oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']), typedModel: values.model ?? '',
+    hosts: values['allow-host'], perHost: whole('per-host'), previous: values.previous, workers: whole('workers'), timeout,
+    maxFailed: readLimit(values['max-failed'], '--max-failed'), maxShrink: readLimit(values['max-shrink'], '--max-shrink'),
+    report: values.report, summary: values.summary, json: values.json === true };
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
@@ -61,8 +62,9 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (!values.output) throw new UsageError('build needs -o CATALOGUE');
   const names = (lists = []) => lists.flatMap((list) => list.split(','))
     .map((name) => name.trim()).filter(Boolean);
-  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text), version: values['version-column'],
-    signal: io.signal, progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
+  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text),
+    version: values['version-column'], signal: io.signal,
+    progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
   const options = readOptions(values);
   await checkOutput(options.output);
   const work = await Workplace.open(options.output);

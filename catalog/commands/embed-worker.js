@@ -27,7 +27,8 @@ async function embed(clip, type, payload) {
   }
   const [width, height, channels] = [payload.readUInt32LE(1), payload.readUInt32LE(5), payload[9]];
   const data = new Uint8Array(payload.subarray(10));
-  if (data.length !== width * height * channels) throw Object.assign(new Error('The pixels are not as many as they say.'), { code: 'bad-argument' });
+  if (data.length !== width * height * channels)
+    throw Object.assign(new Error('The pixels are not as many as they say.'), { code: 'bad-argument' });
   return { vector: await clip.embedImage({ data, width, height }, { fit }), decoder: clip.info.decoder };
 }
 
@@ -51,7 +52,8 @@ export async function run({ modelOptions }) {
         const { vector, decoder } = await embed(clip, type, payload);
         await write(id, types.vector, Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength), Buffer.from(decoder ?? ''));
       } catch (error) {
-        await write(id, types.error, json({ code: error.code ?? 'bad-image', message: error.message.replace(/^The picture: /, '') }));
+        const message = error.message.replace(/^The picture: /, '');
+        await write(id, types.error, json({ code: error.code ?? 'bad-image', message }));
       }
     }
   } finally {

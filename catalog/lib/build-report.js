@@ -34,8 +34,8 @@ async function summaryOf({ done, error, output, counts, bytes, seconds: took }, 
   if (error) lines.push(`**${cell(error)}**`, '');
   lines.push(table([['products', counts.products], ['pictures', counts.pictures], ['embedded', counts.embedded],
     ['reused', counts.reused], ['fetched or read', `${(bytes.read / 1e6).toFixed(1)} MB`],
-    ['catalogue', `${(bytes.catalogue / 1e6).toFixed(2)} MB`], ['failed rows', counts.failedRows], ['failed pictures', counts.failedPictures],
-    ['time', `${took.total} s`]]), '');
+    ['catalogue', `${(bytes.catalogue / 1e6).toFixed(2)} MB`], ['failed rows', counts.failedRows],
+    ['failed pictures', counts.failedPictures], ['time', `${took.total} s`]]), '');
   let n = 0;
   for await (const one of failures.all()) {
     if (!n++) lines.push('| row | id | what failed |', '|--:|---|---|');

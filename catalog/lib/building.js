@@ -65,14 +65,16 @@ export class Build {
     const { maxFailed } = this.options;
     const most = maxFailed?.most(this.products.pictures + this.badRows);
     if (maxFailed && this.failures.count > most)
-      throw new Error(`${counted(this.failures.count, 'row')} or pictures failed, more than --max-failed ${maxFailed.text} allows: ${stays}`);
+      throw new Error(`${counted(this.failures.count, 'row')} or pictures failed, ` +
+        `more than --max-failed ${maxFailed.text} allows: ${stays}`);
   }
 
   async checkShrink() {
     const { maxShrink } = this.options;
     const before = maxShrink ? await countProducts(this.output) : 0;
     if (before - this.finished.products > maxShrink?.most(before))
-      throw new Error(`${counted(this.finished.products, 'product')} in place of ${before}, a loss of more than --max-shrink ${maxShrink.text} allows: ${stays}`);
+      throw new Error(`${counted(this.finished.products, 'product')} in place of ${before}, ` +
+        `a loss of more than --max-shrink ${maxShrink.text} allows: ${stays}`);
   }
 
   async readProducts() {
@@ -111,8 +113,8 @@ export class Build {
     const cores = Math.max(1, Math.floor(availableParallelism() / (modelOptions.threads ?? 1)));
     const usual = Math.min(cores, mostWorkers, Math.max(1, Math.ceil(this.products.pictures / picturesToStart)));
     this.workers = options.workers ?? usual;
-    this.embedders = await Embedders.open({ program: io.program, size: this.workers, timeout: options.timeout, options: modelOptions,
-      expected: { numerics: about.numerics, image: about.image_id }, note: io.note });
+    this.embedders = await Embedders.open({ program: io.program, size: this.workers, timeout: options.timeout,
+      options: modelOptions, expected: { numerics: about.numerics, image: about.image_id }, note: io.note });
   }
 
   // Every picture in turn, and every product once its last picture is done.

@@ -28,7 +28,8 @@ export async function startEmbedder([program, ...args]) {
   child.stdin.on('error', () => {}); // it has ended: the answer's end tells
   const gone = new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(words.trim().split('\n').at(-1) || (signal ? `ended by ${signal}` : `ended with ${code}`)));
+    child.once('close', (code, signal) =>
+      resolve(words.trim().split('\n').at(-1) || (signal ? `ended by ${signal}` : `ended with ${code}`)));
   });
   const frames = readFrames(child.stdout);
   const next = async () => {
@@ -124,7 +125,8 @@ class Pool {
     else this.#slots.push(slot);
   }
 
-  // -> { vector, decoder }. Who aborts `signal` kills the processes too. Rejects with the picture's error, or with one that is `fatal`: nothing can be embedded here.
+  // -> { vector, decoder }. Who aborts `signal` kills the processes too. Rejects with the picture's error, or with one that
+  // is `fatal`: nothing can be embedded here.
   async embed(bytes, { fit, signal }) {
     const slot = await this.#take();
     try {
@@ -134,7 +136,8 @@ class Pool {
         slot.process ??= this.#start();
         const embedder = await slot.process.catch((error) => {
           slot.process = null;
-          throw Object.assign(error instanceof Crashed ? new Error(`a process that embeds could not start: ${error.message}`) : error, { fatal: true });
+          const told = error instanceof Crashed ? new Error(`a process that embeds could not start: ${error.message}`) : error;
+          throw Object.assign(told, { fatal: true });
         });
         const late = new AbortController();
         const timer = setTimeout(() => late.abort(), this.timeout * 1000);
@@ -183,10 +186,12 @@ export class Embedders {
         throw Object.assign(new Error('the model has changed while the build began: start it again'), { fatal: true });
     };
     const threads = options.threads ?? 1;
-    const usual = new Pool({ command: [process.execPath, ...process.execArgv, program, 'embed-worker', ...optionsOf({ ...options, threads })], size, timeout, begun });
-    const native = options.variant === undefined && options.decode !== 'fast' && !/^https?:/i.test(options.model) ? findNative(program) : null;
+    const pool = (...command) => new Pool({ command, size, timeout, begun });
+    const usual = pool(process.execPath, ...process.execArgv, program, 'embed-worker', ...optionsOf({ ...options, threads }));
+    const mayBeNative = options.variant === undefined && options.decode !== 'fast' && !/^https?:/i.test(options.model);
+    const native = mayBeNative ? findNative(program) : null;
     if (!native) return new Embedders(usual, usual, 'wasm');
-    const fast = new Pool({ command: [native, 'embed', ...optionsOf({ model: options.model, dtype: options.dtype, threads })], size, timeout, begun });
+    const fast = pool(native, 'embed', ...optionsOf({ model: options.model, dtype: options.dtype, threads }));
     try {
       const tried = await startEmbedder(fast.command);
       fast.adopt(tried);

@@ -31,7 +31,8 @@ export class Finished {
     const text = Buffer.from(JSON.stringify({ id, item: asJson(item), pictures: about }));
     const head = Buffer.alloc(4);
     head.writeUInt32LE(text.length);
-    await this.#records.add(Buffer.concat([head, text, ...pictures.map(({ row }) => Buffer.from(row.buffer, row.byteOffset, row.length))]));
+    const rows = pictures.map(({ row }) => Buffer.from(row.buffer, row.byteOffset, row.length));
+    await this.#records.add(Buffer.concat([head, text, ...rows]));
     for (const { decoder } of pictures) this.decoders.add(decoder);
     this.products++;
     this.pictures += pictures.length;
@@ -47,7 +48,8 @@ export class Finished {
 
   // As the catalogue's writer takes them.
   async* all() {
-    for await (const { id, item, pictures, rows } of this.#all()) yield [id, { item, rows: new Int8Array(rows), pictures: pictures.length }];
+    for await (const { id, item, pictures, rows } of this.#all())
+      yield [id, { item, rows: new Int8Array(rows), pictures: pictures.length }];
   }
 
   // Writes what the next build may ask. -> its bytes

@@ -103,7 +103,8 @@ export class Journal {
   async addRow(hash, decoder, row) {
     if (this.#rows.get(hash) !== undefined && await this.row(hash)) return;
     const name = Buffer.from(decoder, 'latin1');
-    const payload = Buffer.concat([Buffer.of(types.row), hash, Buffer.of(name.length), name, Buffer.from(row.buffer, row.byteOffset, row.length)]);
+    const numbers = Buffer.from(row.buffer, row.byteOffset, row.length);
+    const payload = Buffer.concat([Buffer.of(types.row), hash, Buffer.of(name.length), name, numbers]);
     this.#rows.set(hash, await this.#records.add(payload));
   }
 

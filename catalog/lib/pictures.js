@@ -135,7 +135,8 @@ const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : fo
 // Every picture of every row in order, `ahead` of them under way: yields { row, ref, path, load } where path is how
 // the picture lies on the disk and load() gives what `read` and then `use` make of it, or throws; a row with an error comes
 // once, as { row }. `read` begins at once, `use` when its turn has come.
-export async function* listedPictures({ rows, paths }, where, { ahead = readAhead, read = (path) => readListed(path, where), use = toSource } = {}) {
+export async function* listedPictures({ rows, paths }, where,
+  { ahead = readAhead, read = (path) => readListed(path, where), use = toSource } = {}) {
   const started = [];
   const start = async (row, ref) => {
     const path = /^(?:[a-z][a-z0-9+.-]+:)?\/\//i.test(ref) ? ref : asPath(await paths.find(ref)) ?? ref;

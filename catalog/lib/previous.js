@@ -6,6 +6,7 @@ import { Journal } from './journal.js';
 import { fetchFile } from './remote.js';
 import { stateOf } from './workplace.js';
 
+const anew = 'every picture is read and embedded anew';
 const isUrl = (text) => /^[a-z][a-z0-9+.-]+:\/\//i.test(text);
 const isFile = (path) => stat(path).then((found) => found.isFile(), () => false);
 
@@ -26,11 +27,12 @@ async function findState(previous, work, io) {
 export async function openPrevious(previous, { work, about, io }) {
   const path = await findState(previous, work, io);
   if (path === null) {
-    io.note(`--previous: there is no ${isUrl(previous) ? stateOf(work.output) : stateOf(previous)} of ${previous}: every picture is read and embedded anew`);
+    const missing = stateOf(isUrl(previous) ? work.output : previous);
+    io.note(`--previous: there is no ${missing} of ${previous}: ${anew}`);
     return null;
   }
   const found = await Journal.read(path, about);
-  if (!found) io.note(`--previous: ${path} is of another model, --fit or --decode, or damaged: every picture is read and embedded anew`);
+  if (!found) io.note(`--previous: ${path} is of another model, --fit or --decode, or damaged: ${anew}`);
   else if (!found.whole) io.note(`--previous: ${path} is damaged: what is whole of it is used`);
   return found;
 }

@@ -1,7 +1,7 @@
 // A file of records that only grows, so that whatever ends the process costs at most its last moments:
 //   record = u32 n, at least 1 | u32 CRC-32 of the payload | payload of n bytes      (little-endian)
-// What is added goes to the file in batches, and onto the disk every second. Reading from the start ends at the first record that is not
-// whole; who goes on writing cuts the file there. A record's place is the offset of its first byte.
+// What is added goes to the file in batches, and onto the disk every second. Reading from the start ends at the first record
+// that is not whole; who goes on writing cuts the file there. A record's place is the offset of its first byte.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { sum32 } from './crc32.js';
@@ -25,7 +25,8 @@ export class Records {
     this.#durable = durable;
   }
 
-  // `mode`: 'read' what there is; 'append' to it; 'new' begins anew, and is on the disk when sync() says so. A link is not followed.
+  // `mode`: 'read' what there is; 'append' to it; 'new' begins anew, and is on the disk when sync() says so. A link is not
+  // followed.
   static async open(path, mode) {
     const flags = mode === 'read' ? constants.O_RDONLY
       : constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (mode === 'new' ? constants.O_TRUNC : 0);
@@ -66,7 +67,7 @@ export class Records {
     await this.#handle.truncate(this.#end);
   }
 
-  // -> the record's place. Resolves when it may be forgotten here: rejects where the disk refuses this or an earlier batch.
+  // -> the record's place. Rejects where the disk refuses this or an earlier batch.
   async add(payload) {
     const head = Buffer.alloc(8);
     head.writeUInt32LE(payload.length, 0);
@@ -75,7 +76,8 @@ export class Records {
     this.#waiting.push(head, payload);
     this.#size += 8 + payload.length;
     this.#end += 8 + payload.length;
-    if (this.#size >= batchBytes || this.#durable && (this.#waiting.length >= 2 * batchRecords || this.#isDue())) await this.flush();
+    const enough = this.#size >= batchBytes || this.#durable && (this.#waiting.length >= 2 * batchRecords || this.#isDue());
+    if (enough) await this.flush();
     return at;
   }
 

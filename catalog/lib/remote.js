@@ -100,7 +100,8 @@ async function ask(url, shown, known, signal) {
   alive();
   try {
     response = await new Promise((resolve, reject) => {
-      request(url, { headers: { ...headers, ...asking }, signal: AbortSignal.any([signal, own.signal]) }, resolve).on('error', reject).end();
+      const either = AbortSignal.any([signal, own.signal]);
+      request(url, { headers: { ...headers, ...asking }, signal: either }, resolve).on('error', reject).end();
     });
     alive();
     const { statusCode: status, headers: { location } } = response;
@@ -182,8 +183,8 @@ export async function fetchFile(address, path, signal) {
   for (let hop = 0; hop < hops; hop++) {
     if (url.protocol !== 'https:') throw new Error(`${address}: only https is fetched`);
     const response = await new Promise((resolve, reject) => {
-      request(url, { headers: { 'user-agent': headers['user-agent'], 'accept-encoding': 'identity' }, signal, timeout: silence }, resolve)
-        .on('error', reject).on('timeout', function late() { this.destroy(new Error(`no answer within ${silence / 1000} seconds`)); }).end();
+      const asking = request(url, { headers: { ...headers, accept: '*/*' }, signal, timeout: silence }, resolve);
+      asking.on('error', reject).on('timeout', () => asking.destroy(new Error(`no answer within ${silence / 1000} seconds`))).end();
     }).catch((error) => {
       signal.throwIfAborted();
       throw new Error(`${address} cannot be fetched: ${error.message}`);

@@ -28,10 +28,12 @@ export class Workplace {
     for (;;) {
       try {
         await mkdir(folder).catch((error) => { if (error.code !== 'EEXIST') throw error; });
-        if (!(await lstat(folder)).isDirectory()) throw new Error(`${folder} is there already and is no folder, which a build needs: move it away`);
+        if (!(await lstat(folder)).isDirectory())
+          throw new Error(`${folder} is there already and is no folder, which a build needs: move it away`);
         return new Workplace(output, folder, await lockFile(join(folder, 'lock')));
       } catch (error) {
-        if (error instanceof Locked) throw new Error(`${output} is locked: another build is writing it; wait for its end, or name another file with -o`);
+        if (error instanceof Locked)
+          throw new Error(`${output} is locked: another build is writing it; wait for its end, or name another file with -o`);
         if (error.code !== 'ENOENT') throw plain(error, folder); // removed by another build between two steps
         await lstat(dirname(folder));
       }
