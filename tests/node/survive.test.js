@@ -138,6 +138,10 @@ test('--previous: what has not changed is not embedded again, and the bytes are 
   assert.equal((await build(products, full, model, ['--fields', 'price'])).code, 3);
   assert.deepEqual(readFileSync(out), readFileSync(full));
   assert.deepEqual(readFileSync(`${out}.state`), readFileSync(`${full}.state`));
+  // Of a folder that was published from it, the state is that of the catalogue.
+  mkdirSync(join(root, 'published'));
+  const folderOf = await build(products, out, model, ['--previous', join(root, 'published'), '--fields', 'price']);
+  assert.deepEqual([folderOf.code, folderOf.report.counts.embedded], [3, 0], folderOf.err);
   // Not of this model, or cut, or gone: said once, and built all the same.
   const pad = await build(products, out, model, ['--previous', full, '--fit', 'pad']);
   assert.match(pad.err, /--previous: .*full\.kin\.state is of another model, --fit or --decode, or damaged/);
@@ -340,6 +344,23 @@ test('places by hash: as a Map has them', () => {
   assert.equal(offsets.size, map.size);
   for (const [i, at] of map) assert.equal(offsets.get(createHash('sha256').update(String(i)).digest()), at);
   assert.equal(offsets.get(Buffer.alloc(8)), undefined);
+});
+
+test('Ctrl-C: the build leaves soon, its processes with it, and goes on later', async (t) => {
+  const root = folder(t);
+  const { products, model } = makeShop(root, 300);
+  const out = join(root, 'shop.kin');
+  const journal = join(`${out}.part`, 'journal');
+  const stopped = await build(products, out, model, ['--workers', '2'], { async onStart(child) {
+    while (!existsSync(journal) || readFileSync(journal).length < 4000) await new Promise((resolve) => { setTimeout(resolve, 5); });
+    child.kill('SIGINT');
+  } });
+  assert.deepEqual([stopped.code, stopped.report], [1, null]);
+  assert.match(stopped.err, /kin: stopped; nothing that was there before has changed\n$/);
+  assert.ok(!existsSync(out) && existsSync(journal));
+  const again = await build(products, out, model);
+  assert.equal(again.code, 0, again.err);
+  assert.ok(again.report.counts.reused >= 60, `${again.report.counts.reused}`);
 });
 
 test('a build in a folder with strange things in its place says so', async (t) => {
