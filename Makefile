@@ -262,6 +262,8 @@ test-browser: site dist ## the tests that drive a real Chromium
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
 	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
+test-faults: wasm node_modules ## builds of catalogues killed and failed at every call on the disk and at 200 moments, 100 at once, 10,000 rows (an hour)
+	KIN_FAULTS=all node --test --test-reporter=spec --test-concurrency=1 tests/node/faults.test.js tests/node/survive.test.js
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
@@ -342,5 +344,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-faults test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules
