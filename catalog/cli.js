@@ -28,10 +28,11 @@ const commands = {
   inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
     () => import('./commands/inspect.js')],
   verify: ['check every byte of a catalogue or a model', () => import('./commands/verify.js')],
+  export: ['a catalogue for other engines: Parquet, npy, JSON Lines, PostgreSQL, Qdrant, Milvus', () => import('./commands/export.js')],
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
-const later = ['export', 'publish', 'report', 'doctor'];
+const later = ['publish', 'report', 'doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 
