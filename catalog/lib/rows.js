@@ -3,12 +3,12 @@
 // along it; reading is synchronous, so a product costs no turn of the event loop, and whoever reads gives some away.
 //
 // Strict as the engine is about what is read here: checksums first, then what docs/format.md says of the tensors.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { crc32More } from './crc32.js';
 import { kin } from './name.js';
+import { openFile, Part, pieceBytes } from './part.js';
 import { readHeader } from './tensors.js';
 
-const pieceBytes = 2 ** 20;
 const maxHeader = 2 ** 24; // the engine's limit is larger, but it is a list of a dozen tensors
 const maxText = 2 ** 24; // of one id or item
 
@@ -18,36 +18,6 @@ const layout = {
   scale: ['F32', 4, ({ R }) => [R]], row_item: ['U32', 4, ({ R }) => [R]], row_picture: ['U16', 2, ({ R }) => [R]],
   vectors: ['I8', 1, ({ R, E }) => [R, E]], ids: ['U8', 1, null], items: ['U8', 1, null],
 };
-
-// A stretch of the file from its start to its end.
-class Part {
-  #buffer = Buffer.alloc(0);
-  #at = 0;
-
-  constructor(fd, [begin, end], wrong) {
-    Object.assign(this, { fd, next: begin, end, wrong });
-  }
-
-  // The next n bytes, which stay until the next call.
-  take(n) {
-    const held = this.#buffer.length - this.#at;
-    if (n > held) {
-      const size = Math.min(Math.max(n, pieceBytes), held + this.end - this.next);
-      if (size < n) this.wrong('a tensor ends too early');
-      const buffer = Buffer.allocUnsafe(size);
-      this.#buffer.copy(buffer, 0, this.#at);
-      for (let at = held; at < size;) {
-        const read = readSync(this.fd, buffer, at, size - at, this.next);
-        if (!read) this.wrong('it became shorter while it was read');
-        at += read;
-        this.next += read;
-      }
-      [this.#buffer, this.#at] = [buffer, 0];
-    }
-    this.#at += n;
-    return this.#buffer.subarray(this.#at - n, this.#at);
-  }
-}
 
 function checkTensors(tensors, dataBytes, wrong) {
   const spans = Object.values(tensors).map((tensor) => tensor?.data_offsets);
@@ -96,27 +66,14 @@ function* checkSums(fd, head, sums, tensors, data, wrong) {
   }
 }
 
-function openFile(path) {
-  let fd;
-  try {
-    fd = openSync(path, 'r');
-    if (fstatSync(fd).isFile()) return fd;
-  } catch (error) {
-    throw new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`);
-  }
-  closeSync(fd);
-  throw new Error(`${path} is not a file: name the catalogue that '${kin} build' wrote`);
-}
-
 // -> { metadata, dim, products: their number, pictures: theirs, check(): a generator that sums the file up, a MiB a step,
 //      read(names): an iterator of products, of which only these tensors are read, close() }
 // A product: { id, item, pictures: [{ index, row: Int8Array, scale, vector: Float32Array, its unit vector }] }; rows and vectors are
 // the same arrays for the next product.
 export function openRows(path) {
   const wrong = (why) => { throw new Error(`${path} is not a whole catalogue: ${why} ('${kin} verify' tells more)`); };
-  const fd = openFile(path);
+  const { fd, size } = openFile(path, `name the catalogue that '${kin} build' wrote`);
   try {
-    const { size } = fstatSync(fd);
     const length = new Part(fd, [0, size], () => { throw new Error(`${path} is not a catalogue`); }).take(8).readBigUInt64LE();
     if (length > BigInt(Math.min(maxHeader, size - 8))) throw new Error(`${path} is not a catalogue`);
     const data = 8 + Number(length);

@@ -182,9 +182,10 @@ class Catalog {
   async #embed(tower, { image, text, box, fit = this.#info.metadata['kin.fit'] || 'crop' }, signal) {
     if (!this.#clip)
       fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
+    const want = this.info.metadata[`kin.${tower}_id`];
+    if (want === '') fail('model-mismatch', `The catalogue is of no ${tower} model: search by vector or like.`);
     const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
       : await this.#clip.embedText(text, { signal });
-    const want = this.info.metadata[`kin.${tower}_id`];
     if (vector.length !== this.info.dim || want && await this.#clip.identify(tower, { signal }) !== want)
       fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
         `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
