@@ -86,7 +86,7 @@ class Catalog {
     this.#items = new Array(products);
     const sameNumerics = metadata['kin.numerics'] === String(numerics);
     this.#info = { products, pictures, dim, metadata, exact: sameNumerics, exactReason: sameNumerics ? null
-      : 'This catalogue was built by another release whose numbers differ slightly: build it again.' };
+      : 'This catalogue was built by another release whose numbers differ: build it again.' };
   }
 
   get info() {
@@ -182,13 +182,12 @@ class Catalog {
   async #embed(tower, { image, text, box, fit = this.#info.metadata['kin.fit'] || 'crop' }, signal) {
     if (!this.#clip)
       fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
-    const want = this.info.metadata[`kin.${tower}_id`];
-    if (want === '') fail('model-mismatch', `The catalogue is of no ${tower} model: search by vector or like.`);
     const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
       : await this.#clip.embedText(text, { signal });
-    if (vector.length !== this.info.dim || want && await this.#clip.identify(tower, { signal }) !== want)
-      fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
-        `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
+    const want = this.info.metadata[`kin.${tower}_id`];
+    if (vector.length !== this.info.dim || want !== undefined && await this.#clip.identify(tower, { signal }) !== want)
+      fail('model-mismatch', `The catalogue is of ${want ? 'another' : 'no'} ${tower} model, not of '${this.#clip.info.model}' in ` +
+        `'${this.#clip.info.dtype}': ${want ? 'load that one' : 'search by vector or like'}, or build the catalogue again.`);
     return vector;
   }
 
@@ -207,7 +206,7 @@ class Catalog {
       const { vector } = part;
       if (!vector) return byId(part.id, weight);
       if (vector.length !== this.info.dim || !vector.some(Boolean))
-        wrong(`A query vector is ${this.info.dim} finite numbers, not all of them zero.`);
+        wrong(`A query vector is ${this.info.dim} finite numbers, not all zero.`);
       return { weight, vector };
     };
     const { mix, like = [], unlike = [] } = query;
