@@ -6,9 +6,10 @@ import { openModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { manifestOf, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, oneOf, UsageError } from '../lib/options.js';
+import { commonUsage, oneOf, UsageError, wholeNumber } from '../lib/options.js';
 import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
+import { writeRelated } from '../lib/related.js';
 import { readFileHeader } from '../lib/tensors.js';
 
 export const usage = `Usage: ${kin} build <products.csv | products.jsonl | products.json | folder> -o <catalogue>
@@ -24,13 +25,14 @@ product, its path the id. Exit code 3: written, but some rows failed.
   --map title=Name the column of id, title, url or image where it has another name
   --allow-host H   fetch pictures by https from this host; may be given several times
   --fit crop|pad   centre crop (default), or padded with white to a square
+  --related N      also write each product's N nearest others to <catalogue>.related.json, as '${kin} related' does
 ${commonUsage}`;
 
 export const options = {
   output: { type: 'string', short: 'o' }, fields: { type: 'string', multiple: true },
   text: { type: 'string', multiple: true },
   map: { type: 'string', multiple: true }, 'allow-host': { type: 'string', multiple: true },
-  fit: { type: 'string' },
+  fit: { type: 'string' }, related: { type: 'string' },
 };
 
 const largeFile = 20 * 2 ** 20;
@@ -88,6 +90,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     .map((name) => name.trim()).filter(Boolean);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
   const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
+  const related = values.related === undefined ? 0 : wholeNumber(values.related, '--related', 1);
   await checkOutput(values.output);
 
   const failed = []; // told with --json only: there may be millions
@@ -161,6 +164,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     const bytes = await catalog.save({ decoders: [...decoders], model, signal: io.signal });
     io.signal.throwIfAborted();
     await writeCatalogue(values.output, bytes);
+    if (related) await writeRelated(values.output, `${values.output}.related.json`, { limit: related }, io);
     if (bytes.length > largeFile)
       io.note(`${values.output} is over 20 MiB: some static hosts refuse files over 25 MiB`);
     const summary = { products: written, pictures: read,
