@@ -160,7 +160,7 @@ function hubs(models, { hubCards }) {
       const largest = Math.max(...bins.map(({ products }) => products));
       const named = ({ from, to }) => (to === Infinity ? `${from} or more` : from === to ? String(from) : `${from} to ${to}`);
       return html`${models.length > 1 && html`<h3>${model.name}</h3>`}<ul class="cards">${top.map(({ count, share: part }, i) => card(hubCards[m][i], { note: `in ${whole(count)} lists, ${percent(part)}` }))}</ul>
-<h3>How often products are named</h3>${table(`${whole(asked)} lists of ten name a product ${mean.toFixed(1)} times on average; skewness ${skewness.toFixed(2)}`, ['In so many lists', 'Products'],
+<h3>How often products are named</h3>${table(`${models.length > 1 ? `${model.name}: ` : ''}${whole(asked)} lists of ten name a product ${mean.toFixed(1)} times on average; skewness ${skewness.toFixed(2)}`, ['In so many lists', 'Products'],
     bins.map((bin) => html`<tr><th scope="row">${named(bin)}</th><td>${whole(bin.products)}${bar(bin.products / Math.max(1, largest))}</td></tr>`))}`;
     }));
 }
