@@ -8,9 +8,10 @@ import { openNpy } from '../lib/npy.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { readFileHeader } from '../lib/tensors.js';
 import { openText } from '../lib/text.js';
-import { openWriter } from '../lib/writer.js';
+import { ofNoModel, openWriter } from '../lib/writer.js';
 
-export const usage = `Usage: ${kin} import <vectors.npy> --ids <ids.txt | ids.json> [--items items.jsonl] [--fields a,b] -o <catalogue>
+export const usage = `Usage: ${kin} import <vectors.npy> --ids <ids.txt | ids.json> -o <catalogue>
+       [--items items.jsonl] [--fields a,b]
 
 Vectors made elsewhere, a row a product, as a catalogue to search by vector and by --like. No model is known for
 them, so pictures and words cannot be searched for.
@@ -73,8 +74,9 @@ async function readItems(path, ids, fields, io) {
   try {
     for await (const { row, value, error } of readJsonLines(file.pieces())) {
       const wrong = (why) => { throw new Error(`${path}: ${why} in line ${row}`); };
-      if (error) wrong(`no JSON object`);
-      if (!ids.has(value.id)) wrong(typeof value.id === 'string' ? `the id '${value.id.slice(0, 60)}', which --ids has not,` : 'no id that is a text');
+      if (error) wrong('no JSON object');
+      if (typeof value.id !== 'string') wrong('no id that is a text');
+      if (!ids.has(value.id)) wrong(`the id '${value.id.slice(0, 60)}', which --ids has not,`);
       if (items.has(value.id)) wrong(`the id '${value.id.slice(0, 60)}' for the second time`);
       const item = {};
       for (const [field, one] of Object.entries(value)) {
@@ -129,7 +131,7 @@ export async function run({ values, positionals }, io) {
   try {
     const ids = await readIds(values.ids, npy.rows);
     const items = values.items === undefined ? new Map() : await readItems(values.items, ids, fields, io);
-    const writer = await openWriter(npy.dim, { 'kin.fit': 'crop', 'kin.image_id': '', 'kin.text_id': '', 'kin.decoders': '', 'kin.model': '' });
+    const writer = await openWriter(npy.dim, ofNoModel);
     const vector = new Float32Array(npy.dim);
     const progress = io.progress('vectors', npy.rows);
     let n = 0;

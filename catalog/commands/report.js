@@ -11,7 +11,8 @@ import { askPhotos, measure, near, openMeasured, overlap } from '../lib/report.j
 import { reportPage } from '../lib/report-page.js';
 import { findModel } from '../lib/search-page.js';
 
-export const usage = `Usage: ${kin} report <catalogue> -o <report.html> [--queries photos.csv] [--against <catalogue>] [--against-model M]
+export const usage = `Usage: ${kin} report <catalogue> -o <report.html> [--queries photos.csv]
+       [--against <catalogue>] [--against-model M]
 
 One page about what a catalogue finds: products with their neighbours, hubs, near-duplicates, how often a second picture
 finds its own product, and photos of yours. It asks for nothing when it is opened; pictures beside the catalogue
@@ -74,38 +75,51 @@ const inTurn = async (list, work) => {
 
 async function examples(models, picture) {
   const [first] = models;
-  const hitsOf = (model, hits) => inTurn(hits, async ({ product, row, score }) => ({ of: await shownProduct(model, product, picture, row), score }));
+  const hitsOf = (model, hits) => inTurn(hits, async ({ product, row, score }) =>
+    ({ of: await shownProduct(model, product, picture, row), score }));
+  const shown = (product, row) => shownProduct(first, product, picture, row);
   const samples = await inTurn(first.order.slice(0, Math.min(sampled, first.figures.asked)), async (product) => {
     const id = first.catalog.id(product);
     const lists = await inTurn(models, (model) => {
       const there = model === first ? product : model.order.find((one) => model.catalog.id(one) === id);
-      return hitsOf(model, there === undefined ? [] : model.catalog.nearest(model.catalog.firstRow[there], neighbours, { but: there }));
+      if (there === undefined) return [];
+      return hitsOf(model, model.catalog.nearest(model.catalog.firstRow[there], neighbours, { but: there }));
     });
-    return { asked: await shownProduct(first, product, picture), lists };
+    return { asked: await shown(product), lists };
   });
   const { figures: { second, photos, pairs, same } } = first;
   return {
     samples,
-    missedSecond: await inTurn(second.missed.slice(0, groups), async ({ product, row, found }) => ({ asked: await shownProduct(first, product, picture, row),
-      own: await shownProduct(first, product, picture), found: await hitsOf(first, found) })),
+    missedSecond: await inTurn(second.missed.slice(0, groups), async ({ product, row, found }) =>
+      ({ asked: await shown(product, row), own: await shown(product), found: await hitsOf(first, found) })),
     missedPhotos: await inTurn(photos?.missed.slice(0, groups) ?? [], async ({ ref, root, product, found }) => ({
-      asked: { id: ref, title: ref, picture: await picture(ref, root) }, own: await shownProduct(first, product, picture), found: await hitsOf(first, found) })),
-    hubCards: await inTurn(models, (model) => inTurn(model.figures.hubs.top, ({ product }) => shownProduct(model, product, picture))),
-    pairCards: await inTurn(pairs.slice(0, groups), async ({ pair, score }) => ({ score, cards: await inTurn(pair, (product) => shownProduct(first, product, picture)) })),
-    sameCards: await inTurn(same.slice(0, groups), (products) => inTurn(products.slice(0, 8), (product) => shownProduct(first, product, picture))),
+      asked: { id: ref, title: ref, picture: await picture(ref, root) }, own: await shown(product), found: await hitsOf(first, found) })),
+    hubCards: await inTurn(models, (model) => inTurn(model.figures.hubs.top, ({ product }) =>
+      shownProduct(model, product, picture))),
+    pairCards: await inTurn(pairs.slice(0, groups), async ({ pair, score }) =>
+      ({ score, pair: await inTurn(pair, (product) => shown(product)) })),
+    sameCards: await inTurn(same.slice(0, groups), (products) => inTurn(products.slice(0, 8), (product) => shown(product))),
   };
 }
+
+// A model's figures without its examples.
+const summary = ({ figures: { asked, pairs, same, second, photos, hubs }, ...model }) => ({ ...model, asked, pairs: pairs.length,
+  same: same.length, second: { ...second, missed: undefined }, photos: photos && { ...photos, missed: undefined },
+  hubs: { ...hubs, top: hubs.top.map(({ count }) => count) } });
 
 export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length !== 1) throw new UsageError('report takes one catalogue');
   if (!values.output) throw new UsageError('report needs -o report.html');
-  if (values['against-model'] !== undefined && values.against === undefined) throw new UsageError('--against-model goes with --against');
+  if (values['against-model'] !== undefined && values.against === undefined)
+    throw new UsageError('--against-model goes with --against');
   const paths = [positionals[0], ...values.against === undefined ? [] : [values.against]];
   const models = await inTurn(paths, openMeasured);
   const typed = [values.model, values['against-model']];
   models.forEach((model, i) => Object.assign(model, modelOf(model.path, model.catalog.about, typed[i], modelOptions)));
-  if (values.queries !== undefined) for (const [i, { known, path }] of models.entries())
-    if (!known) throw new Error(`the model of ${path} is not known here, so --queries cannot be asked: name it with ${i ? '--against-model' : '--model'}`);
+  const strange = values.queries === undefined ? -1 : models.findIndex(({ known }) => !known);
+  if (strange >= 0)
+    throw new Error(`the model of ${models[strange].path} is not known here, so --queries cannot be asked: name it with ` +
+      (strange ? '--against-model' : '--model'));
   if (models[1]?.name === models[0].name) for (const model of models) model.name = `${model.name} (${basename(model.path)})`;
 
   let failed = 0;
@@ -123,7 +137,8 @@ export async function run({ values, positionals, modelOptions }, io) {
       clips.push(clip);
       if (values.queries === undefined) continue;
       const id = await clip.identify('image', { signal: io.signal });
-      if (id !== model.catalog.about.metadata['kin.image_id']) throw new Error(`${model.path} was built with another image model than ${model.folder}`);
+      if (id !== model.catalog.about.metadata['kin.image_id'])
+        throw new Error(`${model.path} was built with another image model than ${model.folder}`);
       const { 'kin.fit': fit = 'crop' } = model.catalog.about.metadata;
       model.figures.photos = await askPhotos(values.queries, model, (source) => clip.embedImage(source, { fit, signal: io.signal }),
         model === models[0] ? report : () => {}, io);
@@ -134,9 +149,9 @@ export async function run({ values, positionals, modelOptions }, io) {
       ({ path: basename(path), name, products, pictures, dim, bytes: (await stat(path)).size, near, figures }));
     const text = reportPage(about, shown);
     await writeFileSafely(values.output, text);
-    if (values.json) await io.line({ output: values.output, bytes: Buffer.byteLength(text), failed, models: about.map(({ figures: { lists, pairs, same, second, photos, hubs, ...rest }, ...model }) => ({
-      ...model, ...rest, pairs: pairs.length, same: same.length, second: { ...second, missed: undefined }, photos: photos && { ...photos, missed: undefined }, hubs: { ...hubs, top: hubs.top.map(({ count }) => count) } })) });
-    else io.note(`${values.output}: ${(Buffer.byteLength(text) / 1e6).toFixed(2)} MB; ${asked} of ${models[0].catalog.products} products asked for`);
+    const bytes = Buffer.byteLength(text);
+    if (values.json) await io.line({ output: values.output, bytes, failed, models: about.map(summary) });
+    else io.note(`${values.output}: ${(bytes / 1e6).toFixed(2)} MB; ${asked} of ${models[0].catalog.products} products asked for`);
     return failed ? 3 : 0;
   } finally {
     for (const clip of clips) await clip.close();

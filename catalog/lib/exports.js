@@ -27,14 +27,15 @@ function cleaned(value, clean) {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [clean(name), cleaned(one, clean)]));
 }
 
-const asText = (value) => (typeof value === 'string' ? value : value === undefined || value === null ? null : JSON.stringify(value));
+const present = (value) => value !== undefined && value !== null;
+const asText = (value) => (typeof value === 'string' ? value : present(value) ? JSON.stringify(value) : null);
 
 /* ---- fields ---- */
 
 const typeOf = (value) => (Array.isArray(value) && value.every((one) => typeof one === 'string') ? 'list' : typeof value);
 
-// The columns that the items' fields need: [{ field, column, type }]; type: string, number, boolean or list. Values of several types,
-// or of none of these, are strings; a text among lists is a list of one, as filters read it.
+// The columns that the items' fields need: [{ field, column, type }]; type: string, number, boolean or list. Values of several
+// types, or of none of these, are strings; a text among lists is a list of one, as filters read it.
 export function fieldColumns(items) {
   const types = new Map();
   for (const item of items)
@@ -59,8 +60,6 @@ const readers = {
 
 /* ---- records ---- */
 
-const present = (value) => value !== undefined && value !== null;
-
 // -> { id, picture, image, title, url, fields: [a value for each column, null where there is none], row, scale, vector }
 function* records(rows, columns) {
   for (const { id, item: raw, pictures } of rows.read({})) {
@@ -68,14 +67,15 @@ function* records(rows, columns) {
     const fields = columns.map(({ field, type }) => (present(item.get(field)) ? readers[type](item.get(field)) : null));
     const [images, title, url] = ['image', 'title', 'url'].map((name) => item.get(name));
     for (const { index, ...picture } of pictures)
-      yield { id, picture: index, image: asText(Array.isArray(images) ? images[index] : images), title: asText(title), url: asText(url),
-        fields, ...picture };
+      yield { id, picture: index, image: asText(Array.isArray(images) ? images[index] : images), title: asText(title),
+        url: asText(url), fields, ...picture };
   }
 }
 
 // What a record says beside its vector, without what it has not.
 const said = ({ id, picture, image, title, url, fields }, columns) => Object.fromEntries(
-  [...Object.entries({ id, picture, image, title, url }), ...columns.map(({ column }, k) => [column, fields[k]])].filter(([, value]) => present(value)));
+  [...Object.entries({ id, picture, image, title, url }), ...columns.map(({ column }, k) => [column, fields[k]])]
+    .filter(([, value]) => present(value)));
 
 // A row holds at most 255 different numbers: each is put into words once. Nine digits are a float's own.
 function numbersText({ row, scale }) {
@@ -112,8 +112,8 @@ function* lines(rows, columns, line) {
 
 /* ---- targets ---- */
 
-// Each: (rows, { columns, table, leaveOut(id, why) }, count) -> [{ suffix, parts }]; count() is called for each record of the largest
-// file. A suffix takes the place of the output's extension; null: the output as it is named.
+// Each: (rows, { columns, table, leaveOut(id, why) }, count) -> [{ suffix, parts }]; count() is called for each record of the
+// largest file. A suffix takes the place of the output's extension; null: the output as it is named.
 const counted = function* (pieces, count) {
   for (const piece of pieces) {
     count();
@@ -169,10 +169,13 @@ const withVector = (about, record) => `${JSON.stringify(about).slice(0, -1)},"ve
 const jsonl = (rows, { columns }, count) => [{ suffix: null,
   parts: gathered(counted(lines(rows, columns, (record) => `${withVector(said(record, columns), record)}\n`), count)) }];
 
-const qdrant = (rows, { columns }, count) => [{ suffix: null, parts: gathered(counted(lines(rows, columns, (record) =>
-  `{"id":"${pointId(record.id, record.picture)}","vector":[${numbersText(record)}],"payload":${JSON.stringify(said(record, columns))}}\n`), count)) }];
+const point = (record, columns) => `{"id":"${pointId(record.id, record.picture)}","vector":[${numbersText(record)}],` +
+  `"payload":${JSON.stringify(said(record, columns))}}\n`;
+const qdrant = (rows, { columns }, count) => [{ suffix: null,
+  parts: gathered(counted(lines(rows, columns, (record) => point(record, columns)), count)) }];
 
-// Rows in one JSON object, as Milvus' bulk import takes them; `pk` is the primary key, what is no column of the collection is dynamic.
+// Rows in one JSON object, as Milvus' bulk import takes them; `pk` is the primary key, what is no column of the collection is
+// dynamic.
 function milvus(rows, { columns }, count) {
   function* all() {
     let before = '{"rows":[\n';

@@ -1,10 +1,11 @@
-// Many searches of one catalogue by its own rows, in an engine of this thread: what a message to a worker and its answer cost is more than
-// the search itself. No model is needed. The engine checks the file and holds it; items are parsed when they are first asked for.
+// Many searches of one catalogue by its own rows, in an engine of this thread: what a message to a worker and its answer
+// cost is more than the search itself. No model is needed. The engine checks the file and holds it.
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { compileFilter, openBare, openInBare } from './engine.js';
 
-// -> { about, products: how many, rowItem, firstRow, rowPicture, id(i), item(i), maskOf(filter), vector(row), nearest(query, k, how) }
+// -> { about, products: how many, pictures, dim, rowItem, firstRow, rowPicture, id(i), item(i), maskOf(filter), vector(row),
+//      nearest(query, k, how) }
 export async function openNeighbours(path) {
   const engine = await openBare();
   const info = await stat(path).catch(() => null);
@@ -28,7 +29,8 @@ export async function openNeighbours(path) {
     try {
       value = JSON.parse(text(itemOffsets, items, i));
     } catch {} // told below
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Error(`${path}: the item of product ${i} is not a JSON object`);
+    if (value === null || typeof value !== 'object' || Array.isArray(value))
+      throw new Error(`${path}: the item of product ${i} is not a JSON object`);
     return value;
   }
 
@@ -52,8 +54,8 @@ export async function openNeighbours(path) {
     room = cap;
   }
 
-  // The k products nearest to a row or a vector of length 1, best first: [{ row, product, score }]; `mask`: of maskOf; `but`: a product to
-  // leave out.
+  // The k products nearest to a row or a vector of length 1, best first: [{ row, product, score }]; `mask`: of maskOf;
+  // `but`: a product to leave out.
   function nearest(of, k, { mask = 0, but = -1 } = {}) {
     const cap = Math.min(products, k + (but >= 0 ? 1 : 0));
     makeRoom(cap);
@@ -61,7 +63,8 @@ export async function openNeighbours(path) {
     else new Float32Array(engine.memory.buffer, query, dim).set(of);
     const n = engine.call('kin_catalog_search', catalog, query, 0, mask, -Infinity, 0, 0, rows, scores, cap, total);
     const [found, cosines] = [new Uint32Array(engine.memory.buffer, rows, n), new Float32Array(engine.memory.buffer, scores, n)];
-    return Array.from(found, (row, i) => ({ row, product: rowItem[row], score: cosines[i] })).filter(({ product }) => product !== but).slice(0, k);
+    return Array.from(found, (row, i) => ({ row, product: rowItem[row], score: cosines[i] }))
+      .filter(({ product }) => product !== but).slice(0, k);
   }
 
   function vector(row) {
@@ -69,7 +72,8 @@ export async function openNeighbours(path) {
     return engine.floats(query, dim);
   }
 
-  return { about, products, pictures, dim, rowItem, rowPicture, firstRow, id: (i) => text(idOffsets, ids, i), item, maskOf, nearest, vector };
+  const id = (i) => text(idOffsets, ids, i);
+  return { about, products, pictures, dim, rowItem, rowPicture, firstRow, id, item, maskOf, nearest, vector };
 }
 
 // As filters see fields: a list if one of the values is, else a text, where they differ.

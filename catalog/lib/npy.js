@@ -1,5 +1,5 @@
-// NumPy's .npy. Written: version 1.0, the header padded to 64 bytes, then the values in C order. Read: a matrix of floats, row by row;
-// its header is a Python expression, of which only the form that NumPy writes is taken.
+// NumPy's .npy. Written: version 1.0, the header padded to 64 bytes, then the values in C order. Read: a matrix of floats, row
+// by row; its header is a Python expression, of which only the form that NumPy writes is taken.
 import { closeSync } from 'node:fs';
 import { openFile, Part } from './part.js';
 
@@ -62,7 +62,8 @@ export function openNpy(path) {
     const { descr, fortran_order: fortran, shape } = readDict(part.take(length).toString('latin1')) ??
       wrong('its header is not that of a plain array, such as a matrix of float32');
     const [width, number] = dtypes.get(descr.slice(1, -1)) ?? wrong(`its numbers are ${descr}: save them with .astype('float32')`);
-    const sizes = /^\(\s*(\d{1,10})\s*,\s*(\d{1,10})\s*,?\s*\)$/.exec(shape) ?? wrong(`its shape is ${shape}, not (vectors, numbers of each)`);
+    const sizes = /^\(\s*(\d{1,10})\s*,\s*(\d{1,10})\s*,?\s*\)$/.exec(shape) ??
+      wrong(`its shape is ${shape}, not (vectors, numbers of each)`);
     const [rows, dim] = [Number(sizes[1]), Number(sizes[2])];
     if (fortran !== 'False') wrong('its numbers lie column by column: save numpy.ascontiguousarray of it');
     if (!rows || !dim || dim > 4096) wrong(`its shape is ${shape}: there are 1 or more vectors of 1 to 4,096 numbers`);

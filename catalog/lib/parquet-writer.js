@@ -2,7 +2,7 @@
 //   columns: [{ name, kind, size }]; kind: text, int, float, double, boolean, bytes (`size` of them), floats, texts (lists)
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 
-const groupValues = 2 ** 20; // numbers of vectors in one group
+const groupValues = 2 ** 18; // numbers of vectors in one group
 
 const kinds = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' }, int: { type: 'INT32' }, float: { type: 'FLOAT' },

@@ -35,8 +35,8 @@ export function png(pixels) {
   head.writeUInt32BE(pixels.width);
   head.writeUInt32BE(pixels.height, 4);
   head.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head), chunk('IDAT', deflateSync(filtered(pixels), { level: 9 })),
-    chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head),
+    chunk('IDAT', deflateSync(filtered(pixels), { level: 9 })), chunk('IEND', Buffer.alloc(0))]);
 }
 
 // At most `most` pixels a side, each the mean of a square of those that were there.
@@ -48,7 +48,8 @@ export function smaller({ data, width, height }, most) {
     for (let x = 0; x < w; x++)
       for (let c = 0; c < 3; c++) {
         let sum = 0;
-        for (let k = 0; k < step * step; k++) sum += data[3 * ((y * step + Math.floor(k / step)) * width + x * step + k % step) + c];
+        for (let k = 0; k < step * step; k++)
+          sum += data[3 * ((y * step + Math.floor(k / step)) * width + x * step + k % step) + c];
         out[3 * (y * w + x) + c] = Math.round(sum / (step * step));
       }
   return { data: out, width: w, height: h };

@@ -1,4 +1,5 @@
-// Each product's nearest other products, as JSON for the templates of a server: a page can show them without a model, an engine or a script.
+// Each product's nearest other products, as JSON for the templates of a server: a page can show them without a model, an
+// engine or a script.
 import { extname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { writeFileSafely } from './files.js';
@@ -15,7 +16,8 @@ function card(catalog, cards, product) {
   return cards[product];
 }
 
-// The file's text, piece by piece: `{ "id": [ … ] }`, or with `lines` an object a line, { id, related }. In the order of the catalogue.
+// The file's text, piece by piece: `{ "id": [ … ] }`, or with `lines` an object a line, { id, related }. In the order of the
+// catalogue.
 async function* relatedText(catalog, { limit, mask, lines }, io) {
   const cards = new Array(catalog.products);
   const progress = io.progress('products', catalog.products);
@@ -23,7 +25,8 @@ async function* relatedText(catalog, { limit, mask, lines }, io) {
   for (let i = 0; i < catalog.products; i++) {
     const related = catalog.nearest(catalog.firstRow[i], limit, { mask, but: i }).map(({ row, product, score }) => {
       const { id, title, url, image } = card(catalog, cards, product);
-      return { id, score: Math.round(score * 1e4) / 1e4, title, url, image: Array.isArray(image) ? image[catalog.rowPicture[row]] : image };
+      return { id, score: Math.round(score * 1e4) / 1e4, title, url,
+        image: Array.isArray(image) ? image[catalog.rowPicture[row]] : image };
     });
     const id = JSON.stringify(card(catalog, cards, i).id);
     text += lines ? `{"id":${id},"related":${JSON.stringify(related)}}\n` : `${i ? ',' : ''}\n${id}:${JSON.stringify(related)}`;
@@ -43,9 +46,10 @@ async function* relatedText(catalog, { limit, mask, lines }, io) {
 export async function writeRelated(path, output, { limit, filter }, io) {
   const catalog = await openNeighbours(path);
   const mask = filter ? await catalog.maskOf(filter) : 0;
+  const lines = ['.jsonl', '.ndjson'].includes(extname(output).toLowerCase());
   let bytes = 0;
   await writeFileSafely(output, (async function* parts() {
-    for await (const text of relatedText(catalog, { limit, mask, lines: ['.jsonl', '.ndjson'].includes(extname(output).toLowerCase()) }, io)) {
+    for await (const text of relatedText(catalog, { limit, mask, lines }, io)) {
       bytes += Buffer.byteLength(text);
       yield text;
     }

@@ -66,7 +66,8 @@ async function askNeighbours({ catalog, order }, asked, io) {
     for (const { product: other, score } of list) {
       counts[other]++;
       const key = `${Math.min(product, other)} ${Math.max(product, other)}`;
-      if (score >= near && !(pairs.get(key)?.score >= score)) pairs.set(key, { pair: [product, other].sort((a, b) => a - b), score });
+      if (score >= near && !(pairs.get(key)?.score >= score))
+        pairs.set(key, { pair: [product, other].sort((a, b) => a - b), score });
     }
   });
   return { counts, lists, pairs: [...pairs.values()].sort((a, b) => b.score - a.score || a.pair[0] - b.pair[0]) };
@@ -77,8 +78,8 @@ function hubsOf(counts, asked) {
   const moment = (power) => counts.reduce((sum, count) => sum + (count - mean) ** power, 0) / counts.length;
   const bins = [0, 1, 3, 6, 11, 21, 51, 101, 201].map((from, i, all) => ({ from, to: (all[i + 1] ?? Infinity) - 1, products: 0 }));
   for (const count of counts) bins.find(({ to }) => count <= to).products++;
-  const top = Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b).slice(0, 6).filter((product) => counts[product])
-    .map((product) => ({ product, count: counts[product], share: counts[product] / asked }));
+  const top = Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b).slice(0, 6)
+    .filter((product) => counts[product]).map((product) => ({ product, count: counts[product], share: counts[product] / asked }));
   return { mean, skewness: moment(2) ? moment(3) / moment(2) ** 1.5 : 0, bins, top };
 }
 
@@ -117,7 +118,8 @@ export async function measure(measured, asked, io) {
   return { asked, lists, hubs: hubsOf(counts, asked), pairs, same, second: await askSecond(measured, io) };
 }
 
-// Columns image and id of a CSV -> { asked, at1, …, missed: [{ ref, line, id, found }] }. What cannot be read is told and left out.
+// Columns image and id of a CSV -> { asked, at1, …, missed: [{ ref, root, product, found }] }. What cannot be read is told and
+// left out.
 export async function askPhotos(path, { catalog }, embed, report, io) {
   const rows = await readTable(path, ['image', 'id'], 'a photo and the id that it should find');
   const root = await realpath(dirname(path));

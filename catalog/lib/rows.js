@@ -21,7 +21,8 @@ const layout = {
 
 function checkTensors(tensors, dataBytes, wrong) {
   const spans = Object.values(tensors).map((tensor) => tensor?.data_offsets);
-  if (!spans.every((span) => Array.isArray(span) && span.length === 2 && span.every(Number.isSafeInteger))) wrong('a tensor has no place');
+  const isSpan = (span) => Array.isArray(span) && span.length === 2 && span.every(Number.isSafeInteger);
+  if (!spans.every(isSpan)) wrong('a tensor has no place');
   let end = 0;
   for (const [from, to] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
     if (from !== end || to < from) wrong('its tensors overlap or leave gaps');
@@ -35,7 +36,8 @@ function checkTensors(tensors, dataBytes, wrong) {
     const want = shape?.({ M, R, E }) ?? [tensor?.data_offsets[1] - tensor?.data_offsets[0]];
     if (tensor?.dtype !== dtype || JSON.stringify(tensor.shape) !== JSON.stringify(want)
       || !want.every((n) => Number.isSafeInteger(n) && n >= 0)
-      || tensor.data_offsets[1] - tensor.data_offsets[0] !== want.reduce((a, b) => a * b, width)) wrong(`its tensor '${name}' is missing or has another type or shape`);
+      || tensor.data_offsets[1] - tensor.data_offsets[0] !== want.reduce((a, b) => a * b, width))
+      wrong(`its tensor '${name}' is missing or has another type or shape`);
   }
   if (!(M >= 1 && R >= M && E >= 1 && E <= 4096)) wrong('it has no products or no pictures');
   return { M, R, E };
@@ -52,7 +54,8 @@ function* checkSums(fd, head, sums, tensors, data, wrong) {
     if (sum.toString(16).padStart(8, '0') !== sums.slice(8 * k, 8 * k + 8)) wrong(`${what} is damaged (its checksum differs)`);
   };
   check(0, crc32More(0, counted), 'its header');
-  const inOrder = Object.entries(tensors).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
+  const start = ([, { data_offsets: [from, to] }]) => [from, to]; // an empty one stands before the one that begins where it lies
+  const inOrder = Object.entries(tensors).sort((a, b) => start(a)[0] - start(b)[0] || start(a)[1] - start(b)[1]);
   for (const [k, [name, { data_offsets: [from, to] }]] of inOrder.entries()) {
     const part = new Part(fd, [data + from, data + to], wrong);
     let sum = 0;
@@ -68,8 +71,8 @@ function* checkSums(fd, head, sums, tensors, data, wrong) {
 
 // -> { metadata, dim, products: their number, pictures: theirs, check(): a generator that sums the file up, a MiB a step,
 //      read(names): an iterator of products, of which only these tensors are read, close() }
-// A product: { id, item, pictures: [{ index, row: Int8Array, scale, vector: Float32Array, its unit vector }] }; rows and vectors are
-// the same arrays for the next product.
+// A product: { id, item, pictures: [{ index, row: Int8Array, scale, vector: Float32Array, its unit vector }] }; rows and
+// vectors are the same arrays for the next product.
 export function openRows(path) {
   const wrong = (why) => { throw new Error(`${path} is not a whole catalogue: ${why} ('${kin} verify' tells more)`); };
   const { fd, size } = openFile(path, `name the catalogue that '${kin} build' wrote`);
@@ -123,11 +126,13 @@ function* readProducts(part, { M, R, E, items = true, vectors = true }, wrong) {
       if (error instanceof SyntaxError || error instanceof TypeError) wrong(`the id or item of product ${i} cannot be read`);
       throw error;
     }
-    if (items && (typeof item !== 'object' || item === null || Array.isArray(item))) wrong(`the item of product ${i} is not a JSON object`);
+    if (items && (typeof item !== 'object' || item === null || Array.isArray(item)))
+      wrong(`the item of product ${i} is not a JSON object`);
     const pictures = [];
     while (row < R && of === i) {
       const picture = { index: rowPicture.take(2).readUInt16LE() };
-      if (vectors) Object.assign(picture, readRow(rows, scales, E, held[pictures.length] ??= { row: new Int8Array(E), vector: new Float32Array(E) }, row, wrong));
+      const room = held[pictures.length] ??= { row: new Int8Array(E), vector: new Float32Array(E) };
+      if (vectors) Object.assign(picture, readRow(rows, scales, E, room, row, wrong));
       pictures.push(picture);
       if (++row < R) of = rowItem.take(4).readUInt32LE();
     }

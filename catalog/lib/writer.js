@@ -1,9 +1,13 @@
-// A catalogue of vectors that are there already, by the engine's own writer. The bytes lie in the engine's memory until they are taken.
+// A catalogue of vectors that are there already, by the engine's own writer. The bytes lie in the engine's memory until
+// they are taken.
 import { openBare } from './engine.js';
 
 const pieceBytes = 2 ** 20;
 
-// add(id, item, vectors) for each product, a vector a picture, then parts(), the file's bytes from first to last. metadata: of docs/format.md.
+export const ofNoModel = { 'kin.fit': 'crop', 'kin.image_id': '', 'kin.text_id': '', 'kin.decoders': '', 'kin.model': '' };
+
+// add(id, item, vectors) for each product, a vector a picture, then parts(), the file's bytes from first to last.
+// metadata: of docs/format.md; ofNoModel: of vectors that no model is known for.
 export async function openWriter(dim, metadata) {
   const engine = await openBare();
   const check = (status) => {
@@ -11,7 +15,8 @@ export async function openWriter(dim, metadata) {
     if (name !== 'ok' && name !== 'more') engine.throwError();
     return name === 'more';
   };
-  const writer = engine.with([JSON.stringify(metadata)], (text, n) => engine.pointer('kin_writer_begin', dim, text, n, engine.error));
+  const writer = engine.with([JSON.stringify(metadata)], (text, n) =>
+    engine.pointer('kin_writer_begin', dim, text, n, engine.error));
   if (!writer) engine.throwError();
   const values = engine.allocate(4 * dim);
   const scale = engine.allocate(4);
@@ -30,7 +35,8 @@ export async function openWriter(dim, metadata) {
     },
     async* parts() {
       if (products >= engine.facts.limits.nullProducts) check(engine.call('kin_writer_null', writer, 0, 0, engine.error));
-      while (check(engine.call('kin_writer_end', writer, engine.error))) yield Buffer.alloc(0); // whoever reads gives the event loop a turn
+      // Whoever reads gives the event loop a turn.
+      while (check(engine.call('kin_writer_end', writer, engine.error))) yield Buffer.alloc(0);
       const out = engine.allocate(pieceBytes);
       for (let n; (n = engine.call('kin_writer_take', writer, out, pieceBytes)) > 0;) yield engine.bytes(out, n);
     },

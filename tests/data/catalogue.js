@@ -1,7 +1,7 @@
 // A catalogue for the engines: clustered vectors, products with one to three pictures, and texts and ids that try to break out of a
 // file's form. Drawn by a generator of its own, so that every run has the same.
 import { writeFileSync } from 'node:fs';
-import { openWriter } from '../../catalog/lib/writer.js';
+import { ofNoModel, openWriter } from '../../catalog/lib/writer.js';
 
 // Texts that CSV, SQL, COPY, JSON and terminals have trouble with.
 export const hostile = ['\\.', '\\N', 'a\nb', 'a\r\nb', 'tab\there', 'back\\slash\\', 'quote " and \' and `', "'); DROP TABLE products; --",
@@ -33,7 +33,7 @@ export function clusters(dim, kinds, random) {
 export async function writeCatalogue(path, { products: n, dim, kinds = 60, strange = true, seed = 7 }) {
   const random = generator(seed);
   const draw = clusters(dim, kinds, random);
-  const writer = await openWriter(dim, { 'kin.fit': 'crop', 'kin.image_id': '', 'kin.text_id': '', 'kin.decoders': '', 'kin.model': '' });
+  const writer = await openWriter(dim, ofNoModel);
   const products = [];
   for (let i = 0; i < n; i++) {
     const text = strange && i < hostile.length ? hostile[i] : null;

@@ -8,15 +8,14 @@ import { openCatalog } from '../../web/index.node.js';
 import { copyCell, fieldColumns, pointId } from '../../catalog/lib/exports.js';
 import { npyHead, openNpy } from '../../catalog/lib/npy.js';
 import { openRows } from '../../catalog/lib/rows.js';
-import { openWriter } from '../../catalog/lib/writer.js';
+import { ofNoModel, openWriter } from '../../catalog/lib/writer.js';
 import { folder, kin, tinyModel, drawing } from './cli-support.js';
 import { writeCatalogue } from '../data/catalogue.js';
 
-const about = { 'kin.fit': 'crop', 'kin.image_id': '', 'kin.text_id': '', 'kin.decoders': '', 'kin.model': '' };
 
 // products: [[id, item, vectors]]
 async function write(path, dim, products) {
-  const writer = await openWriter(dim, about);
+  const writer = await openWriter(dim, ofNoModel);
   for (const [id, item, vectors] of products) writer.add(id, item, vectors);
   const parts = [];
   for await (const part of writer.parts()) parts.push(part);
