@@ -31,12 +31,15 @@ const commands = {
   inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
     () => import('./commands/inspect.js')],
   verify: ['check every byte of a catalogue or a model', () => import('./commands/verify.js')],
+  related: ['each product\'s nearest others as JSON, for templates', () => import('./commands/related.js')],
+  report: ['proof on your own products: one HTML page', () => import('./commands/report.js')],
+  export: ['a catalogue for other engines: Parquet, npy, JSON Lines, PostgreSQL, Qdrant, Milvus', () => import('./commands/export.js')],
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
 // What a command starts of this one, as processes of their own.
 const hidden = { 'embed-worker': () => import('./commands/embed-worker.js') };
-const later = ['export', 'report', 'doctor'];
+const later = ['doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 

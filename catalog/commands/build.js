@@ -9,6 +9,7 @@ import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, oneOf, UsageError, wholeNumber } from '../lib/options.js';
 import { checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
+import { writeRelated } from '../lib/related.js';
 import { Workplace } from '../lib/workplace.js';
 
 export const usage = `Usage: ${kin} build <products.csv | .tsv | .jsonl | .json | .xml | .parquet | folder> -o <catalogue>
@@ -40,6 +41,7 @@ where it was when the same command is run again; what it has is in <catalogue>.p
   --picture-timeout S  seconds that one picture may take to be embedded (default 10)
   --max-failed L   fail, and leave the catalogue that is there, where more rows and pictures fail: 20 or 1%
   --max-shrink L   the same where it would lose more products than that: 500 or 10%
+  --related N      also write each product's N nearest others to <catalogue>.related.json, as '${kin} related' does
   --report F       what was done and what failed, as JSON; --summary F: the same as Markdown
 ${commonUsage}`;
 
@@ -50,7 +52,7 @@ export const options = {
   fit: { type: 'string' }, 'per-host': { type: 'string' }, previous: { type: 'string' }, 'version-column': { type: 'string' },
   from: { type: 'string' }, separator: { type: 'string' }, 'dry-run': { type: 'boolean' },
   workers: { type: 'string' }, 'picture-timeout': { type: 'string' }, 'max-failed': { type: 'string' },
-  'max-shrink': { type: 'string' }, report: { type: 'string' }, summary: { type: 'string' },
+  'max-shrink': { type: 'string' }, report: { type: 'string' }, summary: { type: 'string' }, related: { type: 'string' },
 };
 
 export const needsModel = (values) => !values['dry-run'];
@@ -81,11 +83,13 @@ export async function run({ values, positionals, modelOptions }, io) {
     for (const line of values.json ? [found] : describe(found)) await io.line(line);
     return found.rows_failed ? 3 : 0;
   }
-  const options = readOptions(values);
+  const options = readOptions(values), related = values.related === undefined ? 0 : wholeNumber(values.related, '--related', 1);
   await checkOutput(options.output);
   const work = await Workplace.open(options.output);
   try {
-    return await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
+    const code = await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
+    if (related) await writeRelated(values.output, `${values.output}.related.json`, { limit: related }, io);
+    return code;
   } finally {
     await work.release();
   }
