@@ -76,7 +76,7 @@ export async function partsOf({ mix, like, unlike, ...query }, clip, info, signa
   const parts = [];
   for (const { weight = 1, id, vector, ...part } of mix ?? [query]) {
     if (vector && (vector.length !== info.dim || !vector.some(Boolean)))
-      wrong(`A query vector is ${info.dim} finite numbers, not all of them zero.`);
+      wrong(`A query vector is ${info.dim} finite numbers, not all zero.`);
     const tower = ['image', 'text'].find((name) => part[name] !== undefined);
     parts.push(tower ? { weight, vector: await embed(clip, info, tower, part, signal), text: tower === 'text' } : { weight, vector, id });
   }
