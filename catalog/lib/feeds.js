@@ -148,17 +148,20 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
 }
 
 // options: { map, fields, from, pictures: false where none are asked for }; name: the file's. Returns what each column becomes:
-// { feed, plain, id, title, url, images, place, shown, child, published: [{ field, column, list, every }], withheld, ignored, columns }
+// { feed, plain, id, title, url, images, version, place, shown, child, published: [{ field, column, list, every }], withheld, ignored, columns }
 // `columns` are those that are read at all.
-export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, name }) {
+export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, name);
   const chosen = chooseTargets(all, feed, map, pictures, name);
   const rules = rulesOf(feed, all);
+  const own = version === undefined ? undefined : all.find((column) => same(column, version));
+  if (version !== undefined && own === undefined)
+    throw new Error(`${name} has no column '${version}' for --version-column (it has: ${listed(all)})`);
   const { place, shown, child } = rules;
   const used = new Set([chosen.id, chosen.title, chosen.url, ...chosen.images, place, ...shown.map(([column]) => column),
     ...child ? [child.when[0], child.of] : []].filter((column) => column !== undefined));
   const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, used }, name);
-  const read = new Set([...used, ...(child?.keys ?? []).map(([, column]) => column), ...published.map(({ column }) => column)]);
-  return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, published, withheld, columns: [...read],
+  const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column), ...published.map(({ column }) => column)]);
+  return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
     ignored: all.filter((column) => column && !read.has(column) && !withheld.includes(column)) };
 }

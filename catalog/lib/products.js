@@ -1,8 +1,9 @@
 // Products in: a products file or a folder of pictures -> rows in their own order:
-//   { row, id, images, item, error }
+//   { row, id, images, item, version, error }
 // row    line in the file (CSV: where the record begins), or the place in the list or the folder's order
 // images what the file says: paths or URLs, not yet looked at
 // item   title, url and the fields asked for, each with its column's type
+// version what --version-column holds: while it stays, so do the pictures
 // error  why this row cannot become a product; such a row keeps its place and shifts nothing
 // A file is read several times, a row at a time: to see which columns it has, which rows of a product lie apart, what
 // is wrong and which type each column has, then for the products. So a file may be larger than memory.
@@ -127,6 +128,7 @@ function toRow(product, choice, cells) {
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
     if (product.error) throw product.error;
+    if (choice.version !== undefined) result.version = text(first.get(choice.version)).trim();
     Object.assign(result, imagesOf(product, choice, cells));
     const title = choice.title === undefined ? '' : text(first.get(choice.title));
     const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
@@ -146,9 +148,9 @@ function toRow(product, choice, cells) {
 }
 
 // Pictures of a folder by code points of their path with `/`, which are the ids.
-async function readFolder(root, { map, fields, from, separator }) {
-  if (Object.keys(map).length || fields.length || (from ?? separator) !== undefined)
-    throw new UsageError('--map, --fields, --from and --separator need a products file: a folder has no columns');
+async function readFolder(root, { map, fields, from, separator, version }) {
+  if (Object.keys(map).length || fields.length || (from ?? separator ?? version) !== undefined)
+    throw new UsageError('--map, --fields, --from, --separator and --version-column need a products file: a folder has no columns');
   const paths = [];
   const others = [];
   const walk = async (folder, prefix) => {
@@ -203,10 +205,10 @@ class Ids {
 const mappingOf = ({ id, title, url, images }) => [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])]
   .filter(([, column]) => column !== undefined).map(([target, column]) => `${target} from '${column}'`).join(', ');
 
-async function readFile(path, paths, { map, fields, from, separator, pictures, ...options }, report) {
+async function readFile(path, paths, { map, fields, from, separator, pictures, version, ...options }, report) {
   const source = await openSource(path, { separator, ...options });
   try {
-    const choice = chooseColumns(source.columns, { map, fields, from, pictures, name: path });
+    const choice = chooseColumns(source.columns, { map, fields, from, pictures, version, name: path });
     return await readOpen(source, path, choice, paths, options, report);
   } catch (error) {
     await source.close();
@@ -266,7 +268,7 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts, rows: good };
 }
 
-// options: { map, fields, from, separator, text, pictures: false where none are asked for, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each
+// options: { map, fields, from, separator, text, pictures: false where none are asked for, version, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each
 // row that has an error, before this returns { paths, choice, published, withheld, types, notes, count, pictures, drafts,
 // rows() }
 // paths: where listed pictures lie; choice: what each column becomes, as feeds.js says, null of a folder; types: { field:

@@ -59,9 +59,9 @@ export async function embed(clip, { metadata, dim }, tower, { image, text, box, 
     fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
   const vector = tower === 'image' ? await clip.embedImage(image, { box, fit, signal }) : await clip.embedText(text, { signal });
   const want = metadata[`kin.${tower}_id`];
-  if (vector.length !== dim || want && await clip.identify(tower, { signal }) !== want)
-    fail('model-mismatch', `The catalogue was built with another ${tower} model than '${clip.info.model}' in ` +
-      `'${clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
+  if (vector.length !== dim || want !== undefined && await clip.identify(tower, { signal }) !== want)
+    fail('model-mismatch', `The catalogue is of ${want ? 'another' : 'no'} ${tower} model, not of '${clip.info.model}' in ` +
+      `'${clip.info.dtype}': ${want ? 'load that one' : 'search by vector or like'}, or build the catalogue again.`);
   return vector;
 }
 
@@ -76,7 +76,7 @@ export async function partsOf({ mix, like, unlike, ...query }, clip, info, signa
   const parts = [];
   for (const { weight = 1, id, vector, ...part } of mix ?? [query]) {
     if (vector && (vector.length !== info.dim || !vector.some(Boolean)))
-      wrong(`A query vector is ${info.dim} finite numbers, not all of them zero.`);
+      wrong(`A query vector is ${info.dim} finite numbers, not all zero.`);
     const tower = ['image', 'text'].find((name) => part[name] !== undefined);
     parts.push(tower ? { weight, vector: await embed(clip, info, tower, part, signal), text: tower === 'text' } : { weight, vector, id });
   }
