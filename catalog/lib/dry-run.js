@@ -43,7 +43,7 @@ export async function dryRun(path, options) {
     }
   }
   const { choice, types, withheld, drafts, odd } = products;
-  const targets = choice ? { id: choice.id, title: choice.title, url: choice.url, image: choice.images }
+  const targets = choice ? { id: choice.id, title: choice.title, url: choice.url, image: choice.images, version: choice.version }
     : { id: 'path', title: 'file name', image: ['path'] };
   return { read_as: choice?.feed ?? 'a folder', columns: targets,
     fields: (choice?.published ?? []).map(({ field, column }) => ({ field, column, type: types[field] })),

@@ -84,18 +84,18 @@ function recognise(columns, map, from, name) {
 }
 
 // The column of each target: by --map, else by the feed's names.
-function chooseTargets(columns, feed, map, name) {
+function chooseTargets(columns, feed, map, pictures, name) {
   const find = finder(columns);
   const [id, title, url, image] = targets.map((target) => {
     const [wanted, names] = [map[target], target === 'image' ? feed.images[0] : feed[target]];
     const found = wanted === undefined ? find(names) : columns.find((column) => same(column, wanted));
-    if (found === undefined && (wanted !== undefined || target === 'id' || target === 'image'))
+    if (found === undefined && (wanted !== undefined || target === 'id' || target === 'image' && pictures))
       throw new Error(`${name} has no column '${wanted ?? names[0]}' (it has: ${listed(columns)}); ` +
         `say which one with --map ${target}=COLUMN`);
     return found;
   });
   const more = map.image === undefined ? feed.images.slice(1).map(find) : [];
-  return { id, title, url, images: [image, ...more.filter((column) => column !== undefined)] };
+  return { id, title, url, images: pictures ? [image, ...more.filter((column) => column !== undefined)] : [] };
 }
 
 // The rules of the feed, with the file's own names of columns.
@@ -148,18 +148,22 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
   return { published: [...published.values()], withheld };
 }
 
-// options: { map, fields, from }; name: the file's. Returns what each column becomes:
-// { feed, plain, id, title, url, images, place, shown, child, published: [{ field, column, list, every }], withheld,
-// ignored, columns }, of which `columns` are those that are read at all.
-export function chooseColumns(all, { map = {}, fields = [], from, name }) {
+// options: { map, fields, from, version, pictures: false where none are asked for }; name: the file's. Returns what each
+// column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
+// published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
+export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, name);
-  const chosen = chooseTargets(all, feed, map, name);
+  const chosen = chooseTargets(all, feed, map, pictures, name);
   const rules = rulesOf(feed, all);
+  const own = version === undefined ? undefined : all.find((column) => same(column, version));
+  if (version !== undefined && own === undefined)
+    throw new Error(`${name} has no column '${version}' for --version-column (it has: ${listed(all)})`);
   const { place, shown, child } = rules;
   const used = new Set([chosen.id, chosen.title, chosen.url, ...chosen.images, place, ...shown.map(([column]) => column),
     ...child ? [child.when[0], child.of] : []].filter((column) => column !== undefined));
   const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, used }, name);
-  const read = new Set([...used, ...(child?.keys ?? []).map(([, column]) => column), ...published.map(({ column }) => column)]);
-  return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, published, withheld, columns: [...read],
+  const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column),
+    ...published.map(({ column }) => column)]);
+  return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
     ignored: all.filter((column) => column && !read.has(column) && !withheld.includes(column)) };
 }

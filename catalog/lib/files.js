@@ -14,11 +14,12 @@ export async function exists(path) {
   });
 }
 
-function plain(error, path) {
+// Node's error about a path that cannot be written, as a sentence.
+export function plain(error, path) {
   const why = {
     ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',
     EPERM: 'not allowed', EROFS: 'the disk is read-only', ENOSPC: 'the disk is full',
-    EISDIR: 'it is a folder',
+    EDQUOT: 'the disk quota is used up', EIO: 'the disk does not work', EISDIR: 'it is a folder',
   }[error.code];
   return why ? new Error(`cannot write ${path}: ${why}`) : error;
 }

@@ -1,8 +1,9 @@
 // Products in: a products file or a folder of pictures -> rows in their own order:
-//   { row, id, images, item, error }
+//   { row, id, images, item, version, error }
 // row    line in the file (CSV: where the record begins), or the place in the list or the folder's order
 // images what the file says: paths or URLs, not yet looked at
 // item   title, url and the fields asked for, each with its column's type
+// version what --version-column holds: while it stays, so do the pictures
 // error  why this row cannot become a product; such a row keeps its place and shifts nothing
 // A file is read several times, a row at a time: to see which columns it has, which rows of a product lie apart, what
 // is wrong and which type each column has, then for the products. So a file may be larger than memory.
@@ -93,6 +94,7 @@ const text = (value) => (value === undefined || value === null ? ''
 // The pictures that the columns of a product's rows name: in the order of their places, each once; of a plain file
 // also the whole cell.
 function imagesOf({ records }, { plain, images: columns, place }, cells) {
+  if (!columns.length) return { images: [] };
   if (plain) return readImages(records[0].get(columns[0]), cells);
   const placed = columns.flatMap((column, i) => records.flatMap((record) => {
     const at = i || place === undefined ? NaN : parseFloat(record.get(place));
@@ -126,6 +128,8 @@ function toRow(product, choice, cells) {
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
     if (product.error) throw product.error;
+    if (choice.version !== undefined)
+      result.version = product.records.map((record) => text(record.get(choice.version)).trim()).join('\n').trim();
     Object.assign(result, imagesOf(product, choice, cells));
     const title = choice.title === undefined ? '' : text(first.get(choice.title));
     const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
@@ -135,7 +139,7 @@ function toRow(product, choice, cells) {
       if (values.length) parts.push([field, list ? splitList(values[0]) : every ? [...new Set(values.map(text))] : values[0]]);
     }
     result.item = Object.fromEntries(parts); // a field may be named __proto__
-    if (!result.images.length) throw new Error('it names no picture');
+    if (choice.images.length && !result.images.length) throw new Error('it names no picture');
     if (result.images.length > maxPictures)
       throw new Error(`it names ${result.images.length} pictures: ${maxPictures} at most`);
   } catch (error) {
@@ -145,9 +149,9 @@ function toRow(product, choice, cells) {
 }
 
 // Pictures of a folder by code points of their path with `/`, which are the ids.
-async function readFolder(root, { map, fields, from, separator }) {
-  if (Object.keys(map).length || fields.length || (from ?? separator) !== undefined)
-    throw new UsageError('--map, --fields, --from and --separator need a products file: a folder has no columns');
+async function readFolder(root, { map, fields, from, separator, version }) {
+  if (Object.keys(map).length || fields.length || (from ?? separator ?? version) !== undefined)
+    throw new UsageError('--map, --fields, --from, --separator and --version-column need a products file: a folder has no columns');
   const paths = [];
   const others = [];
   const walk = async (folder, prefix) => {
@@ -203,10 +207,10 @@ const mappingOf = ({ id, title, url, images }) =>
   [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])].filter(([, column]) => column !== undefined)
     .map(([target, column]) => `${target} from '${column}'`).join(', ');
 
-async function readFile(path, paths, { map, fields, from, separator, ...options }, report) {
+async function readFile(path, paths, { map, fields, from, separator, pictures, version, ...options }, report) {
   const source = await openSource(path, { separator, ...options });
   try {
-    const choice = chooseColumns(source.columns, { map, fields, from, name: path });
+    const choice = chooseColumns(source.columns, { map, fields, from, pictures, version, name: path });
     return await readOpen(source, path, choice, paths, options, report);
   } catch (error) {
     await source.close();
@@ -267,8 +271,8 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
     rows: good };
 }
 
-// options: { map, fields, from, separator, text, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each
-// row that has an error, before this returns
+// options: { map, fields, from, separator, text, version, pictures: false where none are asked for, signal,
+// progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
 //   { paths, choice, published, withheld, types, odd, notes, count, pictures, drafts, rows(progress) }
 // paths   where listed pictures lie
 // choice  what each column becomes, as feeds.js says; null of a folder
