@@ -5,7 +5,7 @@ import { Build } from '../lib/building.js';
 import { readLimit } from '../lib/limits.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, oneOf, UsageError, wholeNumber } from '../lib/options.js';
-import { checkOutput } from '../lib/output.js';
+import { checkFolderOf, checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
 import { Workplace } from '../lib/workplace.js';
 
@@ -67,6 +67,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
   const options = readOptions(values);
   await checkOutput(options.output);
+  for (const path of [options.report, options.summary]) if (path !== undefined) await checkFolderOf(path);
   const work = await Workplace.open(options.output);
   try {
     return await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
