@@ -31,6 +31,7 @@ export async function writeCatalogue(path, parts) {
   try {
     await checkOutput(path);
   } catch (error) {
+    if (error.syscall) throw error;
     const beside = `${path}.${process.pid}.new`;
     await writeFileSafely(beside, parts);
     throw new Error(`the catalogue is in ${beside}, since ${error.message}`);
