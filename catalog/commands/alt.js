@@ -68,6 +68,7 @@ export async function run({ values, positionals, modelOptions }, io) {
         await put(said({ ...row, title: row.item.title }, {}, error));
       };
       const listed = await readProducts(path, { map, fields: [], signal }, (row) => unread.push(row));
+      unread.sort((a, b) => a.row - b.row); // rows of no product come last
       const until = async (row) => {
         while (unread.length && unread[0].row < row) {
           const [first] = unread.splice(0, 1);

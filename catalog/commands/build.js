@@ -2,18 +2,24 @@
 // moves because of it. What can be wrong is looked for before the first picture: embedding takes hours. What is done by then
 // lies in a folder beside the catalogue (lib/workplace.js), from which a build that was stopped goes on.
 import { Build } from '../lib/building.js';
+import { describe, dryRun } from '../lib/dry-run.js';
+import { readForm } from '../lib/feeds.js';
 import { readLimit } from '../lib/limits.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, oneOf, UsageError, wholeNumber } from '../lib/options.js';
 import { checkFolderOf, checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
+import { writeRelated } from '../lib/related.js';
 import { Workplace } from '../lib/workplace.js';
 
-export const usage = `Usage: ${kin} build <products.csv | products.jsonl | products.json | folder> -o <catalogue>
-       [--fields a,b] [--text a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]
+export const usage = `Usage: ${kin} build <products.csv | .tsv | .jsonl | .json | .xml | .parquet | folder> -o <catalogue>
+       [--fields a,b] [--text a,b] [--map title=Name] [--from F] [--separator S] [--allow-host H] [--fit crop|pad]
        [--previous <catalogue>] [--workers N] [--max-failed 1%] [--max-shrink 10%] [--report F]
+       ${kin} build <products> --dry-run [--json]: what would become of it, nothing is written
 
 Columns: id, title, url, image; several pictures as a JSON array, in CSV also separated by | or commas.
+Exports of Shopify and WooCommerce (CSV) and feeds for Google Merchant (TSV, RSS or Atom) are known
+by their columns; drafts are left out.
 Paths count from the products file's folder and stay inside it. A folder: every picture is a
 product, its path the id. Exit code 3: written, but some rows failed. A build that was stopped goes on
 where it was when the same command is run again; what it has is in <catalogue>.part until then.
@@ -22,6 +28,9 @@ where it was when the same command is run again; what it has is in <catalogue>.p
                    * takes all but those that look private (cost, supplier, e-mail, stock ...)
   --text a,b       of these, columns to keep as text where all cells are numbers, or true and false
   --map title=Name the column of id, title, url or image where it has another name
+  --from F         plain, shopify, woocommerce or google: read the columns as this, whatever they look like
+  --separator S    what parts the cells of CSV: , ; | or tab (default: found)
+  --dry-run        print which column becomes what, three products, and all counts; needs no model
   --allow-host H   fetch pictures by https from this host; may be given several times
   --per-host N     so many pictures of a host at a time (default 4)
   --fit crop|pad   centre crop (default), or padded with white to a square
@@ -32,6 +41,7 @@ where it was when the same command is run again; what it has is in <catalogue>.p
   --picture-timeout S  seconds that one picture may take to be embedded (default 10)
   --max-failed L   fail, and leave the catalogue that is there, where more rows and pictures fail: 20 or 1%
   --max-shrink L   the same where it would lose more products than that: 500 or 10%
+  --related N      also write each product's N nearest others to <catalogue>.related.json, as '${kin} related' does
   --report F       what was done and what failed, as JSON; --summary F: the same as Markdown
 ${commonUsage}`;
 
@@ -40,9 +50,12 @@ export const options = {
   text: { type: 'string', multiple: true },
   map: { type: 'string', multiple: true }, 'allow-host': { type: 'string', multiple: true },
   fit: { type: 'string' }, 'per-host': { type: 'string' }, previous: { type: 'string' }, 'version-column': { type: 'string' },
+  from: { type: 'string' }, separator: { type: 'string' }, 'dry-run': { type: 'boolean' },
   workers: { type: 'string' }, 'picture-timeout': { type: 'string' }, 'max-failed': { type: 'string' },
-  'max-shrink': { type: 'string' }, report: { type: 'string' }, summary: { type: 'string' },
+  'max-shrink': { type: 'string' }, report: { type: 'string' }, summary: { type: 'string' }, related: { type: 'string' },
 };
+
+export const needsModel = (values) => !values['dry-run'];
 
 // Of what is made of the products, how it is done.
 function readOptions(values) {
@@ -59,18 +72,25 @@ function readOptions(values) {
 export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length !== 1)
     throw new UsageError('build takes one products file or folder');
-  if (!values.output) throw new UsageError('build needs -o CATALOGUE');
+  if (!values.output && !values['dry-run']) throw new UsageError('build needs -o CATALOGUE');
   const names = (lists = []) => lists.flatMap((list) => list.split(','))
     .map((name) => name.trim()).filter(Boolean);
-  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text),
+  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text), ...readForm(values),
     version: values['version-column'], signal: io.signal,
     progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
-  const options = readOptions(values);
+  if (values['dry-run']) {
+    const found = await dryRun(positionals[0], reading);
+    for (const line of values.json ? [found] : describe(found)) await io.line(line);
+    return found.rows_failed ? 3 : 0;
+  }
+  const options = readOptions(values), related = values.related === undefined ? 0 : wholeNumber(values.related, '--related', 1);
   await checkOutput(options.output);
   for (const path of [options.report, options.summary]) if (path !== undefined) await checkFolderOf(path);
   const work = await Workplace.open(options.output);
   try {
-    return await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
+    const code = await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
+    if (related) await writeRelated(values.output, `${values.output}.related.json`, { limit: related }, io);
+    return code;
   } finally {
     await work.release();
   }

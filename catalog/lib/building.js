@@ -86,7 +86,7 @@ export class Build {
       told.catch(() => {}); // heard below
     });
     await told;
-    if (!products.count) throw new Error(`${this.input} holds no products`);
+    if (!products.count) throw new Error(`${this.input} holds no products${products.drafts ? ' but drafts' : ''}`);
     for (const note of products.notes) io.note(note);
     if (products.withheld.length)
       io.note(`not published: ${products.withheld.join(', ')} (looks private; ` +

@@ -25,6 +25,7 @@ export async function exists(path) {
   });
 }
 
+// Node's error about a path that cannot be written, as a sentence.
 export function plain(error, path) {
   const why = {
     ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',

@@ -4,7 +4,7 @@
 // that is not whole; who goes on writing cuts the file there. A record's place is the offset of its first byte.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { sum32 } from './crc32.js';
+import { crc32More } from './crc32.js';
 import { readInto } from './files.js';
 
 const batchRecords = 64, batchBytes = 2 ** 20; // after which a batch is written
@@ -48,7 +48,7 @@ export class Records {
       if (n > mostBytes) return;
       if (have - at >= 8 + n && n) {
         const payload = buffer.subarray(at + 8, at + 8 + n);
-        if (sum32(payload) !== buffer.readUInt32LE(at + 4)) return;
+        if (crc32More(0, payload) !== buffer.readUInt32LE(at + 4)) return;
         yield { at: this.#end, payload };
         this.#end += 8 + n;
         continue;
@@ -72,7 +72,7 @@ export class Records {
   async add(payload) {
     const head = Buffer.alloc(8);
     head.writeUInt32LE(payload.length, 0);
-    head.writeUInt32LE(sum32(payload), 4);
+    head.writeUInt32LE(crc32More(0, payload), 4);
     const at = this.#end;
     this.#waiting.push(head, payload);
     this.#size += 8 + payload.length;
@@ -116,7 +116,7 @@ export class Records {
       if (await readInto(this.#handle, rest, at + have) < rest.length) return null;
       payload = Buffer.concat([payload, rest]);
     }
-    return sum32(payload) === first.readUInt32LE(4) ? payload : null;
+    return crc32More(0, payload) === first.readUInt32LE(4) ? payload : null;
   }
 
   async sync() {

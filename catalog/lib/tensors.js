@@ -14,7 +14,7 @@ const sizes = { U64: 8, I64: 8, F64: 8, F32: 4, U32: 4, I32: 4, F16: 2, BF16: 2,
   U8: 1, I8: 1, BOOL: 1 };
 
 const byteOrder = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-const widestFirst = (a, b) => sizes[b.dtype] - sizes[a.dtype] || byteOrder(a.name, b.name);
+export const widestFirst = (a, b) => sizes[b.dtype] - sizes[a.dtype] || byteOrder(a.name, b.name);
 
 // `<name>@<first row>` pieces of at most 16 MiB; a small tensor is its own only piece.
 function split(tensor) {

@@ -55,8 +55,8 @@ function shop(context, n, bad = new Set()) {
 
 test('wrong use is exit 2 with one sentence', async () => {
   const wrong = [
-    [['nonsense'], /no command 'nonsense'/], [['export'], /comes in a later release/],
-    [['publish'], /comes in a later release/], [['embed', '--colour', 'x'], /no option --colour/],
+    [['nonsense'], /no command 'nonsense'/], [['export'], /export takes one catalogue/],
+    [['publish'], /publish needs -o FOLDER/], [['embed', '--colour', 'x'], /no option --colour/],
     [['embed'], /takes pictures, or --text/], [['embed', 'a.png', '--threads', 'two'], /--threads/],
     [['embed', 'a.png', '--threads', '0'], /--threads/], [['embed', 'a.png', '--variant', 'x86'], /--variant/],
     [['embed', 'a.png', '--threads', '2', '--variant', 'simd'], /simd has one thread/],
