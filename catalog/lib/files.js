@@ -19,7 +19,7 @@ export function plain(error, path) {
   const why = {
     ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',
     EPERM: 'not allowed', EROFS: 'the disk is read-only', ENOSPC: 'the disk is full',
-    EISDIR: 'it is a folder',
+    EDQUOT: 'the disk quota is used up', EIO: 'the disk does not work', EISDIR: 'it is a folder',
   }[error.code];
   return why ? new Error(`cannot write ${path}: ${why}`) : error;
 }

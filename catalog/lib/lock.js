@@ -17,7 +17,8 @@ export class Locked extends Error {}
 async function flock(handle) {
   const child = spawn('flock', ['-n', '-x', '3'], { stdio: ['ignore', 'ignore', 'ignore', handle.fd] });
   const [code] = await once(child, 'exit').catch((error) => {
-    throw error.code === 'ENOENT' ? new Error("the program 'flock' is missing, by which one build locks out another: install util-linux") : error;
+    if (error.code !== 'ENOENT') throw error;
+    throw new Error("the program 'flock' is missing, by which one build locks out another: install util-linux");
   });
   if (code !== 0 && code !== held) throw new Error(`flock ended with ${code}: is the folder on a disk that knows locks?`);
   return code === 0;

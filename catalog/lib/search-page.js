@@ -37,7 +37,7 @@ export async function findCatalogue(root) {
 
 // The model's folder for a catalogue: the one that was asked for, else that of the same id among `model/` beside it,
 // the embedded one and those fetched, else the embedded one, which then says what is wrong. `known` tells the two apart.
-function findModel(root, { imageId }, { model, dtype, chosen }) {
+export function findModel(root, { imageId }, { model, dtype, chosen }) {
   const { models, default: embedded } = readIndex();
   const places = chosen ? [model] : [join(root, 'model'), ...Object.entries(models).flatMap(([name, entry]) =>
     ['q8', 'f32'].map((kind) => modelFolder(name, entry, kind)))].filter((place) => existsSync(place));

@@ -33,8 +33,10 @@ export function openTerminal() {
     out: (text) => process.stdout.write(text),
     // For results by the thousand: waits while the reader is slower than we are.
     async line(value) {
-      const text = typeof value === 'string' ? value : JSON.stringify(value);
-      if (!process.stdout.write(text + '\n')) await once(process.stdout, 'drain');
+      await io.part((typeof value === 'string' ? value : JSON.stringify(value)) + '\n');
+    },
+    async part(text) {
+      if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     },
     note(text) {
       if (io.quiet) return;

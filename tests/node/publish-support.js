@@ -28,7 +28,7 @@ export const products = (n, from = 0) => Array.from({ length: n }, (_, k) => {
 
 // The file of them, by the engine's own writer.
 export async function writeCatalogue(path, list, metadata = {}) {
-  const engine = await openEngine(await module('simd', {}));
+  const engine = await openEngine(await module('find', {}));
   const check = (status) => {
     const name = engine.facts.statuses[status];
     if (name !== 'ok' && name !== 'more') engine.throwError();
