@@ -2,7 +2,7 @@
 // or bytes are looked at -> recall@10 against a scan of every row. The choice of `npx kin-clip publish` follows from
 // this table (docs/figures.md).
 //
-//   node bench/shards.js photos.kin … [--sizes 0,80000] [--wide 1000000] [--queries 200]
+//   node bench/shards.js photos.kin … [--sizes 0,80000] [--wide 1000000] [--queries 200] [--shards 32,64] [--asks photos,phrases]
 //
 // The catalogues are of real pictures, by any model; every 40th product is taken out and asks. A size above theirs is
 // filled up with points between two near rows and a little noise; --wide N adds N rows of 512 numbers of the mixture
@@ -19,8 +19,9 @@ import { vectors as mixture } from './vectors.js';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
   sizes: { type: 'string', default: '0,80000' }, wide: { type: 'string', default: '0' }, queries: { type: 'string', default: '200' },
-  shards: { type: 'string', default: '64,128,256,512,1024' } } });
+  shards: { type: 'string', default: '32,64,128,256,512,1024' }, asks: { type: 'string', default: 'photos,phrases' } } });
 const shardSizes = values.shards.split(',').map(Number);
+const asked = values.asks.split(',');
 const shortlists = [64, 128, 256, 512, 1024, 2048];
 const budgets = [512, 1024]; // KB a query
 
@@ -151,7 +152,7 @@ function best(scores, most) {
   return found.sort((a, b) => scores[b] - scores[a] || a - b).slice(0, most);
 }
 
-function measure(name, rows, dim, queries, asked = 'photos') {
+function measure(name, rows, dim, queries, what = 'photos') {
   const n = rows.length / dim;
   const lines = [], listed = [];
   const scale = lengths(rows, dim);
@@ -200,7 +201,7 @@ function measure(name, rows, dim, queries, asked = 'photos') {
     }
     lines.push(row);
   }
-  console.log(`\n### ${name}: ${n} × ${dim}, ${queries.length} ${asked} ask\n`);
+  console.log(`\n### ${name}: ${n} × ${dim}, ${queries.length} ${what} ask\n`);
   console.log(table(['rows a shard', 'KB a shard', 's to order', 'KB that hold the ten', 'recall@10 (%) of 512 KB · 1 MB: bits apart', '… query × bits',
     '… query × 2 planes'], lines));
   console.log(table(['rows a shard', 'shortlist by', ...shortlists.map((k) => `${k} rows: recall % · KB`)], listed));
@@ -215,12 +216,12 @@ if (real.length) {
     for (let r = 0; r * dim < rows.length; r++) (r % 40 === 7 ? asks : keeps).push(rows.subarray(r * dim, (r + 1) * dim));
   const rows = new Int8Array(keeps.length * dim);
   keeps.forEach((row, r) => rows.set(row, r * dim));
-  const queries = asks.filter((_, i) => i % Math.ceil(asks.length / Number(values.queries)) === 0);
-  const texts = await phrases(dim);
+  const few = (list) => list.filter((_, i) => i % Math.ceil(list.length / Number(values.queries)) === 0);
+  const queries = few(asks), texts = await phrases(dim);
   for (const size of values.sizes.split(',').map(Number)) {
     const [name, all] = size > keeps.length ? ['real rows, and points between them', grown(rows, dim, size)] : ['real rows', rows];
-    measure(name, all, dim, queries);
-    if (texts) measure(name, all, dim, texts, 'phrases');
+    if (asked.includes('photos')) measure(name, all, dim, queries);
+    if (asked.includes('phrases') && texts) measure(name, all, dim, few(texts), 'phrases');
   }
 }
 if (Number(values.wide)) {

@@ -49,7 +49,11 @@ function readKeep(text) {
 
 // Paths of pictures count from where the folder lies, as if it were a file of its name.
 function movedImages(market, prefix, what) {
-  const moved = (image) => (typeof image !== 'string' || !image || image.startsWith('/') || schemeOf(image) ? image : join(prefix, image).split(sep).join('/'));
+  const moved = (image) => {
+    if (typeof image !== 'string' || !image || image.startsWith('/') || schemeOf(image)) return image;
+    const path = join(prefix, image).split(sep).join('/');
+    return schemeOf(path) ? `./${path}` : path;
+  };
   return packed(Array.from({ length: market.offsets.length - 1 }, (_, i) => {
     const item = itemOf(market, i, what);
     if (item.image !== undefined) item.image = Array.isArray(item.image) ? item.image.map(moved) : moved(item.image);

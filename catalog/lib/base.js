@@ -8,7 +8,7 @@ import { format, makeBase, makePart, maxPart } from './parts.js';
 
 // Chosen by the table of bench/shards.js (docs/figures.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
 const shardBytes = 64 * 276;
-const query = { rows: 256, bytes: 512 * 1024, textBytes: 1024 * 1024 };
+const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
 const itemsPerFile = 64;
 const codeFile = 2 ** 20; // bytes: so that codes come several files at a time
 const idsPerFile = 65536;
@@ -153,12 +153,9 @@ export function makeBaseFiles(contents, what, told) {
     parts.push(...items.parts);
     const sold = makeSold(market, order);
     if (sold) parts.push(sold);
-    markets[locale] = { products_per_file: items.each, files: hashes(items.parts), ...sold && { sold: sold.hash }, columns: {} };
-    for (const { field, type, part } of columns) {
-      if (!part) left.push(field);
-      else parts.push(part);
-      markets[locale].columns[field] = { type, file: part?.hash ?? null };
-    }
+    markets[locale] = { products_per_file: items.each, files: hashes(items.parts), ...sold && { sold: sold.hash },
+      columns: Object.fromEntries(columns.map(({ field, type, part }) => [field, { type, file: part?.hash ?? null }])) };
+    for (const { field, part } of columns) part ? parts.push(part) : left.push(field);
   }
   const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
   const base = {

@@ -24,9 +24,8 @@ function gather(market, order, what) {
 }
 
 export function fieldTypes(market, products, what) {
-  const types = {};
-  for (const [field, { type }] of gather(market, Uint32Array.from({ length: products }, (_, i) => i), what)) types[field] = type;
-  return types;
+  const fields = gather(market, Uint32Array.from({ length: products }, (_, i) => i), what);
+  return Object.fromEntries([...fields].map(([field, { type }]) => [field, type])); // a field may be named __proto__
 }
 
 const textOf = (value) => String(value).toWellFormed();

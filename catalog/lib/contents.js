@@ -34,7 +34,7 @@ export async function readCatalogueFile(path, io) {
     throw new Error(`cannot read ${path}: ${why}`);
   });
   const { openCatalog } = await library();
-  const catalog = await openCatalog(new Uint8Array(bytes), { signal: io.signal }).catch((error) => {
+  const catalog = await openCatalog(bytes, { signal: io.signal }).catch((error) => {
     throw Object.assign(new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`), { code: error.code });
   });
   const { metadata, dim, products } = catalog.info;

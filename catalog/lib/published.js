@@ -8,7 +8,7 @@ import { codeBytes, codesOf, trainCodes } from './codes.js';
 import { makeColumns, makeSold } from './columns.js';
 import { itemOf } from './contents.js';
 import { notOfBase } from './delta.js';
-import { checkOffsets, format, isPartName, makeBase, partName, readPartBytes, readTensors } from './parts.js';
+import { checkOffsets, format, isPartName, makeBase, maxPart, partName, readPartBytes, readTensors } from './parts.js';
 
 export const maxCurrent = 2048;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -49,17 +49,18 @@ export async function readBase(folder, hash) {
   const bad = (what) => { throw new Error(`${path} ${what}`); };
   if (base.kind !== 'catalog' || base.format !== format) bad('is not a base of this format');
   if (![base.products, base.rows, base.dim].every(isCount)) bad('lacks its counts');
-  const listed = (name, { files } = {}, each, all) => {
-    if (!isCount(each) || !Array.isArray(files) || !files.every(isHash) || files.length !== Math.ceil(all / each))
+  // `bytes` of each in a file, so that nothing is made room for that the files cannot hold.
+  const listed = (name, { files } = {}, each, all, bytes) => {
+    if (!isCount(each) || each * bytes > maxPart || !Array.isArray(files) || !files.every(isHash) || files.length !== Math.ceil(all / each))
       bad(`lists other files of ${name} than its counts need`);
   };
-  listed('codes', base.codes, base.codes?.rows_per_file, base.rows);
-  listed('ids', base.ids, base.ids?.products_per_file, base.products);
-  listed('rows', base.shards, base.shards?.rows_per_file, base.rows);
+  listed('codes', base.codes, base.codes?.rows_per_file, base.rows, codeBytes(base.dim));
+  listed('ids', base.ids, base.ids?.products_per_file, base.products, 6);
+  listed('rows', base.shards, base.shards?.rows_per_file, base.rows, base.dim + 4);
   if (!base.markets?.['']) bad('has no items');
   for (const market of Object.values(base.markets)) {
-    listed('items', market, market.products_per_file, base.products);
-    for (const { file } of Object.values(market.columns)) if (file !== null && !isHash(file)) bad('names a column that is no file');
+    listed('items', market, market.products_per_file, base.products, 4);
+    for (const { file } of Object.values(market.columns ?? bad('has a market without columns'))) if (file !== null && !isHash(file)) bad('names a column that is no file');
     if (market.sold !== undefined && !isHash(market.sold)) bad('names a column that is no file');
   }
   return base;

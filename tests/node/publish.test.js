@@ -8,10 +8,13 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { codeBytes, codesOf, trainCodes } from '../../catalog/lib/codes.js';
 import { itemOf, readCatalogueFile } from '../../catalog/lib/contents.js';
 import { nextGeneration } from '../../catalog/lib/generation.js';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { currentItems, readCurrent, readPublished } from '../../catalog/lib/published.js';
+import { openEngine } from '../../web/worker/engine.js';
+import { module } from '../../web/worker/platform.node.js';
 import { seeded } from './checksums.js';
 import { cli, folder, kin } from './cli-support.js';
 import { dim, goldenProducts, products, publish, rowOf, writeCatalogue } from './publish-support.js';
@@ -138,6 +141,23 @@ test('another model, a field of another type, other metadata', async (t) => {
   const { base } = await open(path);
   assert.equal(base.metadata['kin.decoders'], 'libwebp,own');
   assert.equal(namesOf(path).filter((name) => !files.includes(name)).length, 1, 'a base file alone');
+});
+
+test('codes, their mean and spread are the engine\'s, also of more rows than it looks at', async () => {
+  const engine = await openEngine(await module('find', {}));
+  for (const [rows, wide] of [[1, 7], [300, 130], [65536, 5], [65537, 5], [140000, 4]]) {
+    const vectors = Int8Array.from(seeded(rows * wide, 255), (value) => value - 127);
+    const { mean, spread } = trainCodes(vectors, wide);
+    const out = engine.allocate(2 * wide + rows * codeBytes(wide));
+    engine.with([vectors], (at) => {
+      engine.call('kin_codes_train', at, rows, wide, out, out + wide);
+      engine.call('kin_codes_of', at, rows, wide, out, out + 2 * wide);
+    });
+    assert.deepEqual([...engine.bytes(out, wide)], [...new Uint8Array(mean.buffer)]);
+    assert.deepEqual([...engine.bytes(out + wide, wide)], [...spread]);
+    assert.ok(Buffer.from(engine.bytes(out + 2 * wide, rows * codeBytes(wide))).equals(codesOf(vectors, wide, mean)));
+    engine.free(out);
+  }
 });
 
 test('columns hold what the items say', async (t) => {
