@@ -211,7 +211,7 @@ node_modules: node_modules/.package-lock.json
 # The command as one file, its libraries bundled, so that the package depends on nothing. It shares web/ with
 # the page, by the name that package.json gives it.
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< --bundle --minify-whitespace --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
+	node_modules/.bin/esbuild $< --bundle --minify --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped packs, of the embedded model.
 labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
