@@ -11,7 +11,6 @@ import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { writeRelated } from '../lib/related.js';
 import { readFileHeader } from '../lib/tensors.js';
-import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} build <products.csv | products.jsonl | products.json | folder> -o <catalogue>
        [--fields a,b] [--text a,b] [--map title=Name] [--allow-host H] [--fit crop|pad]
@@ -65,6 +64,8 @@ async function writeCatalogue(path, bytes) {
   }
   await writeFileSafely(path, bytes);
 }
+
+const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 // The model's address in the catalogue, relative to it: of a folder that was named and lies below the catalogue's, or
 // with it in the folder that the command runs in; else of a `model/` beside the catalogue that holds the same model.
