@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { readForm } from '../../catalog/lib/feeds.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
-import { folder, kin } from './cli-support.js';
+import { drawing, folder, kin, tinyModel } from './cli-support.js';
 import { parquet, run } from './parquet-support.js';
 
 // Rows in their order, those too that are reported at once: [row, id, pictures or the error's sentence].
@@ -325,6 +325,22 @@ test('feeds of any length are read in flat memory', async (t) => {
   for (const name of ['p.csv', 'p.xml']) {
     const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=20', '--input-type=module', '-e', script, join(root, name)]);
     assert.equal(stdout, `80000 ${40000 * 39999 / 2 + 20000}\n`);
+  }
+});
+
+test('a feed becomes a catalogue of its products, and what fails leaves the others as they are', async (t) => {
+  const root = folder(t);
+  for (const [i, name] of ['a', 'b', 'c'].entries()) writeFileSync(join(root, `${name}.jpg`), drawing(i + 1));
+  const [out, model] = [join(root, 'x.kin'), tinyModel(join(root, 'model'))];
+  writeFileSync(join(root, 'p.xml'), feed(`${item(1, 'One', '<g:additional_image_link>b.jpg</g:additional_image_link><g:price>9.50 EUR</g:price>')}
+    ${item(2, 'R & D')}${item(3, 'Three').replace('a.jpg', 'none.jpg')}${item(4, 'Four', '<g:price>1,299.00 EUR</g:price>').replace('a.jpg', 'c.jpg')}`));
+  writeFileSync(join(root, 'p.csv'), 'Handle,Title,Image Src,Variant Price,Status\n1,One,a.jpg,9.50 EUR,active\n5,Draft,a.jpg,1 EUR,draft\n1,,b.jpg,,\n' +
+    '4,Four,c.jpg,"1,299.00 EUR",active\n');
+  for (const [name, code] of [['p.xml', 3], ['p.csv', 0]]) {
+    const built = await kin(['build', join(root, name), '-o', out, '--model', model, '--fields', 'price']);
+    assert.equal(built.code, code, built.err);
+    assert.deepEqual((await kin(['inspect', out, '--public'])).lines(), [{ id: '1', title: 'One', price: 9.5, image: ['a.jpg', 'b.jpg'] },
+      { id: '4', title: 'Four', price: 1299, image: 'c.jpg' }], name);
   }
 });
 
