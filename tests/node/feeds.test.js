@@ -93,7 +93,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 44,"variable, virtual",tee,Tee,1,visible,,"Clothing > T, Nuts\\, bolts",,"a.jpg, b.jpg"
 46,variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
 47,variation,,Tee - not yet,0,visible,21,,id:44,no.jpg
-50,simple,,Cap,1,catalog,9.50,,,https://shop.example/cap?a=1
+50,simple,,Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg"
 51,simple,,Private,0,visible,1,,,p.jpg
 52,simple,,Draft,-1,visible,1,,,p.jpg
 53,simple,,Hidden,1,hidden,1,,,p.jpg
@@ -101,7 +101,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 61,variation,,Draft hat - red,1,visible,3,,hat,h2.jpg
 70,variation,,Lost,1,visible,3,,gone,h2.jpg
 `, { fields: ['price', 'categories'] });
-  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1']],
+  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1', 'https://shop.example/w_4,h_4/cap.jpg']],
     [12, '70', "it belongs to 'gone', of which there is no first row"]]);
   assert.deepEqual(items, [{ title: 'Tee', price: 20, categories: ['Clothing > T', 'Nuts, bolts'] }, { title: 'Cap', price: 9.5 }]);
   assert.equal(drafts, 4);
@@ -295,6 +295,10 @@ test('cells of 10 MB, NUL and other bytes cost their row at most, whatever the f
     await refused(t, 'p.csv', Buffer.from(`${header}\n1,\xe4,a.jpg\n`, 'latin1'), /is not UTF-8: save it as UTF-8/);
     await refused(t, 'p.csv', Buffer.from(`\ufeff${header}\n`, 'utf16le'), /is UTF-16, or no text/);
   }
+  const names = Array.from({ length: 2 ** 20 }, (_, i) => `c${i}`);
+  await refused(t, 'p.csv', `id,image,${names.join(',')}\n`, /has more than 10000 columns$/);
+  await refused(t, 'p.jsonl', names.map((name) => `{"${name}":1}`).join('\n'), /has more than 10000 columns$/);
+  await refused(t, 'p.xml', feed(item(1, 'a', names.map((name) => `<${name}>x</${name}>`).join('')).slice(0, 2 ** 22)), /item 1 has more than 10000 names/);
   await assert.rejects(read(t, 'p.csv', `${'x'.repeat(big)},y\n1,2\n`), ({ message }) => message.length < 1000 && /has no column 'id'/.test(message));
 });
 
