@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { readForm } from '../../catalog/lib/feeds.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
+import { readXml } from '../../catalog/lib/xml.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 import { parquet, run } from './parquet-support.js';
 
@@ -176,6 +177,21 @@ test('XML: what is not well formed costs its item, entities are not expanded, el
     [5, null, 'it is not well-formed XML: unexpected close tag (line N)'],
     [6, null, 'it does not end before the next one begins'],
     [7, '7', ['a.jpg']], [8, '8', ['a.jpg']], [9, '9', ['a.jpg']], [10, null, 'its id is empty'], [11, '11', ['a.jpg', 'b.jpg']]]);
+});
+
+test('XML reads the same wherever its pieces end', async () => {
+  const text = feed(`${item(1, '<![CDATA[a ]] b]]>&amp;c', '<!-- <item> --><g:link/>')}${item(2, 'R & D')}<item><g:id>3</g:id>${item(4, 'x</i>')}${item(5, 'é')}`);
+  const records = async (length) => {
+    const found = [];
+    const pieces = async function* () {
+      for (let at = 0; at < text.length; at += length) yield text.slice(at, at + length);
+    };
+    for await (const { row, value, error } of readXml(pieces(), 'p.xml')) found.push([row, value ?? error.message]);
+    return found;
+  };
+  const whole = await records(text.length);
+  assert.deepEqual(whole.map(([row, value]) => [row, value.title]), [[1, 'a ]] b&c'], [2, undefined], [3, undefined], [4, undefined], [5, 'é']]);
+  for (const length of [1, 2, 3, 7, 100]) assert.deepEqual(await records(length), whole, `pieces of ${length}`);
 });
 
 const over = 2 ** 24 + 2 ** 22 + 1000; // characters, more than one item or piece may have
