@@ -7,7 +7,6 @@ import { bad } from './refusal.js';
 // How long what a host gave counts without asking again when a stopped build goes on.
 const fresh = 86_400_000; // ms
 
-
 // What fails of the journal fails the build.
 const ours = (work) => work.catch((error) => { throw Object.assign(error, { fatal: true }); });
 
