@@ -223,7 +223,7 @@ node_modules: node_modules/.package-lock.json
 # The command as one file, and the process that it reads Parquet in as another; their libraries are bundled, so that the
 # package depends on nothing. The command shares web/ with the page, by the name that package.json gives it.
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< catalog/lib/parquet-reader.js --bundle --minify-whitespace --platform=node --format=esm --target=node20 --external:'#web/*' --outdir=dist --entry-names=[name] --log-level=warning
+	node_modules/.bin/esbuild $< catalog/lib/parquet-reader.js --bundle --minify --platform=node --format=esm --target=node20 --external:'#web/*' --outdir=dist --entry-names=[name] --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped packs, of the embedded model.
 labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)

@@ -16,6 +16,7 @@ import { openTerminal } from './lib/terminal.js';
 
 const commands = {
   build: ['products in, catalogue out', () => import('./commands/build.js')],
+  import: ['a catalogue of vectors that were made elsewhere', () => import('./commands/import.js')],
   publish: ['a catalogue as a folder for the web, later changes as deltas', () => import('./commands/publish.js')],
   search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],

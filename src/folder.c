@@ -52,8 +52,8 @@ enum { LANES = 16, GROUPS_STEP = 4, GROUPS_MAX = CATALOG_DIM_MAX / 8, WEIGHT_MAX
 kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t shard_rows, const int8_t *mean,
                             const uint8_t *spread, const float *null_best, kin_error *err)
 {
-    if (dim < 1 || dim > CATALOG_DIM_MAX || products > INT32_MAX || rows > INT32_MAX || rows < products ||
-        (rows > 0 && products == 0) || shard_rows < 1) {
+    if (dim < 1 || dim > CATALOG_DIM_MAX || rows > INT32_MAX || rows < products || (rows > 0 && products == 0) ||
+        shard_rows < 1) {
         BAD(err, "names sizes out of range: %u products, %u pictures of %d numbers, %u a shard.", products, rows, dim,
             shard_rows);
         return NULL;

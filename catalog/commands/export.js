@@ -5,6 +5,7 @@ import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
 import { openRows } from '../lib/file-rows.js';
+import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} export <catalogue> --to parquet|npy|jsonl|pgvector|qdrant|milvus -o <file> [--table products]
 
@@ -79,7 +80,8 @@ export async function run({ values, positionals }, io) {
     for (const { field, column } of to === 'pgvector' ? [] : renamed) io.note(`the field '${field}' is called '${column}' there`);
     const summary = { products: rows.products - leftOut.length, pictures: rows.pictures, dim: rows.dim, files: written, leftOut };
     if (values.json) await io.line(summary);
-    else io.note(`${written.join(', ')}: ${summary.products} products, ${rows.pictures} pictures, ${rows.dim} numbers each`);
+    else io.note(`${written.join(', ')}: ${counted(summary.products, 'product')}, ${counted(rows.pictures, 'picture')}, ` +
+      `${rows.dim} numbers each`);
     return leftOut.length ? 3 : 0;
   } finally {
     rows.close();

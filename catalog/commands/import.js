@@ -7,6 +7,7 @@ import { kin } from '../lib/name.js';
 import { openNpy } from '../lib/npy.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { readFileHeader } from '../lib/tensors.js';
+import { counted } from '../lib/terminal.js';
 import { openText } from '../lib/text.js';
 import { ofNoModel, openWriter } from '../lib/writer.js';
 
@@ -158,7 +159,7 @@ export async function run({ values, positionals }, io) {
     })());
     const summary = { products: npy.rows, dim: npy.dim, bytes, output: values.output };
     if (values.json) await io.line(summary);
-    else io.note(`${values.output}: ${npy.rows} products, ${npy.dim} numbers each, ${(bytes / 1e6).toFixed(2)} MB`);
+    else io.note(`${values.output}: ${counted(npy.rows, 'product')}, ${npy.dim} numbers each, ${(bytes / 1e6).toFixed(2)} MB`);
     return 0;
   } finally {
     npy.close();

@@ -2,6 +2,7 @@
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError, wholeNumber } from '../lib/options.js';
 import { writeRelated } from '../lib/related.js';
+import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} related <catalogue> -o <related.json | related.jsonl> [--limit 12] [--filter "stock = true"]
 
@@ -20,6 +21,6 @@ export async function run({ values, positionals }, io) {
   const limit = wholeNumber(values.limit ?? '12', '--limit', 1);
   const { products, bytes } = await writeRelated(positionals[0], values.output, { limit, filter: values.filter }, io);
   if (values.json) await io.line({ products, limit, bytes, output: values.output });
-  else io.note(`${values.output}: up to ${limit} for each of ${products} products, ${(bytes / 1e6).toFixed(2)} MB`);
+  else io.note(`${values.output}: up to ${limit} for each of ${counted(products, 'product')}, ${(bytes / 1e6).toFixed(2)} MB`);
   return 0;
 }

@@ -229,11 +229,12 @@ export class Build {
       return this.rowsFailed || this.picturesFailed ? 3 : 0;
     } catch (error) {
       const stopped = io.signal.aborted;
+      const told = error.syscall ? plain(error, work.folder) : error;
       this.#stop.abort();
-      if (!stopped) await writeReports(options, this.facts(error), this.failures).catch((also) => io.note(also.message));
+      if (!stopped) await writeReports(options, this.facts(told), this.failures).catch((also) => io.note(also.message));
       await this.embedders?.kill();
       if (this.journal ? !this.journal.rows : !await exists(work.path('journal'))) await work.remove(); // nothing to go on from
-      throw error.syscall ? plain(error, work.folder) : error;
+      throw told;
     } finally {
       await this.close();
     }

@@ -33,7 +33,7 @@ export async function dryRun(path, options) {
   const products = await readProducts(path, options, (row) => failures.add(row));
   const shown = [];
   let [count, pictures] = [0, 0];
-  for await (const { row, id, images, item, error } of products.rows()) {
+  for await (const { row, id, images, item, error } of products.rows(options.progress)) {
     options.signal?.throwIfAborted();
     if (error) failures.add({ row, error });
     else {
@@ -43,7 +43,7 @@ export async function dryRun(path, options) {
     }
   }
   const { choice, types, withheld, drafts, odd } = products;
-  const targets = choice ? { id: choice.id, title: choice.title, url: choice.url, image: choice.images }
+  const targets = choice ? { id: choice.id, title: choice.title, url: choice.url, image: choice.images, version: choice.version }
     : { id: 'path', title: 'file name', image: ['path'] };
   return { read_as: choice?.feed ?? 'a folder', columns: targets,
     fields: (choice?.published ?? []).map(({ field, column }) => ({ field, column, type: types[field] })),
@@ -51,6 +51,7 @@ export async function dryRun(path, options) {
     rows_failed: failures.count, reasons: failures.reasons, notes: odd };
 }
 
+const shorten = (key, value) => (typeof value === 'string' && value.length > longest ? `${value.slice(0, longest)} ...` : value);
 const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 // The same for people, in lines.
@@ -64,9 +65,10 @@ export function describe({ read_as: readAs, columns, fields, withheld, ignored, 
     ...withheld.length ? [`not published, looks private: ${withheld.join(', ')}`] : [],
     ...ignored.length ? [`ignored: ${ignored.join(', ')}`] : [],
     ...notes,
-    ...shown.map((item) => JSON.stringify(item, (key, value) => (typeof value === 'string' && value.length > longest ? `${value.slice(0, longest)} ...` : value))),
+    ...shown.map((item) => JSON.stringify(item, shorten)),
     `${counted(products, 'product')}, ${counted(pictures, 'picture')} (not looked at)` +
       (drafts ? `; left out: ${counted(drafts, 'draft')}` : '') + (failed ? `; ${counted(failed, 'row')} would fail` : ''),
-    ...reasons.slice(0, shownReasons).map(({ rows, first, message }) => `  ${counted(rows, 'row')}, first row ${first}: ${message}`),
+    ...reasons.slice(0, shownReasons)
+      .map(({ rows, first, message }) => `  ${counted(rows, 'row')}, first row ${first}: ${message}`),
     ...reasons.length > shownReasons ? [`  and for ${reasons.length - shownReasons} more reasons (--json lists them)`] : []];
 }

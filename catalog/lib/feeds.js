@@ -23,7 +23,7 @@ const feeds = {
     name: 'a Shopify export', id: ['Handle', 'URL handle'], title: ['Title'], url: [],
     images: [['Image Src', 'Product image URL'], ['Variant Image', 'Variant image URL']], place: ['Image Position'],
     child: { when: [['Title'], /^$/], of: ['Handle', 'URL handle'], keys: { '': ['Handle', 'URL handle'] }, repeats: true },
-    shown: { Status: ['active'], Published: ['true'], 'Published on online store': ['true'] },
+    shown: { Status: ['active'], Published: ['true', '1'], 'Published on online store': ['true', '1'] },
     fields: { price: ['Variant Price', 'Price'], vendor: ['Vendor'], type: ['Type'], tags: ['Tags'],
       category: ['Product Category'] },
     lists: ['tags'], every: ['Option1 Value', 'Option2 Value', 'Option3 Value'],
@@ -119,7 +119,8 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
   const published = new Map();
   const lists = (feed.lists ?? []).map((field) => known.get(field));
   const every = (feed.every ?? []).map((column) => find([column]));
-  const publish = (field, column) => published.set(field, { field, column, list: lists.includes(column), every: every.includes(column) });
+  const publish = (field, column) => published.set(field,
+    { field, column, list: lists.includes(column), every: every.includes(column) });
   for (const field of fields.filter((one) => one !== '*')) {
     const column = columns.find((one) => same(one, field));
     if (column !== undefined) publish(column, column);
@@ -147,9 +148,9 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
   return { published: [...published.values()], withheld };
 }
 
-// options: { map, fields, from, pictures: false where none are asked for }; name: the file's. Returns what each column becomes:
-// { feed, plain, id, title, url, images, version, place, shown, child, published: [{ field, column, list, every }], withheld, ignored, columns }
-// `columns` are those that are read at all.
+// options: { map, fields, from, version, pictures: false where none are asked for }; name: the file's. Returns what each
+// column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
+// published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
 export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, name);
   const chosen = chooseTargets(all, feed, map, pictures, name);
@@ -161,7 +162,8 @@ export function chooseColumns(all, { map = {}, fields = [], from, pictures = tru
   const used = new Set([chosen.id, chosen.title, chosen.url, ...chosen.images, place, ...shown.map(([column]) => column),
     ...child ? [child.when[0], child.of] : []].filter((column) => column !== undefined));
   const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, used }, name);
-  const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column), ...published.map(({ column }) => column)]);
+  const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column),
+    ...published.map(({ column }) => column)]);
   return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
     ignored: all.filter((column) => column && !read.has(column) && !withheld.includes(column)) };
 }

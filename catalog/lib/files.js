@@ -5,6 +5,17 @@ import { access, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:
 import { dirname, join, resolve } from 'node:path';
 import { beside, removeLeft, replaceFile, syncFolder, writeNew } from '#web/shared/files.node.js';
 
+// Fills `buffer` from a place of an open file: a read may give less than was asked for. -> how many bytes there were
+export async function readInto(handle, buffer, position) {
+  let done = 0;
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    if (!bytesRead) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 export async function exists(path) {

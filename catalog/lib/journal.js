@@ -108,8 +108,9 @@ export class Journal {
     this.#rows.set(hash, await this.#records.add(payload));
   }
 
-  async addSeen(ref, { hash, ...facts }) {
-    this.#seen.set(hashOf(ref), await this.#records.add(json(types.seen, { ref, hash: hash.toString('hex'), ...facts })));
+  async addSeen(ref, { hash, version, url, etag, modified, at }) {
+    const seen = { ref, hash: hash.toString('hex'), version, url, etag, modified, at }; // in one order, so that bytes repeat
+    this.#seen.set(hashOf(ref), await this.#records.add(json(types.seen, seen)));
   }
 
   // -> its bytes; all of it is on the disk.

@@ -21,11 +21,17 @@ export async function checkOutput(path) {
   if ((await readFileHeader(path))?.metadata?.['kin.kind'] !== 'catalog') refuse('is not a catalogue');
 }
 
+// What is written beside it in the end, such as a report.
+export async function checkFolderOf(path) {
+  if (!await exists(dirname(resolve(path)))) throw new Error(`cannot write ${path}: its folder does not exist`);
+}
+
 // A catalogue that something else took the place of while it was built is written beside it: hours are in it.
 export async function writeCatalogue(path, parts) {
   try {
     await checkOutput(path);
   } catch (error) {
+    if (error.syscall) throw error;
     const beside = `${path}.${process.pid}.new`;
     await writeFileSafely(beside, parts);
     throw new Error(`the catalogue is in ${beside}, since ${error.message}`);

@@ -101,7 +101,7 @@ async function* read(columns) {
     let rows;
     await parquetRead({ file, metadata, columns, rowStart: start, rowEnd: start + count, rowFormat: 'array',
       compressors: unpack, onPage: () => process.send({ page }), onComplete: (all) => { rows = all; } });
-    if (count && columns.some((column, k) => rows[count - 1][k] === undefined)) throw wrong(`${page} has fewer rows than it claims`);
+    if (count && rows[count - 1].includes(undefined)) throw wrong(`${page} has fewer rows than it claims`);
     start += count;
     for (let at = 0; at < count; at += batch)
       yield rows.slice(at, at + batch).map((row) => row.map((value, k) => plain(value, kinds[k])));
@@ -124,7 +124,8 @@ process.on('message', async (question) => {
   try {
     process.send(await answer(question));
   } catch (error) {
-    const why = error instanceof TypeError || error instanceof RangeError ? 'its bytes are not sound' : error.message.replace(/^parquet /, '');
+    const why = error instanceof TypeError || error instanceof RangeError ? 'its bytes are not sound' // a slip of the library
+      : error.message.replace(/^parquet /, '');
     process.send({ error: error.message.startsWith(path) ? error.message : wrong(why).message });
   }
 });

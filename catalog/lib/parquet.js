@@ -6,8 +6,6 @@ import { fileURLToPath } from 'node:url';
 const memory = 1024; // MiB of the reader's heap: a row group's columns have to fit
 const patience = 30000; // ms without a page
 
-const plain = (value) => (value === null ? undefined : value);
-
 export async function openParquet(path) {
   const reader = fork(fileURLToPath(new URL('./parquet-reader.js', import.meta.url)), [path],
     { execArgv: [`--max-old-space-size=${memory}`], serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
@@ -35,7 +33,7 @@ export async function openParquet(path) {
     else answer('resolve', found);
   });
   reader.on('error', (error) => answer('reject', cannot(error.message)));
-  reader.on('exit', () => answer('reject', cannot(group === null ? 'its footer is not sound'
+  reader.on('exit', (code, signal) => answer('reject', cannot(group === null ? `its reader has ended (${signal ?? code})`
     : `${group} does not fit into ${memory / 1024} GiB, or is not sound: write it in smaller row groups`)));
   const ask = (question) => new Promise((resolve, reject) => {
     asked = { resolve, reject, timer: wait() };
@@ -53,7 +51,8 @@ export async function openParquet(path) {
       for (let row = 1; ;) {
         const { rows } = await ask({ next: true });
         if (!rows.length) return;
-        for (const values of rows) yield { row: row++, error: null, get: (column) => plain(values[place.get(column)]) };
+        for (const values of rows)
+          yield { row: row++, error: null, get: (column) => values[place.get(column)] ?? undefined };
         position = Math.round(size * (row - 1) / count);
       }
     } };

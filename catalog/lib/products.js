@@ -128,7 +128,8 @@ function toRow(product, choice, cells) {
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
     if (product.error) throw product.error;
-    if (choice.version !== undefined) result.version = text(first.get(choice.version)).trim();
+    if (choice.version !== undefined)
+      result.version = product.records.map((record) => text(record.get(choice.version)).trim()).join('\n').trim();
     Object.assign(result, imagesOf(product, choice, cells));
     const title = choice.title === undefined ? '' : text(first.get(choice.title));
     const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
@@ -169,8 +170,8 @@ async function readFolder(root, { map, fields, from, separator, version }) {
     }));
   const notes = others.length ? [`left out: ${others.length} files that are no pictures by their names, ` +
     `such as ${others.sort()[0]}`] : [];
-  return { choice: null, published: [], withheld: [], types: {}, odd: [], notes, count: rows.length, pictures: rows.length, drafts: 0,
-    async* rows() { yield* rows; } };
+  return { choice: null, published: [], withheld: [], types: {}, odd: [], notes, count: rows.length,
+    pictures: rows.length, drafts: 0, async* rows() { yield* rows; } };
 }
 
 // Ids that came before, or seem to: a Bloom filter, so that memory does not grow with them. `twice` holds all that do
@@ -202,8 +203,9 @@ class Ids {
   }
 }
 
-const mappingOf = ({ id, title, url, images }) => [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])]
-  .filter(([, column]) => column !== undefined).map(([target, column]) => `${target} from '${column}'`).join(', ');
+const mappingOf = ({ id, title, url, images }) =>
+  [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])].filter(([, column]) => column !== undefined)
+    .map(([target, column]) => `${target} from '${column}'`).join(', ');
 
 async function readFile(path, paths, { map, fields, from, separator, pictures, version, ...options }, report) {
   const source = await openSource(path, { separator, ...options });
@@ -246,10 +248,10 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   fields.decide();
 
   // The rows that were not reported, once; one whose id came before is an error still.
-  async function* good() {
+  async function* good(progress) {
     const before = new Map();
     try {
-      for await (const row of checked(records())) {
+      for await (const row of checked(watched(records(), source, { progress }))) {
         const first = before.get(row.id);
         if (first === undefined && ids.twice.has(row.id)) before.set(row.id, row.row);
         if (row.error) continue;
@@ -265,15 +267,19 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   const { drafts } = variants;
   const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
     ...drafts ? [`left out: ${drafts} draft${drafts === 1 ? '' : 's'}`] : [], ...fields.notes, ...fields.odd];
-  return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts, rows: good };
+  return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts,
+    rows: good };
 }
 
-// options: { map, fields, from, separator, text, pictures: false where none are asked for, version, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each
-// row that has an error, before this returns { paths, choice, published, withheld, types, notes, count, pictures, drafts,
-// rows() }
-// paths: where listed pictures lie; choice: what each column becomes, as feeds.js says, null of a folder; types: { field:
-// type }; notes: what was read, in sentences, `odd` those of columns that few values made a text; count of rows, pictures and drafts that were left out; rows(): those that
-// were not reported, to be read once; those whose id came before have an error still.
+// options: { map, fields, from, separator, text, version, pictures: false where none are asked for, signal,
+// progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
+//   { paths, choice, published, withheld, types, odd, notes, count, pictures, drafts, rows(progress) }
+// paths   where listed pictures lie
+// choice  what each column becomes, as feeds.js says; null of a folder
+// types   { field: type }
+// notes   what was read, in sentences; `odd`: those of columns that few values made a text
+// count   of rows; pictures of those without an error; drafts that were left out
+// rows    those that were not reported, to be read once; those whose id came before have an error still
 export async function readProducts(path, options, report) {
   let kind;
   try {

@@ -5,6 +5,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { crc32More } from './crc32.js';
+import { readInto } from './files.js';
 
 const batchRecords = 64, batchBytes = 2 ** 20; // after which a batch is written
 const syncTime = 1000; // ms after which it is put onto the disk
@@ -56,7 +57,7 @@ export class Records {
       const next = Buffer.alloc(Math.max(readBytes, 8 + n));
       buffer.copy(next, 0, at, have);
       [buffer, from, have] = [next, this.#end, have - at];
-      const read = await this.#readInto(buffer.subarray(have), from + have);
+      const read = await readInto(this.#handle, buffer.subarray(have), from + have);
       if (!read) return;
       have += read;
     }
@@ -106,26 +107,16 @@ export class Records {
     if (at >= this.#end - this.#size) await this.flush();
     else await this.#writing;
     const first = Buffer.alloc(usualBytes); // one look for most
-    const have = await this.#readInto(first, at);
+    const have = await readInto(this.#handle, first, at);
     const n = have < 8 ? 0 : first.readUInt32LE(0);
     if (!n || n > mostBytes) return null;
     let payload = first.subarray(8, Math.min(have, 8 + n));
     if (payload.length < n) {
       const rest = Buffer.alloc(n - payload.length);
-      if (await this.#readInto(rest, at + have) < rest.length) return null;
+      if (await readInto(this.#handle, rest, at + have) < rest.length) return null;
       payload = Buffer.concat([payload, rest]);
     }
     return crc32More(0, payload) === first.readUInt32LE(4) ? payload : null;
-  }
-
-  async #readInto(buffer, position) {
-    let done = 0;
-    while (done < buffer.length) {
-      const { bytesRead } = await this.#handle.read(buffer, done, buffer.length - done, position + done);
-      if (!bytesRead) break;
-      done += bytesRead;
-    }
-    return done;
   }
 
   async sync() {

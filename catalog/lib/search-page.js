@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { readInto } from './files.js';
 import { manifestOf, modelFolder, readIndex } from './models.js';
 import { readHeader } from './tensors.js';
 
@@ -15,8 +16,7 @@ async function readMetadata(path) {
   if (!handle) return null;
   try {
     const bytes = Buffer.alloc(header);
-    const { bytesRead } = await handle.read(bytes, 0, header, 0);
-    return readHeader(bytes.subarray(0, bytesRead))?.metadata ?? null;
+    return readHeader(bytes.subarray(0, await readInto(handle, bytes, 0)))?.metadata ?? null;
   } finally {
     await handle.close();
   }

@@ -4,6 +4,7 @@
 
 import { open } from 'node:fs/promises';
 import { crc32 } from './crc32.js';
+import { readInto } from './files.js';
 
 const MiB = 2 ** 20;
 const maxPiece = 16 * MiB;
@@ -97,11 +98,10 @@ export async function readFileHeader(path) {
   const handle = await open(path, 'r');
   try {
     const length = Buffer.alloc(8);
-    const { bytesRead } = await handle.read(length, 0, 8, 0);
-    const n = bytesRead === 8 ? length.readBigUInt64LE() : 0n;
+    const n = await readInto(handle, length, 0) === 8 ? length.readBigUInt64LE() : 0n;
     if (n > 100_000_000n) return null;
     const head = Buffer.alloc(8 + Number(n));
-    return readHeader(head.subarray(0, (await handle.read(head, 0, head.length, 0)).bytesRead));
+    return readHeader(head.subarray(0, await readInto(handle, head, 0)));
   } finally {
     await handle.close();
   }

@@ -11,6 +11,8 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 
+export const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 export function openTerminal() {
   const controller = new AbortController();
   const stop = () => controller.abort();

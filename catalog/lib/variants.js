@@ -98,9 +98,10 @@ export class Variants {
     }
     const done = product && this.#finish(product, taken);
     if (done) yield done;
-    for (const [parent, rows] of this.#kept)
-      if (!taken.has(parent))
-        for (const record of rows.map((kept) => this.#read(kept)))
-          yield { row: record.row, records: [record], error: new Error(`it belongs to '${parent}', of which there is no first row`) };
+    for (const [parent, rows] of this.#kept) {
+      if (taken.has(parent)) continue;
+      const error = new Error(`it belongs to '${parent}', of which there is no first row`);
+      for (const record of rows.map((kept) => this.#read(kept))) yield { row: record.row, records: [record], error };
+    }
   }
 }

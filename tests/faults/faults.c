@@ -30,7 +30,10 @@ static struct {
     long at, calls;
     int sticky;
 } plan;
-static char ours[FDS];
+static struct {
+    dev_t dev;
+    ino_t ino;
+} ours[FDS]; /* zero: another's */
 static struct file { /* that was opened for writing */
     char path[PATH_MAX];
     off_t synced;
@@ -111,9 +114,11 @@ static int turn(enum does what)
 
 static int opened(int fd, const char *path, int flags)
 {
-    if (fd < 0 || fd >= FDS)
+    struct stat now;
+    if (fd < 0 || fd >= FDS || fstat(fd, &now) != 0)
         return fd;
-    ours[fd] = 1;
+    ours[fd].dev = now.st_dev;
+    ours[fd].ino = now.st_ino;
     of_fd[fd] = -1;
     if ((flags & O_ACCMODE) == O_RDONLY)
         return fd;
@@ -121,8 +126,7 @@ static int opened(int fd, const char *path, int flags)
     int i = 0;
     while (i < n_files && strcmp(files[i].path, path) != 0)
         i++;
-    struct stat now;
-    if (i < FILES && fstat(fd, &now) == 0) {
+    if (i < FILES) {
         if (i == n_files) {
             n_files++;
             snprintf(files[i].path, sizeof files[i].path, "%s", path);
@@ -156,14 +160,12 @@ static int opened(int fd, const char *path, int flags)
 OPEN(open)
 OPEN(open64)
 
-int close(int fd)
+/* Not every close passes here (libuv asks the kernel itself), and then the number is another file's. */
+static int is_ours(int fd)
 {
-    if (fd >= 0 && fd < FDS)
-        ours[fd] = 0;
-    return REAL("close", int (*)(int))(fd);
+    struct stat now;
+    return fd >= 0 && fd < FDS && ours[fd].ino && fstat(fd, &now) == 0 && now.st_ino == ours[fd].ino && now.st_dev == ours[fd].dev;
 }
-
-static int is_ours(int fd) { return fd >= 0 && fd < FDS && ours[fd]; }
 
 /* Half of it may be nothing of one byte, which a caller takes for the end: at least one. */
 static size_t half(size_t n) { return n > 1 ? n / 2 : n; }
@@ -218,9 +220,10 @@ SYNC(fdatasync)
 
 int ftruncate64(int fd, off64_t n)
 {
-    if (is_ours(fd))
+    int mine = is_ours(fd);
+    if (mine)
         FAIL(turn(OTHER), -1)
-    if (is_ours(fd) && of_fd[fd] >= 0 && files[of_fd[fd]].synced > n)
+    if (mine && of_fd[fd] >= 0 && files[of_fd[fd]].synced > n)
         files[of_fd[fd]].synced = n;
     return REAL("ftruncate64", int (*)(int, off64_t))(fd, n);
 }

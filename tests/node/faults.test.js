@@ -1,6 +1,6 @@
 // A build that is killed anywhere goes on when it is run again, and gives the bytes that it would have given; one whose disk fails
 // leaves the catalogue that was there. The faults are real ones, of tests/faults/faults.c, between the command and the system.
-// `make test-faults` tries every call and 200 moments, `make test` some of them.
+// `make test-faults` tries every call and 200 moments, KIN_FAULTS=8 eight of each kind, `make test` one.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { build, filesOf, makeShop } from './builds.js';
 
 const all = process.env.KIN_FAULTS === 'all';
+const sample = Number(process.env.KIN_FAULTS) || 1;
 const linux = { skip: process.platform !== 'linux' && 'the faults are made for Linux' };
 const count = 150;
 const bad = new Set([3, 77, 149]);
@@ -28,7 +29,7 @@ const startFrom = (folder) => {
   else mkdirSync(out);
 };
 // Of `most` things some that lie evenly, or all.
-const some = (most, sample) => (all ? Array.from({ length: most }, (_, i) => i + 1)
+const some = (most) => (all ? Array.from({ length: most }, (_, i) => i + 1)
   : Array.from({ length: sample }, (_, i) => 1 + Math.floor((i + Math.random()) * most / sample)));
 
 before(async () => {
@@ -68,7 +69,7 @@ async function goesOn(n, what) {
 test('killed at any call on the disk, in the midst of a write, or by a power cut: the next build gives the same bytes', linux, async () => {
   let reused = 0;
   for (const kind of ['kill', 'half', 'power'])
-    for (const at of some(shared.calls, 1)) {
+    for (const at of some(shared.calls)) {
       startFrom(join(root, 'before'));
       const { signal, code, err } = await run(workers(1 + at % 2), preload(kind, at));
       if (signal === null) assert.equal(code, 3, err); // there were fewer calls this time
@@ -81,7 +82,7 @@ test('killed at any call on the disk, in the midst of a write, or by a power cut
 });
 
 test('killed at any moment', linux, async () => {
-  for (let i = 0; i < (all ? 200 : 2); i++) {
+  for (let i = 0; i < (all ? 200 : sample + 1); i++) {
     startFrom(join(root, 'before'));
     const moment = shared.ms * 1.1 * Math.random();
     await run(workers(1 + i % 2), { onStart: (child) => setTimeout(() => child.kill('SIGKILL'), moment) });
@@ -102,7 +103,7 @@ test('killed again and again it comes to its end, with what it had', linux, asyn
 
 test('a disk that fails, once or from then on, leaves the old catalogue or the whole new one', linux, async () => {
   for (const [kind, sticky] of ['ENOSPC', 'EIO', 'EINTR', 'short'].flatMap((kind) => [[kind, false], [kind, true]]))
-    for (const at of kind === 'EINTR' && sticky ? [] : some(shared.calls, 1)) { // who is interrupted for ever tries for ever
+    for (const at of kind === 'EINTR' && sticky ? [] : some(shared.calls)) { // who is interrupted for ever tries for ever
       const what = `${kind}${sticky ? ' from' : ' at'} ${at}`;
       startFrom(join(root, 'before'));
       const { code, err, signal } = await run(workers(1), preload(kind, at, sticky));

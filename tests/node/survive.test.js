@@ -207,6 +207,7 @@ test('--max-failed and --max-shrink keep the catalogue that is there, and the ne
   assert.equal(allowed.code, 3, allowed.err);
   assert.equal(allowed.report.counts.embedded, 0, 'the builds before have left what they made');
   assert.ok(!existsSync(`${out}.part`));
+  assert.match((await build(products, out, model, ['--summary', join(root, 'none', 's.md')])).err, /cannot write .*s\.md: its folder does not exist/);
   for (const wrong of ['x', '1.5', '101%', '-1'])
     assert.equal((await kin(['build', products, '-o', out, '--model', model, `--max-failed=${wrong}`])).code, 2, wrong);
 });

@@ -225,6 +225,8 @@ static kin_status look(kin_folder *f, kin_error *err)
         return err->status;
     int n = kin_catalog_search(c, query, NULL, NULL, -2, 0, 0, rows, scores, 4, &total);
     kin_catalog_confidence(c, NULL, rows, scores, n, confidence);
+    if (n < 1 || confidence[0] != confidence[0])
+        return KIN_NOT_A_CATALOG; /* a view without what it should have */
     keep(rows, (size_t)n * sizeof *rows), keep(confidence, (size_t)n * sizeof *confidence);
     return KIN_OK;
 }
