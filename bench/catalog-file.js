@@ -6,7 +6,7 @@ import { module } from '../web/worker/platform.node.js';
 const encoder = new TextEncoder();
 
 export async function catalogFile(dim) {
-  const engine = await openEngine(await module('simd', {}));
+  const engine = await openEngine(await module('find', {}));
   const check = (status) => { if (status) engine.throwError(); };
   const writer = engine.with(['{}'], (text, n) => engine.pointer('kin_writer_begin', dim, text, n, engine.error));
   const [piece, textRoom] = [2 ** 20, 64];

@@ -1,9 +1,8 @@
 // The job `search`: the ten best of 10,000, 100,000 and a million vectors of 512 numbers, in one page after
-// another, and usearch beside it as a native library. Recall counts against a plain loop over every row.
+// another, and usearch (a native library) and PostgreSQL with pgvector beside it. Recall counts against a plain loop over every row.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { blank } from './browser.js';
-import { python } from './native.js';
 import { number, ratio, table } from './report.js';
 import { vectors } from './vectors.js';
 
@@ -14,8 +13,12 @@ const hnswMost = Number(process.env.HNSW ?? 10000);
 // usearch's graph of a million takes minutes too, but it is kept.
 const usearchMost = Number(process.env.USEARCH ?? 100000);
 
-function usearch(path, queries) {
-  const { stdout, status } = spawnSync(python, ['bench/usearch_index.py', path], { input: JSON.stringify(queries), stdio: ['pipe', 'pipe', 'inherit'],
+// So does pgvector's.
+const pgvectorMost = Number(process.env.PGVECTOR ?? 10000);
+const python = 'build/data-venv/bin/python'; // has both
+
+function ask(script, path, queries) {
+  const { stdout, status } = spawnSync(python, [script, path], { input: JSON.stringify(queries), stdio: ['pipe', 'pipe', 'inherit'],
     maxBuffer: 1 << 28, encoding: 'utf8' });
   return status === 0 ? JSON.parse(stdout) : null;
 }
@@ -30,10 +33,13 @@ export async function search({ browser, url, rounds }) {
     await page.context().close();
     const recall = (found) => found.reduce((sum, ids, i) => sum + ids.filter((id) => truth[i].includes(id)).length, 0) / (10 * truth.length);
     const wanted = n <= usearchMost || existsSync(catalog.path.replace('.kin', '.usearch.json'));
-    const native = wanted && usearch(catalog.path, catalog.queries);
+    const native = wanted && ask('bench/usearch_index.py', catalog.path, catalog.queries);
     if (!wanted) notes.push(`usearch was left out for ${n} vectors, since building its graph takes minutes (USEARCH=${n} builds and keeps it).\n`);
     else if (native) rows.push({ label: 'usearch, native, HNSW of int8', ...native });
     else notes.push(`usearch could not be run for ${n} vectors.\n`);
+    const postgres = n <= pgvectorMost && ask('bench/pgvector_index.py', catalog.path, catalog.queries);
+    if (postgres) rows.push({ label: `pgvector ${postgres.version}, native, HNSW of f32`, ...postgres });
+    else notes.push(n <= pgvectorMost ? `pgvector could not be run for ${n} vectors.\n` : `pgvector was left out for ${n} vectors (PGVECTOR=${n} runs it).\n`);
     if (failed) notes.push(`hnswlib-wasm could not be run for ${n} vectors: ${failed}\n`);
     const exact = rows.find(({ label }) => label.startsWith('Kin, exact')).ms;
     if (recall(rows.find(({ label }) => label.startsWith('Kin, exact')).found) < 0.99) throw new Error('Kin\'s exact search differs from the plain loop.');

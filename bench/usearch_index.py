@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """usearch over a catalogue's rows: queries as JSON on standard input, one JSON object out.
 
-    build/bench-venv/bin/python bench/usearch_index.py <catalogue.kin>
+    build/data-venv/bin/python bench/usearch_index.py <catalogue.kin>
 
 -> { ms, best, build: ms, found: [[row, ...], ...] }. The index, HNSW over the int8 rows with connectivity
 16, is built once and kept beside the catalogue. One thread searches.

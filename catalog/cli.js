@@ -4,9 +4,11 @@
 //   usage     its help text
 //   options   what node:util parseArgs needs beyond the options every command takes
 //   run(args, io) -> exit code; args = { values, positionals, modelOptions }, io from lib/terminal.js
+//   needsModel(values), where it can do without: modelOptions is null then
 // and is imported only when asked for, so `kin serve` never loads an engine.
 // Exit: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kin } from './lib/name.js';
 import { commonOptions, readCommon, UsageError } from './lib/options.js';
@@ -14,6 +16,8 @@ import { openTerminal } from './lib/terminal.js';
 
 const commands = {
   build: ['products in, catalogue out', () => import('./commands/build.js')],
+  import: ['a catalogue of vectors that were made elsewhere', () => import('./commands/import.js')],
+  publish: ['a catalogue as a folder for the web, later changes as deltas', () => import('./commands/publish.js')],
   search: ['find products by a picture, a text or other products', () => import('./commands/search.js')],
   embed: ['embeddings of pictures or texts', () => import('./commands/embed.js')],
   classify: ['which of some labels fits a picture best', () => import('./commands/classify.js')],
@@ -28,10 +32,15 @@ const commands = {
   inspect: ['what a catalogue or a model holds; --public: what a stranger can read',
     () => import('./commands/inspect.js')],
   verify: ['check every byte of a catalogue or a model', () => import('./commands/verify.js')],
+  related: ['each product\'s nearest others as JSON, for templates', () => import('./commands/related.js')],
+  report: ['proof on your own products: one HTML page', () => import('./commands/report.js')],
+  export: ['a catalogue for other engines: Parquet, npy, JSON Lines, PostgreSQL, Qdrant, Milvus', () => import('./commands/export.js')],
   serve: ['serve a folder on this machine', () => import('./commands/serve.js')],
   bench: ['milliseconds a picture and a text on this machine', () => import('./commands/bench.js')],
 };
-const later = ['export', 'publish', 'report', 'doctor'];
+// What a command starts of this one, as processes of their own.
+const hidden = { 'embed-worker': () => import('./commands/embed-worker.js') };
+const later = ['doctor'];
 
 const help = () => `Usage: ${kin} <command> [options]
 
@@ -76,9 +85,9 @@ async function main(argv, io) {
     return 0;
   }
   if (later.includes(name)) throw new UsageError(`'${kin} ${name}' comes in a later release`);
-  if (!Object.hasOwn(commands, name))
-    throw new UsageError(`there is no command '${name}'; '${kin} help' lists them`);
-  const command = await commands[name][1]();
+  const find = Object.hasOwn(hidden, name) ? hidden[name] : Object.hasOwn(commands, name) ? commands[name][1] : null;
+  if (!find) throw new UsageError(`there is no command '${name}'; '${kin} help' lists them`);
+  const command = await find();
   let parsed;
   try {
     parsed = parseArgs({
@@ -92,10 +101,12 @@ async function main(argv, io) {
     return 0;
   }
   io.quiet = parsed.values.quiet === true;
-  return command.run({ ...parsed, modelOptions: readCommon(parsed.values) }, io);
+  const modelOptions = command.needsModel?.(parsed.values) === false ? null : readCommon(parsed.values);
+  return command.run({ ...parsed, modelOptions }, io);
 }
 
 const io = openTerminal();
+io.program = fileURLToPath(import.meta.url);
 try {
   process.exitCode = await main(process.argv.slice(2), io);
 } catch (error) {

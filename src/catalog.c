@@ -76,28 +76,36 @@ static kin_status check_ids(const kin_catalog *c, const tensor *offsets, const t
     return KIN_OK;
 }
 
-static kin_status check_rows(const kin_catalog *c, kin_error *err)
+bool catalog_scaled(const int8_t *rows, const float *scale, uint32_t n, uint32_t dim, uint32_t *bad)
 {
-    uint32_t next = 0; /* the product that may come next */
-    for (uint32_t r = 0; r < c->rows; r++) {
-        uint32_t item = c->row_item[r];
-        if (item > next || item + 1 < next || item >= c->products)
-            return BAD(err, "has rows that do not follow its products (row %u).", r);
-        next = item + 1;
-        double want = row_scale(c->vectors + (size_t)r * c->dim, c->dim), gap = (double)c->scale[r] - want;
+    for (*bad = 0; *bad < n; ++*bad) {
+        double want = row_scale(rows + (size_t)*bad * dim, dim), gap = (double)scale[*bad] - want;
         if (!(gap < want * 1e-6 && gap > -want * 1e-6)) /* nor where `want` is infinite */
-            return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", r);
+            return false;
     }
-    return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");
+    return true;
 }
 
-/* n pairs of a mean and a deviation. */
-static bool are_moments(const float *values, size_t n)
+bool catalog_moments(const float *values, size_t n)
 {
     for (size_t i = 0; i < 2 * n; i++)
         if (!(values[i] - values[i] == 0) || (i % 2 && values[i] < 0))
             return false;
     return true;
+}
+
+static kin_status check_rows(const kin_catalog *c, kin_error *err)
+{
+    uint32_t next = 0 /* the product that may come next */, bad;
+    for (uint32_t r = 0; r < c->rows; r++) {
+        uint32_t item = c->row_item[r];
+        if (item > next || item + 1 < next || item >= c->products)
+            return BAD(err, "has rows that do not follow its products (row %u).", r);
+        next = item + 1;
+    }
+    if (!catalog_scaled(c->vectors, c->scale, c->rows, c->dim, &bad))
+        return BAD(err, "has a scale that is not 1 / length of its vector (row %u).", bad);
+    return next == c->products ? KIN_OK : BAD(err, "has a product without a picture.");
 }
 
 static kin_status find_nulls(kin_catalog *c, const tensor *rows, const tensor *best, kin_error *err)
@@ -106,7 +114,7 @@ static kin_status find_nulls(kin_catalog *c, const tensor *rows, const tensor *b
         return KIN_OK;
     const float *values = (const float *)(c->bytes + rows->begin), *pair = (const float *)(c->bytes + best->begin);
     if (rows->shape[0] != c->rows || rows->shape[1] != NULL_STATS || best->shape[0] != 2 ||
-        !are_moments(values, 2 * (size_t)c->rows) || !are_moments(pair, 1))
+        !catalog_moments(values, 2 * (size_t)c->rows) || !catalog_moments(pair, 1))
         return BAD(err, "has null statistics that are no mean and deviation for each picture.");
     c->nulls = values, c->null_best = pair;
     return KIN_OK;
@@ -201,20 +209,16 @@ const char *kin_catalog_info(kin_catalog *c)
     json_out_u64(o, c->rows);
     json_out_raw(o, ",\"dim\":");
     json_out_u64(o, c->dim);
-    json_out_raw(o, ",\"metadata\":");
-    json_out_rawn(o, c->file.metadata.at, (size_t)(c->file.metadata.end - c->file.metadata.at));
-    json_out_raw(o, ",\"tensors\":{");
-    tensor_file_dtypes(&c->file, o);
-    json_out_raw(o, "}}");
+    json_out_raw(o, ",");
+    tensor_file_tell(&c->file, o);
+    json_out_raw(o, "}");
     json_out_rawn(o, "", 1);
     return o->failed ? short_of_memory : o->text;
 }
 
 const void *kin_catalog_tensor(const kin_catalog *c, const char *name, size_t *bytes)
 {
-    const tensor *t = tensor_find(&c->file, name);
-    *bytes = t ? (size_t)(t->end - t->begin) : 0;
-    return t ? c->bytes + t->begin : NULL;
+    return tensor_values(&c->file, c->bytes, name, bytes);
 }
 
 kin_error *kin_error_new(void) { return calloc(1, sizeof(kin_error)); }

@@ -48,6 +48,11 @@ static inline double row_scale(const int8_t *row, uint32_t dim)
     return sum ? 1.0 / sqrt((double)sum) : (double)INFINITY;
 }
 
+/* Whether n rows i8 [n, dim] have these scales, each within 1e-6 of 1 / ||row||; else *bad is the first that has not. */
+bool catalog_scaled(const int8_t *rows, const float *scale, uint32_t n, uint32_t dim, uint32_t *bad);
+/* Whether values are n pairs of a mean and a deviation: finite, no deviation below 0. */
+bool catalog_moments(const float *values, size_t n);
+
 typedef struct kin_catalog {
     tensor_file file;
     const uint8_t *bytes; /* borrowed */

@@ -29,30 +29,40 @@ static uint64_t bits_of(const int8_t *values, const int8_t *mean, uint32_t n)
     return bits;
 }
 
-static void encode(const codes *c, const int8_t *row, uint64_t *bits)
+void codes_of(const int8_t *row, const int8_t *mean, uint32_t dim, uint64_t *bits)
 {
-    for (uint32_t w = 0; w < c->words; w++) {
-        uint32_t left = c->dim > 64 * w ? c->dim - 64 * w : 0;
-        bits[w] = bits_of(row + 64 * w, c->mean + 64 * w, left < 64 ? left : 64);
+    for (uint32_t w = 0; w < codes_words(dim); w++) {
+        uint32_t left = dim > 64 * w ? dim - 64 * w : 0;
+        bits[w] = bits_of(row + 64 * w, mean + 64 * w, left < 64 ? left : 64);
     }
 }
 
-static void find_mean(codes *c, const int8_t *vectors)
+void codes_train(const int8_t *vectors, uint32_t rows, uint32_t dim, int8_t *mean, uint8_t *spread)
 {
-    int32_t sum[4096] = {0}; /* at most 65,536 * 128 */
+    int32_t sum[4096] = {0}; /* at most 65,536 * 255 */
     int32_t n = 0;
-    uint32_t step = c->rows / SAMPLE + 1;
-    for (uint32_t r = 0; r < c->rows; r += step, n++)
-        for (uint32_t i = 0; i < c->dim; i++)
-            sum[i] += vectors[(size_t)r * c->dim + i];
-    for (uint32_t i = 0; n && i < c->dim; i++)
-        c->mean[i] = (int8_t)(sum[i] / n - (sum[i] % n < 0));
+    uint32_t step = rows / SAMPLE + 1;
+    for (uint32_t r = 0; r < rows; r += step, n++)
+        for (uint32_t i = 0; i < dim; i++)
+            sum[i] += vectors[(size_t)r * dim + i];
+    for (uint32_t i = 0; i < dim; i++)
+        mean[i] = (int8_t)(n ? sum[i] / n - (sum[i] % n < 0) : 0);
+    if (!spread)
+        return;
+    memset(sum, 0, sizeof sum);
+    for (uint32_t r = 0; r < rows; r += step)
+        for (uint32_t i = 0; i < dim; i++) {
+            int32_t from = vectors[(size_t)r * dim + i] - mean[i];
+            sum[i] += from < 0 ? -from : from;
+        }
+    for (uint32_t i = 0; i < dim; i++)
+        spread[i] = (uint8_t)(n && sum[i] >= n ? sum[i] / n : 1);
 }
 
 bool codes_make(codes *out, const int8_t *vectors, uint32_t rows, uint32_t dim)
 {
     memset(out, 0, sizeof *out);
-    out->rows = rows, out->dim = dim, out->words = (dim + 127) / 128 * 2;
+    out->rows = rows, out->dim = dim, out->words = codes_words(dim);
     size_t row_bytes = (size_t)out->words * 8;
     if (rows > SIZE_MAX / row_bytes)
         return false;
@@ -62,9 +72,9 @@ bool codes_make(codes *out, const int8_t *vectors, uint32_t rows, uint32_t dim)
         codes_free(out);
         return false;
     }
-    find_mean(out, vectors);
+    codes_train(vectors, rows, dim, out->mean, NULL);
     for (uint32_t r = 0; r < rows; r++)
-        encode(out, vectors + (size_t)r * dim, out->bits + (size_t)r * out->words);
+        codes_of(vectors + (size_t)r * dim, out->mean, dim, out->bits + (size_t)r * out->words);
     return true;
 }
 
@@ -124,7 +134,7 @@ uint32_t codes_nearest(const codes *c, const int16_t *query, const uint8_t *want
     uint32_t counts[4097] = {0}, rows = 0, distance = 0;
     for (uint32_t i = 0; i < c->dim; i++) /* as a row holds it: the largest is 127 */
         q[i] = (int8_t)((query[i] * 127 + (query[i] < 0 ? -QUERY_MAX / 2 : QUERY_MAX / 2)) / QUERY_MAX);
-    encode(c, q, bits);
+    codes_of(q, c->mean, c->dim, bits);
     for (uint32_t r = 0; r < c->rows; r += BLOCK) {
         uint32_t end = c->rows - r < BLOCK ? c->rows : r + BLOCK;
         measure_block(c, bits, wanted, row_item, r, end, counts);

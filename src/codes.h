@@ -27,6 +27,13 @@ typedef struct codes {
 bool codes_make(codes *out, const int8_t *vectors, uint32_t rows, uint32_t dim);
 void codes_free(codes *c);
 
+/* What codes of vectors i8 [rows, dim] are made with, over the rows said above: mean [dim], and spread [dim], the floor
+ * of the mean of |v - mean|, at least 1. */
+void codes_train(const int8_t *vectors, uint32_t rows, uint32_t dim, int8_t *mean, uint8_t *spread);
+/* One row's code, [words]. */
+void codes_of(const int8_t *row, const int8_t *mean, uint32_t dim, uint64_t *bits);
+static inline uint32_t codes_words(uint32_t dim) { return (dim + 127) / 128 * 2; }
+
 /* How many of so many rows are scored exactly: enough that fewer than one in 100 of a photo's ten best
  * were missed in each set tried (docs/api.md). Rows that lie apart cost four times a row of a scan. */
 static inline uint32_t codes_depth(uint32_t rows) { return rows / 100 + 5000; }

@@ -183,6 +183,67 @@ void kin_catalog_vector(const kin_catalog *catalog, uint32_t row, float *out);
 kin_status kin_catalog_adapt(kin_catalog *catalog, const uint8_t *bytes, size_t n, kin_error *err);
 /* A query's unit vector f32 [dim] as that adapter maps it, into out[dim], another place. */
 void kin_catalog_map(const kin_catalog *catalog, const float *vector, float *out);
+/* A catalogue as a folder, docs/format.md: the codes of all rows are there, the rows themselves lie in shards of which a
+ * query reads a few. Products are numbered in the folder's order, then those of its deltas; shards in their order, then one
+ * for each delta, which is always there.
+ *
+ *   kin_folder *f = kin_folder_open(dim, products, rows, shard_rows, mean, spread, null_best, &err);
+ *   kin_folder_products(f, counts, n, &err), kin_folder_codes(f, bits, n, &err)     // in any split, first to last
+ *   kin_folder_delta(f, counts, n, vectors, scale, nulls, &err)                     // each, in order; also later
+ *   n = kin_folder_near(f, query, mask, depth, shards, cap, …);                     // which are worth reading
+ *   kin_folder_shard(f, shards[0], vectors, scale, nulls, n, &err) …                // what of these is not there yet
+ *   kin_catalog *c = kin_folder_view(f, shards, n, &err);                           // a catalogue of their rows and the deltas'
+ *   kin_catalog_search(c, …), kin_folder_place(f, row, where) …
+ *   kin_folder_close(f);
+ *
+ * Everything given in is copied. Failures leave the folder as it was: KIN_NOT_A_CATALOG for numbers that do not fit each other. */
+typedef struct kin_folder kin_folder;
+/* mean i8 [dim], spread u8 [dim]: of the codes; null_best f32 [2], or NULL where there are no null statistics: then all shards
+ * come without. NULL: see err. */
+kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t shard_rows, const int8_t *mean,
+                            const uint8_t *spread, const float *null_best, kin_error *err);
+void kin_folder_close(kin_folder *folder); /* NULL allowed */
+/* How many rows each of the next n products has, at least one. */
+kin_status kin_folder_products(kin_folder *folder, const uint16_t *counts, uint32_t n, kin_error *err);
+/* The codes of the next n rows, ceil(dim / 128) * 16 bytes each. */
+kin_status kin_folder_codes(kin_folder *folder, const uint8_t *bits, uint32_t n, kin_error *err);
+/* n products more, which may be without rows, once all codes are there: the sum of counts are its rows, nulls f32 [rows, 4]. */
+kin_status kin_folder_delta(kin_folder *folder, const uint16_t *counts, uint32_t n, const int8_t *vectors,
+                            const float *scale, const float *nulls, kin_error *err);
+/* Forgets all deltas but the first n. */
+void kin_folder_trim(kin_folder *folder, uint32_t n);
+/* A shard's rows: n must be as many as it has. */
+kin_status kin_folder_shard(kin_folder *folder, uint32_t shard, const int8_t *vectors, const float *scale,
+                            const float *nulls, uint32_t n, kin_error *err);
+int kin_folder_has(const kin_folder *folder, uint32_t shard);
+void kin_folder_forget(kin_folder *folder, uint32_t shard); /* a delta's stays */
+/* The shards of the `depth` rows that are nearest by their codes, that of the nearest first, at most `cap`; returns how many.
+ * query f32 [dim], unit length; mask u8 [products, deltas' included] or NULL. Also the products of these rows, at most `most`,
+ * with scores that are estimates; *found: how many. 0 and 0 for a query that points nowhere, without memory, and before all
+ * codes are there. */
+uint32_t kin_folder_near(const kin_folder *folder, const float *query, const uint8_t *mask, uint32_t depth,
+                         uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
+                         uint32_t *found);
+/* Once all products are there: a catalogue of the rows of these shards, all of which are there, and of all deltas, rows in order: for kin_catalog_search
+ * (its mask and its total are of all products), _confidence, _diversify and _vector. Belongs to the folder; the next call makes it anew. NULL:
+ * see err. */
+const kin_catalog *kin_folder_view(kin_folder *folder, const uint32_t *shards, uint32_t n, kin_error *err);
+/* Of a row of the last view: its product, and which of the product's rows it is, from 0. */
+void kin_folder_place(const kin_folder *folder, uint32_t row, uint32_t where[2]);
+/* The shard of a product's first row; UINT32_MAX for one without rows, and before all products are there. */
+uint32_t kin_folder_first(const kin_folder *folder, uint32_t product);
+/* The unit vector of a product's first row into out[dim]; 0 where its shard is not there, else 1. */
+int kin_folder_vector(const kin_folder *folder, uint32_t product, float *out);
+/* One of a folder's files, checked as any safetensors file of ours; as a label pack's. info: JSON { metadata: {…}, tensors: { name: dtype } } */
+typedef struct kin_part kin_part;
+kin_part *kin_part_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */
+void kin_part_close(kin_part *part);
+const char *kin_part_info(kin_part *part);
+const void *kin_part_tensor(const kin_part *part, const char *name, size_t *bytes);
+/* For who writes a folder: what its codes are made with (codes.h), and the codes of n rows, as kin_folder_codes takes them. */
+void kin_codes_train(const int8_t *vectors, uint32_t rows, int dim, int8_t *mean, uint8_t *spread);
+void kin_codes_of(const int8_t *vectors, uint32_t rows, int dim, const int8_t *mean, uint8_t *bits);
+void kin_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32]);
 /* A file of label vectors, docs/format.md; as a catalogue's. info: JSON { dim, metadata: {…}, tensors: { name: dtype } } */
 typedef struct kin_pack kin_pack;
 kin_pack *kin_pack_open(const uint8_t *bytes, size_t n, kin_error *err); /* NULL: see err */

@@ -108,18 +108,14 @@ const char *kin_pack_info(kin_pack *p)
     json_out_free(o);
     json_out_raw(o, "{\"dim\":");
     json_out_u64(o, p->dim);
-    json_out_raw(o, ",\"metadata\":");
-    json_out_rawn(o, p->file.metadata.at, (size_t)(p->file.metadata.end - p->file.metadata.at));
-    json_out_raw(o, ",\"tensors\":{");
-    tensor_file_dtypes(&p->file, o);
-    json_out_raw(o, "}}");
+    json_out_raw(o, ",");
+    tensor_file_tell(&p->file, o);
+    json_out_raw(o, "}");
     json_out_rawn(o, "", 1);
     return o->failed ? short_of_memory : o->text;
 }
 
 const void *kin_pack_tensor(const kin_pack *p, const char *name, size_t *bytes)
 {
-    const tensor *t = tensor_find(&p->file, name);
-    *bytes = t ? (size_t)(t->end - t->begin) : 0;
-    return t ? p->bytes + t->begin : NULL;
+    return tensor_values(&p->file, p->bytes, name, bytes);
 }

@@ -1,10 +1,11 @@
 /* search: the scan over a catalogue's rows (score.h). [level 4]
  *
- * The best rows are kept in a heap laid over the caller's arrays; a product enters with its best picture,
- * which is known once its last row (rows of a product are adjacent) is seen.
+ * The best rows are kept in the caller's arrays (best.h); a product enters with its best picture, which is known once
+ * its last row (rows of a product are adjacent) is seen.
  *
  * A large catalogue has sign bits (codes.h), and a product is then scored only if one of its rows is
  * among the nearest by them. What is scored has the very score of the exact scan. */
+#include "best.h"
 #include "confidence.h"
 #include "floats.h"
 #include "kin.h"
@@ -15,67 +16,6 @@
 
 enum { BLOCK = 1024, RUN = 128 };
 
-struct heap {
-    uint32_t *rows;
-    float *scores;
-    int n, cap;
-};
-
-/* True if hit a ranks behind hit b: lower score, or the same and a later row. */
-static bool behind(float score_a, uint32_t row_a, float score_b, uint32_t row_b)
-{
-    return score_a < score_b || (score_a == score_b && row_a > row_b);
-}
-
-static void put(struct heap *h, int i, float score, uint32_t row)
-{
-    h->scores[i] = score;
-    h->rows[i] = row;
-}
-
-/* Sinks a hit from the top of the first n entries; the worst hit is on top. */
-static void sink(struct heap *h, int n, float score, uint32_t row)
-{
-    int i = 0;
-    for (;;) {
-        int child = 2 * i + 1;
-        if (child >= n)
-            break;
-        if (child + 1 < n && behind(h->scores[child + 1], h->rows[child + 1], h->scores[child], h->rows[child]))
-            child++;
-        if (!behind(h->scores[child], h->rows[child], score, row))
-            break;
-        put(h, i, h->scores[child], h->rows[child]);
-        i = child;
-    }
-    put(h, i, score, row);
-}
-
-static void offer(struct heap *h, float score, uint32_t row)
-{
-    if (h->n < h->cap) {
-        int i = h->n++;
-        while (i > 0 && behind(score, row, h->scores[(i - 1) / 2], h->rows[(i - 1) / 2])) {
-            put(h, i, h->scores[(i - 1) / 2], h->rows[(i - 1) / 2]);
-            i = (i - 1) / 2;
-        }
-        put(h, i, score, row);
-    } else if (h->cap > 0 && behind(h->scores[0], h->rows[0], score, row)) {
-        sink(h, h->n, score, row);
-    }
-}
-
-/* The heap becomes a list, best first: the worst moves to the end, again and again. */
-static void sort_hits(struct heap *h)
-{
-    for (int n = h->n - 1; n > 0; n--) {
-        float score = h->scores[n];
-        uint32_t row = h->rows[n];
-        put(h, n, h->scores[0], h->rows[0]);
-        sink(h, n, score, row);
-    }
-}
-
 struct scan {
     const kin_catalog *catalog;
     const uint8_t *mask;
@@ -85,7 +25,7 @@ struct scan {
     const struct chance *chance; /* NULL: any */
     double min_z;
     uint32_t total;
-    struct heap heap;
+    struct best best;
     _Alignas(64) int16_t q14[CATALOG_DIM_MAX]; /* no load of 16 bytes straddles two cache lines */
     float unit;
     float scores[RUN];
@@ -127,7 +67,7 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
         }
         if (best >= s->min_score && (!s->chance || chance_z(c, s->chance, best_row, best) >= s->min_z)) {
             total++;
-            offer(&s->heap, best, best_row);
+            best_offer(&s->best, best, best_row);
         }
     }
     s->total += total;
@@ -150,7 +90,7 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
                        uint32_t *total)
 {
     DEFAULT_FLOATS
-    struct scan s = {.catalog = c, .mask = mask, .min_score = min_score, .heap = {rows, scores, 0, cap > 0 ? cap : 0}};
+    struct scan s = {.catalog = c, .mask = mask, .min_score = min_score, .best = {rows, scores, 0, cap > 0 ? cap : 0}};
     struct chance chance = chance_of(c, blend);
     *total = 0;
     if (min_confidence > 0) {
@@ -161,15 +101,15 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
         return 0;
     /* Every score is above -2, so that without a minimum the total is known beforehand. */
     uint32_t depth = codes_depth(c->rows);
-    if (!exact && c->codes.bits && min_score <= -2 && !s.chance && (uint32_t)s.heap.cap <= depth / 100) {
+    if (!exact && c->codes.bits && min_score <= -2 && !s.chance && (uint32_t)s.best.cap <= depth / 100) {
         s.distance = c->codes.distance;
         s.limit = codes_nearest(&c->codes, s.q14, mask, c->row_item, depth);
     }
     for (uint32_t r = 0; r < c->rows;)
         r = scan_block(&s, r, c->rows - r < BLOCK ? c->rows : r + BLOCK);
     *total = s.distance ? count_wanted(c, mask) : s.total;
-    sort_hits(&s.heap);
-    return s.heap.n;
+    best_sort(&s.best);
+    return s.best.n;
 }
 
 void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)

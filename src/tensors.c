@@ -322,8 +322,11 @@ kin_status tensor_file_check(const tensor_file *file, const uint8_t *bytes, kin_
     return whole ? KIN_OK : code;
 }
 
-void tensor_file_dtypes(const tensor_file *file, struct json_out *out)
+void tensor_file_tell(const tensor_file *file, struct json_out *out)
 {
+    json_out_raw(out, "\"metadata\":");
+    json_out_rawn(out, file->metadata.at, (size_t)(file->metadata.end - file->metadata.at));
+    json_out_raw(out, ",\"tensors\":{");
     for (uint32_t i = 0; i < file->n; i++) {
         json_out_raw(out, i ? "," : "");
         json_out_string(out, file->tensors[i].name, file->tensors[i].name_len);
@@ -331,4 +334,12 @@ void tensor_file_dtypes(const tensor_file *file, struct json_out *out)
         json_out_raw(out, tensor_dtype_name(file->tensors[i].dtype));
         json_out_raw(out, "\"");
     }
+    json_out_raw(out, "}");
+}
+
+const void *tensor_values(const tensor_file *file, const uint8_t *bytes, const char *name, size_t *n)
+{
+    const tensor *t = tensor_find(file, name);
+    *n = t ? (size_t)(t->end - t->begin) : 0;
+    return t ? bytes + t->begin : NULL;
 }

@@ -70,8 +70,10 @@ bool tensor_is_whole(const tensor_file *file, uint32_t i, uint32_t sum);
  * the damaged ones. `code` and `what` as above. */
 kin_status tensor_file_check(const tensor_file *file, const uint8_t *bytes, kin_status code, const char *what,
                              kin_error *err);
-/* "name":"dtype", … of all tensors, for what a file says of itself. */
-void tensor_file_dtypes(const tensor_file *file, struct json_out *out);
+/* "metadata":{…},"tensors":{"name":"dtype", …}: what a file that has metadata says of itself. */
+void tensor_file_tell(const tensor_file *file, struct json_out *out);
+/* A tensor's values within the file's bytes, and how many bytes they are; NULL and 0 for a name that is not there. */
+const void *tensor_values(const tensor_file *file, const uint8_t *bytes, const char *name, size_t *n);
 
 /* Puts the 8 + n header bytes for tensors[] laid out one after the other in the given order into *out
  * (begin and end ignored; widest dtype first is the caller's job and is checked). `metadata` is the

@@ -1,7 +1,7 @@
 /* vec8: vectors of bytes and small integers, for pixels. [level 0]
  *
- * Written in C vector extensions where those say it all; the three steps they cannot name (sums of
- * products of pairs, narrowing with saturation) are one instruction on wasm and x86 and plain C
+ * Written in C vector extensions where those say it all; the steps they cannot name (sums of
+ * products of pairs, narrowing with saturation, looking up) are one instruction where there is one and plain C
  * elsewhere. All arithmetic is exact or wraps, so every target gives the same bytes. */
 #ifndef KIN_VEC8_H
 #define KIN_VEC8_H
@@ -12,11 +12,17 @@
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 typedef uint8_t u8x8 __attribute__((vector_size(8)));
 typedef uint8_t u8x16 __attribute__((vector_size(16)));
 typedef int16_t i16x4 __attribute__((vector_size(8)));
 typedef int16_t i16x8 __attribute__((vector_size(16)));
+typedef uint16_t u16x8 __attribute__((vector_size(16)));
 typedef int32_t s32x4 __attribute__((vector_size(16)));
 typedef uint32_t u32x4 __attribute__((vector_size(16)));
 
@@ -115,6 +121,23 @@ static inline u8x16 u8x16_narrow(i16x8 a, i16x8 b)
         int x = i < 8 ? a[i] : b[i - 8];
         v[i] = (uint8_t)(x < 0 ? 0 : x > 255 ? 255 : x);
     }
+    return v;
+#endif
+}
+
+/* table[index], of sixteen bytes each; an index is below 16. */
+static inline u8x16 u8x16_look_up(u8x16 table, u8x16 index)
+{
+#if defined(__wasm_simd128__)
+    return (u8x16)wasm_i8x16_swizzle((v128_t)table, (v128_t)index);
+#elif defined(__SSSE3__)
+    return (u8x16)_mm_shuffle_epi8((__m128i)table, (__m128i)index);
+#elif defined(__aarch64__)
+    return (u8x16)vqtbl1q_u8((uint8x16_t)table, (uint8x16_t)index);
+#else
+    u8x16 v;
+    for (int i = 0; i < 16; i++)
+        v[i] = table[index[i]];
     return v;
 #endif
 }

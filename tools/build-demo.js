@@ -214,7 +214,7 @@ async function copyPage({ list, cards }, rows, { path, about }) {
   for (const name of readdirSync(join(root, 'web/demo'), { recursive: true }).filter((f) => /\.(?:js|css|svg)$/.test(f)))
     place(join(root, 'web/demo', name), join(site, name));
   copyWidget(list);
-  await build({ entryPoints: { index: join(root, 'web/index.js'), worker: join(root, 'web/worker/worker.js') }, outdir: join(site, 'kin'),
+  await build({ entryPoints: { index: join(root, 'web/index.js'), ...Object.fromEntries(['embed', 'find', 'worker'].map((name) => [name, join(root, `web/worker/${name}.js`)])) }, outdir: join(site, 'kin'),
     bundle: true, splitting: true, format: 'esm', minify: true, target: 'es2022', chunkNames: '[name]-[hash]', logLevel: 'warning',
     plugins: [addresses] });
   await build({ entryPoints: { element: join(root, 'web/element/element.js') }, outdir: join(site, 'kin'), bundle: true, splitting: true, format: 'esm',

@@ -14,8 +14,8 @@ if (import.meta.url.endsWith('#kin-worker')) import('./web/worker/worker.js');
 `;
 
 // Where the sources name a file by its address, what lies there beside the one file. Each has to be found.
-const moves = { 'web/page/start.js': [["'../worker/worker.js'", "'#kin-worker'"]],
-  'web/worker/platform.js': ["'../wasm/kin-simd.wasm'", "'../wasm/kin-simd-threads.wasm'", "'../wasm/kin-relaxed.wasm'", "'../wasm/kin-relaxed-threads.wasm'"]
+const moves = { 'web/page/start.js': [["'../worker/embed.js'", "'#kin-worker'"]], 'web/page/find.js': [["'../worker/find.js'", "'#kin-worker'"]],
+  'web/worker/platform.js': ["'../wasm/kin-simd.wasm'", "'../wasm/kin-simd-threads.wasm'", "'../wasm/kin-relaxed.wasm'", "'../wasm/kin-relaxed-threads.wasm'", "'../wasm/kin-find.wasm'"]
     .map((name) => [name, name.replace('..', '.')]) };
 const addresses = { name: 'addresses', setup: ({ onLoad }) => onLoad({ filter: /\bweb[/\\].*\.js$/ }, ({ path }) => {
   let contents = readFileSync(path, 'utf8');

@@ -15,3 +15,5 @@ $(eval $(call wasm-variant,relaxed,\
 $(eval $(call wasm-variant,relaxed-threads,\
     -msimd128 -mrelaxed-simd -matomics -mbulk-memory -mmutable-globals,\
     -Wl$(comma)--shared-memory$(comma)--import-memory$(comma)--export=__stack_pointer$(comma)--max-memory=4294967296$(comma)--no-check-features))
+# Search in a catalogue's folder alone, for its worker: no towers, no pictures.
+$(eval $(call wasm-module,find,simd,,find))

@@ -308,7 +308,8 @@ export interface SearchResult {
   verdict: 'match' | 'weak' | 'none' | null;
   /** For each field asked for its values, most frequent first, at most 100. */
   facets: Record<string, { value: string | number | boolean; count: number }[]> | null;
-  coverage: null;
+  /** Of a folder: 1, or 0 in what onUpdate is told before the rows themselves were read; of a file null. */
+  coverage: number | null;
   /** There are more hits after these. */
   truncated: boolean;
   queryId: string;
@@ -325,6 +326,9 @@ export interface Catalog extends Closing {
   search(query: Query, options?: SearchOptions): Promise<SearchResult>;
   get(id: string): Item | undefined;
   get(ids: string[]): (Item | undefined)[];
+  /** As get(), of a folder too. */
+  items(id: string): Promise<Item | undefined>;
+  items(ids: string[]): Promise<(Item | undefined)[]>;
   /** Replaces fields of products (price, stock …) without touching vectors. A field keeps its type; null empties it. */
   setFields(rows: ({ id: string } & Item)[]): void;
   close(): Promise<void>;
@@ -345,6 +349,29 @@ export function load(options?: LoadOptions): Promise<Clip>;
 
 /** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or
  * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. */
+/** What an open folder of a catalogue has otherwise than a file (npx kin-clip publish). */
+export interface CatalogFolder extends Omit<Catalog, 'info' | 'search' | 'get' | 'setFields'> {
+  /** deltas: how many are laid over the base. */
+  readonly info: Catalog['info'] & { generation: number; deltas: number };
+  search(query: Query, options?: SearchOptions & {
+    /** Told of what the codes alone find, before the rows that say it exactly have come; scores are estimates then. */
+    onUpdate?: (result: FolderResult) => void;
+  }): Promise<FolderResult>;
+  /** These stay through refresh(). */
+  setFields(rows: ({ id: string } & Item)[]): Promise<void>;
+  /** Goes on with the newest generation, where another was published. */
+  refresh(options?: { signal?: AbortSignal }): Promise<{ changed: boolean; generation: number }>;
+}
+export interface FolderResult extends SearchResult { generation: number }
+export interface FolderOptions extends RunOptions {
+  clip?: Clip;
+  /** A market's items: their language, prices, what is sold there. Default: the catalogue's own. */
+  locale?: string;
+  /** What the shop knows of these products now (price, stock): laid over their items. */
+  fields?: (ids: string[]) => Promise<({ id: string } & Item)[]>;
+}
+
+export function openCatalog(source: `${string}/` | `${string}/current.json`, options?: FolderOptions): Promise<CatalogFolder>;
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
   options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView }): Promise<Catalog>;
 

@@ -1,12 +1,12 @@
-// kin-clip in Node: as in a browser, with paths too. exportTower, promptsOf, openPack and listProducts are for the command.
+// kin-clip in Node: as in a browser, with paths too. exportTower, promptsOf, quantise, writeCatalog, openPack and listProducts are for the command.
 import { fileOf, openCatalog as open } from './page/catalog.js';
 import { clientOf, load as loadOn } from './page/clip.js';
-import { keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
+import { isFolder, keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
 import { guarded } from './page/outward.js';
 import { onFirstUse } from './shared/errors.js';
 import { startWorker } from './page/start.node.js';
 
-const host = { keepAddress, packFile, packModel, startWorker, writeFile };
+const host = { finder: async () => ({ startFinder: startWorker }), isFolder, keepAddress, packFile, packModel, startWorker, writeFile };
 
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));
@@ -22,6 +22,12 @@ export const exportTower = (clip, tower, { signal } = {}) => clientOf(clip).call
 
 // Vectors of texts and the model's scale, for packs of labels.
 export const promptsOf = (clip, texts, signal) => clientOf(clip).call('prompts', [texts], signal);
+
+// The int8 rows of vectors, one after the other, as a catalogue holds them.
+export const quantise = (clip, vectors, signal) => clientOf(clip).call('quantise', [vectors], signal);
+
+// A catalogue's file of products that are made elsewhere: builder.js says what it takes.
+export const writeCatalog = async (clip, ...given) => (await import('./page/builder.js')).writeProducts(clip, clientOf(clip), ...given);
 
 // Every product of an open catalogue as it lies in the file: [{ id, item: the bytes of its JSON }].
 export function listProducts(catalog) {

@@ -8,6 +8,7 @@ import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
+import { allowedHosts } from '../lib/remote.js';
 
 export const usage = `Usage: ${kin} alt <products.csv | folder> [-o drafts.csv] [--pack F] [--catalog F]
        [--map image=Name] [--allow-host H]
@@ -67,6 +68,7 @@ export async function run({ values, positionals, modelOptions }, io) {
         await put(said({ ...row, title: row.item.title }, {}, error));
       };
       const listed = await readProducts(path, { map, fields: [], signal }, (row) => unread.push(row));
+      unread.sort((a, b) => a.row - b.row); // rows of no product come last
       const until = async (row) => {
         while (unread.length && unread[0].row < row) {
           const [first] = unread.splice(0, 1);
@@ -76,7 +78,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       const firsts = { ...listed, async* rows() {
         for await (const row of listed.rows()) yield { ...row, images: row.images.slice(0, 1) };
       } };
-      const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
+      const hosts = allowedHosts(values['allow-host']);
       if (!values.json) await put('id,image,title,alt,alt_confidence');
       const progress = io.progress('products', listed.count - unread.length);
       let n = 0;

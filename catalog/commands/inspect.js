@@ -1,11 +1,13 @@
 // kin inspect: what a catalogue or a model holds.
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { withModel } from '../lib/engine.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
+import { currentItems, filesOf, readCurrent, readPublished } from '../lib/published.js';
 import { describeFields, readCatalogue, whatIs } from '../lib/stored.js';
 
-export const usage = `Usage: ${kin} inspect <catalogue | model folder> [--public]
+export const usage = `Usage: ${kin} inspect <catalogue | published folder | model folder> [--public]
 
   --public   print what a stranger can read out of a catalogue: one JSON line a product
 ${commonUsage}`;
@@ -13,6 +15,18 @@ ${commonUsage}`;
 export const options = { public: { type: 'boolean' } };
 
 const shown = (value) => JSON.stringify(value).replace(/\p{C}+/gu, ' ');
+
+async function printMetadata(metadata, io) {
+  for (const [key, value] of Object.entries(metadata).sort())
+    await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
+}
+
+async function printFields(fields, io) {
+  await io.line('fields, which anyone can read:');
+  for (const { field, type, products, examples } of fields)
+    await io.line(`  ${shown(field).slice(1, -1).padEnd(16)} ${type.padEnd(8)} in ${products}, ` +
+      `such as ${examples.map(shown).join(', ').slice(0, 100)}`);
+}
 
 async function inspectCatalogue(path, values, io) {
   const { metadata, pictures, dim, products } = await readCatalogue(path, io);
@@ -31,12 +45,44 @@ async function inspectCatalogue(path, values, io) {
   }
   await io.line(`catalogue: ${about.products} products, ${pictures} pictures, ${dim} numbers ` +
     `each, ${about.bytes} bytes`);
-  for (const [key, value] of Object.entries(about.metadata).sort())
-    await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
-  await io.line('fields, which anyone can read:');
-  for (const { field, type, products, examples } of about.fields)
-    await io.line(`  ${shown(field).slice(1, -1).padEnd(16)} ${type.padEnd(8)} in ${products}, ` +
-      `such as ${examples.map(shown).join(', ').slice(0, 100)}`);
+  await printMetadata(about.metadata, io);
+  await printFields(about.fields, io);
+}
+
+// What a generation holds, its deltas applied.
+async function inspectPublished(path, values, io) {
+  const current = await readCurrent(path);
+  const published = await readPublished(path, current, io);
+  const { base, deltas, products } = published, locales = Object.keys(base.markets);
+  if (values.public) {
+    const where = locales.length > 1 ? `, in ${locales.length} markets` : '';
+    io.note(`anyone who can open ${path} can read these ${products.size} products${where}, and the vectors of their pictures`);
+    for (const locale of locales)
+      for (const [, item] of currentItems(published, locale, path)) await io.line(locale ? { market: locale, item } : item);
+    return;
+  }
+  let bytes = 0;
+  for (const name of filesOf(current, base)) bytes += (await stat(join(path, name))).size;
+  const pictures = [...products.values()].reduce((sum, { rows: [one, i] }) => sum + one.rowStart[i + 1] - one.rowStart[i], 0);
+  const about = { kind: 'catalog', generation: current.generation, bytes, products: products.size, pictures, dim: base.dim,
+    base: { products: base.products, pictures: base.rows },
+    deltas: deltas.map(({ ids, gone, rowPicture }) => ({ products: ids.length, pictures: rowPicture.length, gone: gone.length })),
+    metadata: base.metadata, markets: Object.fromEntries(locales.map((locale) =>
+      [locale, describeFields([...currentItems(published, locale, path)].map(([, item]) => item))])) };
+  if (values.json) {
+    await io.line(about);
+    return;
+  }
+  await io.line(`generation ${about.generation}: ${about.products} products, ${pictures} pictures, ${base.dim} numbers ` +
+    `each, ${bytes} bytes`);
+  await io.line(`  base of ${base.products} products; ${deltas.length ? 'deltas, in order:' : 'no deltas'}`);
+  for (const delta of about.deltas)
+    await io.line(`    ${delta.products} products, ${delta.pictures} pictures, ${delta.gone} gone`);
+  await printMetadata(base.metadata, io);
+  for (const locale of locales) {
+    if (locale) await io.line(`market ${locale}:`);
+    await printFields(about.markets[locale], io);
+  }
 }
 
 async function inspectModel(path, manifest, { values, modelOptions }, io) {
@@ -60,8 +106,9 @@ async function inspectModel(path, manifest, { values, modelOptions }, io) {
 export async function run({ values, positionals, modelOptions }, io) {
   if (positionals.length > 1) throw new UsageError('inspect takes one catalogue or model');
   const path = positionals[0] ?? findModel(values.model).path;
-  const { kind, manifest } = await whatIs(path);
-  if (kind === 'catalog') await inspectCatalogue(path, values, io);
+  const { kind, manifest, published } = await whatIs(path);
+  if (published) await inspectPublished(path, values, io);
+  else if (kind === 'catalog') await inspectCatalogue(path, values, io);
   else if (values.public) throw new UsageError('--public is for catalogues');
   else await inspectModel(path, manifest, { values, modelOptions }, io);
   return 0;

@@ -12,6 +12,7 @@ import { asNumber, commonUsage, UsageError } from '../lib/options.js';
 import { writePack } from '../lib/pack-file.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
+import { allowedHosts } from '../lib/remote.js';
 
 export const usage = `Usage: ${kin} labels build <labels.yaml | labels.csv> -o <pack> [--background F] [--measured F]
        ${kin} labels apply <pack> <products.csv | folder> [-o out.csv] [--map image=Name] [--allow-host H]
@@ -127,7 +128,7 @@ async function apply([path, products], values, modelOptions, io) {
     const names = pack.info.labels.map(({ label }) => label);
     const listed = await readProducts(products, { map: readMap(values.map), fields: [], text: [], signal: io.signal }, (row) =>
       report(row, row.error));
-    const hosts = new Map((values['allow-host'] ?? []).map((host) => [host.toLowerCase(), { until: 0, failed: false }]));
+    const hosts = allowedHosts(values['allow-host']);
     if (!values.json) await put(['id', 'picture', 'over', ...names].map(cell).join(','));
     const progress = io.progress('pictures', listed.pictures);
     let n = 0;

@@ -51,8 +51,8 @@ async function policyOf({ path, size, anyImages }) {
     .replace('blob:', (found) => (anyImages ? `${found} https:` : found));
 }
 
-// Names that begin with a dot are nobody's business: .git, .env.
-const hidden = (path, separator) => path.split(separator).some((part) => part.startsWith('.'));
+// Names that begin with a dot are nobody's business (.git, .env), and what `build` keeps for itself beside a catalogue.
+const hidden = (path, separator) => path.split(separator).some((part) => /^\.|\.(?:state|part)$/.test(part));
 
 // The file that a path names below a folder, or null. The real path must stay inside the folder; of what
 // lies outside or is hidden nothing is said, not even whether it is there.

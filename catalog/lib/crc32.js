@@ -4,9 +4,12 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte;
 });
 
-// -> eight lower-case hexadecimal digits
-export function crc32(bytes) {
-  let sum = ~0;
+// The sum of bytes that come in pieces: begins with 0, goes on with what the last piece gave.
+export function crc32More(before, bytes) {
+  let sum = ~before;
   for (let i = 0; i < bytes.length; i++) sum = sum >>> 8 ^ table[(sum ^ bytes[i]) & 255];
-  return (~sum >>> 0).toString(16).padStart(8, '0');
+  return ~sum >>> 0;
 }
+
+// -> eight lower-case hexadecimal digits
+export const crc32 = (bytes) => crc32More(0, bytes).toString(16).padStart(8, '0');

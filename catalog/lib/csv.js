@@ -66,17 +66,17 @@ function readQuoted(text, at, delimiter, last) {
   }
 }
 
-// The delimiter: named by a line `sep=;`, else what stands most often in the first line that is not blank.
-// -> { delimiter, skip: what the line of `sep=` takes }
-function findDelimiter(text) {
+// The delimiter: as the caller says, else named by a line `sep=;`, else what stands most often in the first line that
+// is not blank. -> { delimiter, skip: what the line of `sep=` takes }
+function findDelimiter(text, separator) {
   const named = /^"?sep=([^\r\n])"?(?:\r\n?|\n)/i.exec(text);
-  if (named) return { delimiter: named[1], skip: named[0].length };
+  if (separator || named) return { delimiter: separator ?? named[1], skip: named?.[0].length ?? 0 };
   const line = /\S[^\r\n]*/.exec(text)?.[0].replace(/"(?:[^"]|"")*"/g, '') ?? '';
   const count = (mark) => line.split(mark).length;
   return { delimiter: [',', ';', '\t'].reduce((a, b) => (count(b) > count(a) ? b : a)), skip: 0 };
 }
 
-export async function* readCsv(pieces) {
+export async function* readCsv(pieces, separator) {
   let text = '';
   let at = 0;
   let line = 1;
@@ -110,7 +110,7 @@ export async function* readCsv(pieces) {
     if (delimiter === null) {
       const filled = text.search(/\S/); // -1: only blank lines yet
       if (!last && text.length < maxRecord && (filled < 0 || !findLineEnd(text, filled, false))) return;
-      const found = findDelimiter(text);
+      const found = findDelimiter(text, separator);
       [delimiter, at, line] = [found.delimiter, found.skip, found.skip ? 2 : 1];
     }
     while (at < text.length) {

@@ -10,9 +10,8 @@ import { readProducts } from './products.js';
 const cannotMend = ['model-mismatch', 'not-a-model', 'no-model', 'out-of-memory', 'crashed'];
 const kindOf = (value) => (Array.isArray(value) ? value.join('|') : String(value ?? '').trim());
 
-// Columns left and right: each an id of the catalogue (its first picture) or a picture's path beside the file.
-// embed(source): a vector; products: of readVectors, or none.
-export async function readPairs(path, { products = [], embed, report, signal, progress }) {
+// A small CSV with these columns -> [{ record, line }].
+export async function readTable(path, columns, each) {
   const text = await readFile(path, 'utf8').catch((error) => {
     throw new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`);
   });
@@ -22,8 +21,15 @@ export async function readPairs(path, { products = [], embed, report, signal, pr
   } catch (error) {
     throw new Error(`${path}: ${error.message}`);
   }
-  if (!rows.length || !('left' in rows[0].record && 'right' in rows[0].record))
-    throw new Error(`${path} needs the columns left and right, and a pair in each line`);
+  if (!rows.length || !columns.every((name) => Object.hasOwn(rows[0].record, name)))
+    throw new Error(`${path} needs the columns ${columns.join(' and ')}, and ${each} in each line`);
+  return rows.map(({ record, info }) => ({ record, line: info.lines }));
+}
+
+// Columns left and right: each an id of the catalogue (its first picture) or a picture's path beside the file.
+// embed(source): a vector; products: of readVectors, or none.
+export async function readPairs(path, { products = [], embed, report, signal, progress }) {
+  const rows = await readTable(path, ['left', 'right'], 'a pair');
   const root = await realpath(dirname(path));
   const known = new Map(products.map(({ id, vectors }) => [id, vectors[0]]));
   const failed = new Map();
@@ -42,7 +48,7 @@ export async function readPairs(path, { products = [], embed, report, signal, pr
   };
   const shown = progress('pairs', rows.length);
   const [left, right] = [[], []];
-  for (const [i, { record, info }] of rows.entries()) {
+  for (const [i, { record, line }] of rows.entries()) {
     signal.throwIfAborted();
     try {
       const pair = [await vectorOf(record.left), await vectorOf(record.right)];
@@ -50,7 +56,7 @@ export async function readPairs(path, { products = [], embed, report, signal, pr
       right.push(pair[1]);
     } catch (error) {
       if (signal.aborted || cannotMend.includes(error.code)) throw error;
-      report(`line ${info.lines}: ${error.message}`);
+      report(`line ${line}: ${error.message}`);
     }
     shown(i + 1);
   }

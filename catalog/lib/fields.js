@@ -20,23 +20,28 @@ const sign = `\\p{Sc}|${Intl.supportedValuesOf('currency').join('|')}`;
 const amount = new RegExp(`^(-?)\\s*(${sign})?\\s*(-?)([\\d.,]+)\\s*(${sign})?$`, 'u');
 const dots = /^(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const commas = /^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$/;
-const thousands = /^[1-9]\d{0,2}(?:,\d{3})+$/;
+const thousands = /^[1-9]\d{0,2},\d{3}$/;
+const grouped = /^[1-9]\d{0,2}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})$/;
 
 // -> { digits, negative, currency }, or null. Longer ones lose digits as a number: they are article numbers.
 function readAmount(cell) {
+  if (cell.length > 64) return null;
   const [, before, first = '', after, digits, last = ''] = amount.exec(cell) ?? [];
   if (!digits || before && after || first && last || digits.replace(/\D/g, '').length > 15) return null;
   return { digits, negative: Boolean(before || after), currency: first || last };
 }
 
-// -> { way, currency }; way: dot (1.50), comma (1,50), either (15, 1.500), unclear (1,500), boolean, list or text.
+// -> { way, currency }; way: dot (1.50), comma (1,50), either (15, 1.500), grouped (1,299.00), unclear (1,500), boolean,
+// list, several (a list that is none of JSON) or text.
 function notation(cell) {
+  if (Array.isArray(cell)) return { way: 'several' };
   if (/^(?:true|false)$/i.test(cell)) return { way: 'boolean' };
   if (cell[0] === '[' && stringList(cell)) return { way: 'list' };
   const { digits, currency } = readAmount(cell) ?? {};
   const [dot, comma] = [dots.test(digits), commas.test(digits)];
-  if (!dot && !comma) return { way: thousands.test(digits) ? 'unclear' : 'text', currency };
-  return { way: dot && comma ? 'either' : dot ? 'dot' : thousands.test(digits) ? 'unclear' : 'comma', currency };
+  const way = grouped.test(digits) ? 'grouped' : thousands.test(digits) ? 'unclear'
+    : dot && comma ? 'either' : dot ? 'dot' : comma ? 'comma' : 'text';
+  return { way, currency };
 }
 
 function stringList(cell) {
@@ -58,10 +63,14 @@ const kinds = {
   dot: { ways: ['dot', 'either'], type: 'number', name: 'numbers', read: (cell) => toNumber(cell, (digits) => digits) },
   comma: { ways: ['comma', 'either', 'unclear'], type: 'number', name: 'numbers with decimal comma',
     read: (cell) => toNumber(cell, (digits) => digits.replaceAll('.', '').replace(',', '.')) },
+  grouped: { ways: ['grouped', 'dot', 'either', 'unclear'], type: 'number', name: 'numbers with commas for thousands',
+    read: (cell) => toNumber(cell, (digits) => digits.replaceAll(',', '')) },
   boolean: { ways: ['boolean'], type: 'boolean', name: 'true or false', read: (cell) => cell.toLowerCase() === 'true' },
   list: { ways: ['list'], type: 'list', name: 'lists', read: stringList },
 };
-const kindOf = { dot: 'dot', either: 'dot', comma: 'comma', boolean: 'boolean', list: 'list' };
+// The kinds that a cell is a sign of: of two that fit as many cells, the first. A decimal dot makes 1,500 a thousand.
+const kindsOf = { dot: ['dot', 'grouped'], either: ['dot'], comma: ['comma'], grouped: ['grouped'], boolean: ['boolean'],
+  list: ['list'] };
 
 /* ---- one type for each column ---- */
 
@@ -101,8 +110,12 @@ class CellColumn extends Column {
     const groups = [...this.seen.values()];
     const count = (fits) => groups.reduce((sum, group) => sum + (fits(group) ? group.n : 0), 0);
     const all = count(() => true);
-    const best = groups.filter(({ way }) => kindOf[way]).map(({ way, currency }) => {
-      const kind = kinds[kindOf[way]];
+    if (groups.some(({ way }) => way === 'several')) {
+      [this.type, this.note, this.read] = ['list', 'lists', (value) => (Array.isArray(value) ? value : [value])];
+      return;
+    }
+    const signs = groups.flatMap(({ way, currency }) => (kindsOf[way] ?? []).map((kind) => [kinds[kind], currency]));
+    const best = signs.map(([kind, currency]) => {
       const fits = (group) => kind.ways.includes(group.way) && group.currency === currency;
       return { ...kind, name: kind.name + (currency && ` in ${currency}`), fits, n: count(fits) };
     }).sort((a, b) => b.n - a.n)[0];
@@ -173,12 +186,15 @@ export class Columns {
     return Object.fromEntries([...this.#columns].map(([field, { type }]) => [field, type]));
   }
 
-  // What was read, a sentence for all, and one for each column that few values made a text.
+  // What was read, a sentence for all.
   get notes() {
-    const columns = [...this.#columns];
-    const odd = columns.filter(([, column]) => column.odd).map(([field, { note, odd }]) =>
+    const read = [...this.#columns].map(([field, { note }]) => `${field} (${note})`).join(', ');
+    return read ? [`fields: ${read}`] : [];
+  }
+
+  // A sentence for each column that few values made a text.
+  get odd() {
+    return [...this.#columns].filter(([, column]) => column.odd).map(([field, { note, odd }]) =>
       `'${field}' is ${note}, for which < and > are errors: ${odd} (mend it, or say --text ${field})`);
-    const read = columns.map(([field, { note }]) => `${field} (${note})`).join(', ');
-    return read ? [`fields: ${read}`, ...odd] : [];
   }
 }

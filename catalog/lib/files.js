@@ -5,6 +5,17 @@ import { access, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:
 import { dirname, join, resolve } from 'node:path';
 import { beside, removeLeft, replaceFile, syncFolder, writeNew } from '#web/shared/files.node.js';
 
+// Fills `buffer` from a place of an open file: a read may give less than was asked for. -> how many bytes there were
+export async function readInto(handle, buffer, position) {
+  let done = 0;
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    if (!bytesRead) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 export async function exists(path) {
@@ -14,11 +25,12 @@ export async function exists(path) {
   });
 }
 
-function plain(error, path) {
+// Node's error about a path that cannot be written, as a sentence.
+export function plain(error, path) {
   const why = {
     ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EACCES: 'not allowed',
     EPERM: 'not allowed', EROFS: 'the disk is read-only', ENOSPC: 'the disk is full',
-    EISDIR: 'it is a folder',
+    EDQUOT: 'the disk quota is used up', EIO: 'the disk does not work', EISDIR: 'it is a folder',
   }[error.code];
   return why ? new Error(`cannot write ${path}: ${why}`) : error;
 }

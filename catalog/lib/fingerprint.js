@@ -3,6 +3,7 @@
 // download is the architecture that models/index.json lists; values are the hub's hashes' business.
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { readInto } from './files.js';
 import { readHeader } from './tensors.js';
 
 const longestHeader = 100e6;
@@ -19,11 +20,11 @@ async function readShapes(path) {
   const handle = await open(path);
   try {
     const length = Buffer.alloc(8);
-    if ((await handle.read(length, 0, 8, 0)).bytesRead < 8) throw wrong();
+    if (await readInto(handle, length, 0) < 8) throw wrong();
     const n = Number(length.readBigUInt64LE());
     if (!(n >= 2 && n <= longestHeader)) throw wrong();
     const head = Buffer.alloc(8 + n);
-    if ((await handle.read(head, 0, head.length, 0)).bytesRead < head.length) throw wrong();
+    if (await readInto(handle, head, 0) < head.length) throw wrong();
     const header = readHeader(head);
     if (!header) throw wrong();
     return Object.entries(header.tensors).map(([name, { shape }]) => {

@@ -52,11 +52,14 @@ async function readInside(ref, root) {
   return readRegular(real, ref);
 }
 
-// A picture named in a products file: an address (also one without its scheme, as pages have it) or a path.
-export async function readListed(ref, { root, hosts, signal }) {
-  return /^([a-z][a-z0-9+.-]+:|\/\/[^/])/i.test(ref) ? readRemote(ref, hosts, signal)
-    : readInside(ref, root);
+// A picture named in a products file: an address (also one without its scheme, as pages have it) or a path. -> { bytes }, of
+// an address as readRemote gives it.
+export const isAddress = (ref) => /^([a-z][a-z0-9+.-]+:|\/\/[^/])/i.test(ref);
+export async function askListed(ref, { root, hosts, signal }, known) {
+  return isAddress(ref) ? readRemote(ref, hosts, signal, known) : { bytes: await readInside(ref, root) };
 }
+
+export const readListed = async (ref, where) => (await askListed(ref, where)).bytes;
 
 // A picture named on the command line.
 export async function readTyped(path) {
@@ -67,7 +70,7 @@ export async function readTyped(path) {
 
 /* ---- WebP ---- */
 
-const isWebp = (bytes) => /^RIFF....WEBP/s.test(Buffer.from(bytes.subarray(0, 12)).toString('latin1'));
+export const isWebp = (bytes) => /^RIFF....WEBP/s.test(Buffer.from(bytes.subarray(0, 12)).toString('latin1'));
 
 let webp = null;
 
@@ -117,7 +120,7 @@ export async function toSource(bytes, shown) {
 export const openTyped = async (path) => (await toSource(await readTyped(path), path)).source;
 
 // The engine knows a picture by its bytes alone: `.catch(naming(path))` puts their name before what it says of them.
-const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large'];
+const ofBytes = ['unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'timeout', 'crashed'];
 export const naming = (shown) => (error) => {
   throw ofBytes.includes(error.code) ? bad(error.code, `${shown}: ${error.message}`) : error;
 };
@@ -129,21 +132,22 @@ const readAhead = 8; // pictures under way while one is embedded: hides disks an
 // A path that would be read as an address: `foto: 1.jpg`.
 const asPath = (found) => (found !== null && schemeOf(found) ? `./${found}` : found);
 
-// Every picture of every row in order, read ahead: yields { row, ref, path, load } where path is how
-// the picture lies on the disk and load() gives the source or throws; a row with an error comes
-// once, as { row }.
-export async function* listedPictures({ rows, paths }, where) {
+// Every picture of every row in order, `ahead` of them under way: yields { row, ref, path, load } where path is how
+// the picture lies on the disk and load() gives what `read` and then `use` make of it, or throws; a row with an error comes
+// once, as { row }. `read` begins at once, `use` when its turn has come.
+export async function* listedPictures({ rows, paths }, where,
+  { ahead = readAhead, read = (path) => readListed(path, where), use = toSource } = {}) {
   const started = [];
   const start = async (row, ref) => {
     const path = /^(?:[a-z][a-z0-9+.-]+:)?\/\//i.test(ref) ? ref : asPath(await paths.find(ref)) ?? ref;
-    const loading = readListed(path, where);
+    const loading = read(path, row);
     loading.catch(() => {}); // its turn comes below
-    return { row, ref, path, load: async () => toSource(await loading, path) };
+    return { row, ref, path, load: async () => use(await loading, path) };
   };
   for await (const row of rows())
     for (const ref of row.error ? [null] : row.images) {
       started.push(ref === null ? { row } : await start(row, ref));
-      if (started.length > readAhead) yield started.shift();
+      if (started.length > ahead) yield started.shift();
     }
   yield* started;
 }

@@ -1,27 +1,29 @@
-// Products in: CSV, JSON Lines or a JSON list, or a folder of pictures -> rows in their own order:
-//   { row, id, images, item, error }
+// Products in: a products file or a folder of pictures -> rows in their own order:
+//   { row, id, images, item, version, error }
 // row    line in the file (CSV: where the record begins), or the place in the list or the folder's order
 // images what the file says: paths or URLs, not yet looked at
 // item   title, url and the fields asked for, each with its column's type
+// version what --version-column holds: while it stays, so do the pictures
 // error  why this row cannot become a product; such a row keeps its place and shifts nothing
-// A file is read twice, a row at a time: once to see what is wrong and which type each column has, then for the
-// products. So a file may be larger than memory.
+// A file is read several times, a row at a time: to see which columns it has, which rows of a product lie apart, what
+// is wrong and which type each column has, then for the products. So a file may be larger than memory.
+//   sources.js records of a file -> feeds.js which column is what -> variants.js products of several rows -> here
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { schemeOf } from '#web/shared/addresses.js';
-import { readCsv } from './csv.js';
-import { Columns, looksPrivate } from './fields.js';
-import { readJsonLines, readJsonList } from './json.js';
+import { chooseColumns, targets } from './feeds.js';
+import { Columns } from './fields.js';
 import { UsageError } from './options.js';
 import { Paths } from './paths.js';
-import { openText } from './text.js';
+import { openSource, watched } from './sources.js';
+import { Variants } from './variants.js';
 
-const targets = ['id', 'title', 'url', 'image'];
 const maxPictures = 65535; // of one product, as the catalogue numbers them
 const suffix = '\\.(?:jpe?g|jpe|jfif|pjpe?g|pjp|png|webp|gif|avif|hei[cf]|bmp|tiff?)';
 const pictureFile = new RegExp(`${suffix}$`, 'i');
-const picture = new RegExp(`^https?://|${suffix}(?:[?#][^]*)?$`, 'i');
-const pictureComma = new RegExp(`(?<=${suffix}(?:[?#][^,]*)?\\s*),|,(?=\\s*https?://)`, 'i');
+const pictureEnd = new RegExp(`${suffix}(?:[?#][^]*)?$`, 'i');
+const address = /^https?:\/\//i;
+const maxReference = 8192; // characters of a picture's path or address
 
 // `title=Name` pairs -> { title: 'Name' }.
 export function readMap(pairs = []) {
@@ -37,103 +39,108 @@ export function readMap(pairs = []) {
   return map;
 }
 
-// One that was typed may be spelled with other code points than the file's.
-const same = (a, b) => a.normalize() === b.normalize();
-
-// The column of each target and the fields to publish, from the names that are there.
-function chooseColumns(columns, { map, fields, name }) {
-  const chosen = {};
-  for (const target of targets) {
-    const wanted = map[target] ?? target;
-    chosen[target] = columns.find((column) => same(column, wanted)) ?? (map[target] ? undefined
-      : columns.find((column) => column.trim().toLowerCase() === target));
-    if (chosen[target] === undefined && (map[target] || target === 'id' || target === 'image'))
-      throw new Error(`${name} has no column '${wanted}' (it has: ${columns.join(', ')}); ` +
-        `say which one with --map ${target}=COLUMN`);
-  }
-  const used = new Set(Object.values(chosen));
-  const published = new Set();
-  for (const field of fields) {
-    const column = columns.find((one) => same(one, field));
-    if (column === undefined && field !== '*')
-      throw new Error(`${name} has no column '${field}' for --fields ` +
-        `(it has: ${columns.join(', ')})`);
-    if (column !== undefined) published.add(column);
-  }
-  const withheld = [];
-  if (fields.includes('*'))
-    for (const column of columns)
-      if (column && !used.has(column) && !published.has(column))
-        looksPrivate(column) ? withheld.push(column) : published.add(column);
-  for (const field of published)
-    if (targets.includes(field) && chosen[field] !== field)
-      throw new UsageError(`the field '${field}' would hide the product's own ${field}: ` +
-        'rename the column');
-  for (const target of targets) if (published.has(target)) published.delete(target);
-  return { chosen, published: [...published], withheld };
-}
-
 // The pictures of a CSV cell: a JSON array, or parted by |, or by commas where every piece is a picture. Those that
 // commas part have the whole cell too: it may be the name of one.
 function splitImages(cell) {
-  const text = cell.trim();
-  const clean = (list) => list.map((one) => one.trim()).filter(Boolean);
-  if (text.startsWith('[')) {
+  const whole = cell.trim();
+  if (whole.startsWith('[')) {
     let list;
     try {
-      list = JSON.parse(text);
+      list = JSON.parse(whole);
     } catch {
       throw new Error('its image cell begins with [ but is not a JSON array');
     }
     return { images: checkImages(list) };
   }
-  if (text.includes('|')) return { images: clean(text.split('|')) };
-  const pieces = clean(text.split(pictureComma));
-  return pieces.length > 1 && pieces.every((one) => picture.test(one)) ? { images: pieces, whole: text }
-    : { images: clean([text]) };
+  if (whole.includes('|')) return { images: checkImages(whole.split('|')) };
+  const pieces = checkImages(splitAtPictures(whole));
+  return pieces.length > 1 && pieces.every((one) => address.test(one) || pictureEnd.test(one)) ? { images: pieces, whole }
+    : { images: checkImages([whole]) };
+}
+
+// At the commas after which an address begins, or before which a picture's name ends.
+function splitAtPictures(cell) {
+  const pieces = [];
+  let before = '';
+  for (const part of cell.split(',')) {
+    const bare = part.trim();
+    if (pieces.length && !address.test(bare) && !pictureEnd.test(before)) pieces.push(`${pieces.pop()},${part}`);
+    else pieces.push(part);
+    before = bare;
+  }
+  return pieces;
 }
 
 function checkImages(list) {
   if (!Array.isArray(list) || !list.every((image) => typeof image === 'string'))
     throw new Error('its images are not a list of paths or URLs');
+  const long = list.find((image) => image.length > maxReference);
+  if (long !== undefined) throw new Error(`the address of its picture has ${long.length} characters: ${maxReference} at most`);
   return list.map((image) => image.trim()).filter(Boolean);
 }
 
 // What a page may link to: http(s) or a relative address, nothing that runs.
 function checkUrl(url) {
   const scheme = schemeOf(url, 'https://shop.example/');
-  if (scheme === null) throw new Error(`its url is no address: '${url}'`);
+  if (scheme === null) throw new Error(`its url is no address: '${url.slice(0, 200)}'`);
   if (scheme !== 'http:' && scheme !== 'https:')
-    throw new Error(`its url begins with '${scheme}'; only http, https or a relative address`);
+    throw new Error(`its url begins with '${scheme.slice(0, 40)}'; only http, https or a relative address`);
   return url;
 }
 
 const text = (value) => (value === undefined || value === null ? ''
   : typeof value === 'string' ? value.toWellFormed() : String(value));
 
-// One record -> one row; `get(column)` is a cell (`cells`) or a JSON value.
-function toRow(row, get, { chosen, published }, cells) {
-  const rawId = get(chosen.id);
+// The pictures that the columns of a product's rows name: in the order of their places, each once; of a plain file
+// also the whole cell.
+function imagesOf({ records }, { plain, images: columns, place }, cells) {
+  if (!columns.length) return { images: [] };
+  if (plain) return readImages(records[0].get(columns[0]), cells);
+  const placed = columns.flatMap((column, i) => records.flatMap((record) => {
+    const at = i || place === undefined ? NaN : parseFloat(record.get(place));
+    return readImages(record.get(column), true).images
+      .map((image) => [image.replaceAll('\\,', ','), Number.isNaN(at) ? Infinity : at]); // as WooCommerce writes a comma
+  }));
+  return { images: [...new Set(placed.sort(([, a], [, b]) => (a === b ? 0 : a - b)).map(([image]) => image))] };
+}
+
+// A list, or text, which as a cell may name several.
+function readImages(value, cells) {
+  if (value === undefined || value === null || value === '') return { images: [] };
+  if (typeof value !== 'string') return { images: checkImages(value) };
+  return cells ? splitImages(value) : { images: checkImages([value]) };
+}
+
+const isMissing = (value) => value === undefined || value === null || value === '';
+
+// A list in one cell: parted by commas, `\,` being part of a name.
+const splitList = (value) => (Array.isArray(value) ? value : text(value).split(/(?<!\\),/)
+  .map((one) => one.replaceAll('\\,', ',').trim()).filter(Boolean));
+
+// A product's records -> one row.
+function toRow(product, choice, cells) {
+  const { row, records: [first] } = product;
   const result = { row, id: null, images: [], item: {}, error: null };
   try {
+    const rawId = first.get(choice.id);
+    if (product.error && isMissing(rawId)) throw product.error;
     if (typeof rawId === 'string' ? !rawId.trim() : !Number.isSafeInteger(rawId))
-      throw new Error(rawId === undefined || rawId === null || rawId === ''
-        || typeof rawId === 'string' ? 'its id is empty' : 'its id is not a string');
+      throw new Error(isMissing(rawId) || typeof rawId === 'string' ? 'its id is empty' : 'its id is not a string');
     result.id = String(rawId);
     if (!result.id.isWellFormed()) throw new Error('its id is not valid Unicode');
-    const image = get(chosen.image);
-    if (cells) Object.assign(result, splitImages(image));
-    else if (image !== undefined && image !== null)
-      result.images = checkImages(typeof image === 'string' ? [image] : image);
-    const title = chosen.title === undefined ? '' : text(get(chosen.title));
-    const url = chosen.url === undefined ? '' : checkUrl(text(get(chosen.url)));
+    if (product.error) throw product.error;
+    if (choice.version !== undefined)
+      result.version = product.records.map((record) => text(record.get(choice.version)).trim()).join('\n').trim();
+    Object.assign(result, imagesOf(product, choice, cells));
+    const title = choice.title === undefined ? '' : text(first.get(choice.title));
+    const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
     const parts = [['title', title], ['url', url]].filter(([, value]) => value);
-    for (const field of published) {
-      const value = get(field);
-      if (value !== undefined && value !== null && value !== '') parts.push([field, value]);
+    for (const { field, column, list, every } of choice.published) {
+      const values = product.records.map((record) => record.get(column)).filter((one) => !isMissing(one));
+      if (values.length) parts.push([field, list ? splitList(values[0]) : every ? [...new Set(values.map(text))] : values[0]]);
     }
     result.item = Object.fromEntries(parts); // a field may be named __proto__
-    if (!result.images.length) throw new Error('it names no picture');
+    if (choice.images.length && !result.images.length) throw new Error('it names no picture');
     if (result.images.length > maxPictures)
       throw new Error(`it names ${result.images.length} pictures: ${maxPictures} at most`);
   } catch (error) {
@@ -142,56 +149,10 @@ function toRow(row, get, { chosen, published }, cells) {
   return result;
 }
 
-// Both give { columns, cells, rows(choice) }, to be read as often as needed.
-async function openCsv(file, name) {
-  const records = () => readCsv(file.pieces());
-  let first;
-  for await (const record of records()) {
-    first = record;
-    break;
-  }
-  if (!first) throw new Error(`${name} is empty: its first line must name the columns`);
-  if (first.error) throw new Error(`${name}: line ${first.line} must name the columns, but ${first.error.message}`);
-  const columns = first.cells.map((column) => column.trim().normalize());
-  const twice = columns.find((column, i) => columns.indexOf(column) < i && column !== '');
-  if (twice !== undefined) throw new Error(`${name} has two columns named '${twice}'`);
-  const place = new Map(columns.map((column, i) => [column, i]));
-  return { columns, cells: true, async* rows(choice) {
-    for await (const { line, cells, error } of records()) {
-      if (line === first.line) continue;
-      const row = toRow(line, (column) => cells[place.get(column)] ?? '', choice, true);
-      row.error = error ?? row.error;
-      yield row;
-    }
-  } };
-}
-
-async function openJson(file, name) {
-  let isList = false;
-  for await (const piece of file.pieces()) {
-    isList = piece.trimStart().startsWith('[');
-    break;
-  }
-  const records = () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces()));
-  const columns = new Set();
-  let objects = 0;
-  for await (const { value } of records()) {
-    if (value) objects++;
-    for (const column of Object.keys(value ?? {})) columns.add(column);
-  }
-  if (!objects)
-    throw new Error(`${name} holds no JSON object: it has to have one in each line, or a list of them`);
-  return { columns: [...columns], cells: false, async* rows(choice) {
-    for await (const { row, value, error } of records())
-      yield error ? { row, id: null, images: [], item: {}, error }
-        : toRow(row, (column) => (Object.hasOwn(value, column) ? value[column] : undefined), choice, false);
-  } };
-}
-
 // Pictures of a folder by code points of their path with `/`, which are the ids.
-async function readFolder(root, { map, fields }) {
-  if (Object.keys(map).length || fields.length)
-    throw new UsageError('--map and --fields need a products file: a folder has no columns');
+async function readFolder(root, { map, fields, from, separator, version }) {
+  if (Object.keys(map).length || fields.length || (from ?? separator ?? version) !== undefined)
+    throw new UsageError('--map, --fields, --from, --separator and --version-column need a products file: a folder has no columns');
   const paths = [];
   const others = [];
   const walk = async (folder, prefix) => {
@@ -210,8 +171,8 @@ async function readFolder(root, { map, fields }) {
     }));
   const notes = others.length ? [`left out: ${others.length} files that are no pictures by their names, ` +
     `such as ${others.sort()[0]}`] : [];
-  return { published: [], withheld: [], types: {}, notes, count: rows.length, pictures: rows.length,
-    async* rows() { yield* rows; } };
+  return { choice: null, published: [], withheld: [], types: {}, odd: [], notes, count: rows.length,
+    pictures: rows.length, drafts: 0, async* rows() { yield* rows; } };
 }
 
 // Ids that came before, or seem to: a Bloom filter, so that memory does not grow with them. `twice` holds all that do
@@ -243,30 +204,32 @@ class Ids {
   }
 }
 
-async function readFile(path, paths, options, report) {
-  const form = extname(path).toLowerCase();
-  if (form === '.parquet')
-    throw new UsageError('products from Parquet come in a later release: export them as CSV');
-  const isCsv = ['.csv', '.tsv', '.txt'].includes(form);
-  if (!isCsv && !['.jsonl', '.ndjson', '.json'].includes(form))
-    throw new UsageError(`${path} is no products file: give a .csv, .jsonl or .json file, or a folder`);
-  const file = await openText(path);
+const mappingOf = ({ id, title, url, images }) =>
+  [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])].filter(([, column]) => column !== undefined)
+    .map(([target, column]) => `${target} from '${column}'`).join(', ');
+
+async function readFile(path, paths, { map, fields, from, separator, pictures, version, ...options }, report) {
+  const source = await openSource(path, { separator, ...options });
   try {
-    return await readOpen(file, path, await (isCsv ? openCsv : openJson)(file, path), paths, options, report);
+    const choice = chooseColumns(source.columns, { map, fields, from, pictures, version, name: path });
+    return await readOpen(source, path, choice, paths, options, report);
   } catch (error) {
-    await file.close();
+    await source.close();
     throw error;
   }
 }
 
-async function readOpen(file, path, { columns, cells, rows }, paths,
-  { text = [], signal, progress, ...options }, report) {
-  const choice = chooseColumns(columns, { ...options, name: path });
-  const fields = new Columns(choice.published, { cells, text });
-  const ids = new Ids(file.size);
+async function readOpen(source, path, choice, paths, { text = [], ...options }, report) {
+  const { cells } = source;
+  const fields = new Columns(choice.published.map(({ field }) => field), { cells, text });
+  const ids = new Ids(Math.max(source.size, 32 * (source.count ?? 0)));
+  const variants = new Variants(choice);
+  const records = () => source.records(choice.columns);
+  await variants.keep(watched(records(), source, options), path);
 
-  async function* checked() {
-    for await (const row of rows(choice)) {
+  async function* checked(read) {
+    for await (const product of variants.products(read)) {
+      const row = toRow(product, choice, cells);
       if (row.whole && await paths.find(row.whole) !== null) row.images = [row.whole];
       fields.check(row);
       yield row;
@@ -274,12 +237,8 @@ async function readOpen(file, path, { columns, cells, rows }, paths,
   }
 
   let [count, pictures] = [0, 0];
-  const shown = progress?.(file.size);
-  for await (const row of checked()) {
-    if (count++ % 1000 === 0) {
-      signal?.throwIfAborted();
-      shown?.(file.position());
-    }
+  for await (const row of checked(watched(records(), source, options))) {
+    count++;
     if (row.id !== null) ids.add(row.id);
     if (row.error) report(row);
     else {
@@ -290,10 +249,10 @@ async function readOpen(file, path, { columns, cells, rows }, paths,
   fields.decide();
 
   // The rows that were not reported, once; one whose id came before is an error still.
-  async function* good() {
+  async function* good(progress) {
     const before = new Map();
     try {
-      for await (const row of checked()) {
+      for await (const row of checked(watched(records(), source, { progress }))) {
         const first = before.get(row.id);
         if (first === undefined && ids.twice.has(row.id)) before.set(row.id, row.row);
         if (row.error) continue;
@@ -302,17 +261,26 @@ async function readOpen(file, path, { columns, cells, rows }, paths,
         yield row;
       }
     } finally {
-      await file.close();
+      await source.close();
     }
   }
-  return { published: choice.published, withheld: choice.withheld, types: fields.types, notes: fields.notes,
-    count, pictures, rows: good };
+  const published = choice.published.map(({ field }) => field);
+  const { drafts } = variants;
+  const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
+    ...drafts ? [`left out: ${drafts} draft${drafts === 1 ? '' : 's'}`] : [], ...fields.notes, ...fields.odd];
+  return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts,
+    rows: good };
 }
 
-// options: { map, fields, text, signal, progress(bytes) -> (done) => {} }. `report(row)` is told at once of each row
-// that has an error. Returns { paths, published, withheld, types, notes, count, pictures, rows() }
-// paths: where listed pictures lie; types: { field: type }; notes: what was read, in sentences; count of rows and
-// pictures; rows(): those that were not reported, to be read once; those whose id came before have an error still.
+// options: { map, fields, from, separator, text, version, pictures: false where none are asked for, signal,
+// progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
+//   { paths, choice, published, withheld, types, odd, notes, count, pictures, drafts, rows(progress) }
+// paths   where listed pictures lie
+// choice  what each column becomes, as feeds.js says; null of a folder
+// types   { field: type }
+// notes   what was read, in sentences; `odd`: those of columns that few values made a text
+// count   of rows; pictures of those without an error; drafts that were left out
+// rows    those that were not reported, to be read once; those whose id came before have an error still
 export async function readProducts(path, options, report) {
   let kind;
   try {

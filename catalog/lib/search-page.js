@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { readInto } from './files.js';
 import { manifestOf, modelFolder, readIndex } from './models.js';
 import { readHeader } from './tensors.js';
 
@@ -15,8 +16,7 @@ async function readMetadata(path) {
   if (!handle) return null;
   try {
     const bytes = Buffer.alloc(header);
-    const { bytesRead } = await handle.read(bytes, 0, header, 0);
-    return readHeader(bytes.subarray(0, bytesRead))?.metadata ?? null;
+    return readHeader(bytes.subarray(0, await readInto(handle, bytes, 0)))?.metadata ?? null;
   } finally {
     await handle.close();
   }
@@ -37,7 +37,7 @@ export async function findCatalogue(root) {
 
 // The model's folder for a catalogue: the one that was asked for, else that of the same id among `model/` beside it,
 // the embedded one and those fetched, else the embedded one, which then says what is wrong. `known` tells the two apart.
-function findModel(root, { imageId }, { model, dtype, chosen }) {
+export function findModel(root, { imageId }, { model, dtype, chosen }) {
   const { models, default: embedded } = readIndex();
   const places = chosen ? [model] : [join(root, 'model'), ...Object.entries(models).flatMap(([name, entry]) =>
     ['q8', 'f32'].map((kind) => modelFolder(name, entry, kind)))].filter((place) => existsSync(place));

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { library } from './engine.js';
 import { readHeader } from './tensors.js';
 
-// A path -> { kind: 'model' | 'catalog', manifest }.
+// A path -> { kind: 'model' | 'catalog', manifest, published: whether it is a folder that publish wrote }.
 export async function whatIs(path) {
   const info = await stat(path).catch(() => null);
   if (!info) throw new Error(`there is no ${path}`);
   if (!info.isDirectory()) return { kind: 'catalog', manifest: null };
   const names = await readdir(path);
+  if (names.includes('current.json')) return { kind: 'catalog', manifest: null, published: true };
   let manifest = null;
   if (names.includes('manifest.json')) {
     try {
@@ -21,7 +22,7 @@ export async function whatIs(path) {
   if (manifest?.kind === 'catalog' || manifest?.kind === 'model')
     return { kind: manifest.kind, manifest };
   if (names.includes('config.json') || names.includes('open_clip_config.json')) return { kind: 'model', manifest: null };
-  throw new Error(`${path} is neither a catalogue nor a model: it has no manifest.json of Kin's ` +
+  throw new Error(`${path} is neither a catalogue nor a model: it has no current.json or manifest.json of Kin's ` +
     'and no config.json or open_clip_config.json');
 }
 

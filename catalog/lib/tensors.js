@@ -4,6 +4,7 @@
 
 import { open } from 'node:fs/promises';
 import { crc32 } from './crc32.js';
+import { readInto } from './files.js';
 
 const MiB = 2 ** 20;
 const maxPiece = 16 * MiB;
@@ -13,7 +14,7 @@ const sizes = { U64: 8, I64: 8, F64: 8, F32: 4, U32: 4, I32: 4, F16: 2, BF16: 2,
   U8: 1, I8: 1, BOOL: 1 };
 
 const byteOrder = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
-const widestFirst = (a, b) => sizes[b.dtype] - sizes[a.dtype] || byteOrder(a.name, b.name);
+export const widestFirst = (a, b) => sizes[b.dtype] - sizes[a.dtype] || byteOrder(a.name, b.name);
 
 // `<name>@<first row>` pieces of at most 16 MiB; a small tensor is its own only piece.
 function split(tensor) {
@@ -97,11 +98,10 @@ export async function readFileHeader(path) {
   const handle = await open(path, 'r');
   try {
     const length = Buffer.alloc(8);
-    const { bytesRead } = await handle.read(length, 0, 8, 0);
-    const n = bytesRead === 8 ? length.readBigUInt64LE() : 0n;
+    const n = await readInto(handle, length, 0) === 8 ? length.readBigUInt64LE() : 0n;
     if (n > 100_000_000n) return null;
     const head = Buffer.alloc(8 + Number(n));
-    return readHeader(head.subarray(0, (await handle.read(head, 0, head.length, 0)).bytesRead));
+    return readHeader(head.subarray(0, await readInto(handle, head, 0)));
   } finally {
     await handle.close();
   }

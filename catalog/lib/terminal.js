@@ -11,6 +11,8 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 
+export const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 export function openTerminal() {
   const controller = new AbortController();
   const stop = () => controller.abort();
@@ -33,8 +35,10 @@ export function openTerminal() {
     out: (text) => process.stdout.write(text),
     // For results by the thousand: waits while the reader is slower than we are.
     async line(value) {
-      const text = typeof value === 'string' ? value : JSON.stringify(value);
-      if (!process.stdout.write(text + '\n')) await once(process.stdout, 'drain');
+      await io.part((typeof value === 'string' ? value : JSON.stringify(value)) + '\n');
+    },
+    async part(text) {
+      if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     },
     note(text) {
       if (io.quiet) return;
@@ -57,7 +61,7 @@ export function openTerminal() {
       return (done) => {
         const now = performance.now();
         if (!first) [first, from] = [now, done];
-        if (io.quiet || done < 2 || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
+        if (io.quiet || done < 2 || done === from || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
         shown = now;
         const rate = (done - from) / ((now - first) / 1000);
         const left = rate > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';

@@ -1,7 +1,19 @@
-// A text file in pieces, so that it may be larger than memory. It can be read again, while it stays the same.
+// A text file in pieces, so that it may be larger than memory. It can be read again, while it stays the same. It is in
+// UTF-8, or as an XML declaration says.
 import { open } from 'node:fs/promises';
 
 const pieceBytes = 2 ** 22; // a smaller file is read at once: it may change while its pictures are embedded
+
+const declaration = /^(?:\xef\xbb\xbf)?<\?xml\s[^>]*\bencoding\s*=\s*["']([^"']+)["']/;
+
+function decoderFor(path, start, save) {
+  const label = declaration.exec(start.subarray(0, 200).latin1Slice())?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(label, { fatal: true }); // drops a byte order mark
+  } catch {
+    throw new Error(`${path} says that it is in '${label.replace(/\P{L}/gu, ' ')}': ${save}`);
+  }
+}
 
 // -> { size, pieces(), position(), close() }; pieces() yields the text from its start, position() says how far it is.
 export async function openText(path) {
@@ -11,12 +23,12 @@ export async function openText(path) {
   const save = 'save it as UTF-8 ("CSV UTF-8" in a spreadsheet)';
 
   async function* pieces() {
-    const decoder = new TextDecoder('utf-8', { fatal: true }); // drops a byte order mark
+    let decoder = new TextDecoder(); // of an empty file
     const decode = (bytes, stream) => {
       try {
         return decoder.decode(bytes, { stream });
       } catch {
-        throw new Error(`${path} is not UTF-8: ${save}`);
+        throw new Error(`${path} is not ${decoder.encoding.toUpperCase()}: ${save}`);
       }
     };
     const buffer = Buffer.alloc(Math.min(pieceBytes, size));
@@ -26,8 +38,9 @@ export async function openText(path) {
       if (!bytesRead || now.size !== size || now.mtimeMs !== mtimeMs)
         throw new Error(`${path} was changed while it was read: start again`);
       const bytes = buffer.subarray(0, bytesRead);
-      if (at === 0 && (/^(?:\xff\xfe|\xfe\xff)/.test(bytes.latin1Slice(0, 2)) || bytes.subarray(0, 1000).includes(0)))
+      if (at === 0 && (/^(?:\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).latin1Slice()) || bytes.subarray(0, 1000).includes(0)))
         throw new Error(`${path} is UTF-16, or no text at all: ${save}`);
+      if (at === 0) decoder = decoderFor(path, bytes, save);
       position = at += bytesRead;
       yield decode(bytes, true);
     }

@@ -95,8 +95,8 @@ for (const file of ['/empty.js', '/other.js'])
 test('the package\'s own worker is not there: the line that mends it', async () => {
   const bare = await host((path) => ({ 'x-path': path }));
   const page = await open(browser, bare.url + pageOf);
-  await page.route('**/kin/worker/worker.js', (route) => route.fulfill({ status: 404 }));
-  assert.equal(await attempt(page), refused(`${bare.url}/kin/worker/worker.js`, "the server answered 404. Copy the folder " +
+  await page.route('**/kin/worker/embed.js', (route) => route.fulfill({ status: 404 }));
+  assert.equal(await attempt(page), refused(`${bare.url}/kin/worker/embed.js`, "the server answered 404. Copy the folder " +
     "node_modules/kin-clip/web to /kin of the site and say worker: '/kin/worker/worker.js'."));
   await page.context().close();
 });
@@ -109,7 +109,7 @@ for (const whole of [true, false])
     const page = await open(browser, shop.url + pageOf);
     const from = `${shop.url}/a/node_modules/.vite`;
     if (whole) for (const worker of [undefined, false]) assert.match(await attempt(page, { from, worker }), /^256 numbers/);
-    else assert.equal(await attempt(page, { from }), refused(`${shop.url}/a/node_modules/kin-clip/web/worker/worker.js`,
+    else assert.equal(await attempt(page, { from }), refused(`${shop.url}/a/node_modules/kin-clip/web/worker/embed.js`,
       "the server answered 404. Say optimizeDeps: { exclude: ['kin-clip'] } in vite.config.js."));
     await page.context().close();
   });
@@ -119,10 +119,10 @@ for (const isolate of [false, true])
     const shop = await host(() => (isolate ? isolated : {}));
     const page = await open(browser, shop.url + pageOf);
     const address = `${other.url}/kin/worker/worker.js`;
-    const why = refused(address, "a page starts workers of its own host alone. Say worker: 'blob', or give the address of a file of yours " +
-      `with the line import "${address}";`);
-    assert.equal(await attempt(page, { from: other.url }), why);
-    assert.equal(await attempt(page, { from: other.url, worker: address }), why);
+    const why = "a page starts workers of its own host alone. Say worker: 'blob', or give the address of a file of yours " +
+      `with the line import "${address}";`;
+    assert.equal(await attempt(page, { from: other.url }), refused(`${other.url}/kin/worker/embed.js`, why));
+    assert.equal(await attempt(page, { from: other.url, worker: address }), refused(address, why));
     assert.match(await attempt(page, { from: other.url, worker: 'blob', threads: 2 }), isolate ? /^256 numbers, 2 threads/ : /^256 numbers, 1 /);
     assert.match(await attempt(page, { from: other.url, worker: false }), /^256 numbers/);
     assert.deepEqual(page.noise, []);
@@ -130,8 +130,8 @@ for (const isolate of [false, true])
   });
 
 test('a policy that forbids the worker, and the directive for it', async () => {
-  const policies = [["worker-src 'none'", {}, '/kin/worker/worker.js', () => "Add worker-src 'self' to it."],
-    ["worker-src 'self'", { worker: 'blob' }, '/kin/worker/worker.js', (url) => `Add worker-src blob: ${url} to it.`],
+  const policies = [["worker-src 'none'", {}, '/kin/worker/embed.js', () => "Add worker-src 'self' to it."],
+    ["worker-src 'self'", { worker: 'blob' }, '/kin/worker/embed.js', (url) => `Add worker-src blob: ${url} to it.`],
     [`script-src 'self' 'wasm-unsafe-eval'; worker-src blob: 'self'`, { worker: 'blob' }, null],
     [`script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'`, {}, null]];
   for (const [policy, options, path, cure] of policies) {
@@ -155,7 +155,7 @@ test('a sandboxed frame without a host of its own', async () => {
   await page.waitForFunction(() => frames.length);
   const frame = page.frames()[1];
   await frame.waitForURL(/frame/);
-  assert.equal(await attempt(frame, { from: shop.url }), refused(`${shop.url}/kin/worker/worker.js`, 'this frame is sandboxed and has no host ' +
+  assert.equal(await attempt(frame, { from: shop.url }), refused(`${shop.url}/kin/worker/embed.js`, 'this frame is sandboxed and has no host ' +
     "of its own. Say worker: 'blob', or add allow-same-origin to the frame's sandbox."));
   assert.match(await attempt(frame, { from: shop.url, worker: 'blob' }), /^256 numbers/);
   assert.match(await attempt(frame, { from: shop.url, worker: false }), /^256 numbers/);
@@ -165,7 +165,7 @@ test('a sandboxed frame without a host of its own', async () => {
 test('an isolated page whose worker file says nothing of it', async () => {
   const shop = await host((path) => (path === pageOf ? isolated : {}));
   const page = await open(browser, shop.url + pageOf);
-  assert.equal(await attempt(page), refused(`${shop.url}/kin/worker/worker.js`, 'this page is cross-origin isolated. Send ' +
+  assert.equal(await attempt(page), refused(`${shop.url}/kin/worker/embed.js`, 'this page is cross-origin isolated. Send ' +
     'Cross-Origin-Embedder-Policy: require-corp with it too.'));
   await page.context().close();
 });
@@ -185,7 +185,7 @@ for (const [names, own, threads] of [['', true, 2], ['; trusted-types kin-clip',
     for (const worker of [undefined, 'blob']) {
       const got = await attempt(other, { worker, threads: 2 });
       if (own) assert.match(got, /^256 numbers, 2 threads/);
-      else assert.equal(got, refused(address, 'this page requires Trusted Types. Add kin-clip to the names in its trusted-types.'));
+      else assert.equal(got, refused(address.replace('worker.js', 'embed.js'), 'this page requires Trusted Types. Add kin-clip to the names in its trusted-types.'));
     }
     if (own) assert.deepEqual(await other.evaluate(() => window.violations), []);
     await other.context().close();

@@ -1,4 +1,4 @@
-// Adapters: the bytes that the native build learns (tests/c/test_train.c) come out of every WebAssembly build; training, a
+// Adapters: the bytes that the native build learns (tests/c/test_train.c) come out of WebAssembly; training, a
 // catalogue under one, what is refused, the command.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { KinError, load, openCatalog, trainAdapter } from '../../web/index.node.js';
-import { openEngine, sharedMemory } from '../../web/worker/engine.js';
+import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
-import './relaxed.js';
 import { kin, png, tinyModel } from './cli-support.js';
 import { makeSet } from './planted.js';
 
@@ -26,30 +25,29 @@ after(async () => {
 
 const stored = Object.fromEntries(Array.from(readFileSync('tests/c/test_train.c', 'utf8')
   .matchAll(/void test_train_(pairs|kinds)\(void\)\s*\{[^"]*"([0-9a-f]{64})"/g), ([, name, hash]) => [name, hash]));
-for (const variant of ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'])
-  test(`native bytes from ${variant}`, async () => {
-    const engine = await openEngine(await module(variant, {}), variant.endsWith('threads') ? sharedMemory() : undefined);
-    const check = (status) => (status ? engine.throwError() : undefined);
-    for (const [name, n, m, dim] of [['pairs', 401, 150, 20], ['kinds', 403, 8, 21]]) {
-      const pairs = name === 'pairs';
-      const { left, right, targets } = makeSet(n, m, dim, 0.7, !pairs);
-      const trainer = engine.pointer('kin_trainer_begin', dim, 6, n, pairs ? m : 0, pairs ? 1 : 10, 0.4, 9, engine.error);
-      const flat = (list) => Float32Array.from(list.flat());
-      engine.with([flat(left), Uint32Array.from(targets), flat(right)], (rows, _, at, __, others) => {
-        check(engine.call('kin_trainer_add', trainer, 0, rows, at, n, engine.error));
-        if (pairs) check(engine.call('kin_trainer_add', trainer, 1, others, 0, m, engine.error));
-      });
-      while (engine.facts.statuses[engine.call('kin_trainer_step', trainer, engine.error)] === 'more');
-      const size = engine.with(['an id'], (id, length) => engine.call('kin_trainer_file', trainer, id, length, 0, 0));
-      const file = engine.with(['an id', new Uint8Array(size)], (id, length, out, room) => {
-        assert.equal(engine.call('kin_trainer_file', trainer, id, length, out, room), size);
-        return engine.bytes(out, size);
-      });
-      engine.call('kin_trainer_close', trainer);
-      const hash = createHash('sha256').update(file).digest('hex');
-      assert.equal(hash, stored[name]);
-    }
-  });
+test('native bytes from WebAssembly', async () => {
+  const engine = await openEngine(await module('find', {}));
+  const check = (status) => (status ? engine.throwError() : undefined);
+  for (const [name, n, m, dim] of [['pairs', 401, 150, 20], ['kinds', 403, 8, 21]]) {
+    const pairs = name === 'pairs';
+    const { left, right, targets } = makeSet(n, m, dim, 0.7, !pairs);
+    const trainer = engine.pointer('kin_trainer_begin', dim, 6, n, pairs ? m : 0, pairs ? 1 : 10, 0.4, 9, engine.error);
+    const flat = (list) => Float32Array.from(list.flat());
+    engine.with([flat(left), Uint32Array.from(targets), flat(right)], (rows, _, at, __, others) => {
+      check(engine.call('kin_trainer_add', trainer, 0, rows, at, n, engine.error));
+      if (pairs) check(engine.call('kin_trainer_add', trainer, 1, others, 0, m, engine.error));
+    });
+    while (engine.facts.statuses[engine.call('kin_trainer_step', trainer, engine.error)] === 'more');
+    const size = engine.with(['an id'], (id, length) => engine.call('kin_trainer_file', trainer, id, length, 0, 0));
+    const file = engine.with(['an id', new Uint8Array(size)], (id, length, out, room) => {
+      assert.equal(engine.call('kin_trainer_file', trainer, id, length, out, room), size);
+      return engine.bytes(out, size);
+    });
+    engine.call('kin_trainer_close', trainer);
+    const hash = createHash('sha256').update(file).digest('hex');
+    assert.equal(hash, stored[name]);
+  }
+});
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const set = makeSet(500, 250, 16, 0.7, false);

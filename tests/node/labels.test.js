@@ -182,7 +182,7 @@ test('a file of labels is made anew to the same bytes, and CSV says what YAML sa
 });
 
 test('no bit of a pack is flipped unnoticed', async () => {
-  const engine = await openEngine(await WebAssembly.compile(readFileSync(new URL('../../web/wasm/kin-simd.wasm', import.meta.url))));
+  const engine = await openEngine(await WebAssembly.compile(readFileSync(new URL('../../web/wasm/kin-find.wasm', import.meta.url))));
   const file = Buffer.from(readFileSync(join(root, 'pack.safetensors')));
   const open = () => engine.with([file], (at, n) => {
     const opened = engine.pointer('kin_pack_open', at, n, engine.error);

@@ -89,9 +89,10 @@ test('src/ knows no Emscripten, prints nothing and never leaves', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('wasm/exports.txt lists exactly the functions of src/kin.h', () => {
-  const exported = read('wasm/exports.txt').trim().split('\n');
-  assert.deepEqual(exported, declared);
+test('wasm/exports.txt and wasm/find.txt list exactly the functions of src/kin.h, each in order', () => {
+  const lists = ['exports', 'find'].map((name) => read(`wasm/${name}.txt`).trim().split('\n'));
+  for (const list of lists) assert.deepEqual(list, [...list].sort());
+  assert.deepEqual([...new Set(lists.flat())].sort(), declared);
 });
 
 // web/'s modules -> those each leads to: by an import, now or later, or by an address, as of a worker. Bundlers
@@ -103,7 +104,7 @@ const web = new Map(['', 'element/', 'element/words/', 'page/', 'worker/', 'shar
   .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
 
 test('web/: the entries lead to every module, and no module to itself', () => {
-  const used = new Set(['web/index.js', 'web/index.node.js', 'web/element/element.js', 'web/element/analytics.js'].flatMap((entry) => [entry, ...reached(entry, web)]));
+  const used = new Set(['web/index.js', 'web/index.node.js', 'web/worker/worker.js', 'web/element/element.js', 'web/element/analytics.js'].flatMap((entry) => [entry, ...reached(entry, web)]));
   assert.deepEqual([...web.keys()].filter((path) => !used.has(path)), []);
   for (const start of web.keys())
     assert.ok(!reached(start, web).has(start), `${start} leads to itself`);
@@ -122,10 +123,10 @@ test('web/: shared/ leads to shared/, worker/ to both, the element to the librar
   assert.deepEqual(wrong, []);
 });
 
-// catalog/'s modules -> what each imports, now or later: files of catalog/ by path, else the name as it stands.
+// catalog/'s modules -> what each imports, now or later, or starts: files of catalog/ by path, else the name as it stands.
 const modules = new Map(readdirSync(new URL('catalog/', root), { recursive: true })
   .map((path) => `catalog/${path.replaceAll('\\', '/')}`).filter((path) => path.endsWith('.js')).sort()
-  .map((path) => [path, [...read(path).matchAll(/\b(?:from|import)\s*\(?\s*'([^'\s]+)'/g)]
+  .map((path) => [path, [...read(path).matchAll(/\b(?:from|import|new URL)\s*\(?\s*'([^'\s]+(?<!\.wasm))'/g)]
     .map(([, name]) => (name.startsWith('.') ? new URL(name, `file:///${path}`).pathname.slice(1) : name))]));
 
 test('catalog/: cli.js leads to every module, and no module to itself', () => {

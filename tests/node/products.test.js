@@ -72,7 +72,6 @@ test('whole files that cannot be read get a sentence', async (t) => {
   await refuse('p.csv', 'id,image,id\n', /two columns named 'id'/);
   await refuse('p.csv', 'sku,photo\n1,a.png', /no column 'id' .*it has: sku, photo.*--map id=COLUMN/);
   await refuse('p.csv', 'id,image\n', /no column 'colour' for --fields/, { fields: ['colour'] });
-  await refuse('p.parquet', 'PAR1', /come in a later release/);
   await refuse('p.xlsx', 'PK', /is no products file/);
   await refuse('p.jsonl', '[1]\n', /holds no JSON object/);
   await refuse('p.json', '[{"id":"1","image":"a.png"}', /is not JSON: the list does not end/);
@@ -169,6 +168,10 @@ test('a CSV column is a number if every cell is one in one notation', async (t) 
       /f \(numbers in €\)$/],
     [['19.00 USD', '9 USD', 'USD 3'], 'number', [19, 9, 3], /numbers in USD/],
     [['1.299,00 €', '0,50 €', '7 €'], 'number', [1299, 0.5, 7], /numbers with decimal comma in €/],
+    [['$1,299.00', '$9.50', '$7', '$2,400', '$1,234,567'], 'number', [1299, 9.5, 7, 2400, 1234567],
+      /numbers with commas for thousands in \$/],
+    [['19.90 EUR', '1,299 EUR'], 'number', [19.9, 1299], /commas for thousands in EUR/],
+    [['1,234,567', '5'], 'number', [1234567, 5]], [['1,299.00', '1.500'], 'number', [1299, 1.5]],
     [['TRUE', 'false', 'True'], 'boolean', [true, false, true], /^fields: f \(true or false\)$/],
     [['["a","b"]', '[]'], 'list', [['a', 'b'], []], /^fields: f \(lists\)$/],
     [['', ''], 'string', [null, null], /^fields: f \(text\)$/],
@@ -184,7 +187,8 @@ test('a CSV column is a number if every cell is one in one notation', async (t) 
 test('a column with an odd cell stays text, and the build names row and cell', async (t) => {
   const cases = [ // cells, the row that is named, its cell, why
     [['9', '100', '1299', 'on request'], 5, 'on request', /most others are numbers/],
-    [['9', '1,299.00', '100', '2,400.00'], 3, '1,299.00', /are numbers; 1 more like it/],
+    [['9', '1,299', '100', '2,400'], 3, '1,299', /may part thousands or decimals; 1 more like it/],
+    [['1,299.00', '1.299,00', '5'], 3, '1.299,00', /commas for thousands/], [['1,299.00 €', '5 $', '6 €'], 3, '5 $', /in €/],
     [['1.299,00 €', '1,299.00', '19.90 EUR'], 3, '1,299.00', /numbers with decimal comma in €; 1 more/],
     [['€5', '6', '7'], 2, '€5', /are numbers/], [['5 €', '6 EUR'], 3, '6 EUR', /numbers in €/],
     [['1,299', '12,345'], 2, '1,299', /whose comma may part thousands or decimals; 1 more/],

@@ -1,21 +1,20 @@
 // Pictures from hosts, as hosts are: busy, breaking off, sending people on in their own letters, saying packed of
 // what is not. A real server, a real build.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { drawing, kin, tinyModel } from './cli-support.js';
+import { certificate } from './tls.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-remote-'));
 const model = tinyModel(join(root, 'model'));
-const certificate = join(root, 'cert.pem');
-before(() => execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-  '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(root, 'key.pem'), '-out', certificate], { stdio: 'ignore' }));
+let own;
+before(() => { own = certificate(root); });
 after(() => rmSync(root, { recursive: true }));
 
 const picture = drawing(7);
@@ -26,7 +25,7 @@ const latin1 = (text) => Buffer.from(text).toString('latin1');
 // `answers`: path -> what it answers the first time, the second …; the last from then on. -> { host, asked, build }
 async function hostWith(t, answers) {
   const asked = {};
-  const server = createServer({ key: readFileSync(join(root, 'key.pem')), cert: readFileSync(certificate) }, (request, response) => {
+  const server = createServer(own, (request, response) => {
     const path = decodeURI(request.url);
     asked[path] = (asked[path] ?? 0) + 1;
     const all = [answers[path] ?? send(404)].flat();
@@ -39,7 +38,7 @@ async function hostWith(t, answers) {
     const products = join(root, 'p.jsonl');
     writeFileSync(products, images.map((image) => JSON.stringify({ id: image, image })).join('\n'));
     const built = await kin(['build', products, '-o', join(root, 'out.kin'), '--json', '--allow-host', host, '--model', model],
-      { env: { NODE_EXTRA_CA_CERTS: certificate } });
+      { env: own.env });
     const failed = built.lines()[0]?.failed ?? [];
     return { ...built, failed: Object.fromEntries(failed.map(({ id, code, message }) => [id, `${code} ${message}`])) };
   } };

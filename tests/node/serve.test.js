@@ -26,6 +26,9 @@ function site(context) {
   writeFileSync(join(root, '.git', 'config'), 'secret');
   writeFileSync(join(root, '.env'), 'secret');
   writeFileSync(join(root, 'shop', '.hidden.html'), 'secret');
+  writeFileSync(join(root, 'shop.kin.state'), 'secret');
+  mkdirSync(join(root, 'shop.kin.part'));
+  writeFileSync(join(root, 'shop.kin.part', 'journal'), 'secret');
   symlinkSync(join(root, '.git'), join(root, 'plain'));
   return root;
 }
@@ -126,10 +129,10 @@ test('what lies outside or is hidden answers like what is not there', async (t) 
   await serving([root], async (base) => {
     const nothing = await raw(base, '/nothing');
     for (const path of ['/away', '/away/', '/../kept', '/..', '/%2e%2e', '/../..', '/.', '/.git', '/.git/', '/.git/config', '/%2egit/config',
-      '/.env', '/shop/.hidden.html', '/plain', '/plain/', '/plain/config', '//.git/config', '/shop/../.env'])
+      '/.env', '/shop/.hidden.html', '/shop.kin.state', '/shop.kin.part/journal', '/plain', '/plain/', '/plain/config', '//.git/config', '/shop/../.env'])
       got.push([path, (await raw(base, path)).status, (await raw(base, path)).body === nothing.body]);
   });
-  assert.equal(got.length, 18);
+  assert.equal(got.length, 20);
   for (const [path, status, same] of got) assert.deepEqual([status, same], [404, true], path);
 });
 

@@ -36,7 +36,7 @@ static struct file read_file(const char *path)
     return file;
 }
 
-static struct file config, weights, vocab, merges, whole, catalog, pack, picture;
+static struct file config, weights, vocab, merges, whole, catalog, pack, part, picture;
 static int model_dtype, from_whole; /* of the work at hand */
 
 /* A tokenizer.json of vocab and merges, whose tokens need no escapes. */
@@ -171,6 +171,116 @@ static kin_status use_pack(kin_ctx *k)
         return err.status;
     kin_status status = keep_json(kin_pack_info(p));
     kin_pack_close(p);
+    return status;
+}
+
+static kin_status use_part(kin_ctx *k)
+{
+    (void)k;
+    kin_error err = {.status = KIN_OK};
+    kin_part *p = kin_part_open((const uint8_t *)part.bytes, part.n, &err);
+    if (!p)
+        return err.status;
+    kin_status status = keep_json(kin_part_info(p));
+    kin_part_close(p);
+    return status;
+}
+
+/* Of products with two rows each. What was short is tried again on the same folder, which must be as it was. */
+enum { FOLDER_DIM = 4, FOLDER_PRODUCTS = 6, FOLDER_ROWS = 12 };
+
+static kin_status again(kin_status status, kin_status (*call)(kin_folder *, kin_error *), kin_folder *f, kin_error *err)
+{
+    if (status != KIN_OUT_OF_MEMORY)
+        return status;
+    long left = memory_left;
+    memory_left = -1;
+    kin_status second = call(f, err);
+    memory_left = left;
+    return second == KIN_OK ? status : KIN_NOT_A_CATALOG; /* which is a fault */
+}
+
+static int8_t folder_vectors[FOLDER_ROWS][FOLDER_DIM];
+static float folder_scale[FOLDER_ROWS], folder_nulls[FOLDER_ROWS][4];
+
+static kin_status give_shard(kin_folder *f, kin_error *err)
+{
+    return kin_folder_shard(f, 1, folder_vectors[5], folder_scale + 5, folder_nulls[5], 5, err);
+}
+
+static kin_status give_delta(kin_folder *f, kin_error *err)
+{
+    static const uint16_t counts[] = {1, 0};
+    return kin_folder_delta(f, counts, 2, folder_vectors[0], folder_scale, folder_nulls[0], err);
+}
+
+static kin_status look(kin_folder *f, kin_error *err)
+{
+    static const uint32_t shards[] = {1};
+    static const float query[FOLDER_DIM] = {0, 0, 1, 0};
+    uint32_t rows[4], total;
+    float scores[4], confidence[4];
+    const kin_catalog *c = kin_folder_view(f, shards, 1, err);
+    if (!c)
+        return err->status;
+    int n = kin_catalog_search(c, query, NULL, NULL, -2, 0, 0, rows, scores, 4, &total);
+    kin_catalog_confidence(c, NULL, rows, scores, n, confidence);
+    if (n < 1 || confidence[0] != confidence[0])
+        return KIN_NOT_A_CATALOG; /* a view without what it should have */
+    keep(rows, (size_t)n * sizeof *rows), keep(confidence, (size_t)n * sizeof *confidence);
+    return KIN_OK;
+}
+
+static kin_status near_shards(kin_folder *f, kin_error *err)
+{
+    static const float query[FOLDER_DIM] = {0, 0, 1, 0};
+    uint32_t shards[4], products[4], found, n;
+    float scores[4];
+    (void)err;
+    n = kin_folder_near(f, query, NULL, 6, shards, 4, products, scores, 4, &found);
+    if (n == 0)
+        return found ? KIN_NOT_A_CATALOG : KIN_OUT_OF_MEMORY;
+    keep(shards, n * sizeof *shards), keep(products, found * sizeof *products);
+    return KIN_OK;
+}
+
+static kin_status fill_folder(kin_folder *f, kin_error *err)
+{
+    static kin_status (*const calls[])(kin_folder *, kin_error *) = {near_shards, give_shard, look, give_delta, give_delta, look};
+    uint16_t counts[FOLDER_PRODUCTS];
+    int8_t mean[FOLDER_DIM] = {0};
+    uint8_t bits[FOLDER_ROWS][16];
+    for (int p = 0; p < FOLDER_PRODUCTS; p++)
+        counts[p] = 2;
+    kin_codes_of(folder_vectors[0], FOLDER_ROWS, FOLDER_DIM, mean, bits[0]);
+    TRY(kin_folder_products(f, counts, FOLDER_PRODUCTS, err));
+    TRY(kin_folder_codes(f, bits[0], FOLDER_ROWS, err));
+    kin_status status = KIN_OK; /* the first that was short; the rest is done all the same */
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        kin_status is = again(calls[i](f, err), calls[i], f, err);
+        status = status == KIN_OK || is == KIN_NOT_A_CATALOG ? is : status;
+    }
+    return status;
+}
+
+static kin_status use_folder(kin_ctx *k)
+{
+    (void)k;
+    static const int8_t mean[FOLDER_DIM] = {0};
+    static const uint8_t spread[FOLDER_DIM] = {50, 50, 50, 50};
+    static const float best[2] = {0.5f, 0.1f};
+    kin_error err = {.status = KIN_OK};
+    for (int r = 0; r < FOLDER_ROWS; r++) {
+        float v[FOLDER_DIM] = {(float)(r * 5 % 7) - 3, 1, (float)(r * 3 % 5) - 2, -1};
+        TRY(kin_quantise_vector(v, FOLDER_DIM, folder_vectors[r], &folder_scale[r], &err));
+        for (int i = 0; i < 4; i++)
+            folder_nulls[r][i] = 0.1f;
+    }
+    kin_folder *f = kin_folder_open(FOLDER_DIM, FOLDER_PRODUCTS, FOLDER_ROWS, 5, mean, spread, best, &err);
+    if (!f)
+        return err.status;
+    kin_status status = fill_folder(f, &err);
+    kin_folder_close(f);
     return status;
 }
 
@@ -343,6 +453,7 @@ int main(void)
     merges = read_file("tests/golden/tower/merges.txt");
     catalog = read_file("tests/fuzz/corpus/catalog/three");
     pack = read_file("tests/fuzz/corpus/pack/two");
+    part = read_file("tests/fuzz/corpus/part/shard");
     whole = join();
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char path[128];
@@ -357,11 +468,13 @@ int main(void)
     }
     exhaust("catalogue", use_catalog);
     exhaust("label pack", use_pack);
+    exhaust("a folder's file", use_part);
+    exhaust("folder", use_folder);
     exhaust("writer", use_writer);
     exhaust("trainer", use_trainer);
     exhaust("the rest", use_rest);
     free(config.bytes), free(weights.bytes), free(vocab.bytes), free(merges.bytes), free(whole.bytes);
-    free(catalog.bytes), free(pack.bytes), free(picture.bytes);
+    free(catalog.bytes), free(pack.bytes), free(part.bytes), free(picture.bytes);
     printf("%ld rounds of a shortage, %ld ended as one, %d wrongly\n", rounds, failed, faults);
     return faults > 0;
 }

@@ -23,11 +23,11 @@ const asJson = (item, name) => JSON.stringify(item, (field, value) =>
   (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
     : fail('bad-argument', `'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
 
-// [[id, { item, rows, pictures }]] -> what one message brings to the worker: a call for each product
-function* pieces(writer, products) {
+// [id, { item, rows, pictures }], now or later -> what one message brings to the worker: a call for each product
+async function* pieces(writer, products) {
   let [size, piece] = [0, []];
   const encoder = new TextEncoder();
-  for (const [id, { item, rows, pictures }] of products) {
+  for await (const [id, { item, rows, pictures }] of products) {
     const texts = [id, item].map((text) => encoder.encode(text));
     piece.push(['status', 'kin_writer_add', writer, ...texts.flatMap((text) => [text, text.length]), rows, pictures]);
     size += rows.length + item.length;
@@ -38,14 +38,47 @@ function* pieces(writer, products) {
   if (piece.length) yield piece;
 }
 
-// The file from the worker, part by part, put into `bytes` too.
-async function* takeParts(engine, writer, bytes) {
-  for (let at = 0; at < bytes.length;) {
+// The file from the worker, part by part.
+async function* takeParts(engine, writer, size) {
+  for (let at = 0; at < size;) {
     const part = await engine.take('kin_writer_take', writer, pieceBytes);
-    bytes.set(part, at);
     at += part.length;
     yield part;
   }
+}
+
+// A file of products, `products` as pieces() takes them -> what use(its bytes' number, its parts as they come) gives.
+export async function writeProducts(clip, client, products, { fit, decoders, model, signal }, use) {
+  const image = await clip.identify('image', { signal });
+  const text = await clip.identify('text', { signal }).catch((error) => {
+    if (error.code !== 'not-a-model') throw error; // a model for pictures only
+    return '';
+  });
+  const { preprocess, dim } = clip.info;
+  const about = new TextEncoder().encode(JSON.stringify({
+    'kin.preprocess': preprocess, 'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
+    'kin.decoders': [...decoders].sort().join(','), 'kin.model': model,
+  }));
+  return withEngine(client.host, { worker: clip.worker, io: client.io }, signal, async (engine) => {
+    const writer = await engine.pointer('kin_writer_begin', dim, about, about.length);
+    let count = 0;
+    for await (const piece of pieces(writer, products)) {
+      await engine.run(piece);
+      count += piece.length;
+    }
+    if (count >= engine.facts.limits.nullProducts) { // of a catalogue with null statistics
+      const vectors = text ? await clip.embedText(catalogPhrases, { signal }) : [];
+      const rows = new Float32Array(vectors.length * dim);
+      vectors.forEach((vector, i) => {
+        if (vector instanceof Error) throw vector;
+        rows.set(vector, i * dim);
+      });
+      await engine.status('kin_writer_null', writer, rows, vectors.length);
+    }
+    while (await engine.status('kin_writer_end', writer));
+    const size = await engine.number('kin_writer_bytes', writer);
+    return use(size, takeParts(engine, writer, size));
+  });
 }
 
 // `to`: a stream, a file or folder handle of a page, or what the host knows (Node: a path).
@@ -109,21 +142,6 @@ export function createCatalog(clip, client, options) {
     }
   }
 
-  async function textId(signal) {
-    try {
-      return await clip.identify('text', { signal });
-    } catch (error) {
-      if (error.code !== 'not-a-model') throw error; // a model for pictures only
-      return '';
-    }
-  }
-
-  async function embedPhrases(signal) {
-    const vectors = await clip.embedText(catalogPhrases, { signal });
-    for (const vector of vectors) if (vector instanceof Error) throw vector;
-    return vectors;
-  }
-
   // -> the file's bytes, also written to `to`: a WritableStream, or what the platform can write to.
   // `decoders` names what decoded pictures that came in as vectors; `model` is the model's address,
   // relative to the file.
@@ -131,28 +149,19 @@ export function createCatalog(clip, client, options) {
     const { to, decoders: others = [], model = '', signal } = read(saving, options, 'save()');
     const all = [...products].filter(([, product]) => product);
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
-    const image = await clip.identify('image', { signal });
-    const text = await textId(signal);
-    const { preprocess, dim } = clip.info;
-    const metadata = {
-      'kin.preprocess': preprocess, 'kin.fit': fit, 'kin.image_id': image, 'kin.text_id': text,
-      'kin.decoders': [...new Set([...decoders, ...others])].sort().join(','), 'kin.model': model,
-    };
-    return withEngine(client.host, { worker: clip.worker, io: client.io }, signal, async (engine) => {
-      const about = new TextEncoder().encode(JSON.stringify(metadata));
-      const writer = await engine.pointer('kin_writer_begin', dim, about, about.length);
-      for (const piece of pieces(writer, all)) await engine.run(piece);
-      if (all.length >= engine.facts.limits.nullProducts) { // of a catalogue with null statistics
-        const vectors = text ? await embedPhrases(signal) : [];
-        const rows = new Float32Array(vectors.length * dim);
-        vectors.forEach((vector, i) => rows.set(vector, i * dim));
-        await engine.status('kin_writer_null', writer, rows, vectors.length);
-      }
-      while (await engine.status('kin_writer_end', writer));
-      const bytes = new Uint8Array(await engine.number('kin_writer_bytes', writer));
-      const parts = takeParts(engine, writer, bytes);
-      if (to !== undefined) await write(to, parts, client.host, signal);
-      else while (!(await parts.next()).done);
+    const about = { fit, decoders: new Set([...decoders, ...others]), model, signal };
+    return writeProducts(clip, client, all, about, async (size, parts) => {
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      const kept = (async function* () {
+        for await (const part of parts) {
+          bytes.set(part, at);
+          at += part.length;
+          yield part;
+        }
+      })();
+      if (to !== undefined) await write(to, kept, client.host, signal);
+      else while (!(await kept.next()).done);
       return bytes;
     });
   }

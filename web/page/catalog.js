@@ -1,62 +1,26 @@
 // An open catalogue: items, ids, filters and what a query is made of; catalog-core.js scans it.
 import { pictureAddress, schemeOf } from '../shared/addresses.js';
-import { anything, box, fit, flag, fraction, id, listOf, number, numbers, object, oneOrMore, read, runOptions, shape, signal, whole,
-  words, wrong } from './arguments.js';
+import { anything, call, id, oneOrMore, read, runOptions, shape, words, wrong } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
+import { exactness, partsOf, readQuery, rowsOf, searchOptions, typesWith } from './query.js';
+import { addTypes } from '../shared/types.js';
 
 const contents = Symbol('contents');
-const opening = shape({ clip: aClip, adapter: anything, ...runOptions });
-const searching = shape({ limit: whole(0), offset: whole(0), filter: anything, minScore: number, minConfidence: fraction,
-  diversity: fraction, facets: oneOrMore(words), exact: flag, signal });
-
-// A query, and the parts of a mix. What one is of, and what goes only with some of these:
-const source = { image: anything, text: words, vector: numbers, id };
-const mixed = shape({ ...source, box, fit, weight: number }, []);
-const queried = shape({ ...source, like: oneOrMore(id), unlike: oneOrMore(id), mix: listOf(mixed), box, fit }, []);
+const opening = shape({ clip: aClip, adapter: anything, locale: words, fields: call, ...runOptions });
+const searching = shape(searchOptions);
 
 function aClip(value) {
   return typeof value.embedImage === 'function' ? value : wrong('clip is not what load() gave.');
 }
 
-function checkPart(part, name, ways = Object.keys(source)) {
-  const given = ways.filter((way) => way in part);
-  if (given.length !== 1)
-    wrong(`${name} has one of ${ways.join(', ')}, not ${given.join(' and ') || 'none'}` +
-      `${given.length ? ': mix them, as { mix: [{ … }, { … }] }' : ''}.`);
-  if ((part.box || part.fit) && !('image' in part)) wrong(`box and fit go with an image, not with ${given[0]}.`);
-}
-
-function readQuery(given, name) {
-  const query = queried(given, name);
-  const { unlike: like } = query;
-  checkPart({ ...like && { like }, ...query }, name, [...Object.keys(source), 'like', 'mix']);
-  query.mix?.forEach((part) => checkPart(part, 'A part of mix'));
-  return query;
-}
-
-const typeOf = (value) => (Array.isArray(value) ? 'list' : value === undefined || value === null ? null : typeof value);
-const settable = (value) => (Array.isArray(value) ? value.every((one) => typeof one === 'string')
-  : ['string', 'boolean', null].includes(typeOf(value)) || Number.isFinite(value));
-
-const rowsOf = listOf((row, name) => {
-  const { id: product, ...given } = object(row, name);
-  const fields = Object.entries(given).map(([field, value]) => [field, Array.isArray(value) ? [...value] : value]);
-  return { id: id(product, 'id'), fields };
-});
-
-// types: Map of field -> type. Where values differ the field is a list if one of them is, else a string: filters read
-// the others so.
-function addType(types, field, value) {
-  const [was, type] = [types.get(field), typeOf(value)];
-  if (type) types.set(field, !was || was === type ? type : was === 'list' || type === 'list' ? 'list' : 'string');
-}
-
 export async function openCatalog(host, source, options) {
-  const { clip, adapter, signal, onProgress, worker = clip?.worker, fetch, resolve, cache, stall = usualStall } =
-    read(opening, options, 'openCatalog()');
+  const given = read(opening, options, 'openCatalog()');
+  const { clip, adapter, signal, onProgress, worker = clip?.worker, fetch, resolve, cache, stall = usualStall } = given;
   const packed = read(host.packFile, source, 'The catalogue');
+  if (host.isFolder(packed)) return (await onFirstUse(import('./folder.js'))).openFolder(host, packed, { ...given, worker, stall });
+  if (given.locale || given.fields) wrong('locale and fields are for folders.');
   const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
     { call: 'openCatalog', args: [{ source: packed, adapter: read(host.packFile, adapter, 'The adapter') }] });
   const base = typeof packed === 'string' && schemeOf('.', packed) ? packed : null; // of a path, bytes or blob: none
@@ -84,9 +48,7 @@ class Catalog {
     this.#clip = clip;
     this.#base = base;
     this.#items = new Array(products);
-    const sameNumerics = metadata['kin.numerics'] === String(numerics);
-    this.#info = { products, pictures, dim, metadata, exact: sameNumerics, exactReason: sameNumerics ? null
-      : 'This catalogue was built by another release whose numbers differ slightly: build it again.' };
+    this.#info = { products, pictures, dim, metadata, ...exactness(metadata, numerics) };
   }
 
   get info() {
@@ -145,30 +107,23 @@ class Catalog {
     return Array.isArray(ids) ? items : items[0];
   }
 
-  // rows: [{ id, price, … }]: replaces fields of an open page's products, all rows or none; vectors stay as they are.
-  // A field keeps its type, for filters: a number does not become a text because one row says so. null empties it.
+  // The same, also of a folder, whose items are fetched.
+  async items(ids) {
+    return this.get(ids);
+  }
+
+  // rows: [{ id, price, … }]: replaces fields of an open page's products, all rows or none; vectors stay as they are. null empties it.
   setFields(rows) {
-    const types = new Map(this.#fieldTypes());
-    const found = read(rowsOf, rows, 'A row').map(({ id, fields }) => {
-      for (const [field, value] of fields) {
-        const was = types.get(field);
-        if (!settable(value))
-          wrong(`'${field}' of '${id}' is neither a string, a finite number, true or false, nor a list of strings.`);
-        if (was && ![was, null].includes(typeOf(value)) && field !== 'image')
-          wrong(`'${field}' is a ${was} in this catalogue, and '${id}' would get ${JSON.stringify(value)}.`);
-        addType(types, field, value);
-      }
-      return [this.#known(id), fields];
-    });
-    for (const [i, fields] of found) this.#items[i] = { ...this.#item(i), ...Object.fromEntries(fields) };
+    const found = read(rowsOf, rows, 'A row'), types = typesWith(this.#fieldTypes(), found);
+    const products = found.map(({ id }) => this.#known(id));
+    found.forEach(({ fields }, k) => { this.#items[products[k]] = { ...this.#item(products[k]), ...Object.fromEntries(fields) }; });
     this.#types = types;
   }
 
   #fieldTypes() {
     if (!this.#types) {
       const types = new Map();
-      for (let i = 0; i < this.info.products; i++)
-        for (const [field, value] of Object.entries(this.#item(i))) addType(types, field, value);
+      for (let i = 0; i < this.info.products; i++) addTypes(types, this.#item(i));
       this.#types = types;
     }
     return this.#types;
@@ -177,49 +132,6 @@ class Catalog {
   // Which field has which type, for filters: { price: 'number', … }.
   get fields() {
     return Object.fromEntries(this.#fieldTypes());
-  }
-
-  async #embed(tower, { image, text, box, fit = this.#info.metadata['kin.fit'] || 'crop' }, signal) {
-    if (!this.#clip)
-      fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
-    const vector = tower === 'image' ? await this.#clip.embedImage(image, { box, fit, signal })
-      : await this.#clip.embedText(text, { signal });
-    const want = this.info.metadata[`kin.${tower}_id`];
-    if (vector.length !== this.info.dim || want && await this.#clip.identify(tower, { signal }) !== want)
-      fail('model-mismatch', `The catalogue was built with another ${tower} model than '${this.#clip.info.model}' in ` +
-        `'${this.#clip.info.dtype}': load the model it was built with, or build the catalogue again with this one.`);
-    return vector;
-  }
-
-  // A query -> { parts: [{ weight, vector | row }], used: products that are left out }.
-  async #parts(query, signal) {
-    const used = [];
-    const byId = (id, weight) => {
-      const product = this.#known(id);
-      used.push(product);
-      return { weight, row: this.#file.rowItem.indexOf(product) }; // its first picture
-    };
-    const one = async ({ weight = 1, ...part }) => {
-      for (const tower of ['image', 'text'])
-        if (part[tower] !== undefined)
-          return { weight, vector: await this.#embed(tower, part, signal), text: tower === 'text' };
-      const { vector } = part;
-      if (!vector) return byId(part.id, weight);
-      if (vector.length !== this.info.dim || !vector.some(Boolean))
-        wrong(`A query vector is ${this.info.dim} finite numbers, not all of them zero.`);
-      return { weight, vector };
-    };
-    const { mix, like = [], unlike = [] } = query;
-    if (mix) {
-      if (!mix.length) wrong('mix names no part.');
-      const parts = [];
-      for (const part of mix) parts.push(await one(part));
-      return { parts, used };
-    }
-    if (!query.like && !query.unlike) return { parts: [await one(query)], used };
-    if (!like.length && !unlike.length) wrong('like and unlike name no product.');
-    return { parts: [...like.map((id) => byId(id, 1 / like.length)),
-      ...unlike.map((id) => byId(id, -0.5 / unlike.length))], used };
   }
 
   async search(query, options) {
@@ -235,7 +147,13 @@ class Catalog {
     }
     const count = (facets || minConfidence) &&
       (await onFirstUse(import('./refine.js'))).refine(facets, minConfidence, this.info.metadata, this.fields);
-    const { parts, used } = await this.#parts(asked, signal);
+    const used = [];
+    const parts = (await partsOf(asked, this.#clip, this.info, signal)).map(({ id, ...part }) => {
+      if (id === undefined) return part;
+      const product = this.#known(id);
+      used.push(product);
+      return { ...part, row: this.#file.rowItem.indexOf(product) }; // its first picture
+    });
     const embedded = performance.now();
     let mask = null;
     if (wanted || used.length) {

@@ -1,9 +1,10 @@
-// Filters, as text or as an object, compiled to a predicate over items:
+// Filters, as text or as an object, read to a tree of tests (shared/matcher.js):
 //   or := and ('or' and)*   and := not ('and' not)*   not := 'not' not | '(' or ')' | test
 //   test := field [ ('='|'!='|'<'|'<='|'>'|'>=') value | 'in' '(' value, … ')' | 'has' value ]
 // A bare field means = true; a missing one matches only = null. A bare value is what its field is: 042
 // is a number where that holds numbers, else the text '042'.
 import { fail } from '../shared/errors.js';
+import { matcher, tests } from '../shared/matcher.js';
 import { instead } from './names.js';
 
 const bad = (message) => fail('bad-filter', message);
@@ -111,17 +112,9 @@ function fromObject(object, depth = 0) {
   return parts.length === 1 ? parts[0] : { and: parts };
 }
 
-const tests = {
-  eq: (have, want) => have === want, ne: (have, want) => have !== want,
-  lt: (have, want) => have < want, le: (have, want) => have <= want,
-  gt: (have, want) => have > want, ge: (have, want) => have >= want,
-  in: (have, want) => want.includes(have), has: (have, want) => have.includes(want),
-};
-// Values of several types under one name are read as its type says: as texts, or as lists.
-const same = { string: String, list: (have) => (Array.isArray(have) ? have : [String(have)]) };
 const typeOf = (value) => (Array.isArray(value) ? 'list' : value === null ? 'null' : typeof value);
 
-function compileTest({ field, op, value }, types) {
+function readTest({ field, op, value }, types) {
   if (!Object.hasOwn(types, field))
     bad(`There is no field '${field}'${instead(field, Object.keys(types).sort())}`);
   const type = types[field];
@@ -140,22 +133,15 @@ function compileTest({ field, op, value }, types) {
     return given;
   };
   const want = op === 'in' ? value.map(read) : read(value);
-  const matchesMissing = op === 'eq' ? want === null : op === 'in' && want.includes(null);
-  return (item) => { // own fields only: every object inherits a 'constructor'
-    const have = (Object.hasOwn(item, field) ? item[field] : null) ?? null;
-    return have === null ? matchesMissing : tests[op](same[type]?.(have) ?? have, want);
-  };
+  return { field, op, want, type, missing: op === 'eq' ? want === null : op === 'in' && want.includes(null) };
 }
 
-function compile(node, types) {
-  const parts = (node.and ?? node.or)?.map((part) => compile(part, types));
-  if (node.and) return (item) => parts.every((part) => part(item));
-  if (node.or) return (item) => parts.some((part) => part(item));
-  if (!node.not) return compileTest(node, types);
-  const part = compile(node.not, types);
-  return (item) => !part(item);
+// The same tree with its tests checked and their values read, as matcher() takes it.
+function check(node, types) {
+  const parts = (node.and ?? node.or)?.map((part) => check(part, types));
+  return parts ? { [node.and ? 'and' : 'or']: parts } : node.not ? { not: check(node.not, types) } : readTest(node, types);
 }
 
-// `types`: { field: 'string' | 'number' | 'boolean' | 'list' } -> item => boolean.
-export const compileFilter = (filter, types) =>
-  compile(typeof filter === 'string' ? parse(filter) : fromObject(filter), types);
+// `types`: { field: 'string' | 'number' | 'boolean' | 'list' }.
+export const readFilter = (filter, types) => check(typeof filter === 'string' ? parse(filter) : fromObject(filter), types);
+export const compileFilter = (filter, types) => matcher(readFilter(filter, types)); // item => boolean

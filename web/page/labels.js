@@ -2,7 +2,8 @@
 // caller's thread, since a picture costs a thousand times as much as holding it against labels; a pack's file is read and
 // checked by a worker that ends with it.
 import { anything, flag, listOf, numbers, oneOrMore, pictureOptions, read, runOptions, shape, signal, text, words } from './arguments.js';
-import { Client, usualStall } from './client.js';
+import { usualStall } from './client.js';
+import { finder } from './engine.js';
 import { fail } from '../shared/errors.js';
 import { evidence, meanOf, prepare, readPack, score, unit, withPictures } from '../shared/labels.js';
 import { outward } from './outward.js';
@@ -31,7 +32,7 @@ function template(value, name) {
 // -> a pack, of labels or a background alone
 export async function readFile(host, source, options) {
   const { worker, fetch, resolve, cache, stall = usualStall, signal, onProgress } = options;
-  const client = new Client(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
+  const client = await finder(host, { worker, onProgress, io: { fetch, resolve, cache, stall } },
     { call: 'openLabels', args: [{ source }] });
   const file = await client.start(signal);
   await client.close();

@@ -71,6 +71,8 @@ export function packFiles(model, address) {
 
 // What load() and openCatalog() were given, in a page; Node has its own (files.node.js).
 export const packFile = (source) => (isUrl(source) ? absolute(source) : source);
+// A catalogue's folder, by its address or that of its current.json.
+export const isFolder = (source) => typeof source === 'string' && /\/(?:current\.json)?$/.test(source);
 export const packModel = (model) => packFiles(model, absolute);
 
 // What an item says of a picture that was given by its address, wherever its catalogue will lie.

@@ -14,7 +14,6 @@ export function refine(fields = [], minConfidence, metadata, types) {
     if (!known.includes(field)) fail('bad-argument', `There is no field '${field}' to count${instead(field, known)}`);
   if (minConfidence && !metadata['kin.null'])
     fail('unsupported', 'minConfidence needs statistics, which this catalogue does not hold (build it again), or which an adapter makes void (open it without).');
-  const order = (a, b) => b.count - a.count || (a.value < b.value ? -1 : 1);
   return (mask, products, itemOf) => {
     const counts = new Map(fields.map((field) => [field, new Map()]));
     for (let i = 0; i < products; i++) {
@@ -26,7 +25,10 @@ export function refine(fields = [], minConfidence, metadata, types) {
           if (value !== null) values.set(value, (values.get(value) ?? 0) + 1);
       }
     }
-    return Object.fromEntries(Array.from(counts, ([field, values]) =>
-      [field, Array.from(values, ([value, count]) => ({ value, count })).sort(order).slice(0, most)]));
+    return Object.fromEntries(Array.from(counts, ([field, values]) => [field, mostFrequent(values)]));
   };
 }
+
+// counts: [[value, count], …]
+export const mostFrequent = (counts) => Array.from(counts, ([value, count]) => ({ value, count }))
+  .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, most);

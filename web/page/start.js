@@ -5,13 +5,14 @@ import { greet } from './hello.js';
 import { link } from '../shared/link.js';
 import { base } from './pack.js';
 import { place } from '../shared/place.js';
+import * as kinds from '../worker/kinds.js';
 import * as platform from '../worker/platform.js';
 import { serveHere } from '../worker/serve.js';
 
 // By this expression bundlers find the worker's file, and put an address of theirs into it. They know it only whole, so
 // its address is read by running it with another Worker, which starts nothing; nobody else runs meanwhile.
-const make = () => new Worker(new URL('../worker/worker.js', import.meta.url), { type: 'module' });
-function ownFile() {
+const make = () => new Worker(new URL('../worker/embed.js', import.meta.url), { type: 'module' });
+function ownFile(make) {
   const { Worker } = globalThis;
   try {
     globalThis.Worker = function read(url, options) {
@@ -51,9 +52,9 @@ function vouched(url) {
   return policy?.createScriptURL(url) ?? url;
 }
 
-function fileOf(kind) {
+function fileOf(kind, make) {
   if (kind && kind !== true && kind !== 'blob') return { url: kind, options: { type: 'module' } };
-  const { url, options } = ownFile();
+  const { url, options } = ownFile(make);
   return { url: moved(url), options, own: true };
 }
 
@@ -69,11 +70,11 @@ async function explain(error, file) {
 }
 
 // `kind`: the address of another worker file; 'blob': the own file, by a blob; false: no worker, the same on this
-// thread. `handlers`: { message, died }.
-export function startWorker(kind, handlers) {
-  if (kind === false) return serveHere({ ...platform, startHelper: (own) => startWorker(true, own) }, handlers);
+// thread. `handlers`: { message, died }. `other`: { make, kinds } of another worker than the usual one (find.js).
+export function startWorker(kind, handlers, other = { make, kinds }) {
+  if (kind === false) return serveHere({ ...platform, startHelper: (own) => startWorker(true, own) }, other.kinds, handlers);
   if (typeof Worker !== 'function') fail('unsupported', 'Nothing here can start a worker: say worker: false.');
-  const { url, options, own } = fileOf(kind);
+  const { url, options, own } = fileOf(kind, other.make);
   const blob = kind === 'blob';
   let address = String(url);
   try {

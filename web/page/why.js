@@ -7,6 +7,9 @@ const beThere = (own, address) => (!own ? 'Check the address; the whole folder n
   : address.includes('/node_modules/') ? "Say optimizeDeps: { exclude: ['kin-clip'] } in vite.config.js."
     : "Copy the folder node_modules/kin-clip/web to /kin of the site and say worker: '/kin/worker/worker.js'.");
 
+// A file of a page's own has to be able to do all (embed.js, find.js are parts of it).
+const whole = (address) => address.replace(/\/(?:embed|find)\.js(?=$|[?#])/, '/worker.js');
+
 // What fetching it shows -> [cause, cure]; null: nothing.
 async function lookAt(address, cure) {
   let response;
@@ -36,7 +39,7 @@ async function findOut(error, { address, own, blob, stopped }) {
   if (!blob && globalThis.origin === 'null' && protocol !== 'blob:' && protocol !== 'data:')
     return ['this frame is sandboxed and has no host of its own', "Say worker: 'blob', or add allow-same-origin to the frame's sandbox."];
   if (!blob && error?.name === 'SecurityError' && origin !== globalThis.origin)
-    return ['a page starts workers of its own host alone', `Say worker: 'blob', or give the address of a file of yours with the line import "${address}";`];
+    return ['a page starts workers of its own host alone', `Say worker: 'blob', or give the address of a file of yours with the line import "${whole(address)}";`];
   const through = blob && `${globalThis.origin === 'null' ? 'data' : 'blob'}: ${origin}`;
   if (stopped.has(blob ? through.split(':')[0] : address))
     return ["the page's Content-Security-Policy forbids it", `Add worker-src ${through || "'self'"} to it.`];

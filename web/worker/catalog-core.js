@@ -82,64 +82,66 @@ export class CatalogCore {
   // diversity: 0 … 1; among the same number of the best, whatever page is asked for, so that pages follow each other
   // -> { rows, scores, total, verdict, confidences: NaN where there is none, contributions: for each hit one number per
   //      part, summing to its score }; more rows than `count` where diversity looked at more
-  async search({ print, parts, mask, minScore, minConfidence, diversity, everyRow, count }, { signal }) {
+  async search({ print, parts, ...asked }, { signal }) {
     if (!this.#engine || this.#engine.spent) await this.open(signal);
     if (print !== this.#print)
       fail('crashed', 'The engine had to be started again, and the catalogue is another one by now: open it anew.');
-    const engine = this.#engine;
-    const { dim, products, metadata } = this.about;
-    const most = Math.min(products, Math.max(count, diversity && engine.facts.limits.diverse, 1)); // the verdict is of the best
-    const at = engine.allocate(4 * (2 * dim + 3 * most + 5) + products);
-    try {
-      const [vector, rows, scores, sure, blend, total, masked] = [2 * dim, most, most, most, 4, 1]
-        .reduce((starts, n) => [...starts, starts.at(-1) + 4 * n], [at]);
-      const units = parts.map((part) => unit(part.vector ? this.#mapped(part.vector, vector) : this.#row(part.row, vector)));
-      const sum = new Float64Array(dim);
-      parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
-      const length = Math.sqrt(sum.reduce((all, value) => all + value * value, 0));
-      if (!(length > 1e-6))
-        fail('bad-argument', 'The parts of the query cancel each other out: change the weights.');
-      new Float32Array(engine.memory.buffer, vector, dim).set(sum.map((value) => value / length));
-      if (mask) engine.view(masked, products).set(mask);
-      const weights = new Float32Array(engine.memory.buffer, blend, 4).fill(0);
-      for (const { weight, text } of parts) weights[2 * !!text + (weight < 0)] += Math.abs(weight) / length;
-      const n = engine.call('kin_catalog_search', this.#catalog, vector, blend, mask ? masked : 0, minScore, minConfidence,
-        everyRow, rows, scores, most, total);
-      if (diversity) engine.call('kin_catalog_diversify', this.#catalog, rows, scores, n, 1 - diversity);
-      engine.call('kin_catalog_confidence', this.#catalog, blend, rows, scores, n, sure);
-      const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
-      const cosines = engine.floats(scores, n);
-      const contributions = parts.length === 1 ? null : Array.from(found, (row, i) => {
-        const values = this.#row(row, vector);
-        const shares = parts.map(({ weight }, k) => weight * dot(units[k], values) / length);
-        // The scan rounds the query to 14 bits: spread, so that the shares sum to the score.
-        const rest = (cosines[i] - shares.reduce((a, b) => a + b)) / shares.length;
-        return shares.map((share) => share + rest);
-      });
-      const confidences = engine.floats(sure, n);
-      const { verdicts } = engine.facts; // NaN has none of them
-      const verdict = n || !metadata['kin.null'] ? Object.keys(verdicts).find((name) => confidences[0] >= verdicts[name]) : 'none';
-      return { rows: found, scores: cosines, confidences, verdict, contributions,
-        total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
-    } finally {
-      engine.free(at);
-    }
+    const engine = this.#engine, { dim } = this.about;
+    const units = engine.with([new Float32Array(2 * dim)], (at) =>
+      parts.map((part) => unit(part.vector ? this.#mapped(part.vector, at) : this.#row(part.row, at))));
+    return scan(engine, this.#catalog, this.about, blend(parts, units), asked);
   }
 }
 
-// A label pack, all of which the caller's side keeps.
-export class LabelsCore extends CatalogCore {
-  async open(signal, onProgress) {
-    const engine = await openAlone(this.platform, this.io, signal);
-    const bytes = await this.bytes('a-pack', 'The label pack', engine.facts.limits.packBytes, { signal, onProgress });
-    const { about, tensor, names } = openBytes(engine, bytes, 'pack');
-    return { ...about, tensors: Object.fromEntries(names.map((name) => [name, tensor(name)])) };
+// parts: [{ weight, text }] with their unit vectors -> { parts, units, length, query: the sum of weight * unit, of length 1,
+// weights: how much of it are pictures wanted, unwanted, words wanted, unwanted }.
+export function blend(parts, units) {
+  const sum = new Float64Array(units[0].length), weights = new Float32Array(4);
+  parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
+  const length = Math.sqrt(dot(sum, sum));
+  if (!(length > 1e-6)) fail('bad-argument', 'The parts of the query cancel each other out: change the weights.');
+  for (const { weight, text } of parts) weights[2 * !!text + (weight < 0)] += Math.abs(weight) / length;
+  return { parts, units, length, weights, query: Float32Array.from(sum, (value) => value / length) };
+}
+
+// The best of an open catalogue; what blend() gave, and as search() says.
+export function scan(engine, catalog, { dim, products, metadata }, { parts, units, length, weights, query }, { mask, minScore, minConfidence,
+  diversity, everyRow, count }) {
+  const most = Math.min(products, Math.max(count, diversity && engine.facts.limits.diverse, 1)); // the verdict is of the best
+  const at = engine.allocate(4 * (dim + 3 * most + 5) + products);
+  try {
+    const [vector, rows, scores, sure, blended, total, masked] = [dim, most, most, most, 4, 1]
+      .reduce((starts, n) => [...starts, starts.at(-1) + 4 * n], [at]);
+    new Float32Array(engine.memory.buffer, vector, dim).set(query);
+    new Float32Array(engine.memory.buffer, blended, 4).set(weights);
+    if (mask) engine.view(masked, products).set(mask);
+    const n = engine.call('kin_catalog_search', catalog, vector, blended, mask ? masked : 0, minScore, minConfidence,
+      everyRow, rows, scores, most, total);
+    if (diversity) engine.call('kin_catalog_diversify', catalog, rows, scores, n, 1 - diversity);
+    engine.call('kin_catalog_confidence', catalog, blended, rows, scores, n, sure);
+    const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
+    const cosines = engine.floats(scores, n);
+    const contributions = parts.length === 1 ? null : Array.from(found, (row, i) => {
+      engine.call('kin_catalog_vector', catalog, row, vector);
+      const values = engine.floats(vector, dim);
+      const shares = parts.map(({ weight }, k) => weight * dot(units[k], values) / length);
+      // The scan rounds the query to 14 bits: spread, so that the shares sum to the score.
+      const rest = (cosines[i] - shares.reduce((a, b) => a + b)) / shares.length;
+      return shares.map((share) => share + rest);
+    });
+    const confidences = engine.floats(sure, n);
+    const { verdicts } = engine.facts; // NaN has none of them
+    const verdict = n || !metadata['kin.null'] ? Object.keys(verdicts).find((name) => confidences[0] >= verdicts[name]) : 'none';
+    return { rows: found, scores: cosines, confidences, verdict, contributions,
+      total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
+  } finally {
+    engine.free(at);
   }
 }
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-function unit(vector) {
+export function unit(vector) {
   const length = Math.sqrt(dot(vector, vector));
   return Float64Array.from(vector, (value) => value / length);
 }

@@ -1,7 +1,7 @@
 // An engine of its own whose functions the caller's side calls by name, for as long as one job takes (page/engine.js): the
 // job itself need not be loaded with the worker.
 import { fail } from '../shared/errors.js';
-import { openAlone } from './engine.js';
+import { openFinder } from './engine.js';
 
 export class EngineCore {
   #engine;
@@ -13,7 +13,7 @@ export class EngineCore {
   }
 
   async open(signal) {
-    this.#engine = await openAlone(this.platform, this.io, signal);
+    this.#engine = await openFinder(this.platform, this.io, signal);
     return { session: this.#session, facts: this.#engine.facts };
   }
 

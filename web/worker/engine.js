@@ -30,6 +30,9 @@ export async function openEngine(module, memory) {
   return engine;
 }
 
+// One that can do what needs no model: labels, folders, writing, training.
+export const openFinder = async (platform, io, signal) => openEngine(await platform.module('find', io, signal));
+
 // An engine with no model and one thread, for a catalogue.
 export async function openAlone(platform, io, signal) {
   const { variant } = chooseVariant(platform.features(), { threads: 1 });

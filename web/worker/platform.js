@@ -13,6 +13,7 @@ const wasm = {
   'simd-threads': () => new URL('../wasm/kin-simd-threads.wasm', import.meta.url),
   relaxed: () => new URL('../wasm/kin-relaxed.wasm', import.meta.url),
   'relaxed-threads': () => new URL('../wasm/kin-relaxed-threads.wasm', import.meta.url),
+  find: () => new URL('../wasm/kin-find.wasm', import.meta.url), // a catalogue's folder alone
 };
 
 const nothing = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]); // a module, and all that one needs

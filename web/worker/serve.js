@@ -4,13 +4,8 @@
 //   { ping }         the name of a lock to hold, or null: answered at once by {}, and by { held } when it is
 //   { answer, result|error }; to 'fetch', whose result has no bytes, then { answer, chunk } … { answer, end }
 // and gets { id, result, info } | { id, error } | { id, progress } | { ask, what, args } | { cancel: ask }.
-import { CatalogCore, LabelsCore } from './catalog-core.js';
-import { Core } from './core.js';
-import { EngineCore } from './engine-core.js';
-import { abortError, asKinError, packError, unpackError } from '../shared/errors.js';
+import { abortError, asKinError, fail, packError, unpackError } from '../shared/errors.js';
 import { help } from './threads.js';
-
-const kinds = { open: Core, openCatalog: CatalogCore, openLabels: LabelsCore, openEngine: EngineCore };
 
 function buffersOf(value, found = new Set()) {
   if (ArrayBuffer.isView(value)) found.add(value.buffer);
@@ -18,8 +13,8 @@ function buffersOf(value, found = new Set()) {
   return found;
 }
 
-// `platform`: platform.js or platform.node.js, and startHelper.
-export function serve(post, platform) {
+// `platform`: platform.js or platform.node.js, and startHelper. `kinds`: { call: class } of what can be opened (kinds.js).
+export function serve(post, platform, kinds) {
   const running = new Map(); // id -> AbortController
   const asked = new Map(); // ask -> { resolve, reject, body }
   let now = null; // the id of the call that runs
@@ -68,7 +63,7 @@ export function serve(post, platform) {
 
   async function open(call, options, io, watcher) {
     try {
-      const opened = new kinds[call](platform, { ...options, io: readIo(io) });
+      const opened = new (kinds[call] ?? fail('no-worker', 'Let this worker import "kin-clip/worker".'))(platform, { ...options, io: readIo(io) });
       const result = await opened.open(watcher.signal, watcher.onProgress);
       target = opened;
       return result;
@@ -123,7 +118,7 @@ export function serve(post, platform) {
 }
 
 // `worker: false`: the same protocol without a thread, as a link (shared/link.js).
-export function serveHere(platform, { message }) {
-  const receive = serve((reply) => message(reply), platform);
+export function serveHere(platform, kinds, { message }) {
+  const receive = serve((reply) => message(reply), platform, kinds);
   return { post: (sent) => receive(sent), terminate: () => receive({ stop: true }), ref() {}, unref() {} };
 }

@@ -1,37 +1,6 @@
-// The module worker of a page. Its helper threads are further starts of the very file that runs, whether that
-// is this one, a bundler's or the caller's own.
-import { link } from '../shared/link.js';
-import * as platform from './platform.js';
-import { serve } from './serve.js';
+// kin-clip/worker, for who gives a worker's address: all that embed.js and find.js do.
+import { begin } from './begin.js';
+import * as finding from './finding.js';
+import * as kinds from './kinds.js';
 
-// Some bundlers make a classic worker of a module; in a module importScripts throws.
-function ownType() {
-  try {
-    globalThis.importScripts();
-    return 'classic';
-  } catch {
-    return 'module';
-  }
-}
-
-// Where Trusted Types are required, an address has to be vouched for; this file runs already.
-let address = globalThis.location.href;
-function mayStart() {
-  try {
-    if (typeof address === 'string')
-      address = globalThis.trustedTypes?.createPolicy('kin-clip', { createScriptURL: (url) => url }).createScriptURL(address) ?? address;
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const startHelper = (handlers) => link(new Worker(address, { type: ownType() }), handlers);
-const features = () => {
-  const found = platform.features();
-  return { ...found, workers: found.workers && (!found.isolated || mayStart()) };
-};
-const receive = serve((message, transfer) => globalThis.postMessage(message, transfer ?? []),
-  { ...platform, features, startHelper });
-globalThis.onmessage = ({ data }) => receive(data);
-globalThis.postMessage({ hello: 'kin-clip' });
+begin({ ...kinds, ...finding });

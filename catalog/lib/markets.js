@@ -1,0 +1,53 @@
+// Items of another market: the same products in another language, with another price or currency, from a products file of
+// its own. Pictures, and so rows, are the catalogue's.
+import { itemOf } from './contents.js';
+import { packed } from './base.js';
+import { UsageError } from './options.js';
+import { readProducts } from './products.js';
+
+const none = Buffer.alloc(0);
+
+// `de=products.de.csv` pairs -> Map of locale -> path
+export function readMarkets(pairs = []) {
+  const markets = new Map();
+  for (const pair of pairs) {
+    const at = pair.indexOf('='), [locale, path] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    if (at < 0 || !/^[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*$/.test(locale) || locale.length > 35 || !path)
+      throw new UsageError(`--market takes LOCALE=PRODUCTS, such as --market de=products.de.csv, not '${pair}'`);
+    if (markets.has(locale)) throw new UsageError(`--market names '${locale}' twice`);
+    markets.set(locale, path);
+  }
+  return markets;
+}
+
+// -> { market: { items, offsets }, sold, failed: rows that could not be read, foreign: products that the catalogue lacks }
+export async function readMarket(path, contents, { map, fields, text }, what, io) {
+  const place = new Map(contents.ids.map((id, i) => [id, i]));
+  const items = contents.ids.map(() => none);
+  let [failed, foreign, sold] = [0, 0, 0];
+  const report = (row) => {
+    failed++;
+    io.note(`${path}: row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${row.error.message}`);
+  };
+  const products = await readProducts(path, { map, fields, text, pictures: false, signal: io.signal,
+    progress: (bytes) => io.progress(`reading ${path}`, bytes, { unit: 1e6, name: 'MB' }) }, report);
+  for (const note of products.notes) io.note(`${path}: ${note}`);
+  if (products.withheld.length)
+    io.note(`${path}: not published: ${products.withheld.join(', ')} (looks private; name it in --fields to publish it)`);
+  for await (const row of products.rows()) {
+    if (row.error) {
+      report(row);
+      continue;
+    }
+    const i = place.get(row.id);
+    if (i === undefined) {
+      foreign++;
+      continue;
+    }
+    const { image } = itemOf(contents.markets.get(''), i, what);
+    items[i] = Buffer.from(`${JSON.stringify({ id: row.id, ...row.item, ...image !== undefined && { image } })}\n`);
+    sold++;
+  }
+  const { offsets, bytes } = packed(items);
+  return { market: { items: bytes, offsets }, sold, failed, foreign };
+}

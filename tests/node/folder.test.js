@@ -1,0 +1,241 @@
+// A published folder, opened: the hits of the file it was made of, deltas, markets, and what goes wrong on the way.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { openCatalog } from '../../web/index.node.js';
+import { dim, products, publish, rowOf, writeCatalogue } from './publish-support.js';
+
+const root = mkdtempSync(join(tmpdir(), 'kin-folder-'));
+after(() => rmSync(root, { recursive: true }));
+
+let count = 0;
+// A catalogue of these products: { file, folder: published }.
+async function published(list, values) {
+  const name = join(root, String(++count));
+  const file = await writeCatalogue(`${name}.safetensors`, list);
+  await publish(file, name, values);
+  return { file, folder: name };
+}
+const vector = (seed) => Float32Array.from(rowOf(seed));
+const plain = ({ hits, total, verdict, facets }) => ({ total, verdict, facets,
+  hits: hits.map(({ id, score, confidence, item, image, contributions, position }) => ({ id, score, confidence, item, index: image.index, contributions, position })) });
+// Equal scores go by the order of rows, which is another in a folder.
+const sorted = ({ hits, ...rest }) => ({ ...rest, hits: hits.map(({ position, ...hit }) => hit).sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1)) });
+const same = (folder, file) => assert.deepEqual(sorted(plain(folder)), sorted(plain(file)));
+const hash = (bytes) => createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+
+const queries = [{ vector: vector(3) }, { like: ['sku-14'] }, { like: ['sku-7', 'sku-9'], unlike: ['sku-20'] },
+  { mix: [{ vector: vector(5), weight: 2 }, { id: 'sku-30', weight: -1 }] }];
+const options = [{}, { limit: 5, offset: 10 }, { limit: 6, diversity: 0.4 }, { filter: 'price < 30 and colour in (red, blue)', facets: ['colour', 'tags', 'sale', 'price'] },
+  { filter: 'tags has wool or not sale' }, { filter: 'colour = null' }, { minConfidence: 0.3 }, { exact: true, minScore: 0.5 }];
+
+test('a folder answers as the file does, to the bit', async () => {
+  const { file, folder } = await published(products(900));
+  const [one, other] = [await openCatalog(file), await openCatalog(folder)];
+  assert.deepEqual([other.info.products, other.info.pictures, other.info.dim, other.info.exact, other.fields],
+    [one.info.products, one.info.pictures, one.info.dim, one.info.exact, Object.fromEntries(Object.entries(one.fields).filter(([field]) => !['id', 'title', 'url', 'image'].includes(field)))]);
+  for (const query of queries) for (const how of options) same(await other.search(query, how), await one.search(query, how));
+  assert.deepEqual(await other.items(['sku-3', 'none']), one.get(['sku-3', 'none']));
+  assert.deepEqual(await other.items('sku-7'), await one.items('sku-7'));
+  assert.throws(() => other.get('sku-3'), { code: 'bad-argument', message: /await catalog\.items/ });
+  await assert.rejects(other.search({ like: ['none'] }), { code: 'unknown-id' });
+  await assert.rejects(other.search(queries[0], { filter: 'colour < 3' }), { code: 'bad-filter' });
+  await assert.rejects(other.search(queries[0], { facets: ['size'] }), { code: 'bad-argument' });
+  await assert.rejects(other.search({ image: 'x.jpg' }), { code: 'no-model' });
+  await assert.rejects(openCatalog(file, { locale: 'de' }), { code: 'bad-argument' });
+  await other.close();
+  await assert.rejects(other.search(queries[0]), { code: 'closed' });
+  await one.close();
+});
+
+test('of a large one a query reads a few shards; what is found before comes first', async () => {
+  const { file, folder } = await published(products(16000));
+  const asked = [];
+  const one = await openCatalog(file), other = await openCatalog(folder, { resolve: (name, url) => (asked.push(name), url) });
+  const shards = () => asked.filter((name) => name.startsWith('shard')).length;
+  const all = readdirSync(folder).filter((name) => name.startsWith('shard')).length;
+  assert.equal(shards(), 0);
+  const order = [];
+  const found = await other.search({ vector: vector(3) }, { limit: 10, onUpdate: (told) => order.push(told) });
+  assert.ok(shards() > 0 && shards() < all, `${shards()} of ${all}`);
+  const right = await one.search({ vector: vector(3) }, { limit: 10, exact: true });
+  assert.deepEqual(found.hits.map((hit) => hit.score), right.hits.map((hit) => hit.score));
+  assert.equal(found.coverage, 1);
+  assert.deepEqual([order.length, order[0].coverage, order[0].hits.length, order[0].total], [1, 0, 10, 16000]);
+  const nearest = new Set((await one.search({ vector: vector(3) }, { limit: 1600, exact: true })).hits.map(({ id }) => id));
+  assert.ok(order[0].hits.every(({ id }) => nearest.has(id)), 'the estimates are of the nearest tenth');
+  assert.ok(order[0].hits.every(({ item, score }) => item.title && Math.abs(score) < 1.5));
+  const read = shards();
+  await other.search({ vector: vector(3) }, { limit: 10, onUpdate: () => assert.fail('all is there') });
+  assert.equal(shards(), read);
+  assert.equal(asked.filter((name) => name.startsWith('ids')).length, 0, 'ids were not needed');
+  // One product in a thousand.
+  const few = { filter: 'price = 17 and colour = green and sale and tags has old', limit: 100 };
+  same(await other.search({ vector: vector(9) }, { ...few, exact: true }), await one.search({ vector: vector(9) }, few));
+  const { hits, total } = await other.search({ vector: vector(9) }, few);
+  assert.deepEqual([total, hits.every(({ item }) => item.price === 17 && item.colour === 'green' && item.sale)], [(await one.search({ vector: vector(9) }, few)).total, true]);
+  await one.close();
+  await other.close();
+});
+
+// sku-2 new price, sku-5 other picture, sku-8 gone, three new ones, one of them with two pictures.
+function changed(list) {
+  const next = list.filter(({ id }) => id !== 'sku-8').map((one) => (one.id === 'sku-2' ? { ...one, item: { ...one.item, price: 12.5 } }
+    : one.id === 'sku-5' ? { ...one, rows: [rowOf(4711)] } : one));
+  return [...next, ...products(3, 6999)];
+}
+
+test('a new generation is taken over in one step: the answers of the new file, and of setFields on top', async () => {
+  const list = products(900), { folder } = await published(list);
+  const open = await openCatalog(folder);
+  assert.deepEqual(await open.refresh(), { changed: false, generation: 1 });
+  await open.setFields([{ id: 'sku-4', price: 999, colour: null }]);
+  const filter = { filter: 'price > 900 or price = 12.5', limit: 50 };
+  assert.deepEqual((await open.search({ vector: vector(4) }, filter)).hits.map(({ id, item }) => [id, item.price, item.colour]), [['sku-4', 999, null]]);
+  let now = list;
+  for (const generation of [2, 3]) {
+    now = generation === 2 ? changed(list) : changed(now).concat(products(2, 8000)).filter(({ id }, i, all) => all.findIndex((one) => one.id === id) === i);
+    const next = await writeCatalogue(join(root, `next-${generation}.safetensors`), now);
+    await publish(next, folder);
+    const before = await open.search({ vector: vector(4711) }, { limit: 3 });
+    assert.equal(before.generation, generation - 1, 'an open page goes on with what it has');
+    assert.deepEqual(await open.refresh(), { changed: true, generation });
+    const fresh = await openCatalog(next);
+    fresh.setFields([{ id: 'sku-4', price: 999, colour: null }]);
+    const bare = ({ hits, total, facets }) => ({ total, facets, hits: hits.map(({ id, score, item, image }) => [id, score, item, image.index])
+      .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)) });
+    for (const query of [{ vector: vector(4711) }, { like: ['sku-7000'] }, { like: ['sku-2'] }, ...queries])
+      for (const how of [{}, filter, { filter: 'colour = red', facets: ['colour', 'tags'] }])
+        assert.deepEqual(bare(await open.search(query, how)), bare(await fresh.search(query, how)));
+    await assert.rejects(open.search({ like: ['sku-8'] }), { code: 'unknown-id' });
+    assert.deepEqual([open.info.products, open.info.generation, open.info.deltas], [fresh.info.products, generation, generation - 1]);
+    assert.equal((await open.items('sku-2')).price, 12.5);
+    await fresh.close();
+  }
+  await open.close();
+});
+
+test('back to an earlier generation, and a deploy of which half has arrived', async () => {
+  const list = products(300), { folder } = await published(list);
+  const next = await writeCatalogue(join(root, 'half.safetensors'), changed(list));
+  const current = join(folder, 'current.json'), first = readFileSync(current);
+  const open = await openCatalog(folder);
+  await publish(next, folder);
+  const second = JSON.parse(readFileSync(current)), delta = join(folder, `delta-${second.deltas[0]}.safetensors`);
+  renameSync(delta, `${delta}.later`);
+  await assert.rejects(open.refresh(), { code: 'http', message: /delta-.*there is no such file/ });
+  assert.equal((await open.search({ like: ['sku-8'] })).generation, 1);
+  renameSync(`${delta}.later`, delta);
+  assert.deepEqual(await open.refresh(), { changed: true, generation: 2 });
+  await assert.rejects(open.search({ like: ['sku-8'] }), { code: 'unknown-id' });
+  writeFileSync(current, first);
+  assert.deepEqual(await open.refresh(), { changed: true, generation: 1 });
+  assert.equal((await open.search({ like: ['sku-8'] })).hits.length, 24);
+  // A base that is not there yet; then one that is.
+  writeFileSync(current, JSON.stringify({ ...second, base: 'x'.repeat(22), deltas: [] }));
+  await assert.rejects(open.refresh(), { code: 'http' });
+  assert.equal((await open.search({ like: ['sku-8'] })).generation, 1);
+  await open.close();
+});
+
+test('files of an old generation that are gone: the search goes on with the newest', async () => {
+  const list = products(900), { folder } = await published(list);
+  const open = await openCatalog(folder), old = readdirSync(folder);
+  const next = await writeCatalogue(join(root, 'other.safetensors'), products(800, 300));
+  await publish(next, folder);
+  const { base, deltas } = JSON.parse(readFileSync(join(folder, 'current.json')));
+  assert.deepEqual(deltas, [], 'so much has changed that there is a new base');
+  const needed = readFileSync(join(folder, `base-${base}.json`), 'utf8');
+  for (const name of old) if (/^(?:shard|items)-/.test(name) && !needed.includes(name.slice(-34, -12))) rmSync(join(folder, name));
+  const file = await openCatalog(next), found = await open.search({ vector: vector(3) });
+  assert.equal(found.generation, 2);
+  same(found, await file.search({ vector: vector(3) }));
+  await file.close();
+  for (const name of readdirSync(folder)) if (name.startsWith('items-')) rmSync(join(folder, name)); // and nothing newer is there
+  await assert.rejects(open.search({ vector: vector(9) }, { offset: 300 }), { code: 'http' });
+  await open.close();
+});
+
+test('another market: its items and prices, without what it does not sell', async () => {
+  const list = products(60);
+  const market = join(root, 'de.jsonl');
+  writeFileSync(market, list.slice(0, 40).map(({ id }, i) => JSON.stringify({ id, title: `Ding ${i}`, image: 'a.jpg', price: 100 + i })).join('\n'));
+  const { folder } = await published(list, { market: [`de=${market}`], fields: ['price'] });
+  const [open, first] = [await openCatalog(folder, { locale: 'de' }), await openCatalog(folder)];
+  const { hits, total } = await open.search({ vector: vector(3) }, { limit: 60 });
+  assert.deepEqual([total, hits.length, open.info.products], [40, 40, 40]);
+  assert.ok(hits.every(({ id, item }) => item.title === `Ding ${id.slice(4)}` && item.price === 100 + Number(id.slice(4))));
+  assert.equal((await open.search({ vector: vector(3) }, { filter: 'price > 130' })).total, 9);
+  assert.equal((await first.search({ vector: vector(3) }, { filter: 'price > 130' })).total, 0);
+  assert.equal(await open.items('sku-50'), undefined);
+  await assert.rejects(openCatalog(folder, { locale: 'fr' }), { code: 'bad-argument', message: /no market 'fr': it has de/ });
+  await open.close();
+  await first.close();
+});
+
+test('fields() says what the shop knows of the hits now', async () => {
+  const { folder } = await published(products(60));
+  const asked = [];
+  const open = await openCatalog(folder, { fields: async (ids) => (asked.push(ids), ids.slice(1).map((id) => ({ id, price: 1, stock: 3 }))) });
+  const { hits } = await open.search({ vector: vector(3) }, { limit: 4 });
+  assert.deepEqual(asked, [hits.map(({ id }) => id)]);
+  assert.deepEqual(hits.map(({ item }) => [item.price === 1, item.stock]), [[false, undefined], [true, 3], [true, 3], [true, 3]]);
+  await open.close();
+  const wrong = await openCatalog(folder, { fields: async () => 'none' });
+  await assert.rejects(wrong.search({ vector: vector(3) }), { code: 'bad-argument', message: /What fields\(\) gave/ });
+  await wrong.close();
+});
+
+test('a bit that is not what was published, in any file, is noticed', async () => {
+  const { folder } = await published(products(200));
+  await publish(await writeCatalogue(join(root, 'bit.safetensors'), changed(products(200))), folder);
+  const roles = new Set();
+  for (const name of readdirSync(folder).filter((one) => /-[\w-]{22}\./.test(one))) {
+    const role = name.split('-')[0];
+    if (roles.has(role)) continue;
+    roles.add(role);
+    const path = join(folder, name), bytes = readFileSync(path), bad = Buffer.from(bytes);
+    bad[bad.length >> 1] ^= 4;
+    writeFileSync(path, bad);
+    await assert.rejects(async () => {
+      const open = await openCatalog(folder);
+      try {
+        await open.search({ like: ['sku-3'] }, { filter: 'price > 0 and colour != x and sale != null and tags has old', limit: 200 });
+      } finally {
+        await open.close();
+      }
+    }, { code: 'not-a-catalog', message: /other bytes than were published/ }, role);
+    writeFileSync(path, bytes);
+  }
+  assert.deepEqual([...roles].sort(), ['base', 'codes', 'column', 'delta', 'ids', 'items', 'shard']);
+});
+
+test('folders that are not as they say are refused, in a sentence', async () => {
+  const { folder } = await published(products(40));
+  const path = join(folder, 'current.json'), current = JSON.parse(readFileSync(path));
+  const base = JSON.parse(readFileSync(join(folder, `base-${current.base}.json`)));
+  const put = (change) => {
+    const text = JSON.stringify({ ...base, ...change });
+    writeFileSync(join(folder, `base-${hash(text)}.json`), text);
+    writeFileSync(path, JSON.stringify({ ...current, base: hash(text) }));
+  };
+  const cases = [[{ kind: 'model' }, 'not-a-catalog'], [{ format: 3 }, 'unsupported'], [{ products: 41 }], [{ rows: 2 ** 31 }], [{ rows: 39 }], [{ dim: dim + 1 }],
+    [{ mean: 'AAAA' }], [{ mean: '!' }], [{ spread: 7 }], [{ near: null }], [{ near: { rows: 0, shards: 1 } }], [{ null_best: [1] }], [{ markets: {} }, 'bad-argument'], [{ markets: null }, 'bad-argument'],
+    [{ codes: { rows_per_file: 1, files: base.codes.files } }], [{ codes: { rows_per_file: 100, files: ['../../etc/passwd'] } }], [{ ids: {} }], [{ shards: { rows_per_file: 1e9, files: base.codes.files } }, null],
+    [{ shards: { rows_per_file: base.shards.rows_per_file, files: base.codes.files } }, null], [{ metadata: { a: 1 } }]];
+  for (const [change, code = 'not-a-catalog'] of cases) {
+    put(change);
+    const open = await openCatalog(folder).then(async (catalog) => {
+      await catalog.search({ vector: vector(1) }).finally(() => catalog.close());
+    }).then(() => null, (error) => error);
+    if (code) assert.equal(open?.code, code, `${JSON.stringify(change)}: ${open}`);
+    else assert.ok(open?.code, JSON.stringify(change));
+  }
+  for (const text of ['', '<html>', '[]', '{}', '{"kind":"catalog-current","format":2}', JSON.stringify({ ...current, deltas: ['../x'] })]) {
+    writeFileSync(path, text);
+    await assert.rejects(openCatalog(folder), { code: 'not-a-catalog' }, text);
+  }
+});

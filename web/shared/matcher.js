@@ -1,0 +1,28 @@
+// What a filter's tree of tests says of an item:
+//   { and: [node, …] } | { or: [node, …] } | { not: node } | { field, op, want, type, missing }
+// missing: what the test says of an item without the field.
+export const tests = {
+  eq: (have, want) => have === want, ne: (have, want) => have !== want,
+  lt: (have, want) => have < want, le: (have, want) => have <= want,
+  gt: (have, want) => have > want, ge: (have, want) => have >= want,
+  in: (have, want) => want.includes(have), has: (have, want) => have.includes(want),
+};
+// Values of several types under one name are read as its type says: as texts, or as lists.
+const readers = { string: String, list: (have) => (Array.isArray(have) ? have : [String(have)]) };
+export const readAs = (type, have) => readers[type]?.(have) ?? have;
+// Own fields only: every object inherits a 'constructor'.
+export const valueOf = (item, field) => (Object.hasOwn(item, field) ? item[field] : null) ?? null;
+
+export function matcher({ and, or, not, field, op, want, type, missing }) {
+  const parts = (and ?? or)?.map(matcher);
+  if (and) return (item) => parts.every((part) => part(item));
+  if (or) return (item) => parts.some((part) => part(item));
+  if (not) {
+    const part = matcher(not);
+    return (item) => !part(item);
+  }
+  return (item) => {
+    const have = valueOf(item, field);
+    return have === null ? missing : tests[op](readAs(type, have), want);
+  };
+}

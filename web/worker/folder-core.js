@@ -1,0 +1,590 @@
+// A catalogue's folder (docs/format.md) in an engine of its own. What every query needs is kept: codes in the engine
+// (src/folder.c), deltas whole. Shards of vectors, files of items, columns and ids are fetched as queries come to need
+// them, and the oldest shards and items forgotten. Every file is what its name says, by its SHA-256, or it is not used.
+//
+// Products have numbers: those of the base in its order, then those of each delta. One that a delta replaced, took out,
+// or that the market does not sell is not `alive`. A generation is read whole before a search sees anything of it.
+import { blend, scan, unit } from './catalog-core.js';
+import { countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
+import { checkAbort, fail } from '../shared/errors.js';
+import { openFinder } from './engine.js';
+import { matcher } from '../shared/matcher.js';
+import { collect, openUrl, watch } from '../shared/source.js';
+import { addTypes } from '../shared/types.js';
+
+const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Uint16Array, U8: Uint8Array, I8: Int8Array };
+const mostBytes = 20 * 2 ** 20; // of a file
+const mostJson = 64 * 2 ** 20;
+const atOnce = 6; // downloads
+const shardBytes = 64 * 2 ** 20; // kept in the engine
+const itemFiles = 256; // kept here
+const page = 60; // '<'
+
+const broken = (what) => fail('not-a-catalog', `The catalogue's folder is damaged: ${what}. Publish it again.`);
+const is = (right, what) => right || broken(what);
+const isHash = (value) => typeof value === 'string' && /^[\w-]{22}$/.test(value);
+const isSize = (value, least = 0) => Number.isSafeInteger(value) && value >= least && value < 2 ** 31;
+const filesFor = (n, each) => Math.ceil(n / each);
+
+function readList(list, each, n, name) {
+  is(list && isSize(list[each], 1) && Array.isArray(list.files) && list.files.every(isHash) &&
+    list.files.length === filesFor(n, list[each]), `its list of ${name} does not fit`);
+  return { each: list[each], files: list.files };
+}
+
+function readBytes(text, Type, n, name) {
+  is(typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0, `${name} is not in base64`);
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  is(bytes.length === n, `${name} has ${bytes.length} bytes for ${n} numbers`);
+  return new Type(bytes.buffer);
+}
+
+function readJson(bytes, kind, name) {
+  let json = null;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {} // told below
+  if (json?.kind !== kind) fail('not-a-catalog', `${name} is not one of a catalogue's folder: check the address.`);
+  if (json.format !== 2) fail('unsupported', `${name} is of format ${JSON.stringify(json.format)}: update Kin, or publish it with this release.`);
+  return json;
+}
+
+const isText = (value) => typeof value === 'string';
+
+function readCurrent(bytes) {
+  const current = readJson(bytes, 'catalog-current', 'current.json');
+  is(isSize(current.generation) && isHash(current.base) && Array.isArray(current.deltas) && current.deltas.every(isHash), 'current.json');
+  return current;
+}
+
+function readBase(bytes, locale) {
+  const json = readJson(bytes, 'catalog', 'The base');
+  const { products, rows, dim, metadata, near, null_best: best = null, markets } = json;
+  is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096, 'its sizes');
+  is(metadata && Object.values(metadata).every(isText), 'its metadata');
+  is(best === null || Array.isArray(best) && best.length === 2 && best.every(Number.isFinite), 'null_best');
+  is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
+  const market = Object.hasOwn(markets ?? {}, locale) ? markets[locale] : null;
+  if (!market) fail('bad-argument', `The catalogue has no market '${locale}'${locale ? `: it has ${Object.keys(markets ?? {}).filter(Boolean).join(', ') || 'none but the first'}` : ''}.`);
+  const columns = Object.entries(market.columns ?? {});
+  is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
+  is(market.sold === undefined || isHash(market.sold), 'what is sold');
+  return { products, rows, dim, metadata, near, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
+    codes: readList(json.codes, 'rows_per_file', rows, 'codes'), ids: readList(json.ids, 'products_per_file', products, 'ids'),
+    shards: readList(json.shards, 'rows_per_file', rows, 'shards'), items: readList(market, 'products_per_file', products, 'items'),
+    columns: new Map(columns), sold: market.sold, pictures: json.ids.pictures === true };
+}
+
+// A text's or bytes' place in a table of 32 bits (FNV-1a).
+function hashOf(bytes) {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+// The number of an id in a delta: what an earlier delta made of it, else its place in the base.
+const noPlace = 2 ** 32 - 1;
+function placeOf(state, id, place) {
+  if (state.deltaIds.has(id)) return state.deltaIds.get(id);
+  return place === noPlace ? undefined : is(place < state.base.products, 'a delta names a product that is not there') && place;
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const encoder = new TextEncoder();
+const slice = (offsets, bytes, i) => bytes.subarray(offsets[i], offsets[i + 1]);
+
+// `offsets`: where each of n texts begins in `bytes`, and where the last ends.
+const isOffsets = (offsets, n, bytes) => offsets.length === n + 1 && offsets[0] === 0 && offsets[n] === bytes.length &&
+  offsets.every((at, i) => !i || at >= offsets[i - 1]);
+
+function parseItem(bytes) {
+  let item = null;
+  try {
+    item = JSON.parse(decoder.decode(bytes));
+  } catch {} // told below
+  return item && typeof item === 'object' && !Array.isArray(item) ? item : broken('an item is not a JSON object');
+}
+
+export class FolderCore {
+  #engine = null;
+  #state = null;
+  #patches = new Map(); // what setFields gave, by id: it stays with later generations
+
+  constructor(platform, { source, locale = '', io }) {
+    this.platform = platform;
+    this.source = source.replace(/(?:^|[/\\])current\.json$/, '').replace(/[/\\]*$/, '');
+    this.locale = locale;
+    this.io = { ...io, openFile: platform.openFile };
+  }
+
+  stop() {
+    this.#engine = null;
+  }
+
+  async open(signal, onProgress) {
+    this.#engine = await openFinder(this.platform, this.io, signal);
+    this.#state = await this.#read({ signal, onProgress });
+    return this.#about();
+  }
+
+  #about() {
+    const { current, base, products, types, alive } = this.#state;
+    return { generation: current.generation, deltas: current.deltas.length, metadata: base.metadata, dim: base.dim,
+      products: alive.reduce((sum, one) => sum + one, 0), pictures: base.rows + products.pictures, numerics: this.#engine.facts.numerics, types: Object.fromEntries(types) };
+  }
+
+  /* ---- files ---- */
+
+  async #fetch(name, limit, watcher, cache) {
+    const href = `${this.source}/${name}`;
+    const url = String(await this.io.resolve?.(name, href) ?? href);
+    const file = await openUrl(url, name, cache ? { ...this.io, cache } : this.io, watcher);
+    if (!file) fail('http', `${name}: there is no such file in ${this.source}/.`);
+    const bytes = await collect(watch(file, name, watcher), limit, name);
+    if (bytes[0] === page) fail('not-a-catalog', `${name}: the server sent a web page in its place; check the address.`);
+    return bytes;
+  }
+
+  // The bytes of a file whose name says what they are.
+  async #named(role, hash, ending, watcher) {
+    const name = `${role}-${hash}.${ending}`;
+    const bytes = await this.#fetch(name, ending === 'json' ? mostJson : mostBytes, watcher);
+    const engine = this.#engine;
+    const digest = engine.with([bytes, new Uint8Array(32)], (at, n, out) => {
+      engine.call('kin_sha256', at, n, out);
+      return engine.bytes(out, 32);
+    });
+    const found = btoa(String.fromCharCode(...digest)).replaceAll('+', '-').replaceAll('/', '_').slice(0, 22);
+    if (found !== hash) fail('not-a-catalog', `${name} holds other bytes than were published: fetch it anew, or publish again.`);
+    return bytes;
+  }
+
+  // Runs work({ at, copy }) on a safetensors file of the folder: at(name, type) -> [pointer, how many values], [0, 0] for a tensor
+  // that is not there; copy(name, type) -> a typed array.
+  #opened(kind, bytes, work) {
+    const engine = this.#engine;
+    return engine.with([bytes], (start, n) => {
+      const part = engine.pointer('kin_part_open', start, n, engine.error);
+      if (!part) engine.throwError();
+      try {
+        const { metadata, tensors } = engine.json('kin_part_info', part);
+        is(metadata['kin.kind'] === `catalog-${kind}` && metadata['kin.format'] === '2', `a file named ${kind} is another`);
+        const at = (name, type) => {
+          if (!Object.hasOwn(tensors, name)) return [0, 0];
+          is(tensors[name] === type, `${name} of a file of ${kind} is not ${type}`);
+          return engine.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
+            const values = engine.pointer('kin_part_tensor', part, text, size);
+            return [values, new Uint32Array(engine.memory.buffer, size, 1)[0] / arrays[type].BYTES_PER_ELEMENT];
+          });
+        };
+        return work({ at, copy(name, type) {
+          const [values, length] = at(name, type);
+          return new arrays[type](engine.bytes(values, length * arrays[type].BYTES_PER_ELEMENT).buffer);
+        } });
+      } finally {
+        engine.call('kin_part_close', part);
+      }
+    });
+  }
+
+  async #part(kind, hash, watcher, work) {
+    return this.#opened(kind, await this.#named(kind, hash, 'safetensors', watcher), work);
+  }
+
+  // work(i) for 0 … n - 1, some at once -> their results in order.
+  async #each(n, work) {
+    const results = [];
+    let next = 0;
+    const one = async () => {
+      while (next < n) {
+        const i = next++;
+        results[i] = await work(i);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(n, atOnce) }, one));
+    return results;
+  }
+
+  #status(name, ...args) {
+    if (this.#engine.call(name, ...args, this.#engine.error)) this.#engine.throwError();
+  }
+
+  /* ---- a generation ---- */
+
+  async #read(watcher) {
+    const current = readCurrent(await this.#fetch('current.json', 65536, watcher, this.io.cache ?? 'no-cache'));
+    const was = this.#state;
+    const goesOn = was?.current.base === current.base && was.current.deltas.every((hash, i) => hash === current.deltas[i]);
+    if (goesOn && was.current.deltas.length === current.deltas.length) return { ...was, current };
+    const state = goesOn ? { ...was, alive: was.alive.slice(), products: { ...was.products }, deltaIds: new Map(was.deltaIds), added: [...was.added],
+      items: new Map(was.items), types: new Map(was.types) } : await this.#readBase(current, watcher);
+    try {
+      await this.#readDeltas(state, current.deltas.slice(goesOn ? was.current.deltas.length : 0), watcher);
+    } catch (error) {
+      if (goesOn) this.#engine.call('kin_folder_trim', state.folder, was.current.deltas.length);
+      else this.#engine.call('kin_folder_close', state.folder);
+      throw error;
+    }
+    if (was && !goesOn) {
+      this.#engine.call('kin_folder_close', was.folder);
+      this.#forgetAll();
+    }
+    return { ...state, current };
+  }
+
+  async #readBase(current, watcher) {
+    const base = readBase(await this.#named('base', current.base, 'json', watcher), this.locale);
+    const engine = this.#engine;
+    const { dim, products, rows, codes } = base;
+    const folder = engine.with([base.mean, base.spread, base.best && Float32Array.from(base.best)], (mean, _, spread, _n, best) =>
+      engine.pointer('kin_folder_open', dim, products, rows, base.shards.each, mean, spread, best, engine.error));
+    if (!folder) engine.throwError();
+    try {
+      const state = { base, folder, ids: null, deltaIds: new Map(), added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
+        types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])) };
+      const sold = base.sold ? this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8')) : null;
+      const known = base.pictures ? this.#ids(state, watcher) : null;
+      const width = 16 * Math.ceil(dim / 128), counts = new Uint16Array(products);
+      let last = Promise.resolve(), product = -1;
+      const coming = this.#each(codes.files.length, async (i) => { // in order, whichever comes first
+        const before = last;
+        let done;
+        last = new Promise((resolve) => { done = resolve; });
+        try {
+          const bytes = await this.#named('codes', codes.files[i], 'safetensors', watcher);
+          await before;
+          const n = Math.min(codes.each, rows - i * codes.each);
+          this.#opened('codes', bytes, ({ at, copy }) => {
+            const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
+            is(size === n * width && starts.length === Math.ceil(n / 8), 'a file of codes');
+            for (let row = 0; row < n; row++) {
+              product += starts[row >> 3] >> (row & 7) & 1;
+              is(product >= 0 && product < products && counts[product] < 65535, 'a file of codes has other products than it says');
+              counts[product]++;
+            }
+            this.#status('kin_folder_codes', folder, bits, n);
+          });
+        } finally {
+          done();
+        }
+      });
+      const [isSold] = await Promise.all([sold, coming, known]);
+      engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, products));
+      is(!isSold || isSold.length === products, 'what is sold');
+      return { ...state, alive: isSold ?? new Uint8Array(products).fill(1) };
+    } catch (error) {
+      engine.call('kin_folder_close', folder);
+      throw error;
+    }
+  }
+
+  // state: a copy that no search has seen.
+  async #readDeltas(state, hashes, watcher) {
+    const files = await this.#each(hashes.length, (i) => this.#named('delta', hashes[i], 'safetensors', watcher));
+    for (const file of files) this.#opened('delta', file, (part) => this.#apply(state, part));
+    for (const patch of this.#patches.values()) addTypes(state.types, patch);
+  }
+
+  #apply(state, { at, copy }) {
+    const { base } = state, suffix = this.locale && `.${this.locale}`;
+    const ids = copy('ids', 'U8'), offsets = copy('id_offsets', 'U32'), counts = copy('row_count', 'U16'), n = counts.length;
+    const pictures = copy('row_picture', 'U16'), gone = copy('gone', 'U8'), goneOffsets = copy('gone_offsets', 'U32');
+    const places = copy('product', 'U32'), gonePlaces = copy('gone_product', 'U32');
+    const items = copy(`items${suffix}`, 'U8'), itemOffsets = copy(`item_offsets${suffix}`, 'U32');
+    const rows = counts.reduce((sum, one) => sum + one, 0);
+    is(isOffsets(offsets, n, ids) && pictures.length === rows && places.length === n, 'the ids of a delta');
+    is(!itemOffsets.length || isOffsets(itemOffsets, n, items), 'the items of a delta');
+    is(isOffsets(goneOffsets, gonePlaces.length, gone), 'what is gone in a delta');
+    const [vectors, numbers] = at('vectors', 'I8'), [scale, scales] = at('scale', 'F32'), [nulls, stats] = at('null', 'F32');
+    is(numbers === rows * base.dim && scales === rows && (!base.best || stats === 4 * rows), 'the vectors of a delta');
+    this.#engine.with([counts], (each) => this.#status('kin_folder_delta', state.folder, each, n, vectors, scale, base.best ? nulls : 0));
+    this.#place(state, { n, counts, pictures, places, id: (i) => decoder.decode(slice(offsets, ids, i)),
+      item: itemOffsets.length ? (i) => slice(itemOffsets, items, i) : null });
+    gonePlaces.forEach((place, i) => {
+      const id = decoder.decode(slice(goneOffsets, gone, i)), product = placeOf(state, id, place);
+      if (product !== undefined) state.alive[product] = 0;
+      state.deltaIds.set(id, undefined);
+    });
+  }
+
+  // The products of a delta whose rows the engine has taken.
+  #place(state, { n, counts, pictures, places, id, item }) {
+    const first = state.products.n, alive = new Uint8Array(first + n);
+    alive.set(state.alive);
+    state.alive = alive;
+    let row = 0;
+    for (let i = 0; i < n; i++) {
+      const name = id(i), was = placeOf(state, name, places[i]), number = first + i;
+      is(was !== undefined || counts[i], 'a delta changes a product that is not there');
+      const own = counts[i] ? number : was; // without rows it keeps those it has
+      state.added.push(pictures.slice(row, row + counts[i]));
+      row += counts[i];
+      const bytes = item?.(i);
+      const kept = item ? (bytes.length ? parseItem(bytes) : null) : was === undefined ? null : state.items.get(was) ?? { of: was };
+      const sold = item ? kept !== null : was !== undefined && alive[was];
+      if (was !== undefined) alive[was] = 0;
+      alive[own] = sold ? 1 : 0;
+      state.items.set(own, kept ?? {});
+      if (kept && !kept.of) addTypes(state.types, kept);
+      state.deltaIds.set(name, own);
+    }
+    state.products.n += n;
+    state.products.pictures += row;
+  }
+
+  /* ---- products ---- */
+
+  // Fetches the ids of the base, once.
+  async #ids(state, watcher) {
+    const { ids, products } = state.base;
+    state.ids ??= await this.#each(ids.files.length, (i) => this.#part('ids', ids.files[i], watcher, ({ copy }) => {
+      const list = { offsets: copy('id_offsets', 'U32'), bytes: copy('ids', 'U8'), counts: copy('row_count', 'U16'), pictures: copy('row_picture', 'U16') };
+      const n = Math.min(ids.each, products - i * ids.each);
+      is(isOffsets(list.offsets, n, list.bytes) && list.counts.length === n, 'a file of ids');
+      is(!list.pictures.length || list.pictures.length === list.counts.reduce((sum, one) => sum + one, 0), 'a file of ids has other pictures than it says');
+      return list;
+    }));
+  }
+
+  // An id's product, whether it is alive or not; undefined: there is none, or a delta took it out. The ids are there.
+  #find(state, id) {
+    if (state.deltaIds.has(id)) return state.deltaIds.get(id);
+    const { each } = state.base.ids, bytesOf = (i) => slice(state.ids[Math.floor(i / each)].offsets, state.ids[Math.floor(i / each)].bytes, i % each);
+    const wanted = encoder.encode(id), hash = hashOf(wanted);
+    state.hashes ??= Uint32Array.from({ length: state.base.products }, (_, i) => hashOf(bytesOf(i)));
+    for (let i = state.hashes.indexOf(hash); i >= 0; i = state.hashes.indexOf(hash, i + 1)) {
+      const found = bytesOf(i);
+      if (found.length === wanted.length && found.every((byte, k) => byte === wanted[k])) return i;
+    }
+    return undefined;
+  }
+
+  #known(state, id) {
+    const product = this.#find(state, id);
+    return product !== undefined && state.alive[product] ? product : fail('unknown-id', `The catalogue has no product '${id}'.`);
+  }
+
+  // Which of a product's pictures its k-th row is.
+  #picture(state, product, k) {
+    const { products, ids } = state.base;
+    if (product >= products) return state.added[product - products][k];
+    const list = state.ids?.[Math.floor(product / ids.each)];
+    if (!list?.pictures.length) return k;
+    if (!list.starts) {
+      let row = 0;
+      list.starts = Uint32Array.from(list.counts, (n) => (row += n) - n);
+    }
+    return list.pictures[list.starts[product % ids.each] + k];
+  }
+
+  #files = new Map(); // files of items: their number -> the promise of { offsets, bytes }
+
+  async #fileOf(state, i, watcher) {
+    const { items, products } = state.base;
+    if (!this.#files.has(i)) {
+      const n = Math.min(items.each, products - i * items.each);
+      const coming = this.#part('items', items.files[i], watcher, ({ copy }) => {
+        const file = { offsets: copy('item_offsets', 'U32'), bytes: copy('items', 'U8') };
+        return isOffsets(file.offsets, n, file.bytes) ? file : broken('a file of items');
+      });
+      this.#files.set(i, coming);
+      coming.catch(() => this.#files.get(i) === coming && this.#files.delete(i));
+      if (this.#files.size > itemFiles) this.#files.delete(this.#files.keys().next().value);
+    }
+    return this.#files.get(i);
+  }
+
+  async #item(state, product, watcher) {
+    const own = state.items.get(product), patched = (item) => ({ ...item, ...this.#patches.get(String(item.id)) });
+    if (own && !own.of) return patched(own);
+    const at = own?.of ?? product, { each } = state.base.items;
+    const { offsets, bytes } = await this.#fileOf(state, Math.floor(at / each), watcher);
+    return patched(parseItem(slice(offsets, bytes, at % each)));
+  }
+
+  async items(ids, watcher) {
+    const state = this.#state;
+    await this.#ids(state, watcher);
+    return Promise.all(ids.map((id) => {
+      const product = this.#find(state, id);
+      return product !== undefined && state.alive[product] ? this.#item(state, product, watcher) : undefined;
+    }));
+  }
+
+  // rows: [{ id, fields: [[name, value], …] }], types: what the page found their types to be; all or none.
+  async setFields(rows, types, watcher) {
+    const state = this.#state;
+    await this.#ids(state, watcher);
+    for (const { id } of rows) this.#known(state, id);
+    for (const { id, fields } of rows) this.#patches.set(id, { ...this.#patches.get(id), ...Object.fromEntries(fields) });
+    state.types = new Map(Object.entries(types));
+  }
+
+  /* ---- filters ---- */
+
+  #columns = new Map();
+
+  async #column(state, field, watcher) {
+    const known = state.base.columns.get(field);
+    if (!known) return;
+    if (!known.file) fail('bad-filter', `The field '${field}' is too large to be filtered by or counted in this catalogue.`);
+    this.#columns.set(field, await (this.#columns.get(field) ?? this.#part('column', known.file, watcher, ({ copy }) => readColumn(known.type, state.base.products, copy, () => broken(`the column ${field}`)))));
+  }
+
+  // Products whose items are not those of the columns: [number, item of the fields that are wanted].
+  *#others(state, fields) {
+    const of = (product) => Object.fromEntries(fields.map((field) => [field, this.#columns.has(field) ? valueAt(this.#columns.get(field), product) : null]));
+    const patched = new Map(Array.from(this.#patches, ([id, patch]) => [this.#find(state, id), patch]));
+    for (const product of new Set([...state.items.keys(), ...patched.keys()])) {
+      if (!state.alive[product]) continue;
+      const own = state.items.get(product);
+      yield [product, { ...(own && !own.of ? own : of(own?.of ?? product)), ...patched.get(product) }];
+    }
+  }
+
+  async #mask(state, tree, used, watcher) {
+    const mask = state.alive.slice();
+    if (tree) {
+      const fields = fieldsOf(tree), { products } = state.base;
+      await Promise.all(fields.map((field) => this.#column(state, field, watcher)));
+      const columns = matching(tree, this.#columns, products), passes = matcher(tree);
+      for (let i = 0; i < products; i++) mask[i] &= columns[i];
+      for (const [product, item] of this.#others(state, fields)) mask[product] = passes(item) ? 1 : 0;
+    }
+    for (const product of used) mask[product] = 0;
+    return mask;
+  }
+
+  async #facets(state, fields, mask, watcher) {
+    await Promise.all(fields.map((field) => this.#column(state, field, watcher)));
+    const others = [...this.#others(state, fields)];
+    const rest = mask.slice();
+    for (const [product] of others) rest[product] = 0;
+    return fields.map((field) => {
+      const counts = this.#columns.has(field) ? countValues(this.#columns.get(field), rest, state.base.products) : new Map();
+      for (const [product, item] of others) {
+        const have = mask[product] ? item[field] ?? null : null;
+        for (const value of new Set(Array.isArray(have) ? have : [have])) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
+      }
+      return [field, [...counts]];
+    });
+  }
+
+  /* ---- shards ---- */
+
+  #held = new Set(); // numbers of shards in the engine, the oldest first
+
+  #forgetAll() {
+    this.#held.clear();
+    this.#files.clear();
+    this.#columns.clear();
+  }
+
+  async #shards(state, numbers, watcher) {
+    const { folder, base } = state, engine = this.#engine;
+    const missing = numbers.filter((i) => i < base.shards.files.length && !engine.call('kin_folder_has', folder, i));
+    await this.#each(missing.length, (k) => this.#part('shard', base.shards.files[missing[k]], watcher, ({ at }) => {
+      const n = Math.min(base.shards.each, base.rows - missing[k] * base.shards.each);
+      const [vectors, scale, nulls] = [at('vectors', 'I8'), at('scale', 'F32'), at('null', 'F32')];
+      is(vectors[1] === n * base.dim && scale[1] === n && (!base.best || nulls[1] === 4 * n), 'a shard');
+      this.#status('kin_folder_shard', folder, missing[k], vectors[0], scale[0], base.best ? nulls[0] : 0, n);
+    }));
+    for (const i of numbers) this.#held.delete(i);
+    for (const i of numbers) this.#held.add(i);
+    const most = Math.max(numbers.length, Math.floor(shardBytes / (base.shards.each * (base.dim + 20))));
+    for (const i of this.#held) {
+      if (this.#held.size <= most) break;
+      engine.call('kin_folder_forget', folder, i);
+      this.#held.delete(i);
+    }
+  }
+
+  async #vectorOf(state, product, watcher) {
+    const engine = this.#engine, { dim } = state.base;
+    await this.#shards(state, [engine.pointer('kin_folder_first', state.folder, product)], watcher);
+    return engine.with([new Float32Array(dim)], (at) => {
+      engine.call('kin_folder_vector', state.folder, product, at);
+      return engine.floats(at, dim);
+    });
+  }
+
+  /* ---- search ---- */
+
+  // -> { changed, … as open() }: the newest generation, where that is another; the old one stays until the new one is there.
+  async refresh(watcher) {
+    const { current } = this.#state;
+    this.#state = await this.#read(watcher);
+    const now = this.#state.current;
+    return { changed: now.base !== current.base || now.deltas.join() !== current.deltas.join(), ...this.#about() };
+  }
+
+  // asked: { search: its number, parts: [{ weight, vector | id, text }], tree, minScore, minConfidence, diversity, exact, offset, count, facets, updates }
+  async search(asked, watcher) {
+    try {
+      return await this.#search(this.#state, asked, watcher);
+    } catch (error) {
+      // A file of a generation that was taken away meanwhile: the newest has its own.
+      checkAbort(watcher.signal);
+      if (error.code !== 'http' || !(await this.refresh(watcher)).changed) throw error;
+      return this.#search(this.#state, asked, watcher);
+    }
+  }
+
+  async #search(state, { search, parts, tree, facets, updates, exact, offset, count, ...asked }, watcher) {
+    const engine = this.#engine, { base, folder } = state, used = [];
+    const units = [];
+    if (parts.some(({ vector }) => !vector)) await this.#ids(state, watcher);
+    for (const { vector, id } of parts) {
+      if (vector) units.push(unit(vector));
+      else {
+        const product = this.#known(state, id);
+        used.push(product);
+        units.push(unit(await this.#vectorOf(state, product, watcher)));
+      }
+    }
+    const query = blend(parts, units);
+    const mask = await this.#mask(state, tree, used, watcher);
+    const counts = facets && await this.#facets(state, facets, mask, watcher);
+    const wanted = mask.reduce((sum, one) => sum + one, 0);
+    const all = base.shards.files.length, most = Math.min(wanted, count);
+    const cap = parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
+    const near = this.#near(state, query, mask, count, most, cap);
+    const told = { total: wanted, generation: state.current.generation, facets: counts };
+    if (updates && near.shards.some((i) => !engine.call('kin_folder_has', folder, i)))
+      watcher.onProgress({ search, update: { ...told, ...await this.#told(state, { products: near.products.slice(offset), scores: near.scores.slice(offset), offset }, watcher), coverage: 0 } });
+    const shards = exact || all <= cap ? Array.from({ length: all }, (_, i) => i) : near.shards;
+    await this.#shards(state, shards, watcher);
+    const view = engine.with([Uint32Array.from(shards)], (at) => engine.pointer('kin_folder_view', folder, at, shards.length, engine.error));
+    if (!view) engine.throwError();
+    const about = { dim: base.dim, products: state.products.n, metadata: base.metadata };
+    const found = scan(engine, view, about, query, { ...asked, mask, everyRow: true, count });
+    const places = Array.from(found.rows.slice(0, count), (row) => engine.with([new Uint32Array(2)], (at) => {
+      engine.call('kin_folder_place', folder, row, at);
+      return new Uint32Array(engine.memory.buffer, at, 2).slice();
+    }));
+    const from = (list) => list?.slice(offset, count) ?? null;
+    const limited = asked.minScore > -2 || asked.minConfidence > 0; // only what was read can be counted
+    return { ...told, ...await this.#told(state, { products: from(places.map(([product]) => product)), rows: from(places.map(([, k]) => k)),
+      scores: from(found.scores), confidences: from(found.confidences), contributions: from(found.contributions), offset }, watcher),
+      verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage: 1 };
+  }
+
+  #near(state, { query }, mask, count, most, least) {
+    const engine = this.#engine, { base, folder } = state;
+    const cap = Math.min(base.shards.files.length, Math.max(least, Math.ceil(2 * count / base.shards.each)));
+    return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
+      (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
+        const n = engine.pointer('kin_folder_near', folder, q, m, Math.max(base.near.rows, 4 * count), shards, cap, products, scores, most, found);
+        const [hits] = new Uint32Array(engine.memory.buffer, found, 1);
+        const numbers = (at, length) => Array.from(new Uint32Array(engine.memory.buffer, at, length));
+        return { shards: numbers(shards, n), products: numbers(products, hits), scores: engine.floats(scores, hits) };
+      });
+  }
+
+  async #told(state, { products, rows, scores, confidences, contributions, offset }, watcher) {
+    const items = await Promise.all(products.map((product) => this.#item(state, product, watcher)));
+    return { hits: products.map((product, i) => ({ id: String(items[i].id), score: scores[i],
+      confidence: confidences?.[i] >= 0 ? confidences[i] : null, position: offset + i, item: items[i],
+      index: rows ? this.#picture(state, product, rows[i]) : 0, contributions: contributions?.[i] ?? [scores[i]] })) };
+  }
+}
