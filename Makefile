@@ -94,7 +94,7 @@ build/release/libkin.a: $(SRC:%.c=build/release/%.o) Makefile
 
 # What stands over it on a machine: a program for bulk, and the library with the same folder and thread helpers
 # for other languages (python/). The shared one shows kin_… alone.
-NATIVE := folder team
+NATIVE := model team
 $(eval $(call native-config,shared))
 build/native/%.o: native/%.c
 	@mkdir -p $(@D)

@@ -43,7 +43,7 @@ def compile_library(folder):
     numbers = re.search(r'^NUMBERS := (.*)$', (ROOT / 'Makefile').read_text(), re.M).group(1).split()
     flags = ['-std=c11', '-O2', '-fPIC', '-D_POSIX_C_SOURCE=200809L', *numbers, f'-I{ROOT / "src"}', '-isystem', stb.parent]
     folder.mkdir(parents=True, exist_ok=True)
-    sources = [*sorted((ROOT / 'src').glob('*.c')), ROOT / 'native' / 'folder.c', ROOT / 'native' / 'team.c']
+    sources = [*sorted((ROOT / 'src').glob('*.c')), ROOT / 'native' / 'model.c', ROOT / 'native' / 'team.c']
 
     def one(source):
         target = folder / f'{source.parent.name}-{source.stem}.o'

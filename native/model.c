@@ -1,4 +1,4 @@
-/* folder: a model's folder into a context, by the rules of web/worker/model.js: which files there are, and in which
+/* model: a model's folder into a context, by the rules of web/worker/model.js: which files there are, and in which
  * order they are looked for. manifest.json is not asked: what is cut short shows by its own header and checksums. */
 #include "kin_native.h"
 #include <errno.h>
@@ -101,7 +101,7 @@ static kin_status read_config(const char *folder, struct text *config, bool *ope
     return config->at ? KIN_OK : missing(folder, "config.json or open_clip_config.json", err);
 }
 
-kin_status kin_folder_open(kin_ctx *ctx, const char *folder, kin_error *err)
+kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 {
     struct text config;
     bool open_clip;
@@ -362,7 +362,7 @@ static kin_status no_weights(const char *folder, const char *tower, bool open_cl
     return missing(folder, name, err);
 }
 
-kin_status kin_folder_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err)
+kin_status kin_model_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err)
 {
     const char *name = tower == KIN_IMAGE ? "image" : "text";
     const char *stems[] = {name, "open_clip_model", "model"};
