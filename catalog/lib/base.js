@@ -133,11 +133,11 @@ const hashes = (parts) => parts.map(({ hash }) => hash);
 const base64 = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 
 // -> { base: the JSON, part: its file, parts: all others, left: fields without a column, ordered: rows as the base has them }
-// told(done): products that have their place in the order
-export function makeBaseFiles(contents, what, told) {
+// told(done): as clusterOrder's
+export async function makeBaseFiles(contents, what, told) {
   const { dim, rowStart, metadata, nullBest } = contents;
   const rows = contents.scale.length, shardRows = rowsOfShard(rows, dim);
-  const order = clustered(contents, shardRows, told);
+  const order = await clustered(contents, shardRows, told);
   const sorted = (values, size) => gathered(values, size, order, rowStart);
   const vectors = sorted(contents.vectors, dim), scale = sorted(contents.scale, 1);
   const nulls = contents.nulls && sorted(contents.nulls, 4);
