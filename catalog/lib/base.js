@@ -12,8 +12,8 @@ const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
 const itemsPerFile = 64;
 const codeFile = 2 ** 20; // bytes: so that codes come several files at a time
 const idsPerFile = 65536;
-// Static hosts count files (some refuse more than 20,000): beyond so many they hold twice as much each.
-const mostShards = 16000, mostItemFiles = 4000;
+// Many files are slow to upload, and their hashes stand in the base: beyond so many they hold twice as much each.
+const mostShards = 32000, mostItemFiles = 4000;
 
 // The power of two nearest to what was chosen, doubled until there are few enough.
 function rowsOfShard(rows, dim) {
