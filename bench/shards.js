@@ -54,9 +54,9 @@ const lengths = (rows, dim) => Float32Array.from({ length: rows.length / dim }, 
 
 // More rows out of real ones: a point between a row and one of its neighbours in the clustered order, with noise of a
 // third of their distance.
-function grown(real, dim, n) {
+async function grown(real, dim, n) {
   const m = real.length / dim, scale = lengths(real, dim);
-  const order = clusterOrder({ points: real, scale, dim, rows: new Uint16Array(m).fill(1) }, 16);
+  const order = await clusterOrder({ points: real, scale, dim, rows: new Uint16Array(m).fill(1) }, 16);
   const rows = new Int8Array(n * dim);
   rows.set(real.subarray(0, Math.min(n, m) * dim));
   const chance = random(5), next = () => chance.next().value;
@@ -152,14 +152,14 @@ function best(scores, most) {
   return found.sort((a, b) => scores[b] - scores[a] || a - b).slice(0, most);
 }
 
-function measure(name, rows, dim, queries, what = 'photos') {
+async function measure(name, rows, dim, queries, what = 'photos') {
   const n = rows.length / dim;
   const lines = [], listed = [];
   const scale = lengths(rows, dim);
   for (const shardRows of shardSizes) {
     if (shardRows * 4 > n) continue;
     const start = performance.now();
-    const order = clusterOrder({ points: rows, scale, dim, rows: new Uint16Array(n).fill(1) }, shardRows);
+    const order = await clusterOrder({ points: rows, scale, dim, rows: new Uint16Array(n).fill(1) }, shardRows);
     const seconds = (performance.now() - start) / 1000;
     const sorted = reorder(rows, dim, order), lengthOf = lengths(sorted, dim);
     const shardBytes = shardRows * (dim + 4 + 16) + 400;
@@ -219,14 +219,14 @@ if (real.length) {
   const few = (list) => list.filter((_, i) => i % Math.ceil(list.length / Number(values.queries)) === 0);
   const queries = few(asks), texts = await phrases(dim);
   for (const size of values.sizes.split(',').map(Number)) {
-    const [name, all] = size > keeps.length ? ['real rows, and points between them', grown(rows, dim, size)] : ['real rows', rows];
-    if (asked.includes('photos')) measure(name, all, dim, queries);
-    if (asked.includes('phrases') && texts) measure(name, all, dim, few(texts), 'phrases');
+    const [name, all] = size > keeps.length ? ['real rows, and points between them', await grown(rows, dim, size)] : ['real rows', rows];
+    if (asked.includes('photos')) await measure(name, all, dim, queries);
+    if (asked.includes('phrases') && texts) await measure(name, all, dim, few(texts), 'phrases');
   }
 }
 if (Number(values.wide)) {
   const catalog = await mixture(Number(values.wide), 512);
   const { rows, dim } = open(catalog.path);
   const queries = catalog.queries.map((query) => { const out = new Int8Array(dim); quantise(query, out); return out; });
-  measure('a mixture of 2,000 kinds', rows, dim, queries.slice(0, Number(values.queries)));
+  await measure('a mixture of 2,000 kinds', rows, dim, queries.slice(0, Number(values.queries)));
 }

@@ -1,6 +1,7 @@
 // kin publish: a catalogue file in, a generation of a folder for the web out.
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { schemeOf } from '#web/shared/addresses.js';
 import { printReading, readBudget, reading } from '../lib/budget.js';
 import { itemOf, readCatalogueFile } from '../lib/contents.js';
@@ -70,7 +71,8 @@ function modelFrom(folder, catalogue, model) {
   return [...relative(resolve(folder), place).split(sep).filter(Boolean).map(encodeURIComponent), ''].join('/') || './';
 }
 
-async function readContents(catalogue, folder, values, io) {
+// markets: Map of locale -> products file; choice: which of its columns are published
+async function readContents(catalogue, folder, { markets, choice }, io) {
   const contents = await readCatalogueFile(catalogue, io);
   const prefix = relative(dirname(resolve(folder)), dirname(resolve(catalogue)));
   if (prefix) {
@@ -79,8 +81,7 @@ async function readContents(catalogue, folder, values, io) {
   }
   contents.metadata['kin.model'] = modelFrom(folder, catalogue, contents.metadata['kin.model'] ?? '');
   let failed = 0;
-  for (const [locale, path] of readMarkets(values.market)) {
-    const choice = { map: readMap(values.map), fields: names(values.fields), text: names(values.text) };
+  for (const [locale, path] of markets) {
     const { market, ...read } = await readMarket(path, contents, choice, catalogue, io);
     io.note(`market ${locale}: ${counted(read.sold, 'product')} of ${contents.ids.length} sold` +
       (read.foreign ? `; ${counted(read.foreign, 'row')} of products that the catalogue lacks` : '') +
@@ -137,16 +138,25 @@ export async function run({ values, positionals }, io) {
   }
   if (positionals.length !== 1) throw new UsageError('publish takes one catalogue file');
   const budget = values.budget === undefined ? null : readBudget(values.budget);
+  const markets = readMarkets(values.market);
+  const choice = { map: readMap(values.map), fields: names(values.fields), text: names(values.text) };
+  if (!markets.size && [values.map, values.fields, values.text].some(Boolean))
+    throw new UsageError('--fields, --text and --map are for the files of --market: the catalogue has its fields from build');
   const [catalogue] = positionals;
   if ((await stat(folder).catch(() => null))?.isFile()) throw new Error(`${folder} is a file: name a folder with -o`);
-  const { contents, failed } = await readContents(catalogue, folder, values, io);
+  const { contents, failed } = await readContents(catalogue, folder, { markets, choice }, io);
   const state = await openFolder(folder, io);
   try {
     // What is there but damaged is published anew, whole.
     const published = state.base && await readPublished(folder, state.current, io).catch((error) =>
       io.note(`what is published is damaged: ${error.message}`) ?? null);
-    const told = io.progress('ordering', contents.ids.length);
-    const made = nextGeneration(published, contents, { model: contents.metadata['kin.model'], what: catalogue, told });
+    const progress = io.progress('ordering', contents.ids.length);
+    const told = async (done) => {
+      progress(done);
+      await setImmediate(); // so that Ctrl-C is heard
+      io.signal.throwIfAborted();
+    };
+    const made = await nextGeneration(published, contents, { model: contents.metadata['kin.model'], what: catalogue, told });
     if (!made) {
       await tidy(state, keep);
       if (values.json) await io.line({ folder, generation: state.current.generation, changed: false });

@@ -12,8 +12,8 @@ const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
 const itemsPerFile = 64;
 const codeFile = 2 ** 20; // bytes: so that codes come several files at a time
 const idsPerFile = 65536;
-// Static hosts count files (some refuse more than 20,000): beyond so many they hold twice as much each.
-const mostShards = 16000, mostItemFiles = 4000;
+// Many files are slow to upload, and their hashes stand in the base: beyond so many they hold twice as much each.
+const mostShards = 32000, mostItemFiles = 4000;
 
 // The power of two nearest to what was chosen, doubled until there are few enough.
 function rowsOfShard(rows, dim) {
@@ -133,11 +133,11 @@ const hashes = (parts) => parts.map(({ hash }) => hash);
 const base64 = (values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 
 // -> { base: the JSON, part: its file, parts: all others, left: fields without a column, ordered: rows as the base has them }
-// told(done): products that have their place in the order
-export function makeBaseFiles(contents, what, told) {
+// told(done): as clusterOrder's
+export async function makeBaseFiles(contents, what, told) {
   const { dim, rowStart, metadata, nullBest } = contents;
   const rows = contents.scale.length, shardRows = rowsOfShard(rows, dim);
-  const order = clustered(contents, shardRows, told);
+  const order = await clustered(contents, shardRows, told);
   const sorted = (values, size) => gathered(values, size, order, rowStart);
   const vectors = sorted(contents.vectors, dim), scale = sorted(contents.scale, 1);
   const nulls = contents.nulls && sorted(contents.nulls, 4);

@@ -59,14 +59,15 @@ function directionOf({ points, scale, dim }, node, direction) {
   }
 }
 
-// -> Uint32Array [M] of products. `told` hears how much is done, as if of so many products.
-export function clusterOrder({ points, scale, dim, rows }, rowsPerShard, told = () => {}) {
+// -> Uint32Array [M] of products. `told` hears how much is done, as if of so many products, and is waited for: so others get
+// their turn, and it may end the work.
+export async function clusterOrder({ points, scale, dim, rows }, rowsPerShard, told = () => {}) {
   const order = Uint32Array.from(rows, (_, product) => product);
   const direction = new Float64Array(dim);
   const keys = new Float64Array(order.length), before = new Uint32Array(order.length);
   const levels = Math.max(1, Math.ceil(Math.log2(rows.reduce((sum, n) => sum + n, 0) / rowsPerShard)));
   let halved = 0; // products, each as often as its node was
-  told(0);
+  await told(0);
   const open = [{ from: 0, to: order.length, row: 0 }];
   while (open.length) {
     const { from, to, row } = open.pop();
@@ -74,7 +75,7 @@ export function clusterOrder({ points, scale, dim, rows }, rowsPerShard, told = 
     let all = 0;
     for (const product of node) all += rows[product];
     if (all <= rowsPerShard || node.length < 2) continue;
-    told(Math.min(order.length, Math.round((halved += node.length) / levels)));
+    await told(Math.min(order.length, Math.round((halved += node.length) / levels)));
     directionOf({ points, scale, dim }, node, direction);
     const values = keys.subarray(0, node.length);
     let [least, most] = [Infinity, -Infinity];

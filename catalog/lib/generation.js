@@ -41,9 +41,9 @@ function tooMuch({ base, deltas }, change, part, model) {
 // published: what readPublished gave, or null
 // -> null, or { next: { base, deltas, model }, base: its JSON, parts, change: of a delta, why: of a whole base, left: fields
 // without a column, ordered: rows as the base has them }
-export function nextGeneration(published, contents, { model, what, told }) {
-  const whole = (why) => {
-    const { base, part, parts, left, ordered } = makeBaseFiles(contents, what, told);
+export async function nextGeneration(published, contents, { model, what, told }) {
+  const whole = async (why) => {
+    const { base, part, parts, left, ordered } = await makeBaseFiles(contents, what, told);
     return { next: { base: part.hash, deltas: [], model }, base, parts: [...parts, part], change: null, why, left, ordered };
   };
   if (!published) return whole('first');

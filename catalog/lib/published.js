@@ -77,6 +77,9 @@ export function filesOf({ base: hash, deltas }, base) {
     ...of('delta', deltas)];
 }
 
+// Kind and hash of a file's name, which isPartName knows.
+export const ofName = (name) => [name.slice(0, name.indexOf('-')), name.slice(name.indexOf('-') + 1, name.lastIndexOf('.'))];
+
 /* ---- what is in the files ---- */
 
 function texts(bytes, offsets) {
@@ -200,7 +203,7 @@ export async function readDelta(folder, hash, base) {
     nulls: more.null ?? null, markets };
 }
 
-// What the generation holds: { current, base, contents: the base's, deltas: in order, products: Map of id -> where its
+// What the generation holds, every file of it whole: { current, base, contents: the base's, deltas: in order, products: Map of id -> where its
 // rows and its items of each market lie: { rows: [contents, i], items: { locale: [contents, i] | null } } }
 export async function readPublished(folder, current, io) {
   const base = await readBase(folder, current.base);
@@ -209,6 +212,8 @@ export async function readPublished(folder, current, io) {
     ...await readRows(folder, base, told), markets: new Map() };
   for (const [locale, market] of Object.entries(base.markets))
     contents.markets.set(locale, await readItems(folder, market, base.products));
+  for (const name of filesOf(current, base))
+    if (/^(?:codes|column)-/.test(name)) await readPartBytes(folder, ...ofName(name));
   const deltas = [];
   for (const hash of current.deltas) deltas.push(await readDelta(folder, hash, base));
   return { current, base, contents, deltas, products: applied(contents, deltas) };
@@ -232,9 +237,6 @@ function applied(contents, deltas) {
   }
   return products;
 }
-
-// Kind and hash of a file's name, which isPartName knows.
-export const ofName = (name) => [name.slice(0, name.indexOf('-')), name.slice(name.indexOf('-') + 1, name.lastIndexOf('.'))];
 
 // The products of one market as they are now -> generator of [id, item], without those that it does not sell.
 export function* currentItems({ products }, locale, what) {
@@ -263,21 +265,19 @@ export async function faultsOf(folder, { base, contents, deltas }) {
       if (ids.some((id, i) => (place.get(id) ?? notOfBase) !== numbers[i]))
         faults.push(`delta ${k + 1} numbers other products than the base`);
   for (const [locale, market] of Object.entries(base.markets))
-    faults.push(...await columnFaults(folder, market, contents.markets.get(locale), base.products));
+    faults.push(...columnFaults(folder, market, contents.markets.get(locale), base.products));
   return faults;
 }
 
 // Columns, made anew of the items, must be the files that are there.
-async function columnFaults(folder, { columns, sold }, market, products) {
+function columnFaults(folder, { columns, sold }, market, products) {
   const faults = [], order = Uint32Array.from({ length: products }, (_, i) => i);
   const made = new Map(makeColumns(market, order, folder).map(({ field, type, part }) =>
     [field, { type, file: part?.hash ?? null }]));
   for (const [field, { type, file }] of Object.entries(columns)) {
-    if (file !== null) await readPartBytes(folder, 'column', file);
     if (made.get(field)?.type !== type || made.get(field).file !== file) faults.push(`the column of '${field}' is of other items`);
   }
   if (Object.keys(columns).length !== made.size) faults.push('a field has no column');
-  if (sold !== undefined) await readPartBytes(folder, 'column', sold);
   if ((makeSold(market)?.hash) !== sold) faults.push('what is sold is of other items');
   return faults;
 }
