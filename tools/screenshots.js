@@ -3,7 +3,7 @@
 //
 //   node tools/screenshots.js [dark] [shop | gallery | readme | widget | docs]
 //
-// demo-1280.png is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
+// demo-1280.png, by smallPng, is the picture in the README (docs/demo.png). `readme` writes those of the uses, docs/gallery/<panel>.png.
 // widget-*.png are of <kin-search>: three themes, its states, a phone, a language from right to left. docs-*.png are of the
 // documentation: its first view, its sections, examples with answers, the contents on a phone.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
