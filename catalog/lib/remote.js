@@ -4,6 +4,7 @@
 // A host is asked for a few pictures at a time, and where a picture is known already, only whether it has changed.
 //
 // By node:https, not fetch: that unpacks what an answer says is packed, and Node 20's never ends where it is not.
+import { once, setMaxListeners } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { request } from 'node:https';
 import { pipeline } from 'node:stream/promises';
@@ -89,6 +90,7 @@ const conditions = (url, known) => (known?.url !== url.href ? {} : {
 
 // One request: { bytes, url, etag, modified } or { unchanged: true }, or the URL of the next hop.
 async function ask(url, shown, known, signal) {
+  signal.throwIfAborted();
   const own = new AbortController();
   const asking = conditions(url, known);
   let timer, response;
@@ -97,16 +99,21 @@ async function ask(url, shown, known, signal) {
     timer = setTimeout(() => own.abort(), silence);
   };
   const whole = setTimeout(() => own.abort(), longest);
+  const stop = () => own.abort();
+  setMaxListeners(0, signal); // one for each picture under way
+  signal.addEventListener('abort', stop, { once: true }); // AbortSignal.any() keeps something of each request for ever
   alive();
   try {
     response = await new Promise((resolve, reject) => {
-      const either = AbortSignal.any([signal, own.signal]);
-      request(url, { headers: { ...headers, ...asking }, signal: either }, resolve).on('error', reject).end();
+      request(url, { headers: { ...headers, ...asking }, signal: own.signal }, resolve).on('error', reject).end();
     });
     alive();
     const { statusCode: status, headers: { location } } = response;
     if (redirects.has(status) && location) return addressOf(headerText(location), url, shown);
-    if (status === 304 && Object.keys(asking).length) return { unchanged: true };
+    if (status === 304 && Object.keys(asking).length) {
+      await once(response.resume(), 'end', { signal: own.signal }); // then the connection can serve the next
+      return { unchanged: true };
+    }
     if (status >= 200 && status < 300) {
       const { etag, 'last-modified': modified } = response.headers;
       return { bytes: await readBody(response, shown, alive), url: url.href, etag, modified };
@@ -122,6 +129,7 @@ async function ask(url, shown, known, signal) {
   } finally {
     clearTimeout(timer);
     clearTimeout(whole);
+    signal.removeEventListener('abort', stop);
     response?.destroy();
   }
 }

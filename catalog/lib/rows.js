@@ -1,13 +1,11 @@
 // A picture of a products file becomes a row of the catalogue: looked up where it is known, else read, and embedded where its bytes
 // are new. Known are the rows of this build that was stopped before (`journal`) and of an earlier one (`previous`).
-import { setMaxListeners } from 'node:events';
 import { hashOf } from './journal.js';
 import { askListed, isAddress, naming } from './pictures.js';
 import { bad } from './refusal.js';
 
 // How long what a host gave counts without asking again when a stopped build goes on.
 const fresh = 86_400_000; // ms
-
 
 // What fails of the journal fails the build.
 const ours = (work) => work.catch((error) => { throw Object.assign(error, { fatal: true }); });
@@ -19,7 +17,6 @@ export class Rows {
   // `quantise(vector)` → its int8 row; `where`: as pictures.js takes it; `previous` may be null.
   constructor({ journal, previous, embedders, quantise, where, fit }) {
     Object.assign(this, { journal, previous, embedders, quantise, where, fit });
-    setMaxListeners(0, where.signal);
   }
 
   // -> { row, decoder, hash, seen }. `seen` is what a later build may ask about the picture, if anything.

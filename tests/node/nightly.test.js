@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -62,7 +62,8 @@ test('the nightly workflow: the first night, the next, and one on which the host
   write(30);
   const variables = { FEED: `https://${host}/feed.csv`, IMAGE_HOST: host, env: { ...own.env, CURL_CA_BUNDLE: own.env.NODE_EXTRA_CA_CERTS } };
   const counts = () => JSON.parse(readFileSync(join(root, 'report.json'), 'utf8')).counts;
-  const published = () => readFileSync(join(root, 'public', 'shop.kin'));
+  const published = () => [join(root, 'catalogue', 'shop.kin'), join(root, 'public', 'shop', 'current.json')].map((path) => readFileSync(path));
+  const generation = () => JSON.parse(readFileSync(join(root, 'public', 'shop', 'current.json'), 'utf8')).generation;
 
   const first = await night(root, variables);
   assert.equal(first.code, 0, first.err);
@@ -76,6 +77,8 @@ test('the nightly workflow: the first night, the next, and one on which the host
   assert.equal(second.code, 0, second.err);
   assert.deepEqual([counts().products, counts().embedded, counts().notModified, shop.sent, shop.asked], [29, 1, 114, 1, 116]);
   const kept = published();
+  assert.equal(generation(), 2);
+  assert.ok(!readdirSync(join(root, 'public'), { recursive: true }).some((name) => /state|part|journal/.test(name)), 'nothing private');
 
   shop.down = true;
   const third = await night(root, variables);

@@ -22,7 +22,7 @@ const monday = 'Mon, 02 Nov 2026 08:00:00 GMT';
 
 // A host of pictures: files[path] = { body, etag, modified, to, status }. log: [{ path, status, conditional }] of what it answered.
 async function hostOf(t, files, { delay = 0 } = {}) {
-  const host = { files, log: [], busy: 0, most: 0 };
+  const host = { files, log: [], busy: 0, most: 0, connections: 0 };
   const server = createServer(own, async (request, response) => {
     const file = files[request.url];
     const { 'if-none-match': match, 'if-modified-since': since } = request.headers;
@@ -38,7 +38,7 @@ async function hostOf(t, files, { delay = 0 } = {}) {
     if (file.status) return answer(file.status, { 'retry-after': file.after });
     if (file.etag ? match === file.etag : file.modified && since === file.modified) return answer(304);
     return answer(200, { etag: file.etag, 'last-modified': file.modified }, file.body);
-  }).listen(0, 'localhost');
+  }).on('secureConnection', () => { host.connections++; }).listen(0, 'localhost');
   await once(server, 'listening');
   t.after(() => server.closeAllConnections() ?? server.close());
   host.at = (path) => `https://localhost:${server.address().port}${path}`;
@@ -67,9 +67,10 @@ test('what a host says is unchanged is not sent again; what it does not say is n
   assert.ok(host.log.every(({ conditional }) => !conditional));
   const first = readFileSync(out);
 
-  host.log.length = 0;
+  [host.log.length, host.connections] = [0, 0];
   const same = await again(out, '--previous', out);
   assert.deepEqual([same.code, same.report.counts.embedded, same.report.counts.notModified], [0, 0, 10], same.err);
+  assert.ok(host.connections < host.log.length, 'each by a connection of its own');
   assert.equal(host.log.filter(({ status }) => status === 304).length, 10); // six, three, and the one behind a redirect
   assert.deepEqual(host.log.filter(({ status }) => status === 200).map(({ path }) => path).sort(),
     ['/bare0.png', '/bare0.png', '/bare1.png', '/bare2.png']);
