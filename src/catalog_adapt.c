@@ -4,6 +4,7 @@
  * mapped vectors would hold, but for the first rounding. What was computed of the old rows goes: codes are made anew,
  * null statistics, which need the phrases' vectors too, are void. */
 #include "catalog.h"
+#include "floats.h"
 #include "kin.h"
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ static kin_status map_rows(const kin_catalog *c, const struct adapter *a, int8_t
 
 kin_status kin_catalog_adapt(kin_catalog *c, const uint8_t *bytes, size_t n, kin_error *err)
 {
+    DEFAULT_FLOATS
     struct adapter a = {0};
     json id = json_get(c->file.metadata, "kin.image_id");
     size_t id_n = id.type == JSON_STRING ? (size_t)(id.end - id.at) - 2 : 0;
@@ -53,6 +55,7 @@ kin_status kin_catalog_adapt(kin_catalog *c, const uint8_t *bytes, size_t n, kin
 
 void kin_catalog_map(const kin_catalog *c, const float *vector, float *out)
 {
+    DEFAULT_FLOATS
     float h[ADAPTER_RANK_MAX];
     adapter_map(c->adapter.u, c->adapter.v, c->adapter.rank, c->dim, vector, h, out);
 }

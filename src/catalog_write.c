@@ -8,6 +8,7 @@
  * differ. It finds a repeated id in no more steps than the id has bits, however ids are chosen, and walked
  * from left to right it gives their order. */
 #include "catalog.h"
+#include "floats.h"
 #include "kin.h"
 #include "nulls.h"
 #include <stdlib.h>
@@ -309,6 +310,7 @@ static kin_status short_of_memory(kin_writer *w, kin_error *err)
 kin_status kin_writer_add(kin_writer *w, const char *id, size_t id_n, const char *item, size_t item_n,
                           const int8_t *rows, uint32_t pictures, kin_error *err)
 {
+    DEFAULT_FLOATS
     uint64_t bit = 0, more = 0;
     TRY(check_product(w, id, id_n, item, item_n, rows, pictures, err));
     if (w->products > 0 && !find_difference(w, id, id_n, &bit))
@@ -392,6 +394,7 @@ static bool name_queries(kin_writer *w, uint32_t rows, uint32_t phrases)
 
 kin_status kin_writer_null(kin_writer *w, const float *phrases, int n, kin_error *err)
 {
+    DEFAULT_FLOATS
     int8_t row[CATALOG_DIM_MAX];
     float query[CATALOG_DIM_MAX], scale;
     uint32_t product;
@@ -483,6 +486,7 @@ static bool write_header(kin_writer *w)
 
 kin_status kin_writer_end(kin_writer *w, kin_error *err)
 {
+    DEFAULT_FLOATS
     if (w->finished)
         return BAD(err, "The catalogue is finished already.");
     if (w->comparing)

@@ -1,5 +1,6 @@
 /* confidence: the normal distribution by sums and products alone, and rows by it. */
 #include "confidence.h"
+#include "floats.h"
 #include "kin.h"
 #include "nulls.h"
 #include <math.h>
@@ -88,6 +89,7 @@ double chance_z(const kin_catalog *c, const struct chance *chance, uint32_t row,
 void kin_catalog_confidence(const kin_catalog *c, const float *blend, const uint32_t *rows, const float *scores, int n,
                             float *out)
 {
+    DEFAULT_FLOATS
     struct chance chance = chance_of(c, blend);
     for (int i = 0; i < n; i++) {
         double z = rows[i] < c->rows ? chance_z(c, &chance, rows[i], scores[i]) : (double)NAN;

@@ -1,11 +1,13 @@
 /* diversify: hits in an order in which they differ, by maximal marginal relevance (Carbonell and Goldstein, 1998). [level 4] */
 #include "catalog.h"
+#include "floats.h"
 #include "kin.h"
 #include "score.h"
 
 /* Candidate i of n gains lambda * score - (1 - lambda) * its nearest picture among those taken. */
 void kin_catalog_diversify(const kin_catalog *c, uint32_t *rows, float *scores, int n, float lambda)
 {
+    DEFAULT_FLOATS
     float near[DIVERSIFY_MOST];
     _Alignas(64) int16_t q14[CATALOG_DIM_MAX];
     float vector[CATALOG_DIM_MAX], unit, is;

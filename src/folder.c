@@ -11,6 +11,7 @@
  * What is read is scored as in any catalogue: kin_folder_view puts the rows of the shards together as one. */
 #include "best.h"
 #include "catalog.h"
+#include "floats.h"
 #include "kin.h"
 #include "nulls.h"
 #include "score.h"
@@ -52,6 +53,7 @@ enum { LANES = 16, GROUPS_STEP = 4, GROUPS_MAX = CATALOG_DIM_MAX / 8, WEIGHT_MAX
 kin_folder *kin_folder_open(int dim, uint32_t products, uint32_t rows, uint32_t shard_rows, const int8_t *mean,
                             const uint8_t *spread, const float *null_best, kin_error *err)
 {
+    DEFAULT_FLOATS
     if (dim < 1 || dim > CATALOG_DIM_MAX || rows > INT32_MAX || rows < products || (rows > 0 && products == 0) ||
         shard_rows < 1) {
         BAD(err, "names sizes out of range: %u products, %u pictures of %d numbers, %u a shard.", products, rows, dim,
@@ -175,6 +177,7 @@ static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vecto
 kin_status kin_folder_delta(kin_folder *f, const uint16_t *counts, uint32_t n, const int8_t *vectors,
                             const float *scale, const float *nulls, kin_error *err)
 {
+    DEFAULT_FLOATS
     uint64_t rows = 0;
     for (uint32_t i = 0; i < n; i++)
         rows += counts[i];
@@ -210,6 +213,7 @@ void kin_folder_trim(kin_folder *f, uint32_t n)
 kin_status kin_folder_shard(kin_folder *f, uint32_t shard, const int8_t *vectors, const float *scale,
                             const float *nulls, uint32_t n, kin_error *err)
 {
+    DEFAULT_FLOATS
     if (shard >= f->base_shards || n != f->shard[shard].n)
         return BAD(err, "has a shard of %u pictures that is not as long as it says.", n);
     return f->shard[shard].scale ? KIN_OK : fill(f, &f->shard[shard], vectors, scale, nulls, err);
@@ -352,6 +356,7 @@ static void (*volatile const estimate_part)(const kin_folder *, const struct est
 uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth, uint32_t *shards,
                          uint32_t cap, uint32_t *products, float *scores, uint32_t most, uint32_t *found)
 {
+    DEFAULT_FLOATS
     *found = 0;
     depth = depth < f->base_rows ? depth : f->base_rows;
     struct estimate *e = malloc(sizeof *e);
@@ -470,6 +475,7 @@ uint32_t kin_folder_first(const kin_folder *f, uint32_t product)
 
 int kin_folder_vector(const kin_folder *f, uint32_t product, float *out)
 {
+    DEFAULT_FLOATS
     uint32_t k = kin_folder_first(f, product);
     if (k == UINT32_MAX || !f->shard[k].scale)
         return 0;

@@ -46,7 +46,10 @@ extern const struct kernels kernels_simd;
 extern const struct kernels kernels_relaxed, kernels_relaxed_unsigned, kernels_relaxed_signed;
 #endif
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_vnni;
+extern const struct kernels kernels_avx2, kernels_avx_vnni, kernels_avx512_vnni;
+#endif
+#if defined(__aarch64__)
+extern const struct kernels kernels_neon, kernels_sdot;
 #endif
 
 /* Panels in quadruples of inputs, [r0 k0..3 | r1 k0..3 | … | r7 k0..3], which several tables share. */

@@ -107,8 +107,13 @@ const struct kernels *const kernels_all[] = {
     &kernels_simd,
 #endif
 #if defined(__x86_64__)
-    &kernels_vnni,
+    &kernels_avx512_vnni,
+    &kernels_avx_vnni,
     &kernels_avx2,
+#endif
+#if defined(__aarch64__)
+    &kernels_sdot,
+    &kernels_neon,
 #endif
     &kernels_ref,
     NULL,

@@ -1,5 +1,6 @@
 /* kin: the public functions; checks arguments, calls the modules, keeps the error text. [level 6] */
 #include "kin.h"
+#include "floats.h"
 #include "image.h"
 #include "load.h"
 #include "preprocess.h"
@@ -113,6 +114,7 @@ void kin_use_pool(kin_ctx *ctx, kin_pool *pool)
 
 kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
 {
+    DEFAULT_FLOATS
     TRY(preprocess_read(json, n, &ctx->preprocess, &ctx->error));
     ctx->has_preprocess = true;
     ctx->is_prepared = false;
@@ -166,6 +168,7 @@ static void adopt(kin_ctx *ctx, char *text, size_t n, const struct side sides[2]
 
 kin_status kin_config(kin_ctx *ctx, const char *text, size_t n)
 {
+    DEFAULT_FLOATS
     json config;
     struct side sides[2] = {0};
     TRY(json_open(text, n, "config.json", &config, &ctx->error));
@@ -202,6 +205,7 @@ static kin_status check_image_size(kin_ctx *ctx, const struct tower *sizes)
 
 kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
 {
+    DEFAULT_FLOATS
     json config;
     stop_loading(ctx, KIN_MORE);
     if ((tower != KIN_IMAGE && tower != KIN_TEXT) || (dtype != KIN_F32 && dtype != KIN_Q8))
@@ -232,6 +236,7 @@ static kin_status not_loading(kin_ctx *ctx)
 
 kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n)
 {
+    DEFAULT_FLOATS
     if (ctx->loading < 0)
         return not_loading(ctx);
     return n ? stop_loading(ctx, loader_feed(&ctx->loader, bytes, n, &ctx->error)) : KIN_OK;
@@ -239,6 +244,7 @@ kin_status kin_tower_feed(kin_ctx *ctx, const uint8_t *bytes, size_t n)
 
 kin_status kin_tower_file_end(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     if (ctx->loading < 0)
         return not_loading(ctx);
     return stop_loading(ctx, loader_file_end(&ctx->loader, &ctx->error));
@@ -246,6 +252,7 @@ kin_status kin_tower_file_end(kin_ctx *ctx)
 
 kin_status kin_identify(kin_ctx *ctx, int tower)
 {
+    DEFAULT_FLOATS
     if (tower < 0 || tower > 1 || !ctx->sides[tower].loaded)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Only a loaded tower has an id.");
     struct side *s = &ctx->sides[tower];
@@ -274,6 +281,7 @@ static kin_status finish(kin_ctx *ctx, struct tower *t)
 
 kin_status kin_tower_end(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     if (ctx->loading < 0)
         return not_loading(ctx);
     struct side *s = &ctx->sides[ctx->loading];
@@ -348,6 +356,7 @@ static const char *text_of(struct json_out *o)
 
 const char *kin_info(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     struct json_out *o = fresh(ctx);
     member(o, "{\"numerics\":", KIN_NUMERICS);
     json_out_raw(o, ",\"kernels\":\"");
@@ -400,6 +409,7 @@ const char *kin_export_tensor(kin_ctx *ctx, int tower, int i)
 
 kin_status kin_export_bytes(kin_ctx *ctx, int tower, int i, uint8_t *out)
 {
+    DEFAULT_FLOATS
     const struct slot *s = export_slot(ctx, tower, i);
     if (!s)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "There is no such tensor to export.");
@@ -430,6 +440,7 @@ kin_status kin_image_decode(kin_ctx *ctx, const uint8_t *bytes, size_t n)
 kin_status kin_image_decode_fast(kin_ctx *ctx, const uint8_t *bytes, size_t n, double x, double y, double width,
                                  double height)
 {
+    DEFAULT_FLOATS
     const resize_rule *rule = &ctx->preprocess.rule;
     const double box[4] = {x, y, width, height};
     kin_picture p = {0};
@@ -459,6 +470,7 @@ const char *kin_image_format(const uint8_t *bytes, size_t n) { return image_form
 
 kin_status kin_image_prepare(kin_ctx *ctx, double x, double y, double width, double height, int fit)
 {
+    DEFAULT_FLOATS
     const resize_rule *rule = &ctx->preprocess.rule;
     int w, h;
     ctx->is_prepared = false;
@@ -507,6 +519,7 @@ const int32_t *kin_tokens(const kin_ctx *ctx) { return ctx->ids; }
 
 kin_status kin_image_begin(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     struct side *s = &ctx->sides[KIN_IMAGE];
     ctx->running = ctx->embedded = -1;
     if (!s->loaded || !ctx->is_prepared)
@@ -529,6 +542,7 @@ kin_status kin_text_add(kin_ctx *ctx)
 
 kin_status kin_text_begin(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     struct side *s = &ctx->sides[KIN_TEXT];
     ctx->running = ctx->embedded = -1;
     if (!s->loaded)
@@ -542,6 +556,7 @@ _Static_assert((int)KIN_LAST == (int)TOWER_LAST, "one number for both");
 
 kin_status kin_layer_begin(kin_ctx *ctx, int tower, int layer, int norm)
 {
+    DEFAULT_FLOATS
     int until;
     ctx->running = ctx->embedded = -1;
     if ((tower != KIN_IMAGE && tower != KIN_TEXT) || !ctx->sides[tower].loaded ||
@@ -559,6 +574,7 @@ kin_status kin_layer_begin(kin_ctx *ctx, int tower, int layer, int norm)
 
 kin_status kin_step(kin_ctx *ctx)
 {
+    DEFAULT_FLOATS
     if (ctx->running < 0)
         return kin_fail(&ctx->error, KIN_BAD_ARGUMENT, "Nothing is being embedded.");
     kin_status status = tower_step(ctx->sides[ctx->running].tower, ctx->pool, ctx->kernels, ctx->prepared, &ctx->error);

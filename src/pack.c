@@ -1,5 +1,6 @@
 /* pack: opening and describing a file of label vectors. */
 #include "pack.h"
+#include "floats.h"
 #include "kin.h"
 #include <stdlib.h>
 
@@ -72,6 +73,7 @@ static kin_status check(struct kin_pack *p, kin_error *err)
 
 kin_pack *kin_pack_open(const uint8_t *bytes, size_t n, kin_error *err)
 {
+    DEFAULT_FLOATS
     if ((uintptr_t)bytes % 8) {
         kin_fail(err, KIN_BAD_ARGUMENT, "A label pack's bytes must start at a multiple of 8.");
         return NULL;

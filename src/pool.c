@@ -7,6 +7,8 @@
  * since its share is then lost and the leader would wait for ever. The leader traps too. A helper whose
  * thread was ended in the middle of a range tells nobody, and the leader hears nothing while it waits: it
  * gives up, likewise, once no range was done for `patience` times SPINS looks. */
+#define _DEFAULT_SOURCE /* syscall, nanosleep */
+#include "floats.h"
 #include "pool.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,12 +24,23 @@ static void wake_all(atomic_uint *word) { __builtin_wasm_memory_atomic_notify((i
 static void sleep_while(atomic_uint *word, unsigned seen) { (void)word, (void)seen; }
 static void wake_all(atomic_uint *word) { (void)word; }
 #endif
-#else
-#include <sched.h>
+#elif defined( \
+    __linux__) /* not a condition variable: waking one waits for those woken before, who may be without a core */
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 static void sleep_while(atomic_uint *word, unsigned seen)
 {
-    while (atomic_load(word) == seen)
-        sched_yield();
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+static void wake_all(atomic_uint *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+#else
+#include <time.h>
+static void sleep_while(atomic_uint *word, unsigned seen)
+{
+    if (atomic_load(word) == seen)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 static void wake_all(atomic_uint *word) { (void)word; }
 #endif
@@ -131,6 +144,7 @@ void pool_run(kin_pool *pool, pool_fn fn, void *arg, int n)
 
 void kin_pool_help(kin_pool *pool, int i)
 {
+    DEFAULT_FLOATS
     unsigned seen = atomic_load(&pool->generation);
     atomic_fetch_add(&pool->joined, 1);
     while (!atomic_load(&pool->stop)) { /* a helper may also come after the pool was closed */

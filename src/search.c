@@ -7,6 +7,7 @@
  * among the nearest by them. What is scored has the very score of the exact scan. */
 #include "best.h"
 #include "confidence.h"
+#include "floats.h"
 #include "kin.h"
 #include "score.h"
 #include "vec.h"
@@ -88,6 +89,7 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
                        float min_score, float min_confidence, int exact, uint32_t *rows, float *scores, int cap,
                        uint32_t *total)
 {
+    DEFAULT_FLOATS
     struct scan s = {.catalog = c, .mask = mask, .min_score = min_score, .best = {rows, scores, 0, cap > 0 ? cap : 0}};
     struct chance chance = chance_of(c, blend);
     *total = 0;
@@ -112,6 +114,7 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
 
 void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)
 {
+    DEFAULT_FLOATS
     if (row >= c->rows)
         return;
     for (uint32_t i = 0; i < c->dim; i++)
@@ -120,6 +123,7 @@ void kin_catalog_vector(const kin_catalog *c, uint32_t row, float *out)
 
 kin_status kin_quantise_vector(const float *vector, int dim, int8_t *row, float *scale, kin_error *err)
 {
+    DEFAULT_FLOATS
     float top = 0;
     for (int i = 0; i < dim; i++) {
         float size = vector[i] < 0 ? -vector[i] : vector[i];

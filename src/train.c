@@ -1,5 +1,6 @@
 /* train: the batches, the figures, the file. */
 #include "train.h"
+#include "floats.h"
 #include "kin.h"
 #include "tensors.h"
 #include <stdlib.h>
@@ -93,6 +94,7 @@ void kin_trainer_close(kin_trainer *t)
 
 kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double hold_out, uint32_t seed, kin_error *err)
 {
+    DEFAULT_FLOATS
     if (dim < 1 || dim > ADAPTER_DIM_MAX || rank < 1 || rank > ADAPTER_RANK_MAX || n < 1 || n > TRAIN_VECTORS_MAX ||
         m < 0 || m > TRAIN_VECTORS_MAX || at < 1 || at > TRAIN_AT_MAX || !(hold_out >= 0.01 && hold_out <= 0.5)) {
         BAD(err,
@@ -138,6 +140,7 @@ kin_trainer *kin_trainer_begin(int dim, int rank, int n, int m, int at, double h
 kin_status kin_trainer_add(kin_trainer *t, int which, const float *rows, const uint32_t *targets, uint32_t n,
                            kin_error *err)
 {
+    DEFAULT_FLOATS
     const uint32_t all = which ? t->m : t->n, from = which ? t->filled[1] : t->filled[0];
     if ((which != 0 && which != 1) || n > all - from || t->stage != TRAIN_FILLING)
         return BAD(err, "The trainer was given more vectors than it was begun with.");
@@ -461,6 +464,7 @@ static void compare(kin_trainer *t)
 
 kin_status kin_trainer_step(kin_trainer *t, kin_error *err)
 {
+    DEFAULT_FLOATS
     switch (t->stage) {
     case TRAIN_FILLING:
         if (t->filled[0] != t->n || t->filled[1] != t->m)
@@ -517,6 +521,7 @@ static void put_metadata(const kin_trainer *t, const char *image_id, size_t n, s
 
 size_t kin_trainer_file(const kin_trainer *t, const char *image_id, size_t n, uint8_t *out, size_t cap)
 {
+    DEFAULT_FLOATS
     const size_t row = t->dim * sizeof(float), part = t->rank * row;
     tensor list[2] = {{.name = "U", .name_len = 1}, {.name = "V", .name_len = 1}};
     struct json_out metadata, header;

@@ -11,7 +11,7 @@ const check = process.argv.includes('--check');
 const style = readFileSync(join(root, '.clang-format'), 'utf8');
 const differ = [];
 
-for (const folder of ['src', 'wasm', 'tests/c', 'tests/fuzz', 'bench'])
+for (const folder of ['src', 'wasm', 'tests/c', 'tests/fuzz', 'bench', 'native'])
   for (const name of readdirSync(join(root, folder))) {
     if (!/\.[ch]$/.test(name) || name === 'unicode_tables.h') continue;
     const path = join(root, folder, name);

@@ -61,6 +61,7 @@ if ! have emcc || [ "$(command -v emcc)" = /usr/bin/emcc ]; then
     [ -d /usr/share/nodejs/acorn ] || need node-acorn
 fi
 have npm || need npm
+python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv # the Python module's tests
 have patch || need patch
 have curl || need curl
 have openssl || need openssl # a certificate for the tests' https server

@@ -1,12 +1,12 @@
 // kin import: a catalogue of vectors that others made. It names no model, so a page can search it by vector and `like` alone.
 import { setImmediate } from 'node:timers/promises';
 import { Columns, looksPrivate } from '../lib/fields.js';
-import { exists, writeFileSafely } from '../lib/files.js';
+import { writeFileSafely } from '../lib/files.js';
 import { readJsonLines } from '../lib/json.js';
 import { kin } from '../lib/name.js';
 import { openNpy } from '../lib/npy.js';
 import { commonUsage, UsageError } from '../lib/options.js';
-import { readFileHeader } from '../lib/tensors.js';
+import { checkOutput } from '../lib/output.js';
 import { counted } from '../lib/terminal.js';
 import { openText } from '../lib/text.js';
 import { ofNoModel, openWriter } from '../lib/writer.js';
@@ -114,11 +114,6 @@ function convert(rows, published, path, io) {
   columns.decide();
   for (const row of rows) columns.convert(row);
   for (const note of columns.notes) io.note(note);
-}
-
-async function checkOutput(path) {
-  if (await exists(path) && (await readFileHeader(path).catch(() => null))?.metadata?.['kin.kind'] !== 'catalog')
-    throw new Error(`${path} is there already and is not a catalogue: name another file with -o`);
 }
 
 export async function run({ values, positionals }, io) {

@@ -17,7 +17,8 @@ export const options = { public: { type: 'boolean' } };
 const shown = (value) => JSON.stringify(value).replace(/\p{C}+/gu, ' ');
 
 async function printMetadata(metadata, io) {
-  for (const [key, value] of Object.entries(metadata).sort()) await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
+  for (const [key, value] of Object.entries(metadata).sort())
+    await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
 }
 
 async function printFields(fields, io) {
@@ -54,7 +55,8 @@ async function inspectPublished(path, values, io) {
   const published = await readPublished(path, current, io);
   const { base, deltas, products } = published, locales = Object.keys(base.markets);
   if (values.public) {
-    io.note(`anyone who can open ${path} can read these ${products.size} products${locales.length > 1 ? `, in ${locales.length} markets` : ''}, and the vectors of their pictures`);
+    const where = locales.length > 1 ? `, in ${locales.length} markets` : '';
+    io.note(`anyone who can open ${path} can read these ${products.size} products${where}, and the vectors of their pictures`);
     for (const locale of locales)
       for (const [, item] of currentItems(published, locale, path)) await io.line(locale ? { market: locale, item } : item);
     return;
@@ -63,15 +65,19 @@ async function inspectPublished(path, values, io) {
   for (const name of filesOf(current, base)) bytes += (await stat(join(path, name))).size;
   const pictures = [...products.values()].reduce((sum, { rows: [one, i] }) => sum + one.rowStart[i + 1] - one.rowStart[i], 0);
   const about = { kind: 'catalog', generation: current.generation, bytes, products: products.size, pictures, dim: base.dim,
-    base: { products: base.products, pictures: base.rows }, deltas: deltas.map(({ ids, gone, rowPicture }) => ({ products: ids.length, pictures: rowPicture.length, gone: gone.length })),
-    metadata: base.metadata, markets: Object.fromEntries(locales.map((locale) => [locale, describeFields([...currentItems(published, locale, path)].map(([, item]) => item))])) };
+    base: { products: base.products, pictures: base.rows },
+    deltas: deltas.map(({ ids, gone, rowPicture }) => ({ products: ids.length, pictures: rowPicture.length, gone: gone.length })),
+    metadata: base.metadata, markets: Object.fromEntries(locales.map((locale) =>
+      [locale, describeFields([...currentItems(published, locale, path)].map(([, item]) => item))])) };
   if (values.json) {
     await io.line(about);
     return;
   }
-  await io.line(`generation ${about.generation}: ${about.products} products, ${pictures} pictures, ${base.dim} numbers each, ${bytes} bytes`);
+  await io.line(`generation ${about.generation}: ${about.products} products, ${pictures} pictures, ${base.dim} numbers ` +
+    `each, ${bytes} bytes`);
   await io.line(`  base of ${base.products} products; ${deltas.length ? 'deltas, in order:' : 'no deltas'}`);
-  for (const { products, pictures, gone } of about.deltas) await io.line(`    ${products} products, ${pictures} pictures, ${gone} gone`);
+  for (const delta of about.deltas)
+    await io.line(`    ${delta.products} products, ${delta.pictures} pictures, ${delta.gone} gone`);
   await printMetadata(base.metadata, io);
   for (const locale of locales) {
     if (locale) await io.line(`market ${locale}:`);

@@ -31,8 +31,8 @@ ${commonUsage}`;
 
 export const options = {
   output: { type: 'string', short: 'o' }, market: { type: 'string', multiple: true }, fields: { type: 'string', multiple: true },
-  text: { type: 'string', multiple: true }, map: { type: 'string', multiple: true }, budget: { type: 'string' }, keep: { type: 'string' },
-  rollback: { type: 'boolean' },
+  text: { type: 'string', multiple: true }, map: { type: 'string', multiple: true }, budget: { type: 'string' },
+  keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
 
 const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
@@ -83,7 +83,8 @@ async function readContents(catalogue, folder, values, io) {
     const choice = { map: readMap(values.map), fields: names(values.fields), text: names(values.text) };
     const { market, ...read } = await readMarket(path, contents, choice, catalogue, io);
     io.note(`market ${locale}: ${counted(read.sold, 'product')} of ${contents.ids.length} sold` +
-      `${read.foreign ? `; ${counted(read.foreign, 'row')} of products that the catalogue lacks` : ''}${read.failed ? `; left out: ${counted(read.failed, 'row')}` : ''}`);
+      (read.foreign ? `; ${counted(read.foreign, 'row')} of products that the catalogue lacks` : '') +
+      (read.failed ? `; left out: ${counted(read.failed, 'row')}` : ''));
     if (!read.sold) throw new Error(`${path} has none of the catalogue's products: compare the ids`);
     failed += read.failed;
     contents.markets.set(locale, market);
@@ -95,11 +96,14 @@ async function readContents(catalogue, folder, values, io) {
 
 function described({ change, why, base, parts }) {
   const bytes = size(parts.reduce((sum, part) => sum + part.bytes.length, 0));
-  if (!change) return `a whole base of ${counted(base.products, 'product')} and ${counted(base.rows, 'picture')}, ${bytes}${why === 'first' ? '' : ` (${why})`}`;
+  if (!change)
+    return `a whole base of ${counted(base.products, 'product')} and ${counted(base.rows, 'picture')}, ${bytes}` +
+      (why === 'first' ? '' : ` (${why})`);
   const { changed, gone } = change;
   if (!changed.length && !gone.length) return `other metadata, ${bytes}`;
   const withRows = changed.filter(({ rows }) => rows).length;
-  return `a delta of ${bytes}: ${counted(withRows, 'product')} with pictures, ${changed.length - withRows} items alone, ${gone.length} gone`;
+  return `a delta of ${bytes}: ${counted(withRows, 'product')} with pictures, ${changed.length - withRows} items alone, ` +
+    `${gone.length} gone`;
 }
 
 async function rollback(folder, keep, io) {
@@ -124,7 +128,8 @@ export async function run({ values, positionals }, io) {
   if (!folder) throw new UsageError('publish needs -o FOLDER');
   const keep = readKeep(values.keep ?? '3');
   if (values.rollback) {
-    if (positionals.length || values.market) throw new UsageError('--rollback takes no catalogue and no market: it puts back what was there');
+    if (positionals.length || values.market)
+      throw new UsageError('--rollback takes no catalogue and no market: it puts back what was there');
     const { generation, as } = await rollback(folder, keep, io);
     if (values.json) await io.line({ folder, generation, as });
     else io.note(`${folder}: generation ${generation} is generation ${as} again`);
@@ -155,11 +160,13 @@ export async function run({ values, positionals }, io) {
       if (values.json) await io.line({ folder, published: false, budget, reading: rows });
       throw new Error(`first hits need ${size(rows[0].bytes)}, more than --budget ${values.budget}: nothing is published`);
     }
-    const { generation } = await commit(state, { ...made, keep, signal: io.signal, told: io.progress('writing files', made.parts.length) });
+    const { generation } = await commit(state, { ...made, keep, signal: io.signal,
+      told: io.progress('writing files', made.parts.length) });
     const bytes = made.parts.reduce((sum, part) => sum + part.bytes.length, 0);
-    if (values.json) await io.line({ folder, generation, changed: true, whole: made.change === null, products: contents.ids.length, bytes,
-      changes: made.change && { rows: made.change.changed.filter(({ rows }) => rows).length, items: made.change.changed.filter(({ rows }) => !rows).length,
-        gone: made.change.gone.length }, reading: rows });
+    const { change } = made, withRows = change?.changed.filter(({ rows }) => rows).length;
+    if (values.json)
+      await io.line({ folder, generation, changed: true, whole: !change, products: contents.ids.length, bytes, changes: change &&
+        { rows: withRows, items: change.changed.length - withRows, gone: change.gone.length }, reading: rows });
     else io.note(`${folder}: generation ${generation}, ${described(made)}`);
     return failed ? 3 : 0;
   } finally {

@@ -59,7 +59,8 @@ async function modelFaults(path, manifest, modelOptions, io) {
 }
 
 const modelFault = (metadata, modelOptions, io) => withModel(modelOptions, io, async (clip) =>
-  (await clip.identify('image') === metadata['kin.image_id'] ? [] : ['it was built with another model, or with this one in another dtype']));
+  (await clip.identify('image') === metadata['kin.image_id'] ? []
+    : ['it was built with another model, or with this one in another dtype']));
 
 async function catalogueFaults(path, values, modelOptions, io) {
   const { metadata, products } = await readCatalogue(path, io);

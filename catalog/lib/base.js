@@ -94,7 +94,10 @@ export function startBits(rowStart, from, to) {
     if (rowStart[middle] < from) low = middle + 1;
     else high = middle;
   }
-  for (let i = low; i < rowStart.length - 1 && rowStart[i] < to; i++) bits[rowStart[i] - from >> 3] |= 1 << (rowStart[i] - from & 7);
+  for (let i = low; i < rowStart.length - 1 && rowStart[i] < to; i++) {
+    const bit = rowStart[i] - from;
+    bits[bit >> 3] |= 1 << (bit & 7);
+  }
   return bits;
 }
 
@@ -136,7 +139,8 @@ export function makeBaseFiles(contents, what, told) {
   const rows = contents.scale.length, shardRows = rowsOfShard(rows, dim);
   const order = clustered(contents, shardRows, told);
   const sorted = (values, size) => gathered(values, size, order, rowStart);
-  const [vectors, scale, nulls] = [sorted(contents.vectors, dim), sorted(contents.scale, 1), contents.nulls && sorted(contents.nulls, 4)];
+  const vectors = sorted(contents.vectors, dim), scale = sorted(contents.scale, 1);
+  const nulls = contents.nulls && sorted(contents.nulls, 4);
   const { mean, spread } = trainCodes(vectors, dim);
   const rowStarts = new Uint32Array(order.length + 1);
   order.forEach((i, place) => { rowStarts[place + 1] = rowStarts[place] + rowStart[i + 1] - rowStart[i]; });
@@ -160,7 +164,8 @@ export function makeBaseFiles(contents, what, told) {
   const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
   const base = {
     kind: 'catalog', format, metadata, products: contents.ids.length, rows, dim, null_best: nullBest,
-    mean: base64(mean), spread: base64(spread), near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
+    mean: base64(mean), spread: base64(spread),
+    near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
     codes: { rows_per_file: codesEach, files: hashes(codes) },
     ids: { products_per_file: ids.each, files: hashes(ids.parts), ...ids.pictures && { pictures: true } },
     shards: { rows_per_file: shardRows, files: hashes(shards) },

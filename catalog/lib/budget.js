@@ -48,7 +48,8 @@ export async function reading(folder, { next, base, parts, ordered }) {
     return all;
   };
   const of = (kind, files) => files.map((hash) => [kind, hash]);
-  const first = [['base', next.base], ...of('codes', base.codes.files), ...of('ids', base.ids.pictures ? base.ids.files : []), ...of('delta', next.deltas)];
+  const first = [['base', next.base], ...of('codes', base.codes.files), ...of('ids', base.ids.pictures ? base.ids.files : []),
+    ...of('delta', next.deltas)];
   const query = of('shard', base.shards.files.slice(0, base.near.shards));
   const { products_per_file: each, files } = base.markets[''];
   const step = Math.ceil(base.products / asked), few = Math.ceil(base.products / step);
@@ -58,14 +59,16 @@ export async function reading(folder, { next, base, parts, ordered }) {
     const { bytes, packed } = await sizes(of('items', wanted.map((k) => files[k])));
     items.bytes += bytes / few, items.packed += packed / few, items.files += wanted.length / few;
   }
+  const rounded = (sums) => Object.fromEntries(Object.entries(sums).map(([key, n]) => [key, Math.round(n)]));
   return [
     { what: `first hits: base, codes, ${base.ids.pictures ? 'ids, ' : ''}deltas`, files: first.length, ...await sizes(first) },
     { what: 'a query: shards, at most', files: query.length, ...await sizes(query) },
     { what: 'ids, for like and get', files: base.ids.files.length, ...await sizes(of('ids', base.ids.files)) },
-    { what: `items of ${shown} hits, on average`, files: Math.round(items.files), bytes: Math.round(items.bytes), packed: Math.round(items.packed) },
+    { what: `items of ${shown} hits, on average`, ...rounded(items) },
   ].map((row) => ({ ...row, seconds: lines.map((mbit) => Number((row.bytes * 8 / (mbit * 1e6)).toFixed(2))) }));
 }
 
 export const printReading = (rows) => rows.map(({ what, files, bytes, packed, seconds }) =>
   `  ${what.padEnd(37)} ${(bytes / 1e6).toFixed(2).padStart(7)} MB in ${String(files).padStart(3)} file${files === 1 ? ' ' : 's'}` +
-  ` (${(packed / 1e6).toFixed(2)} MB compressed), ${lines.map((mbit, k) => `${seconds[k].toFixed(1)} s at ${mbit} Mbit/s`).join(', ')}`);
+  ` (${(packed / 1e6).toFixed(2)} MB compressed), ` +
+  lines.map((mbit, k) => `${seconds[k].toFixed(1)} s at ${mbit} Mbit/s`).join(', '));

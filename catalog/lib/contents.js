@@ -58,9 +58,11 @@ export async function readCatalogueFile(path, io) {
   const vectors = within('vectors');
   const nullBest = part('null_best', Float32Array), nulls = nullBest && part('null', Float32Array);
   return {
-    metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => kept.test(key) && (nulls || key !== 'kin.null')).sort()), dim,
+    dim, metadata: Object.fromEntries(Object.entries(metadata)
+      .filter(([key]) => kept.test(key) && (nulls || key !== 'kin.null')).sort()),
     ids: Array.from({ length: products }, (_, i) => decoder.decode(idBytes.subarray(idOffsets[i], idOffsets[i + 1]))),
-    rowStart, rowPicture: part('row_picture', Uint16Array), vectors: new Int8Array(vectors.buffer, vectors.byteOffset, vectors.length),
+    rowStart, rowPicture: part('row_picture', Uint16Array),
+    vectors: new Int8Array(vectors.buffer, vectors.byteOffset, vectors.length),
     scale: part('scale', Float32Array), nulls, nullBest: nulls && [...nullBest],
     markets: new Map([['', { items: within('items'), offsets: offsets('item_offsets') }]]),
   };

@@ -52,9 +52,9 @@ export function makeDelta({ gone, changed, locales, rows: count }, contents, pla
     return out;
   };
   const ids = packed(changed.map(({ i }) => Buffer.from(contents.ids[i]))), left = packed(gone.map((id) => Buffer.from(id)));
-  const tensors = { id_offsets: ids.offsets, ids: ids.bytes, row_count, row_picture: taken(contents.rowPicture, 1), scale: taken(contents.scale, 1),
-    ...contents.nulls && { null: [taken(contents.nulls, 4), 4] }, vectors: [taken(contents.vectors, dim), dim],
-    gone_offsets: left.offsets, gone: left.bytes,
+  const tensors = { id_offsets: ids.offsets, ids: ids.bytes, row_count, row_picture: taken(contents.rowPicture, 1),
+    scale: taken(contents.scale, 1), ...contents.nulls && { null: [taken(contents.nulls, 4), 4] },
+    vectors: [taken(contents.vectors, dim), dim], gone_offsets: left.offsets, gone: left.bytes,
     product: numbers(changed.map(({ i }) => contents.ids[i])), gone_product: numbers(gone) };
   for (const locale of locales) {
     const market = contents.markets.get(locale), end = locale && `.${locale}`;

@@ -48,14 +48,17 @@ export async function withModel(options, io, work) {
   }
 }
 
-// An engine of this thread, without a model: for work on vectors that calls its functions one by one (writer.js, neighbours.js).
-export async function openBare() {
-  const [{ openAlone }, platform] = await Promise.all([import('#web/worker/engine.js'), import('#web/worker/platform.node.js')]);
-  return openAlone(platform, {});
+// An engine of this thread, without a model, for work on vectors that calls its functions one by one: the module that writes
+// catalogues (writer.js), or the one that opens them (neighbours.js).
+async function openHere(name) {
+  const [engines, platform] = await Promise.all([import('#web/worker/engine.js'), import('#web/worker/platform.node.js')]);
+  return engines[name](platform, {});
 }
+export const openWriting = () => openHere('openFinder');
+export const openSearching = () => openHere('openAlone');
 
-// A catalogue's bytes opened in such an engine -> { catalog, about, tensor(name) }.
-export const openInBare = async (engine, bytes) => (await import('#web/worker/catalog-core.js')).openBytes(engine, bytes);
+// A catalogue's bytes opened in the latter -> { catalog, about, tensor(name) }.
+export const openBytes = async (engine, bytes) => (await import('#web/worker/catalog-core.js')).openBytes(engine, bytes);
 
 // A filter as a function of an item; types: { field: type }.
 export const compileFilter = async (filter, types) => (await import('#web/page/filter.js')).compileFilter(filter, types);

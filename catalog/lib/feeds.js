@@ -70,13 +70,13 @@ function finder(columns) {
     .find((column) => column !== undefined);
 }
 
-function recognise(columns, map, from, name) {
+function recognise(columns, map, from, pictures, name) {
   const find = finder(columns);
-  const has = (feed) => [feed.id, feed.images[0], ...feed === feeds.plain ? [] : [feed.title]]
+  const has = (feed) => [feed.id, ...pictures ? [feed.images[0]] : [], ...feed === feeds.plain ? [] : [feed.title]]
     .every((names) => find(names) !== undefined);
   if (from === undefined) return Object.values(feeds).find(has) ?? feeds.plain;
   const feed = feeds[from];
-  for (const [target, names] of [['id', feed.id], ['image', feed.images[0]]])
+  for (const [target, names] of [['id', feed.id], ...pictures ? [['image', feed.images[0]]] : []])
     if (from !== 'plain' && !map[target] && find(names) === undefined)
       throw new Error(`${name} is not ${feed.name}: it has no column '${names[0]}' (it has: ${listed(columns)}); ` +
         `say which one with --map ${target}=COLUMN, or leave out --from`);
@@ -152,7 +152,7 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
 // column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
 // published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
 export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, version, name }) {
-  const feed = recognise(all, map, from, name);
+  const feed = recognise(all, map, from, pictures, name);
   const chosen = chooseTargets(all, feed, map, pictures, name);
   const rules = rulesOf(feed, all);
   const own = version === undefined ? undefined : all.find((column) => same(column, version));

@@ -16,12 +16,14 @@ const sameJson = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // Why a delta onto `published` would not do for these contents, or null.
 function unlike({ base }, contents, what) {
-  if (base.dim !== contents.dim || ofVectors.some((key) => base.metadata[key] !== contents.metadata[key])) return 'its vectors are of another model';
+  if (base.dim !== contents.dim || ofVectors.some((key) => base.metadata[key] !== contents.metadata[key]))
+    return 'its vectors are of another model';
   if ((base.null_best === null) !== (contents.nulls === null)) return 'null statistics came or went';
   if (!sameJson(Object.keys(base.markets).sort(), [...contents.markets.keys()].sort())) return 'a market came or went';
   for (const [locale, market] of contents.markets) {
     const before = Object.entries(base.markets[locale].columns).map(([field, { type }]) => [field, type]);
-    if (!sameJson(before.sort(), Object.entries(fieldTypes(market, contents.ids.length, what)).sort())) return 'a field came, went or has another type';
+    const now = Object.entries(fieldTypes(market, contents.ids.length, what));
+    if (!sameJson(before.sort(), now.sort())) return 'a field came, went or has another type';
   }
   return null;
 }
@@ -30,13 +32,15 @@ function tooMuch({ base, deltas }, change, part, model) {
   const [rows, products] = [change.rows, change.changed.length + change.gone.length].map((n, k) =>
     deltas.reduce((sum, delta) => sum + (k ? delta.ids.length + delta.gone.length : delta.rowPicture.length), n));
   if (deltas.length + 1 > mostDeltas) return `there are ${deltas.length} deltas`;
-  if (rows > mostShare * base.rows || products > mostShare * base.products) return `more than ${100 * mostShare} % of it stands in deltas`;
+  if (rows > mostShare * base.rows || products > mostShare * base.products)
+    return `more than ${100 * mostShare} % of it stands in deltas`;
   if (part.bytes.length > maxPart) return 'so much changed';
   return Buffer.byteLength(model) + 25 * (deltas.length + 1) + 130 > roomForCurrent ? 'current.json would be too long' : null;
 }
 
 // published: what readPublished gave, or null
-// -> null, or { next: { base, deltas, model }, base: its JSON, parts, change: of a delta, why: of a whole base, left: fields without a column, ordered }
+// -> null, or { next: { base, deltas, model }, base: its JSON, parts, change: of a delta, why: of a whole base, left: fields
+// without a column, ordered: rows as the base has them }
 export function nextGeneration(published, contents, { model, what, told }) {
   const whole = (why) => {
     const { base, part, parts, left, ordered } = makeBaseFiles(contents, what, told);

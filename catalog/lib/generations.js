@@ -25,9 +25,10 @@ export async function readLedger(folder) {
   if (!ledger) return { generations: [], pending: [] };
   if (ledger.kind !== kind) throw new Error(`${path} is not a catalogue's: name another folder with -o, or move that file away`);
   if (ledger.format !== format) throw new Error(`${path} has format ${ledger.format}, which this release does not know`);
-  if (!Array.isArray(ledger.generations) || !ledger.generations.every(isRecord) || !Array.isArray(ledger.pending) || !ledger.pending.every(isPartName))
+  const { generations, pending } = ledger;
+  if (![generations, pending].every(Array.isArray) || !generations.every(isRecord) || !pending.every(isPartName))
     throw new Error(`${path} is damaged: remove it, and the files of older generations stay where they are`);
-  return { generations: ledger.generations, pending: ledger.pending };
+  return { generations, pending };
 }
 
 const writeLedger = (folder, { generations, pending }) =>
@@ -52,7 +53,8 @@ async function remove(folder, names) {
 async function lockFolder(folder) {
   const path = join(folder, '.publish.lock');
   const release = await lockFile(path).catch((error) => {
-    throw error instanceof Locked ? new Error(`${folder} is being published to by another process: wait until it is done`) : plain(error, folder);
+    if (!(error instanceof Locked)) throw plain(error, folder);
+    throw new Error(`${folder} is being published to by another process: wait until it is done`);
   });
   return async () => {
     await rm(path, { force: true });
@@ -71,7 +73,8 @@ export async function openFolder(folder, io) {
     const current = await readCurrent(folder);
     const ledger = await readLedger(folder);
     // Of a damaged one publish writes a whole base, as the first time.
-    const base = current && await readBase(folder, current.base).catch((error) => io.note(`what is published is damaged: ${error.message}`) ?? null);
+    const base = current && await readBase(folder, current.base).catch((error) =>
+      io.note(`what is published is damaged: ${error.message}`) ?? null);
     if (base && ledger.generations.at(-1)?.generation !== current.generation)
       ledger.generations.push({ generation: current.generation, current, files: filesOf(current, base) });
     await removeTemporary(folder, [...ledger.pending, ...ledger.generations.flatMap(({ files }) => files)]);
@@ -99,7 +102,8 @@ async function writePart(folder, { name, hash, bytes }) {
 // Makes `next` ({ base: hash, deltas: [hash], model }) the folder's generation. parts: files that may not be there yet;
 // base: the JSON that next names; keep: how many generations' files stay. -> the new current.json
 export async function commit({ folder, current: before, ledger }, { next, base, parts, keep, signal, told = () => {} }) {
-  const current = { kind: 'catalog-current', format, generation: (before?.generation ?? 0) + 1, model: next.model, base: next.base, deltas: next.deltas };
+  const generation = (before?.generation ?? 0) + 1;
+  const current = { kind: 'catalog-current', format, generation, model: next.model, base: next.base, deltas: next.deltas };
   const text = `${JSON.stringify(current)}\n`;
   if (Buffer.byteLength(text) > maxCurrent) throw new Error(`current.json would have more than ${maxCurrent} bytes`);
   const pending = [...new Set([...ledger.pending, ...parts.map(({ name }) => name)])];
@@ -114,8 +118,8 @@ export async function commit({ folder, current: before, ledger }, { next, base, 
   signal?.throwIfAborted();
   await writeFileSafely(join(folder, 'current.json'), text);
 
-  const opened = { folder, current, ledger: { generations: [...ledger.generations, { generation: current.generation, current, files: filesOf(current, base) }], pending } };
-  await tidy(opened, keep); // if this is cut off, the next run does it
+  const generations = [...ledger.generations, { generation, current, files: filesOf(current, base) }];
+  await tidy({ folder, ledger: { generations, pending } }, keep); // if this is cut off, the next run does it
   return current;
 }
 

@@ -2,17 +2,17 @@
 // cost is more than the search itself. No model is needed. The engine checks the file and holds it.
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { compileFilter, openBare, openInBare } from './engine.js';
+import { compileFilter, openBytes, openSearching } from './engine.js';
 
 // -> { about, products: how many, pictures, dim, rowItem, firstRow, rowPicture, id(i), item(i), maskOf(filter), vector(row),
 //      nearest(query, k, how) }
 export async function openNeighbours(path) {
-  const engine = await openBare();
+  const engine = await openSearching();
   const info = await stat(path).catch(() => null);
   if (!info) throw new Error(`there is no ${path}`);
   if (!info.isFile()) throw new Error(`${path} is not a file: name the catalogue that a build wrote`);
   if (info.size > engine.facts.limits.catalogBytes) throw new Error(`${path} is too large for a catalogue`);
-  const { catalog, about, tensor } = await openInBare(engine, await readFile(path)).catch((error) => {
+  const { catalog, about, tensor } = await openBytes(engine, await readFile(path)).catch((error) => {
     throw new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`);
   });
   const { products, pictures, dim } = about;

@@ -30,9 +30,11 @@ export function makePart(kind, tensors) {
   const list = Object.entries(tensors).map(([name, value]) => {
     const [values, columns] = Array.isArray(value) ? value : [value];
     const type = values instanceof Buffer ? Uint8Array : values.constructor;
-    return { name, dtype: dtypeOf.get(type), shape: columns ? [values.length / columns, columns] : [values.length], bytes: rawBytes(values) };
+    const shape = columns ? [values.length / columns, columns] : [values.length];
+    return { name, dtype: dtypeOf.get(type), shape, bytes: rawBytes(values) };
   });
-  return named(kind, Buffer.concat(fileParts(list.sort(widestFirst), { 'kin.format': String(format), 'kin.kind': `catalog-${kind}` })));
+  const metadata = { 'kin.format': String(format), 'kin.kind': `catalog-${kind}` };
+  return named(kind, Buffer.concat(fileParts(list.sort(widestFirst), metadata)));
 }
 
 export function makeBase(base) {
@@ -63,7 +65,8 @@ export function readTensors(path, kind, bytes, wanted) {
   const bad = (what) => new Error(`${path} ${what}`);
   const { metadata, tensors } = readHeader(bytes) ?? {};
   if (metadata?.['kin.kind'] !== `catalog-${kind}`) throw bad(`is not a catalogue's ${kind}`);
-  if (metadata['kin.format'] !== String(format)) throw bad(`has format ${metadata['kin.format']}, which this release does not know`);
+  if (metadata['kin.format'] !== String(format))
+    throw bad(`has format ${metadata['kin.format']}, which this release does not know`);
   const data = 8 + Number(bytes.readBigUInt64LE());
   let end = 0;
   for (const [i, [name, { data_offsets: [from, to] }]] of Object.entries(tensors).entries()) {
@@ -83,11 +86,16 @@ export function readTensors(path, kind, bytes, wanted) {
     }
     const [from, to] = tensor.data_offsets, size = arrays[dtype].BYTES_PER_ELEMENT;
     if (tensor.dtype !== dtype || (to - from) % size || n !== null && (to - from) / size !== n)
-      throw bad(`has a '${name}' of ${tensor.dtype} ${JSON.stringify(tensor.shape)} in place of ${dtype}${n === null ? '' : ` of ${n}`}`);
+      throw bad(`has a '${name}' of ${tensor.dtype} ${JSON.stringify(tensor.shape)} in place of ${dtype}` +
+        (n === null ? '' : ` of ${n}`));
     out[name] = new arrays[dtype](bytes.buffer.slice(bytes.byteOffset + data + from, bytes.byteOffset + data + to));
   }
   return out;
 }
+
+// The tensors of a file of the folder, held against its name.
+export const readPart = async (folder, kind, hash, wanted) =>
+  readTensors(join(folder, partName(kind, hash)), kind, await readPartBytes(folder, kind, hash), wanted);
 
 // Offsets into `n` bytes or values must start at 0, never fall and end at the end.
 export function checkOffsets(path, name, offsets, n) {

@@ -98,7 +98,8 @@ function imagesOf({ records }, { plain, images: columns, place }, cells) {
   if (plain) return readImages(records[0].get(columns[0]), cells);
   const placed = columns.flatMap((column, i) => records.flatMap((record) => {
     const at = i || place === undefined ? NaN : parseFloat(record.get(place));
-    return readImages(record.get(column), true).images.map((image) => [image, Number.isNaN(at) ? Infinity : at]);
+    return readImages(record.get(column), true).images
+      .map((image) => [image.replaceAll('\\,', ','), Number.isNaN(at) ? Infinity : at]); // as WooCommerce writes a comma
   }));
   return { images: [...new Set(placed.sort(([, a], [, b]) => (a === b ? 0 : a - b)).map(([image]) => image))] };
 }

@@ -8,7 +8,7 @@ import { codeBytes, codesOf, trainCodes } from './codes.js';
 import { makeColumns, makeSold } from './columns.js';
 import { itemOf } from './contents.js';
 import { notOfBase } from './delta.js';
-import { checkOffsets, format, isPartName, makeBase, maxPart, partName, readPartBytes, readTensors } from './parts.js';
+import { checkOffsets, format, isPartName, makeBase, maxPart, partName, readPart, readPartBytes, readTensors } from './parts.js';
 
 export const maxCurrent = 2048;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -38,7 +38,8 @@ export async function readCurrent(folder) {
   const current = await readJson(path);
   if (current.kind !== 'catalog-current') throw new Error(`${path} is not a catalogue's`);
   if (current.format !== format) throw new Error(`${path} has format ${current.format}, which this release does not know`);
-  if (!isCount(current.generation) || typeof current.model !== 'string' || !isHash(current.base) || !Array.isArray(current.deltas) || !current.deltas.every(isHash))
+  const { generation, model, base, deltas } = current;
+  if (!isCount(generation) || typeof model !== 'string' || !Array.isArray(deltas) || ![base, ...deltas].every(isHash))
     throw new Error(`${path} lacks a generation, a base or deltas`);
   return current;
 }
@@ -51,7 +52,8 @@ export async function readBase(folder, hash) {
   if (![base.products, base.rows, base.dim].every(isCount)) bad('lacks its counts');
   // `bytes` of each in a file, so that nothing is made room for that the files cannot hold.
   const listed = (name, { files } = {}, each, all, bytes) => {
-    if (!isCount(each) || each * bytes > maxPart || !Array.isArray(files) || !files.every(isHash) || files.length !== Math.ceil(all / each))
+    if (!isCount(each) || each * bytes > maxPart || !Array.isArray(files) || !files.every(isHash) ||
+      files.length !== Math.ceil(all / each))
       bad(`lists other files of ${name} than its counts need`);
   };
   listed('codes', base.codes, base.codes?.rows_per_file, base.rows, codeBytes(base.dim));
@@ -60,8 +62,8 @@ export async function readBase(folder, hash) {
   if (!base.markets?.['']) bad('has no items');
   for (const market of Object.values(base.markets)) {
     listed('items', market, market.products_per_file, base.products, 4);
-    for (const { file } of Object.values(market.columns ?? bad('has a market without columns'))) if (file !== null && !isHash(file)) bad('names a column that is no file');
-    if (market.sold !== undefined && !isHash(market.sold)) bad('names a column that is no file');
+    const columns = Object.values(market.columns ?? bad('has a market without columns')).map(({ file }) => file);
+    if (![...columns, market.sold ?? null].every((file) => file === null || isHash(file))) bad('names a column that is no file');
   }
   return base;
 }
@@ -99,7 +101,7 @@ async function readIds(folder, base) {
   const ids = [], counts = joined(Uint16Array, base.products), pictures = joined(Uint16Array, base.rows);
   for (const { hash, n } of chunks(base.ids.files, base.ids.products_per_file, base.products)) {
     const path = join(folder, partName('ids', hash));
-    const part = readTensors(path, 'ids', await readPartBytes(folder, 'ids', hash),
+    const part = await readPart(folder, 'ids', hash,
       { id_offsets: ['U32', n + 1], row_count: ['U16', n], ids: ['U8', null], 'row_picture?': ['U16', null] });
     checkOffsets(path, 'id_offsets', part.id_offsets, part.ids.length);
     ids.push(...texts(part.ids, part.id_offsets));
@@ -110,7 +112,8 @@ async function readIds(folder, base) {
   }
   const rowStart = new Uint32Array(base.products + 1);
   counts.out.forEach((count, i) => { rowStart[i + 1] = rowStart[i] + count; });
-  if (!pictures.full || rowStart[base.products] !== base.rows || counts.out.includes(0)) throw new Error(`${folder}: ids and rows differ in number`);
+  if (!pictures.full || rowStart[base.products] !== base.rows || counts.out.includes(0))
+    throw new Error(`${folder}: ids and rows differ in number`);
   if (new Set(ids).size !== ids.length || ids.includes('')) throw new Error(`${folder}: an id is empty or comes twice`);
   return { ids, rowStart, rowPicture: pictures.out };
 }
@@ -120,7 +123,8 @@ function checkScales(path, vectors, scale, dim) {
   for (let row = 0; row < scale.length; row++) {
     let sum = 0;
     for (let i = row * dim; i < (row + 1) * dim; i++) sum += vectors[i] * vectors[i];
-    if (!(Math.abs(scale[row] * Math.sqrt(sum) - 1) < 1e-6)) throw new Error(`${path}: row ${row} has not the length that its scale says`);
+    if (!(Math.abs(scale[row] * Math.sqrt(sum) - 1) < 1e-6))
+      throw new Error(`${path}: row ${row} has not the length that its scale says`);
   }
 }
 
@@ -135,7 +139,7 @@ async function readRows(folder, base, told) {
   let at = 0;
   for (const { hash, n } of chunks(base.shards.files, base.shards.rows_per_file, rows)) {
     const path = join(folder, partName('shard', hash));
-    const part = readTensors(path, 'shard', await readPartBytes(folder, 'shard', hash),
+    const part = await readPart(folder, 'shard', hash,
       { scale: ['F32', n], vectors: ['I8', n * dim], ...nulls && { null: ['F32', 4 * n] } });
     checkScales(path, part.vectors, part.scale, dim);
     checkNulls(path, part.null);
@@ -152,7 +156,7 @@ async function readItems(folder, { products_per_file: each, files }, products) {
   let [at, bytes] = [0, 0];
   for (const { hash, n } of chunks(files, each, products)) {
     const path = join(folder, partName('items', hash));
-    const part = readTensors(path, 'items', await readPartBytes(folder, 'items', hash), { item_offsets: ['U32', n + 1], items: ['U8', null] });
+    const part = await readPart(folder, 'items', hash, { item_offsets: ['U32', n + 1], items: ['U8', null] });
     checkOffsets(path, 'item_offsets', part.item_offsets, part.items.length);
     for (let i = 1; i <= n; i++) offsets[at + i] = bytes + part.item_offsets[i];
     at += n;
@@ -162,34 +166,38 @@ async function readItems(folder, { products_per_file: each, files }, products) {
   return { items: Buffer.concat(pieces), offsets };
 }
 
-// A delta -> { ids, gone: [id], product, goneProduct: their numbers in the base, rowStart, rowPicture, vectors, scale, nulls, dim, markets } as contents have them; a market
-// that it does not carry is not among markets.
+// A delta -> { ids, gone: [id], product, goneProduct: their numbers in the base; dim, rowStart, rowPicture, vectors, scale,
+// nulls, markets as contents have them }; a market that it does not carry is not among markets.
 export async function readDelta(folder, hash, base) {
   const { dim } = base, path = join(folder, partName('delta', hash));
   const bytes = await readPartBytes(folder, 'delta', hash);
-  const first = readTensors(path, 'delta', bytes, { id_offsets: ['U32', null], ids: ['U8', null], row_count: ['U16', null], row_picture: ['U16', null],
-    gone_offsets: ['U32', null], gone: ['U8', null], product: ['U32', null], gone_product: ['U32', null] });
+  const first = readTensors(path, 'delta', bytes, { id_offsets: ['U32', null], ids: ['U8', null], product: ['U32', null],
+    row_count: ['U16', null], row_picture: ['U16', null], gone_offsets: ['U32', null], gone: ['U8', null],
+    gone_product: ['U32', null] });
   const products = first.id_offsets.length - 1, rows = first.row_count.reduce((sum, n) => sum + n, 0);
   checkOffsets(path, 'id_offsets', first.id_offsets, first.ids.length);
   checkOffsets(path, 'gone_offsets', first.gone_offsets, first.gone.length);
   if (first.row_count.length !== products || first.row_picture.length !== rows || first.product.length !== products ||
     first.gone_product.length !== first.gone_offsets.length - 1) throw new Error(`${path}: its parts differ in number`);
   const nulls = base.null_best !== null;
-  const more = readTensors(path, 'delta', bytes, { scale: ['F32', rows], vectors: ['I8', rows * dim], ...nulls && { null: ['F32', 4 * rows] } });
+  const more = readTensors(path, 'delta', bytes,
+    { scale: ['F32', rows], vectors: ['I8', rows * dim], ...nulls && { null: ['F32', 4 * rows] } });
   checkScales(path, more.vectors, more.scale, dim);
   checkNulls(path, more.null);
   const markets = new Map();
   for (const locale of Object.keys(base.markets)) {
     const end = locale && `.${locale}`;
-    const { [`item_offsets${end}`]: offsets, [`items${end}`]: items } = readTensors(path, 'delta', bytes, { [`item_offsets${end}?`]: ['U32', products + 1], [`items${end}?`]: ['U8', null] });
+    const { [`item_offsets${end}`]: offsets, [`items${end}`]: items } = readTensors(path, 'delta', bytes,
+      { [`item_offsets${end}?`]: ['U32', products + 1], [`items${end}?`]: ['U8', null] });
     if (!offsets) continue;
     checkOffsets(path, `item_offsets${end}`, offsets, items.length);
     markets.set(locale, { offsets, items: Buffer.from(items.buffer) });
   }
   const rowStart = new Uint32Array(products + 1);
   first.row_count.forEach((count, i) => { rowStart[i + 1] = rowStart[i] + count; });
-  return { dim, ids: texts(first.ids, first.id_offsets), gone: texts(first.gone, first.gone_offsets), product: first.product, goneProduct: first.gone_product, rowStart, rowPicture: first.row_picture,
-    vectors: more.vectors, scale: more.scale, nulls: more.null ?? null, markets };
+  return { dim, ids: texts(first.ids, first.id_offsets), gone: texts(first.gone, first.gone_offsets), product: first.product,
+    goneProduct: first.gone_product, rowStart, rowPicture: first.row_picture, vectors: more.vectors, scale: more.scale,
+    nulls: more.null ?? null, markets };
 }
 
 // What the generation holds: { current, base, contents: the base's, deltas: in order, products: Map of id -> where its
@@ -197,9 +205,10 @@ export async function readDelta(folder, hash, base) {
 export async function readPublished(folder, current, io) {
   const base = await readBase(folder, current.base);
   const told = io.progress(`reading ${folder}`, base.rows);
-  const contents = { metadata: base.metadata, dim: base.dim, nullBest: base.null_best, ...await readIds(folder, base), ...await readRows(folder, base, told),
-    markets: new Map() };
-  for (const [locale, market] of Object.entries(base.markets)) contents.markets.set(locale, await readItems(folder, market, base.products));
+  const contents = { metadata: base.metadata, dim: base.dim, nullBest: base.null_best, ...await readIds(folder, base),
+    ...await readRows(folder, base, told), markets: new Map() };
+  for (const [locale, market] of Object.entries(base.markets))
+    contents.markets.set(locale, await readItems(folder, market, base.products));
   const deltas = [];
   for (const hash of current.deltas) deltas.push(await readDelta(folder, hash, base));
   return { current, base, contents, deltas, products: applied(contents, deltas) };
@@ -241,23 +250,28 @@ export async function faultsOf(folder, { base, contents, deltas }) {
   let at = 0;
   for (const { hash, n } of chunks(base.codes.files, base.codes.rows_per_file, rows)) {
     const name = partName('codes', hash);
-    const { codes, starts } = readTensors(join(folder, name), 'codes', await readPartBytes(folder, 'codes', hash), { codes: ['U8', n * codeBytes(dim)], starts: ['U8', Math.ceil(n / 8)] });
-    if (Buffer.compare(codes, codesOf(vectors.subarray(at * dim, (at + n) * dim), dim, mean))) faults.push(`${name} has codes of other rows`);
+    const { codes, starts } = await readPart(folder, 'codes', hash,
+      { codes: ['U8', n * codeBytes(dim)], starts: ['U8', Math.ceil(n / 8)] });
+    if (Buffer.compare(codes, codesOf(vectors.subarray(at * dim, (at + n) * dim), dim, mean)))
+      faults.push(`${name} has codes of other rows`);
     if (Buffer.compare(starts, startBits(rowStart, at, at + n))) faults.push(`${name} has other products than the ids`);
     at += n;
   }
   const place = new Map(contents.ids.map((id, i) => [id, i]));
   for (const [k, delta] of deltas.entries())
     for (const [ids, numbers] of [[delta.ids, delta.product], [delta.gone, delta.goneProduct]])
-      if (ids.some((id, i) => (place.get(id) ?? notOfBase) !== numbers[i])) faults.push(`delta ${k + 1} numbers other products than the base`);
-  for (const [locale, market] of Object.entries(base.markets)) faults.push(...await columnFaults(folder, market, contents.markets.get(locale), base.products));
+      if (ids.some((id, i) => (place.get(id) ?? notOfBase) !== numbers[i]))
+        faults.push(`delta ${k + 1} numbers other products than the base`);
+  for (const [locale, market] of Object.entries(base.markets))
+    faults.push(...await columnFaults(folder, market, contents.markets.get(locale), base.products));
   return faults;
 }
 
 // Columns, made anew of the items, must be the files that are there.
 async function columnFaults(folder, { columns, sold }, market, products) {
   const faults = [], order = Uint32Array.from({ length: products }, (_, i) => i);
-  const made = new Map(makeColumns(market, order, folder).map(({ field, type, part }) => [field, { type, file: part?.hash ?? null }]));
+  const made = new Map(makeColumns(market, order, folder).map(({ field, type, part }) =>
+    [field, { type, file: part?.hash ?? null }]));
   for (const [field, { type, file }] of Object.entries(columns)) {
     if (file !== null) await readPartBytes(folder, 'column', file);
     if (made.get(field)?.type !== type || made.get(field).file !== file) faults.push(`the column of '${field}' is of other items`);

@@ -11,6 +11,12 @@ import { readJsonLines, readJsonList } from './json.js';
 import { UsageError } from './options.js';
 import { openText } from './text.js';
 
+const maxColumns = 10000;
+
+function checkCount(columns, name) {
+  if (columns > maxColumns) throw new Error(`${name} has more than ${maxColumns} columns`);
+}
+
 async function openCsv(file, name, { separator }) {
   const records = () => readCsv(file.pieces(), separator);
   let first;
@@ -21,9 +27,12 @@ async function openCsv(file, name, { separator }) {
   if (!first) throw new Error(`${name} is empty: its first line must name the columns`);
   if (first.error) throw new Error(`${name}: line ${first.line} must name the columns, but ${first.error.message}`);
   const columns = first.cells.map((column) => column.trim().normalize());
-  const twice = columns.find((column, i) => columns.indexOf(column) < i && column !== '');
-  if (twice !== undefined) throw new Error(`${name} has two columns named '${twice}'`);
-  const place = new Map(columns.map((column, i) => [column, i]));
+  checkCount(columns.length, name);
+  const place = new Map();
+  for (const [i, column] of columns.entries()) {
+    if (place.has(column) && column !== '') throw new Error(`${name} has two columns named '${column.slice(0, 60)}'`);
+    place.set(column, i);
+  }
   return { columns, cells: true, async* records() {
     for await (const { line, cells, error } of records())
       if (line !== first.line) yield { row: line, error, get: (column) => cells[place.get(column)] ?? '' };
@@ -44,12 +53,13 @@ export async function* watched(records, file, { signal, progress }) {
 }
 
 // Objects: a first reading finds their names.
-async function openObjects(file, read, cells, none, options) {
+async function openObjects(file, name, read, cells, none, options) {
   const columns = new Set();
   let objects = 0;
   for await (const { value } of watched(read(), file, options)) {
     if (value) objects++;
     for (const column of Object.keys(value ?? {})) columns.add(column);
+    checkCount(columns.size, name);
   }
   if (!objects) throw new Error(none);
   return { columns: [...columns], cells, async* records() {
@@ -64,13 +74,13 @@ async function openJson(file, name, options) {
     isList = piece.trimStart().startsWith('[');
     break;
   }
-  return openObjects(file, () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces())), false,
+  return openObjects(file, name, () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces())), false,
     `${name} holds no JSON object: it has to have one in each line, or a list of them`, options);
 }
 
 async function openXml(file, name, options) {
   const { readXml } = await import('./xml.js');
-  return openObjects(file, () => readXml(file.pieces(), name), true,
+  return openObjects(file, name, () => readXml(file.pieces(), name), true,
     `${name} is a feed without an <item> or <entry> that can be read`, options);
 }
 
@@ -82,7 +92,11 @@ export async function openSource(path, options) {
   const form = extname(path).toLowerCase();
   if (options.separator !== undefined && forms[form] !== openCsv)
     throw new UsageError(`--separator is for CSV, which ${path} is not by its name`);
-  if (form === '.parquet') return (await import('./parquet.js')).openParquet(path);
+  if (form === '.parquet') {
+    const source = await (await import('./parquet.js')).openParquet(path);
+    checkCount(source.columns.length, path);
+    return source;
+  }
   if (!Object.hasOwn(forms, form))
     throw new UsageError(`${path} is no products file: give a .csv, .tsv, .jsonl, .json, .xml or .parquet file, or a folder`);
   const file = await openText(path);

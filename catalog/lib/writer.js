@@ -1,6 +1,6 @@
 // A catalogue of vectors that are there already, by the engine's own writer. The bytes lie in the engine's memory until
 // they are taken.
-import { openBare } from './engine.js';
+import { openWriting } from './engine.js';
 
 const pieceBytes = 2 ** 20;
 
@@ -9,7 +9,7 @@ export const ofNoModel = { 'kin.fit': 'crop', 'kin.image_id': '', 'kin.text_id':
 // add(id, item, vectors) for each product, a vector a picture, then parts(), the file's bytes from first to last.
 // metadata: of docs/format.md; ofNoModel: of vectors that no model is known for.
 export async function openWriter(dim, metadata) {
-  const engine = await openBare();
+  const engine = await openWriting();
   const check = (status) => {
     const name = engine.facts.statuses[status];
     if (name !== 'ok' && name !== 'more') engine.throwError();

@@ -10,6 +10,7 @@ import sax from 'sax';
 const maxItem = 2 ** 24;
 const maxDepth = 64;
 const maxAttributes = 1000;
+const maxNames = 10000; // in an item
 sax.MAX_BUFFER_LENGTH = maxItem; // of a comment, a name, a value: the library's own limit is global
 const google = 'http://base.google.com/ns/1.0';
 
@@ -68,6 +69,7 @@ export async function* readXml(pieces, name) {
   parser.onclosetag = () => {
     depth--;
     if (field && depth === item.depth) {
+      if (item.values.size > maxNames) throw wrong(`item ${row} has more than ${maxNames} names`);
       const text = field.text.trim();
       const there = item.values.get(field.name);
       if (text && (!there || field.own && !there.own)) item.values.set(field.name, { own: field.own, texts: [text] });

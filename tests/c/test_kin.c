@@ -3,6 +3,7 @@
 #include "golden.h"
 #include "team.h"
 #include "test.h"
+#include <fenv.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -137,6 +138,33 @@ void test_kin_threads(void)
     all_bits(k, &g);
     kin_close(k);
     team_end(&two), team_end(&four);
+    golden_close(&g);
+}
+
+/* A thread that rounds upward, and helpers that are started by it: the same bits, and it rounds upward afterwards. */
+void test_kin_float_mode(void)
+{
+    struct golden g;
+    struct team team;
+    float scale[2];
+    int8_t rows[2][DIM_MAX];
+    CHECK(golden_open(&g, 3));
+    CHECK_EQ(fesetround(FE_UPWARD), 0);
+    kin_ctx *k = open_for(&g);
+    team_start(&team, 3);
+    kin_use_pool(k, team.pool);
+    for (int tower = 0; tower < 2; tower++)
+        CHECK_EQ(load(k, &g, tower, KIN_Q8, 4096), KIN_OK);
+    all_bits(k, &g);
+    CHECK_EQ(embed(k, &g, KIN_IMAGE, 0), KIN_OK);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(kin_quantise_vector(kin_embedding(k), models[3].dim, rows[i], &scale[i], NULL), KIN_OK);
+        CHECK_EQ(fegetround(), i ? FE_TONEAREST : FE_UPWARD);
+        CHECK_EQ(fesetround(FE_TONEAREST), 0);
+    }
+    CHECK(!memcmp(rows[0], rows[1], (size_t)models[3].dim) && !memcmp(&scale[0], &scale[1], sizeof *scale));
+    kin_close(k);
+    team_end(&team);
     golden_close(&g);
 }
 

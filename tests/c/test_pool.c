@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ITEMS = 1000 };
@@ -160,4 +161,23 @@ void test_pool_bad_sizes(void)
     CHECK(kin_pool_open(-1) == NULL);
     CHECK(kin_pool_open(POOL_MAX_THREADS + 1) == NULL);
     kin_pool_close(NULL);
+}
+
+/* Helpers without work take no processor time, and hear the next job all the same. */
+void test_pool_sleeps(void)
+{
+    struct team team;
+    struct timespec while_idle = {.tv_nsec = 300 * 1000 * 1000}, settling = {.tv_nsec = 50 * 1000 * 1000};
+    team_start(&team, 4);
+    wait_for_all(team.pool);
+    nanosleep(&settling, NULL);
+    clock_t before = clock();
+    nanosleep(&while_idle, NULL);
+    double busy = (double)(clock() - before) / CLOCKS_PER_SEC;
+    struct job job = {0};
+    pool_run(team.pool, work, &job, ITEMS);
+    team_end(&team);
+    CHECK(busy < 0.03); /* of 0.9 s, were they awake on cores enough */
+    CHECK_EQ(job.wrong, 0);
+    CHECK(job.calls > 1);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openCatalog } from '../../web/index.node.js';
 import { copyCell, fieldColumns, pointId } from '../../catalog/lib/exports.js';
 import { npyHead, openNpy } from '../../catalog/lib/npy.js';
-import { openRows } from '../../catalog/lib/rows.js';
+import { openRows } from '../../catalog/lib/file-rows.js';
 import { ofNoModel, openWriter } from '../../catalog/lib/writer.js';
 import { folder, kin, tinyModel, drawing } from './cli-support.js';
 import { writeCatalogue } from '../data/catalogue.js';

@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { readForm } from '../../catalog/lib/feeds.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
-import { folder, kin } from './cli-support.js';
+import { readXml } from '../../catalog/lib/xml.js';
+import { drawing, folder, kin, tinyModel } from './cli-support.js';
 import { parquet, run } from './parquet-support.js';
 
 // Rows in their order, those too that are reported at once: [row, id, pictures or the error's sentence].
@@ -93,7 +94,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 44,"variable, virtual",tee,Tee,1,visible,,"Clothing > T, Nuts\\, bolts",,"a.jpg, b.jpg"
 46,variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
 47,variation,,Tee - not yet,0,visible,21,,id:44,no.jpg
-50,simple,,Cap,1,catalog,9.50,,,https://shop.example/cap?a=1
+50,simple,,Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg"
 51,simple,,Private,0,visible,1,,,p.jpg
 52,simple,,Draft,-1,visible,1,,,p.jpg
 53,simple,,Hidden,1,hidden,1,,,p.jpg
@@ -101,7 +102,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 61,variation,,Draft hat - red,1,visible,3,,hat,h2.jpg
 70,variation,,Lost,1,visible,3,,gone,h2.jpg
 `, { fields: ['price', 'categories'] });
-  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1']],
+  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1', 'https://shop.example/w_4,h_4/cap.jpg']],
     [12, '70', "it belongs to 'gone', of which there is no first row"]]);
   assert.deepEqual(items, [{ title: 'Tee', price: 20, categories: ['Clothing > T', 'Nuts, bolts'] }, { title: 'Cap', price: 9.5 }]);
   assert.equal(drafts, 4);
@@ -176,6 +177,21 @@ test('XML: what is not well formed costs its item, entities are not expanded, el
     [5, null, 'it is not well-formed XML: unexpected close tag (line N)'],
     [6, null, 'it does not end before the next one begins'],
     [7, '7', ['a.jpg']], [8, '8', ['a.jpg']], [9, '9', ['a.jpg']], [10, null, 'its id is empty'], [11, '11', ['a.jpg', 'b.jpg']]]);
+});
+
+test('XML reads the same wherever its pieces end', async () => {
+  const text = feed(`${item(1, '<![CDATA[a ]] b]]>&amp;c', '<!-- <item> --><g:link/>')}${item(2, 'R & D')}<item><g:id>3</g:id>${item(4, 'x</i>')}${item(5, 'é')}`);
+  const records = async (length) => {
+    const found = [];
+    const pieces = async function* () {
+      for (let at = 0; at < text.length; at += length) yield text.slice(at, at + length);
+    };
+    for await (const { row, value, error } of readXml(pieces(), 'p.xml')) found.push([row, value ?? error.message]);
+    return found;
+  };
+  const whole = await records(text.length);
+  assert.deepEqual(whole.map(([row, value]) => [row, value.title]), [[1, 'a ]] b&c'], [2, undefined], [3, undefined], [4, undefined], [5, 'é']]);
+  for (const length of [1, 2, 3, 7, 100]) assert.deepEqual(await records(length), whole, `pieces of ${length}`);
 });
 
 const over = 2 ** 24 + 2 ** 22 + 1000; // characters, more than one item or piece may have
@@ -295,6 +311,10 @@ test('cells of 10 MB, NUL and other bytes cost their row at most, whatever the f
     await refused(t, 'p.csv', Buffer.from(`${header}\n1,\xe4,a.jpg\n`, 'latin1'), /is not UTF-8: save it as UTF-8/);
     await refused(t, 'p.csv', Buffer.from(`\ufeff${header}\n`, 'utf16le'), /is UTF-16, or no text/);
   }
+  const names = Array.from({ length: 2 ** 20 }, (_, i) => `c${i}`);
+  await refused(t, 'p.csv', `id,image,${names.join(',')}\n`, /has more than 10000 columns$/);
+  await refused(t, 'p.jsonl', names.map((name) => `{"${name}":1}`).join('\n'), /has more than 10000 columns$/);
+  await refused(t, 'p.xml', feed(item(1, 'a', names.map((name) => `<${name}>x</${name}>`).join('')).slice(0, 2 ** 22)), /item 1 has more than 10000 names/);
   await assert.rejects(read(t, 'p.csv', `${'x'.repeat(big)},y\n1,2\n`), ({ message }) => message.length < 1000 && /has no column 'id'/.test(message));
 });
 
@@ -325,6 +345,22 @@ test('feeds of any length are read in flat memory', async (t) => {
   for (const name of ['p.csv', 'p.xml']) {
     const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=20', '--input-type=module', '-e', script, join(root, name)]);
     assert.equal(stdout, `80000 ${40000 * 39999 / 2 + 20000}\n`);
+  }
+});
+
+test('a feed becomes a catalogue of its products, and what fails leaves the others as they are', async (t) => {
+  const root = folder(t);
+  for (const [i, name] of ['a', 'b', 'c'].entries()) writeFileSync(join(root, `${name}.jpg`), drawing(i + 1));
+  const [out, model] = [join(root, 'x.kin'), tinyModel(join(root, 'model'))];
+  writeFileSync(join(root, 'p.xml'), feed(`${item(1, 'One', '<g:additional_image_link>b.jpg</g:additional_image_link><g:price>9.50 EUR</g:price>')}
+    ${item(2, 'R & D')}${item(3, 'Three').replace('a.jpg', 'none.jpg')}${item(4, 'Four', '<g:price>1,299.00 EUR</g:price>').replace('a.jpg', 'c.jpg')}`));
+  writeFileSync(join(root, 'p.csv'), 'Handle,Title,Image Src,Variant Price,Status\n1,One,a.jpg,9.50 EUR,active\n5,Draft,a.jpg,1 EUR,draft\n1,,b.jpg,,\n' +
+    '4,Four,c.jpg,"1,299.00 EUR",active\n');
+  for (const [name, code] of [['p.xml', 3], ['p.csv', 0]]) {
+    const built = await kin(['build', join(root, name), '-o', out, '--model', model, '--fields', 'price']);
+    assert.equal(built.code, code, built.err);
+    assert.deepEqual((await kin(['inspect', out, '--public'])).lines(), [{ id: '1', title: 'One', price: 9.5, image: ['a.jpg', 'b.jpg'] },
+      { id: '4', title: 'Four', price: 1299, image: 'c.jpg' }], name);
   }
 });
 

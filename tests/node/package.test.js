@@ -407,8 +407,8 @@ test('the bundled command runs by itself, from any folder', () => {
   assert.equal(run('--version'), `kin-clip ${manifest.version}\n`);
   assert.match(run('model', 'list'), new RegExp(`${embeddedName} .* embedded\\n`));
   assert.match(run('tokens', 'a dog', '--variant', 'relaxed'), /^\[\d+(?:,\d+)+\]\n$/);
-  const text = read('dist/cli.js').toString();
-  const names = [...text.matchAll(/^import (?:.* from )?"(.+)";$/gm), ...text.matchAll(/\bimport\("(.+?)"\)/g)]
+  const text = read('dist/cli.js').toString() + read('dist/parquet-reader.js').toString();
+  const names = [...text.matchAll(/(?:^|[;}])import\b[^;"]*"([^"]+)"/gm), ...text.matchAll(/\bimport\("(.+?)"\)/g)]
     .map(([, name]) => name);
   assert.ok(names.includes('node:fs') && names.includes('#web/index.node.js'), 'the imports have been found');
   assert.deepEqual(names.filter((name) => !isBuiltin(name) && !name.startsWith('#web/')), [], 'its libraries are in it');

@@ -13,6 +13,7 @@ import { itemOf, readCatalogueFile } from '../../catalog/lib/contents.js';
 import { nextGeneration } from '../../catalog/lib/generation.js';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { currentItems, readCurrent, readPublished } from '../../catalog/lib/published.js';
+import { openCatalog } from '../../web/index.node.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
 import { seeded } from './checksums.js';
@@ -351,7 +352,7 @@ test('verify finds a flipped bit in any file, a missing one and a shorter one; p
   assert.deepEqual(await verify(), { code: 0, faults: [] });
 });
 
-test('what format 2 was when it was first written opens for ever: a file, and a folder of it', async () => {
+test('what format 2 was when it was first written opens for ever: a file, and a folder of it', async (t) => {
   const golden = fileURLToPath(new URL('../golden/published/', import.meta.url));
   const list = goldenProducts().at(-1), path = join(golden, 'folder');
   const file = await readCatalogueFile(join(golden, 'catalog.kin'), io);
@@ -363,6 +364,15 @@ test('what format 2 was when it was first written opens for ever: a file, and a 
   assert.deepEqual(german.find(({ id }) => id === 'sku-3').item, { title: 'Ding 3', price: 1234.5, image: ['img/3-0.jpg'] });
   assert.deepEqual([current(path).generation, current(path).deltas.length], [3, 2]);
   assert.equal((await kin(['verify', path])).out, `${path}: good\n`);
+
+  const [whole, parts] = [await openCatalog(join(golden, 'catalog.kin')), await openCatalog(path)];
+  t.after(() => Promise.all([whole.close(), parts.close()]));
+  for (const [query, filter] of [[{ vector: [...rowOf(3)] }, ''], [{ vector: [...rowOf(700)] }, 'price > 20 and tags has wool'], [{ like: ['sku-14'] }, 'sale']]) {
+    const found = await Promise.all([whole, parts].map((catalog) => catalog.search(query, { limit: 12, filter })));
+    const [expected, got] = found.map(({ hits, total }) => ({ total, hits: hits.map(({ id, score, item, image }) => ({ id, score, item, image: image.index })) }));
+    assert.ok(expected.hits.length > 3);
+    assert.deepEqual(got, expected);
+  }
 });
 
 /* ---- runs that end at any write ---- */

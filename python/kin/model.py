@@ -1,0 +1,248 @@
+"""A model's folder, and what it makes of pictures and texts."""
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from ctypes import c_void_p
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeVar, Union, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._library import FACTS, MORE, OK, ErrorPlace, KinError, lib, out_of_memory, text
+
+Image = Union[bytes, bytearray, memoryview, str, 'os.PathLike[str]', NDArray[np.uint8]]
+Vector = NDArray[np.float32]
+T = TypeVar('T')
+_TOWERS, _FITS, _DTYPES, _LIMITS = FACTS['towers'], FACTS['fits'], FACTS['dtypes'], FACTS['limits']
+
+
+class ModelInfo(TypedDict):
+    """`ids`: SHA-256 by which catalogues know the towers, '' for one that has not been used. `image_size` in pixels."""
+    folder: str
+    family: str
+    dtype: str
+    dim: int
+    image_size: int
+    numerics: int
+    kernels: str
+    threads: int
+    preprocess: str
+    ids: dict[str, str]
+
+
+class Model:
+    """A CLIP model: a Hugging Face or open_clip folder, or one of `npx kin-clip convert`.
+
+    folder: its path.
+    dtype: 'q8' (8-bit weights; those of floats are rounded) or 'f32'; a converted q8 folder has no 'f32'.
+    threads: 1 to 16, for one picture at a time. For many pictures as many processes of one thread each do more.
+
+    A tower is loaded when it is first needed. One call runs at a time; others wait. A model does not survive a fork where
+    it has more than one thread: open it in the child.
+
+    Raises KinError: 'not-a-model', 'unsupported', 'bad-argument', 'out-of-memory'.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], dtype: Literal['q8', 'f32'] = 'q8', threads: int = 1) -> None:
+        self._ctx: int | None = None
+        self._team: int | None = None
+        if dtype not in _DTYPES:
+            raise KinError('bad-argument', f"dtype is 'q8' or 'f32', not {dtype!r}.")
+        if not 1 <= threads <= _LIMITS['threads']:
+            raise KinError('bad-argument', f"threads is 1 to {_LIMITS['threads']}, not {threads}.")
+        self._folder, self._dtype, self._threads = os.fspath(folder), dtype, threads
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._loaded: set[str] = set()
+        self._error = ErrorPlace()
+        self._ctx = lib.kin_open()
+        if not self._ctx:
+            raise out_of_memory('a model')
+        if threads > 1:
+            self._team = lib.kin_team_open(threads)
+            if not self._team:
+                raise out_of_memory(f'{threads} threads')
+            lib.kin_use_pool(self._ctx, lib.kin_team_pool(self._team))
+        self._error.check(lib.kin_folder_open(self._ctx, os.fsencode(self._folder), self._error.at))
+
+    def close(self) -> None:
+        """Gives the memory back; later calls raise. Also by `with`."""
+        with self._lock:
+            ctx, self._ctx, team, self._team = self._ctx, None, self._team, None
+            if self._process == os.getpid():  # in a fork the helper threads are not there to be waited for
+                lib.kin_close(ctx)
+                lib.kin_team_close(team)
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, '_ctx', None) and lib is not None:
+            self.close()
+
+    @property
+    def dim(self) -> int:
+        """Numbers of an embedding."""
+        return self.info['dim']
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model is; see ModelInfo."""
+        with self._lock:
+            about = self._about()
+        sides = {tower: about[tower] or {} for tower in ('image', 'text')}
+        first = sides['image'] or sides['text']
+        return {'folder': self._folder, 'family': about['family'], 'dtype': self._dtype, 'dim': first['dim'],
+                'image_size': sides['image'].get('imageSize', 0), 'numerics': about['numerics'], 'kernels': about['kernels'],
+                'threads': self._threads, 'preprocess': sides['image'].get('preprocess', ''),
+                'ids': {tower: side.get('id', '') for tower, side in sides.items()}}
+
+    def identify(self, tower: Literal['image', 'text']) -> str:
+        """The SHA-256 by which catalogues know a tower, as 64 hex digits."""
+        if tower not in _TOWERS:
+            raise KinError('bad-argument', f"A tower is 'image' or 'text', not {tower!r}.")
+        with self._lock:
+            self._with(tower)
+            self._check(lib.kin_identify(self._ctx, _TOWERS[tower]))
+            return str(self._about()[tower]['id'])
+
+    @overload
+    def embed_images(self, images: Sequence[Image], *, fit: Literal['crop', 'pad'] = 'crop',
+                     errors: Literal['raise'] = 'raise') -> Vector: ...
+    @overload
+    def embed_images(self, images: Sequence[Image], *, fit: Literal['crop', 'pad'] = 'crop',
+                     errors: Literal['return']) -> list[Vector | KinError]: ...
+
+    def embed_images(self, images: Sequence[Image], *, fit: Literal['crop', 'pad'] = 'crop',
+                     errors: Literal['raise', 'return'] = 'raise') -> Vector | list[Vector | KinError]:
+        """Embeds pictures.
+
+        images: each the bytes of a JPEG or PNG file, a path, or pixels: uint8 [height, width, 3] (RGB) or
+            [height, width, 4] (RGBA, laid over white).
+        fit: 'crop' takes the centre of a picture, 'pad' all of it, grown to a square with white.
+        errors: 'raise' stops at the first picture that fails; 'return' puts its KinError in its place.
+
+        Returns float32 [len(images), dim], rows of unit length; with errors='return' a list of float32 [dim] and KinError.
+        Raises KinError: 'unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'unreadable' (a path), 'bad-argument'.
+        """
+        if fit not in _FITS:
+            raise KinError('bad-argument', f"fit is 'crop' or 'pad', not {fit!r}.")
+        if isinstance(images, (str, bytes, os.PathLike)):
+            raise KinError('bad-argument', 'embed_images takes a list of pictures: put the one into [ ].')
+
+        def one(image: Image) -> Vector:
+            self._hold(image)
+            self._check(lib.kin_image_prepare(self._ctx, 0, 0, 1, 1, _FITS[fit]))
+            return self._run(lib.kin_image_begin)
+        return self._each('image', images, one, errors)
+
+    @overload
+    def embed_texts(self, texts: Sequence[str], *, errors: Literal['raise'] = 'raise') -> Vector: ...
+    @overload
+    def embed_texts(self, texts: Sequence[str], *, errors: Literal['return']) -> list[Vector | KinError]: ...
+
+    def embed_texts(self, texts: Sequence[str], *, errors: Literal['raise', 'return'] = 'raise') -> Vector | list[Vector | KinError]:
+        """Embeds texts, cut to the model's context. Returns and raises as embed_images ('too-large': over 1 MB of text)."""
+        if isinstance(texts, str):
+            raise KinError('bad-argument', 'embed_texts takes a list of texts: put the one into [ ].')
+
+        def one(words: str) -> Vector:
+            if not isinstance(words, str):
+                raise KinError('bad-argument', f'A text is a str, not {type(words).__name__}.')
+            # A lone surrogate is U+FFFD here as in JavaScript.
+            given = words.encode('utf-16-le', 'surrogatepass').decode('utf-16-le', 'replace').encode()
+            self._check(lib.kin_tokenize(self._ctx, given, len(given)))
+            self._check(lib.kin_text_add(self._ctx))
+            return self._run(lib.kin_text_begin)
+        return self._each('text', texts, one, errors)
+
+    # --- within the lock --------------------------------------------------------------------------
+
+    def _about(self) -> dict[str, Any]:
+        self._usable()
+        about: dict[str, Any] = json.loads(lib.kin_info(self._ctx))
+        if about is None:
+            raise out_of_memory("the model's description")
+        return about
+
+    def _usable(self) -> None:
+        if self._ctx is None:
+            raise KinError('closed', 'The model is closed: open it again.')
+        if self._team and self._process != os.getpid():
+            raise KinError('bad-argument', "The model was opened before this process was forked, and its threads stayed behind: open it here.")
+
+    def _check(self, status: int) -> None:
+        if status != OK:
+            raise KinError(FACTS['statuses'][status], text(lib.kin_error_text(self._ctx)))
+
+    def _with(self, tower: str) -> None:
+        self._usable()
+        if tower in self._loaded:
+            return
+        self._error.check(lib.kin_folder_load(self._ctx, os.fsencode(self._folder), _TOWERS[tower], _DTYPES[self._dtype], self._error.at))
+        self._loaded.add(tower)
+
+    def _run(self, begin: Callable[[int | None], int]) -> Vector:
+        self._check(begin(self._ctx))
+        while (status := lib.kin_step(self._ctx)) == MORE:
+            pass
+        self._check(status)
+        n = lib.kin_columns(self._ctx)
+        return np.ctypeslib.as_array(lib.kin_embedding(self._ctx), (n,)).astype(np.float32, copy=True)
+
+    def _each(self, tower: str, given: Sequence[T], one: Callable[[T], Vector], errors: str) -> Vector | list[Vector | KinError]:
+        if errors not in ('raise', 'return'):
+            raise KinError('bad-argument', f"errors is 'raise' or 'return', not {errors!r}.")
+        results: list[Vector | KinError] = []
+        with self._lock:
+            self._with(tower)
+            for value in given:
+                try:
+                    results.append(one(value))
+                except KinError as error:
+                    if errors == 'raise':
+                        raise
+                    results.append(error)
+            if errors == 'return':
+                return results
+            vectors = [vector for vector in results if not isinstance(vector, KinError)]
+            return np.stack(vectors) if vectors else np.empty((0, self.dim), np.float32)
+
+    def _hold(self, image: Image) -> None:
+        if isinstance(image, np.ndarray):
+            self._hold_pixels(image)
+            return
+        if isinstance(image, (bytes, bytearray, memoryview)):
+            given = bytes(image)
+        elif isinstance(image, (str, os.PathLike)):
+            given = _read(os.fspath(image))
+        else:
+            raise KinError('bad-argument', f'A picture is bytes, a path or an array of uint8, not {type(image).__name__}.')
+        if len(given) > _LIMITS['pictureBytes']:
+            raise KinError('too-large', f"The picture is larger than {_LIMITS['pictureBytes'] >> 20} MiB.")
+        self._check(lib.kin_image_decode(self._ctx, given, len(given)))
+
+    def _hold_pixels(self, pixels: NDArray[Any]) -> None:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape \
+                or max(pixels.shape) >= 2 ** 31:
+            raise KinError('bad-argument', f'Pixels are uint8 [height, width, 3 or 4], not {pixels.dtype} {list(pixels.shape)}.')
+        tight = np.ascontiguousarray(pixels)
+        height, width, channels = tight.shape
+        self._check(lib.kin_image_raw(self._ctx, tight.ctypes.data_as(c_void_p), width, height, channels, None, 0))
+
+
+def _read(path: str) -> bytes:
+    try:
+        if os.path.getsize(path) > _LIMITS['pictureBytes']:
+            raise KinError('too-large', f"{path} is larger than {_LIMITS['pictureBytes'] >> 20} MiB.")
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise KinError('unreadable', f'{path} cannot be read ({why}).') from error

@@ -1,0 +1,207 @@
+"""The Python module beside the command, which runs the WebAssembly engine: the same bits, hits, bytes and errors."""
+import json
+import os
+import pickle
+import subprocess
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+import kin
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / 'tests' / 'golden' / 'images'
+VIT = ROOT / 'tests' / 'models' / 'kin-small'
+EVERYDAY = ROOT / 'models' / 'kin-everyday'
+PICTURES = ['jpeg-420.jpg', 'jpeg-gray.jpg', 'jpeg-422-width-17.jpg', 'png-colour-2-8-0.png', 'png-gray-16-1.png', 'exif-6-II.jpg']
+BROKEN = ['cut-in-scan.jpg', 'format.gif', 'flipped-bit.png', 'bomb-5000.png', 'apple.png']
+TEXTS = ['a red shoe', '', 'Größe 42', '靴']
+
+
+def command(*args):
+    """The command's output."""
+    done = subprocess.run(['node', ROOT / 'catalog' / 'cli.js', *args], capture_output=True, cwd=ROOT, check=False)
+    if done.returncode not in (0, 3):
+        raise AssertionError(f'{args[0]} ended with {done.returncode}: {done.stderr.decode()}')
+    return done.stdout.decode()
+
+
+def by_command(model, *args):
+    return [json.loads(line) for line in command('embed', *args, '--model', model, '--quiet').splitlines()]
+
+
+class Embedding(unittest.TestCase):
+    def test_pictures_have_the_bits_and_errors_of_webassembly(self):
+        names = [*PICTURES, *BROKEN]
+        for model in (VIT, EVERYDAY):
+            wanted = by_command(model, *(IMAGES / name for name in names))
+            with kin.Model(model) as mine:
+                got = mine.embed_images([IMAGES / name for name in names], errors='return')
+                again = mine.embed_images([(IMAGES / name).read_bytes() for name in PICTURES])
+            for name, one, want in zip(names, got, wanted):
+                if 'error' in want:
+                    self.assertIsInstance(one, kin.KinError, name)
+                    self.assertEqual(one.code, want['error']['code'], name)
+                else:
+                    np.testing.assert_array_equal(one, np.array(want['embedding'], np.float32), name)
+            self.assertEqual((again.dtype, again.shape), (np.float32, (len(PICTURES), len(got[0]))))
+            np.testing.assert_array_equal(again, np.stack(got[:len(PICTURES)]))
+
+    def test_texts_and_threads(self):
+        wanted = by_command(VIT, *[part for text in TEXTS for part in ('--text', text)])
+        for threads in (1, 3):
+            with kin.Model(VIT, threads=threads) as model:
+                got = model.embed_texts(TEXTS)
+                np.testing.assert_array_equal(got, np.array([want['embedding'] for want in wanted], np.float32))
+                np.testing.assert_array_equal(model.embed_texts(['\ud800 x']), model.embed_texts(['\ufffd x']))
+                self.assertEqual(model.embed_texts([]).shape, (0, model.dim))
+
+    def test_pixels(self):
+        pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 4), np.uint8)
+        with kin.Model(VIT) as model:
+            opaque = pixels.copy()
+            opaque[..., 3] = 255
+            np.testing.assert_array_equal(*model.embed_images([opaque, pixels[..., :3]]))
+            crop, pad = (model.embed_images([pixels], fit=fit)[0] for fit in ('crop', 'pad'))
+            self.assertFalse(np.array_equal(crop, pad))
+            np.testing.assert_array_equal(model.embed_images([pixels[::-1, ::-1]])[0], model.embed_images([pixels[::-1, ::-1].copy()])[0])
+            for wrong in (pixels.astype(np.float32), pixels[..., 0], pixels[:0], pixels[..., :2]):
+                [error] = model.embed_images([wrong], errors='return')
+                self.assertEqual(error.code, 'bad-argument')
+
+    def test_a_thread_that_rounds_otherwise(self):
+        import ctypes
+        libm, upward = ctypes.CDLL('libm.so.6' if os.uname().sysname == 'Linux' else None), {'x86_64': 0x800}.get(os.uname().machine, 0x400000)
+        with kin.Model(VIT) as model:
+            wanted = model.embed_images([IMAGES / 'png-colour-2-8-0.png'])
+            before = libm.fegetround()
+            try:
+                self.assertEqual(libm.fesetround(upward), 0)
+                got = model.embed_images([IMAGES / 'png-colour-2-8-0.png'])
+                self.assertEqual(libm.fegetround(), upward)
+            finally:
+                libm.fesetround(before)
+        np.testing.assert_array_equal(got, wanted)
+
+    def test_many_threads_of_the_caller(self):
+        with kin.Model(VIT) as model:
+            wanted = model.embed_images([IMAGES / name for name in PICTURES])
+            got = [None] * len(PICTURES)
+
+            def work(i):
+                got[i] = model.embed_images([IMAGES / PICTURES[i]])[0]
+            threads = [threading.Thread(target=work, args=(i,)) for i in range(len(PICTURES))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        np.testing.assert_array_equal(np.stack(got), wanted)
+
+    def test_what_it_is_and_what_is_refused(self):
+        with kin.Model(EVERYDAY) as model:
+            manifest = json.loads((EVERYDAY / 'manifest.json').read_text())
+            self.assertEqual(model.info['ids'], {'image': '', 'text': ''})
+            self.assertEqual({tower: model.identify(tower) for tower in ('image', 'text')}, manifest['ids'])
+            self.assertEqual((model.info['numerics'], model.info['dtype']), (manifest['numerics'], 'q8'))
+            self.assertIn(model.info['kernels'], kin.kernels())
+        for code, call in [('closed', lambda: model.embed_texts(['x'])), ('bad-argument', lambda: kin.Model(VIT, dtype='int4')),
+                           ('bad-argument', lambda: kin.Model(VIT, threads=17)), ('not-a-model', lambda: kin.Model(IMAGES)),
+                           ('unsupported', lambda: kin.Model(VIT, dtype='f32').embed_texts(['x']))]:
+            with self.assertRaises(kin.KinError) as caught:
+                call()
+            self.assertEqual(caught.exception.code, code)
+        with kin.Model(VIT) as model:
+            for code, call in [('unreadable', lambda: model.embed_images(['/nowhere.jpg'])), ('bad-argument', lambda: model.embed_images('a.jpg')),
+                               ('bad-argument', lambda: model.embed_images([1])), ('truncated-image', lambda: model.embed_images([b'\xff\xd8\xff'])),
+                               ('bad-argument', lambda: model.embed_images([], fit='fill')), ('bad-argument', lambda: model.embed_texts([b'x']))]:
+                with self.assertRaises(kin.KinError) as caught:
+                    call()
+                self.assertEqual(caught.exception.code, code)
+                self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).code, code)
+
+    @unittest.skipUnless(hasattr(os, 'fork'), 'no fork here')
+    def test_a_fork(self):
+        for threads, good in ((1, True), (2, False)):
+            model = kin.Model(VIT, threads=threads)
+            wanted = model.embed_texts(['a red shoe'])
+            child = os.fork()
+            if child == 0:
+                try:
+                    same = np.array_equal(model.embed_texts(['a red shoe']), wanted)
+                except kin.KinError as error:
+                    same = error.code == 'bad-argument' and 'forked' in str(error) and None
+                os._exit({True: 0, None: 1, False: 2}[same])
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0 if good else 1)
+            model.close()
+
+
+
+class Catalogues(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = tempfile.TemporaryDirectory()
+        folder = Path(cls.place.name)
+        pictures = [*PICTURES, *sorted(path.name for path in IMAGES.glob('jpeg-names-*.jpg'))[:12]]
+        for n, names in ((5, PICTURES[:5]), (18, pictures)):
+            rows = [{'id': f'p{i}', 'title': f'Größe "{i}"', 'image': [name, pictures[0]]} for i, name in enumerate(names)]
+            shop = folder / f'shop-{n}'
+            shop.mkdir()
+            for name in {*names, pictures[0]}:
+                (shop / name).write_bytes((IMAGES / name).read_bytes())
+            (shop / 'products.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+            command('build', shop / 'products.jsonl', '-o', folder / f'{n}.safetensors', '--model', VIT, '--quiet')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.cleanup()
+
+    def path(self, name):
+        return Path(self.place.name) / name
+
+    def test_search_finds_what_the_command_finds(self):
+        wanted = json.loads(command('search', self.path('18.safetensors'), IMAGES / 'png-colour-2-8-0.png', '--model', VIT, '--json', '--limit', '7'))
+        with kin.Model(VIT) as model, kin.Catalog(self.path('18.safetensors')) as catalog:
+            hits = catalog.search(model.embed_images([IMAGES / 'png-colour-2-8-0.png'])[0], k=7)
+            self.assertEqual((len(catalog), catalog.dim, len(catalog.ids())), (18, model.dim, 18))
+            self.assertEqual([hit.id for hit in hits], [hit['id'] for hit in wanted['hits']])
+            np.testing.assert_allclose([hit.score for hit in hits], [hit['score'] for hit in wanted['hits']], rtol=0, atol=0)
+            np.testing.assert_allclose([hit.confidence for hit in hits], [hit['confidence'] for hit in wanted['hits']], rtol=1e-6)
+            self.assertEqual(hits[0].item['title'], f'Größe "{hits[0].id[1:]}"')
+            self.assertEqual(hits[0].id, 'p3')
+            self.assertAlmostEqual(float(catalog.vector(hits[0].row) @ model.embed_images([IMAGES / 'png-colour-2-8-0.png'])[0]), hits[0].score, 3)
+            for wrong in (np.zeros(model.dim), np.ones(3), [np.nan] * model.dim):
+                with self.assertRaises(kin.KinError):
+                    catalog.search(wrong)
+
+    def test_written_bytes_are_those_of_the_command(self):
+        with kin.Catalog(self.path('5.safetensors')) as catalog, kin.Model(VIT) as model:
+            own = {'kin.format', 'kin.kind', 'kin.numerics', 'kin.crc32', 'kin.null', 'kin.needs'}
+            writer = kin.CatalogWriter(model.dim, {name: text for name, text in catalog.info['metadata'].items() if name not in own})
+            for i, id in enumerate(catalog.ids()):
+                item = catalog.item(i)
+                vectors = model.embed_images([IMAGES / name for name in item['image']])
+                writer.add(id, catalog._text('item', i).decode().rstrip('\n'), vectors)
+        with self.assertRaises(kin.KinError) as caught:
+            writer.add('p0', {}, vectors)
+        self.assertEqual(caught.exception.code, 'bad-argument')
+        writer.write(self.path('own.safetensors'))
+        self.assertEqual(self.path('own.safetensors').read_bytes(), self.path('5.safetensors').read_bytes())
+        self.assertEqual([path.name for path in self.path('').glob('.*')], [])
+
+    def test_damaged_files(self):
+        whole = bytearray(self.path('5.safetensors').read_bytes())
+        for damaged in (b'', whole[:100], whole[:-1], whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:], b'x' * 1000):
+            self.path('damaged').write_bytes(damaged)
+            with self.assertRaises(kin.KinError) as caught:
+                kin.Catalog(self.path('damaged'))
+            self.assertEqual(caught.exception.code, 'not-a-catalog')
+        with self.assertRaises(kin.KinError) as caught:
+            kin.Catalog(self.path('nowhere'))
+        self.assertEqual(caught.exception.code, 'unreadable')
+
+
+if __name__ == '__main__':
+    unittest.main()
