@@ -210,8 +210,8 @@ export class Build {
   async run() {
     const { options, io, work } = this;
     this.began = performance.now();
-    this.failures = await Failures.open(work.path('failures'));
     try {
+      this.failures = await Failures.open(work.path('failures'));
       await this.timed('reading', () => this.readProducts());
       await this.timed('starting', async () => {
         await this.openModel();
@@ -231,7 +231,7 @@ export class Build {
       const stopped = io.signal.aborted;
       const told = error.syscall ? plain(error, work.folder) : error;
       this.#stop.abort();
-      if (!stopped) await writeReports(options, this.facts(told), this.failures).catch((also) => io.note(also.message));
+      if (!stopped && this.failures) await writeReports(options, this.facts(told), this.failures).catch((also) => io.note(also.message));
       await this.embedders?.kill();
       if (this.journal ? !this.journal.rows : !await exists(work.path('journal'))) await work.remove(); // nothing to go on from
       throw told;

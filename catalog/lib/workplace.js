@@ -32,6 +32,7 @@ export class Workplace {
           throw new Error(`${folder} is there already and is no folder, which a build needs: move it away`);
         return new Workplace(output, folder, await lockFile(join(folder, 'lock')));
       } catch (error) {
+        await rmdir(folder).catch(() => {}); // empty: of nobody, or of one who makes it again
         if (error instanceof Locked)
           throw new Error(`${output} is locked: another build is writing it; wait for its end, or name another file with -o`);
         if (error.code !== 'ENOENT') throw plain(error, folder); // removed by another build between two steps

@@ -138,11 +138,14 @@ static int opened(int fd, const char *path, int flags)
     return fd;
 }
 
-#define FAIL(result, fails)                                                                                            \
-    if ((result) > 0) {                                                                                                \
-        errno = (result);                                                                                              \
-        return fails;                                                                                                  \
-    }
+#define FAIL(given, fails)                                                                                             \
+    do {                                                                                                               \
+        int error = (given);                                                                                           \
+        if (error > 0) {                                                                                               \
+            errno = error;                                                                                             \
+            return fails;                                                                                              \
+        }                                                                                                              \
+    } while (0)
 
 #define OPEN(name)                                                                                                     \
     int name(const char *path, int flags, ...)                                                                         \
@@ -153,7 +156,7 @@ static int opened(int fd, const char *path, int flags)
         va_end(list);                                                                                                  \
         int mine = below(path);                                                                                        \
         if (mine)                                                                                                      \
-            FAIL(turn(OTHER), -1)                                                                                      \
+            FAIL(turn(OTHER), -1);                                                                                      \
         int fd = REAL(#name, int (*)(const char *, int, ...))(path, flags, mode);                                      \
         return mine ? opened(fd, path, flags) : fd;                                                                    \
     }
@@ -174,7 +177,7 @@ static size_t half(size_t n) { return n > 1 ? n / 2 : n; }
     if (!is_ours(fd))                                                                                                  \
         return REAL(name, type)(fd, __VA_ARGS__);                                                                      \
     int result = turn(kind);                                                                                           \
-    FAIL(result, -1)                                                                                                   \
+    FAIL(result, -1);                                                                                                  \
     if (result < 0)                                                                                                    \
         n = half(n);                                                                                                   \
     ssize_t done = REAL(name, type)(fd, __VA_ARGS__);                                                                  \
@@ -210,7 +213,7 @@ static void is_synced(int fd)
     {                                                                                                                  \
         if (!is_ours(fd))                                                                                              \
             return REAL(#name, int (*)(int))(fd);                                                                      \
-        FAIL(turn(OTHER), -1)                                                                                          \
+        FAIL(turn(OTHER), -1);                                                                                          \
         int result = REAL(#name, int (*)(int))(fd);                                                                    \
         is_synced(fd);                                                                                                 \
         return result;                                                                                                 \
@@ -222,7 +225,7 @@ int ftruncate64(int fd, off64_t n)
 {
     int mine = is_ours(fd);
     if (mine)
-        FAIL(turn(OTHER), -1)
+        FAIL(turn(OTHER), -1);
     if (mine && of_fd[fd] >= 0 && files[of_fd[fd]].synced > n)
         files[of_fd[fd]].synced = n;
     return REAL("ftruncate64", int (*)(int, off64_t))(fd, n);
@@ -233,7 +236,7 @@ int rename(const char *from, const char *to)
 {
     if (!below(from) && !below(to))
         return REAL("rename", int (*)(const char *, const char *))(from, to);
-    FAIL(turn(OTHER), -1)
+    FAIL(turn(OTHER), -1);
     int result = REAL("rename", int (*)(const char *, const char *))(from, to);
     for (int i = 0; result == 0 && i < n_files; i++) {
         if (strcmp(files[i].path, to) == 0)
@@ -248,7 +251,7 @@ int rename(const char *from, const char *to)
     int name declared                                                                                                  \
     {                                                                                                                  \
         if (below(path))                                                                                               \
-            FAIL(turn(OTHER), -1)                                                                                      \
+            FAIL(turn(OTHER), -1);                                                                                      \
         return REAL(#name, int(*) declared)(__VA_ARGS__);                                                              \
     }
 ON_PATH(mkdir, (const char *path, mode_t mode), path, mode)
