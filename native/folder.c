@@ -101,7 +101,7 @@ static kin_status read_config(const char *folder, struct text *config, bool *ope
     return config->at ? KIN_OK : missing(folder, "config.json or open_clip_config.json", err);
 }
 
-kin_status kin_folder_open(kin_ctx *ctx, const char *folder, kin_error *err)
+kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 {
     struct text config;
     bool open_clip;
@@ -362,7 +362,7 @@ static kin_status no_weights(const char *folder, const char *tower, bool open_cl
     return missing(folder, name, err);
 }
 
-kin_status kin_folder_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err)
+kin_status kin_model_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err)
 {
     const char *name = tower == KIN_IMAGE ? "image" : "text";
     const char *stems[] = {name, "open_clip_model", "model"};

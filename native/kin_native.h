@@ -5,9 +5,9 @@
 #include "kin.h"
 
 /* Gives the configuration of the model in `folder` (Hugging Face's or open_clip's; of UTF-8 bytes) to the context: kin_config. */
-kin_status kin_folder_open(kin_ctx *ctx, const char *folder, kin_error *err);
+kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err);
 /* Loads a tower of it, with its preprocessing or its vocabulary; dtype as kin_tower_begin takes it. */
-kin_status kin_folder_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err);
+kin_status kin_model_load(kin_ctx *ctx, const char *folder, int tower, int dtype, kin_error *err);
 
 /* Helper threads for contexts, each of which is used by one thread at a time. */
 typedef struct kin_team kin_team;

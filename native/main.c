@@ -149,7 +149,7 @@ static kin_status embed_picture(struct session *s, uint8_t type, const uint8_t *
 static kin_status embed_text(struct session *s, const uint8_t *p, size_t n, kin_error *err)
 {
     if (!s->has_text)
-        TRY(kin_folder_load(s->ctx, s->options->model, KIN_TEXT, s->options->dtype, err));
+        TRY(kin_model_load(s->ctx, s->options->model, KIN_TEXT, s->options->dtype, err));
     s->has_text = true;
     TRY(from_context(s->ctx, kin_tokenize(s->ctx, (const char *)p, n), err));
     TRY(from_context(s->ctx, kin_text_add(s->ctx), err));
@@ -238,8 +238,8 @@ static kin_status open_session(struct session *s, kin_error *err)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to start.");
     if (o->kernels)
         TRY(use_kernels(s->ctx, o->kernels, err));
-    TRY(kin_folder_open(s->ctx, o->model, err));
-    TRY(kin_folder_load(s->ctx, o->model, KIN_IMAGE, o->dtype, err));
+    TRY(kin_model_open(s->ctx, o->model, err));
+    TRY(kin_model_load(s->ctx, o->model, KIN_IMAGE, o->dtype, err));
     return from_context(s->ctx, kin_identify(s->ctx, KIN_IMAGE), err);
 }
 

@@ -67,7 +67,7 @@ class Model:
             if not self._team:
                 raise out_of_memory(f'{threads} threads')
             lib.kin_use_pool(self._ctx, lib.kin_team_pool(self._team))
-        self._error.check(lib.kin_folder_open(self._ctx, os.fsencode(self._folder), self._error.at))
+        self._error.check(lib.kin_model_open(self._ctx, os.fsencode(self._folder), self._error.at))
 
     def close(self) -> None:
         """Gives the memory back; later calls raise. Also by `with`."""
@@ -186,7 +186,7 @@ class Model:
         self._usable()
         if tower in self._loaded:
             return
-        self._error.check(lib.kin_folder_load(self._ctx, os.fsencode(self._folder), _TOWERS[tower], _DTYPES[self._dtype], self._error.at))
+        self._error.check(lib.kin_model_load(self._ctx, os.fsencode(self._folder), _TOWERS[tower], _DTYPES[self._dtype], self._error.at))
         self._loaded.add(tower)
 
     def _run(self, begin: Callable[[int | None], int]) -> Vector:
