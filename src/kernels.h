@@ -52,6 +52,13 @@ extern const struct kernels kernels_avx2, kernels_avx_vnni, kernels_avx512_vnni;
 extern const struct kernels kernels_neon, kernels_sdot;
 #endif
 
+/* In front of a loop over a tile's rows: with the loop left in place GCC keeps the sums in memory (AVX2: a third of the speed). */
+#if defined(__clang__)
+#define UNROLL_ROWS _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL_ROWS _Pragma("GCC unroll 8")
+#endif
+
 /* Panels in quadruples of inputs, [r0 k0..3 | r1 k0..3 | … | r7 k0..3], which several tables share. */
 void kernels_pack4(const int8_t *rows, size_t stride, int kp, int8_t *panel);
 void kernels_pack4_columns(const int8_t *columns, size_t stride, int kp, int8_t *panel);

@@ -44,11 +44,13 @@ ALWAYS_INLINE void neon_rows(const char *a, size_t stride, const int rows, const
                              size_t ld)
 {
     int32x4_t lo[NEON_ROWS], hi[NEON_ROWS];
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         lo[r] = hi[r] = vdupq_n_s32(0);
     for (int k = 0; k < kp; k += 4, panel += 4 * PANEL, a += 8) {
         int16x8_t w0 = vmovl_s8(vld1_s8(panel)), w1 = vmovl_s8(vld1_s8(panel + 8));
         int16x8_t w2 = vmovl_s8(vld1_s8(panel + 16)), w3 = vmovl_s8(vld1_s8(panel + 24));
+        UNROLL_ROWS
         for (int r = 0; r < rows; r++) {
             int16x4_t x = vld1_s16((const int16_t *)(const void *)(a + (size_t)r * stride));
             lo[r] = vmlal_lane_s16(lo[r], vget_low_s16(w0), x, 0),
@@ -61,6 +63,7 @@ ALWAYS_INLINE void neon_rows(const char *a, size_t stride, const int rows, const
             hi[r] = vmlal_lane_s16(hi[r], vget_high_s16(w3), x, 3);
         }
     }
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++) {
         vst1q_s32(acc + (size_t)r * ld, lo[r]);
         vst1q_s32(acc + (size_t)r * ld + 4, hi[r]);
@@ -92,16 +95,19 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) ALWAYS_INLINE void
 sdot_rows(const char *a, size_t stride, const int rows, const int8_t *panel, int kp, int32_t *acc, size_t ld)
 {
     int32x4_t lo[SDOT_ROWS], hi[SDOT_ROWS];
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         lo[r] = hi[r] = vdupq_n_s32(0);
     for (int k = 0; k < kp; k += 4, panel += 32, a += 4) {
         int8x16_t w0 = vld1q_s8(panel), w1 = vld1q_s8(panel + 16);
+        UNROLL_ROWS
         for (int r = 0; r < rows; r++) {
             int8x16_t x = vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)(const void *)(a + (size_t)r * stride)));
             lo[r] = vdotq_s32(lo[r], w0, x);
             hi[r] = vdotq_s32(hi[r], w1, x);
         }
     }
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++) {
         vst1q_s32(acc + (size_t)r * ld, lo[r]);
         vst1q_s32(acc + (size_t)r * ld + 4, hi[r]);

@@ -34,11 +34,13 @@ __attribute__((target("avx2"))) ALWAYS_INLINE void avx2_rows(const char *a, size
                                                              size_t ld)
 {
     __m256i sum[MR], ones = _mm256_set1_epi16(1);
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         sum[r] = _mm256_setzero_si256();
     for (int k = 0; k < kp; k += 8, panel += 64, a += 8) {
         __m256i w0 = _mm256_loadu_si256((const __m256i *)(const void *)panel);
         __m256i w1 = _mm256_loadu_si256((const __m256i *)(const void *)(panel + 32));
+        UNROLL_ROWS
         for (int r = 0; r < rows; r++) {
             __m256i x = _mm256_maddubs_epi16(SPLAT4(a + (size_t)r * stride), w0);
             __m256i y = _mm256_maddubs_epi16(SPLAT4(a + (size_t)r * stride + 4), w1);
@@ -50,6 +52,7 @@ __attribute__((target("avx2"))) ALWAYS_INLINE void avx2_rows(const char *a, size
             }
         }
     }
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         _mm256_storeu_si256((__m256i *)(void *)(acc + (size_t)r * ld), sum[r]);
 }
@@ -67,13 +70,16 @@ __attribute__((target("avxvnni"))) ALWAYS_INLINE void vnni_rows(const char *a, s
                                                                 const int8_t *panel, int kp, int32_t *acc, size_t ld)
 {
     __m256i sum[MR];
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         sum[r] = _mm256_setzero_si256();
     for (int k = 0; k < kp; k += 4, panel += 32, a += 4) {
         __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)panel);
+        UNROLL_ROWS
         for (int r = 0; r < rows; r++)
             sum[r] = _mm256_dpbusd_avx_epi32(sum[r], SPLAT4(a + (size_t)r * stride), w);
     }
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         _mm256_storeu_si256((__m256i *)(void *)(acc + (size_t)r * ld), sum[r]);
 }
@@ -106,16 +112,19 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) ALWAYS_INLINE void
 vnni512_rows(const char *a, size_t stride, const int rows, const int8_t *panel, int kp, int32_t *acc, size_t ld)
 {
     __m512i sum[MR_512];
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++)
         sum[r] = _mm512_setzero_si512();
     for (int k = 0; k < kp; k += 8, panel += 64, a += 8) {
         __m512i w = _mm512_loadu_si512(panel);
+        UNROLL_ROWS
         for (int r = 0; r < rows; r++) {
             int64_t u;
             memcpy(&u, a + (size_t)r * stride, sizeof u);
             sum[r] = _mm512_dpbusd_epi32(sum[r], _mm512_set1_epi64(u), w);
         }
     }
+    UNROLL_ROWS
     for (int r = 0; r < rows; r++) { /* the upper of each pair of sums onto the lower, then the lower ones alone */
         __m512i both = _mm512_add_epi32(sum[r], _mm512_srli_epi64(sum[r], 32));
         _mm256_storeu_si256((__m256i *)(void *)(acc + (size_t)r * ld), _mm512_cvtepi64_epi32(both));
