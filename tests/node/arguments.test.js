@@ -41,7 +41,7 @@ test('an option that does not exist is refused, with the one that was meant', as
     [(options) => load({ model, ...options }), { progress_callback() {} }, /no 'progress_callback'/],
     [(options) => load({ model, ...options }), { quantized: true }, /did you mean 'dtype'/],
     [(options) => openCatalog(bytes, options), { Clip: clip }, /^openCatalog\(\) has no 'Clip': did you mean 'clip'/],
-    [(options) => openCatalog(bytes, options), { model }, /has no 'model'; it is one of clip, adapter, worker, resolve/],
+    [(options) => openCatalog(bytes, options), { model }, /has no 'model'; it is one of clip, adapter, locale, fields, worker, resolve/],
     [(options) => clip.embedImage(image, options), { bbox: {} }, /^embedImage\(\) has no 'bbox': did you mean 'box'/],
     [(options) => clip.embedImage([image], options), { crop: {} }, /did you mean 'box'/],
     [(options) => clip.preprocess(image, options), { Fit: 'pad' }, /did you mean 'fit'/],
