@@ -4,9 +4,10 @@
 import { once } from 'node:events';
 import { openModel } from '../lib/engine.js';
 import { frame, readFrames, types } from '../lib/frames.js';
+import { kin } from '../lib/name.js';
 import { toSource } from '../lib/pictures.js';
 
-export const usage = 'For kin build alone.\n';
+export const usage = `Usage: ${kin} embed-worker: what build starts, for itself alone\n`;
 export const options = {};
 
 const lingering = 20_000; // ms that a picture may still take when nobody waits for it
