@@ -113,6 +113,7 @@ test('a build that was stopped does not ask again for what it has', async (t) =>
     child.kill('SIGKILL');
   } });
   assert.equal(stopped.signal, 'SIGKILL');
+  while (host.busy) await sleep(5); // answers to the one that is gone
   const before = host.log.length;
   host.log.length = 0;
   const { code, err, report } = await build(products, out, model, args, { env: own.env });
