@@ -23,7 +23,7 @@ const webpack = (by) => ({ name: 'webpack 5.113.0', folder: named('webpack', by)
 
 // For tools that leave the worker where it is.
 const copied = { kin: 'dist/kin', needs: "worker: '/kin/worker/worker.js'", path: '/copied.html', lacking: { '/':
-  /^KinError no-worker: .*\/worker\/worker\.js: the server answered 404\. Copy the folder node_modules\/kin-clip\/web to \/kin of the site and say worker: '(\/kin\/worker\/worker\.js)'\.$/ } };
+  /^KinError no-worker: .*\/worker\/embed\.js: the server answered 404\. Copy the folder node_modules\/kin-clip\/web to \/kin of the site and say worker: '(\/kin\/worker\/worker\.js)'\.$/ } };
 const bare = { 'dist/index.html': html('/main.js'), 'main.js': script(), 'copied.js': script({ options: "{ worker: '/kin/worker/worker.js' }" }),
   'dist/copied.html': html('/copied.js') };
 
