@@ -277,9 +277,9 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory test-node
 	@$(MAKE) --no-print-directory test-python
 	@$(MAKE) --no-print-directory test-browser
-# node --test of Node 20 takes no patterns; the shell spells them out.
+# node --test of Node 20 takes no patterns; the shell spells them out. Left to itself it leaves one core idle.
 test-node: wasm dist node_modules ## Node tests
-	node --test --test-reporter=spec tests/node/*.test.js
+	node --test --test-reporter=spec --test-concurrency=$(JOBS) tests/node/*.test.js
 test-browser: site dist ## the tests that drive a real Chromium
 	node --test --test-reporter=spec --test-concurrency=1 tests/browser/*.test.js
 
