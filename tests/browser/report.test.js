@@ -64,7 +64,7 @@ test('links of the contents lead to their sections by keyboard, and the policy h
   for (const id of ['samples', 'photos']) {
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    assert.equal(new URL(page.url()).hash, `#${id}`);
+    await page.waitForURL(`${address}#${id}`);
     await page.evaluate((hash) => document.querySelector(`a[href="${hash}"]`).focus(), `#${id}`);
   }
   // Even a script that somebody brought in would not run.
