@@ -49,7 +49,7 @@ const plainly = (name) => name.replace(/\.(?:safetensors|txt)$/, '$&.wasm');
 const flat = (at, kin) => {
   const to = (name) => join(at, 'site', plainly(name));
   copyFileSync(join(kin, 'web/kin.min.js'), to('kin.min.js'));
-  for (const from of [join(kin, 'web/wasm'), join(kin, 'models/kin-everyday')]) for (const name of readdirSync(from)) copyFileSync(join(from, name), to(name));
+  for (const from of [join(kin, 'web/wasm'), join(kin, 'models/kin-everyday'), join(at, 'shop/published')]) for (const name of readdirSync(from)) copyFileSync(join(from, name), to(name));
   copyFileSync(join(at, 'shop/catalog.safetensors'), to('catalog.safetensors'));
   copyFileSync(join(at, 'shop/photo.png'), to('photo.png'));
 };
