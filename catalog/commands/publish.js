@@ -14,6 +14,7 @@ import { commonUsage, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
 import { ofName, readBase, readPublished } from '../lib/published.js';
+import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} publish <catalogue> -o <folder> [--market de=products.de.csv] [--budget 3MB] [--keep 3]
        ${kin} publish --rollback -o <folder>
@@ -36,7 +37,6 @@ export const options = {
   keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
 
-const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 const size = (bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`);
 const names = (lists = []) => lists.flatMap((list) => list.split(',')).map((name) => name.trim()).filter(Boolean);
 
