@@ -2,6 +2,7 @@
 import { withModel } from '../lib/engine.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
+import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} bench
 
@@ -62,7 +63,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       await io.line({ model, dtype, variant, threads, kernels, gmacs, dim, node: process.version, image, text });
       return failed;
     }
-    await io.line(`${dtype}, ${variant}, ${threads} thread${threads === 1 ? '' : 's'}, Node ${process.version}; ` +
+    await io.line(`${dtype}, ${variant}, ${counted(threads, 'thread')}, Node ${process.version}; ` +
       `kernels ${kernels}, ${gmacs} billion multiply-adds a second on one thread`);
     for (const [what, { median, fastest, runs, message }] of [['picture', image], ['text', text]])
       await io.line(`${what.padEnd(8)} ${message ?? `${median.toFixed(2).padStart(8)} ms median, ${fastest.toFixed(2)} ms fastest of ${runs}`}`);

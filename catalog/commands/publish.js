@@ -14,6 +14,7 @@ import { commonUsage, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
 import { ofName, readBase, readPublished } from '../lib/published.js';
+import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} publish <catalogue> -o <folder> [--market de=products.de.csv] [--budget 3MB] [--keep 3]
        ${kin} publish --rollback -o <folder>
@@ -36,7 +37,6 @@ export const options = {
   keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
 
-const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 const size = (bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`);
 const names = (lists = []) => lists.flatMap((list) => list.split(',')).map((name) => name.trim()).filter(Boolean);
 
@@ -48,18 +48,21 @@ function readKeep(text) {
 
 /* ---- paths in the catalogue, which count from its folder: as they count from the published one ---- */
 
-// Paths of pictures count from where the folder lies, as if it were a file of its name.
+// Paths of pictures count from where the folder lies, as if it were a file of its name. `outside`: the first that leads out of there.
 function movedImages(market, prefix, what) {
+  let outside;
   const moved = (image) => {
     if (typeof image !== 'string' || !image || image.startsWith('/') || schemeOf(image)) return image;
     const path = join(prefix, image).split(sep).join('/');
+    if (path.startsWith('../')) outside ??= path;
     return schemeOf(path) ? `./${path}` : path;
   };
-  return packed(Array.from({ length: market.offsets.length - 1 }, (_, i) => {
+  const { offsets, bytes: items } = packed(Array.from({ length: market.offsets.length - 1 }, (_, i) => {
     const item = itemOf(market, i, what);
     if (item.image !== undefined) item.image = Array.isArray(item.image) ? item.image.map(moved) : moved(item.image);
     return Buffer.from(`${JSON.stringify(item)}\n`);
   }));
+  return { items, offsets, outside };
 }
 
 // The model's address from the folder; '' where it is a path that leads out of where both lie.
@@ -76,8 +79,10 @@ async function readContents(catalogue, folder, { markets, choice }, io) {
   const contents = await readCatalogueFile(catalogue, io);
   const prefix = relative(dirname(resolve(folder)), dirname(resolve(catalogue)));
   if (prefix) {
-    const { offsets, bytes: items } = movedImages(contents.markets.get(''), prefix, catalogue);
-    contents.markets.set('', { items, offsets });
+    const { outside, ...market } = movedImages(contents.markets.get(''), prefix, catalogue);
+    contents.markets.set('', market);
+    if (outside) io.note(`pictures are published as '${outside}', seen from the folder that ${folder} lies in, and whoever opens the page can read that: ` +
+      'publish beside the pictures, or give their addresses');
   }
   contents.metadata['kin.model'] = modelFrom(folder, catalogue, contents.metadata['kin.model'] ?? '');
   let failed = 0;

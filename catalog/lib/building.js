@@ -16,12 +16,11 @@ import { openPrevious } from './previous.js';
 import { readProducts } from './products.js';
 import { allowedHosts } from './remote.js';
 import { Rows } from './rows.js';
+import { counted } from './terminal.js';
 
 const largeFile = 20 * 2 ** 20;
 const mostWorkers = 8; // unless more are asked for: each holds the model
 const picturesToStart = 32; // for which one more process is worth its start
-
-const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 const stays = 'the catalogue that was there stays, and the next build goes on from what this one has';
 

@@ -1,6 +1,7 @@
 // What a build would do with a products file, without a model, pictures or anything written: which column becomes what,
 // three products as they would be published, how much there is, and what fails why.
 import { readProducts } from './products.js';
+import { counted } from './terminal.js';
 
 const samples = 3;
 const shownReasons = 20;
@@ -52,7 +53,6 @@ export async function dryRun(path, options) {
 }
 
 const shorten = (key, value) => (typeof value === 'string' && value.length > longest ? `${value.slice(0, longest)} ...` : value);
-const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 // The same for people, in lines.
 export function describe({ read_as: readAs, columns, fields, withheld, ignored, samples: shown, products, pictures, drafts,

@@ -16,6 +16,7 @@ import { Columns } from './fields.js';
 import { UsageError } from './options.js';
 import { Paths } from './paths.js';
 import { openSource, watched } from './sources.js';
+import { counted } from './terminal.js';
 import { Variants } from './variants.js';
 
 const maxPictures = 65535; // of one product, as the catalogue numbers them
@@ -267,7 +268,7 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   const published = choice.published.map(({ field }) => field);
   const { drafts } = variants;
   const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
-    ...drafts ? [`left out: ${drafts} draft${drafts === 1 ? '' : 's'}`] : [], ...fields.notes, ...fields.odd];
+    ...drafts ? [`left out: ${counted(drafts, 'draft')}`] : [], ...fields.notes, ...fields.odd];
   return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts,
     rows: good };
 }

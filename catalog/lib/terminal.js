@@ -11,6 +11,7 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 
+// 1 row, 2 rows.
 export const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 export function openTerminal() {

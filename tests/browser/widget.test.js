@@ -1,12 +1,15 @@
 // <kin-search> as a shop has it, in a real Chromium: the files of the package as they lie, the demo's catalogue, and on every
 // page the strictest policy that it promises to keep.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { load, openCatalog } from '../../web/index.node.js';
 import { png } from '../node/cli-support.js';
+import { publish } from '../node/publish-support.js';
 import { listen, send } from '../server.js';
 import { launch, open, serve } from './shop.js';
 
@@ -39,17 +42,21 @@ async function hostileBytes(clip) {
   return builder.save();
 }
 
+const site = mkdtempSync(join(tmpdir(), 'kin-widget-'));
 let browser, server, clip, catalog, hostileFile;
 before(async () => {
   browser = await launch();
   clip = await load({ model: 'build/site/model' });
   catalog = await openCatalog('build/site/catalog.safetensors', { clip });
   hostileFile = await hostileBytes(clip);
+  copyFileSync('build/site/catalog.safetensors', join(site, 'catalog.safetensors'));
+  await publish(join(site, 'catalog.safetensors'), join(site, 'published'));
   server = await listen((request, response, path) => {
     response.setHeader('content-security-policy', policy);
     if (path === '/hostile.safetensors') return response.end(hostileFile);
     if (pages.has(path)) return response.setHeader('content-type', path.endsWith('.css') ? 'text/css' : 'text/html').end(pages.get(path));
     if (path.startsWith('/kin/')) return send(response, 'web', path.slice(4));
+    if (path.startsWith('/published/')) return send(response, site, path);
     return send(response, 'build/site', path);
   });
 });
@@ -58,6 +65,7 @@ after(async () => {
   server?.stop();
   await clip?.close();
   await catalog?.close();
+  rmSync(site, { recursive: true });
 });
 
 const sample = (hex) => ({ name: `my-secret-${hex}.png`, mimeType: 'image/png', buffer: readFileSync(`build/site/samples/${hex}.png`) });
@@ -280,6 +288,32 @@ test('filters: the catalogue\'s values, steps of a number, and a way back where 
   assert.equal(await group.inputValue(), '');
   await end(page);
 });
+
+for (const address of ['/published/', '/published/current.json'])
+  test(`a published folder by ${address}: the file's hits, filters and pages, from the keyboard too`, async () => {
+    const page = await visit(pageOf(`<kin-search ${usual.replace('/catalog.safetensors', address)}></kin-search>`));
+    await upload(page, strawberry);
+    const wanted = (filter, offset = 0) => catalog.search({ image: strawberry.buffer }, { limit: 12, offset, filter });
+    const { hits } = await wanted();
+    assert.deepEqual(await titles(page), hits.map(({ item }) => item.title));
+    assert.deepEqual((await told(page, 'kin-results'))[0].hits, hits.map(({ id, position, confidence }) => ({ id, position, confidence })));
+    assert.ok((await part(page, '.card img').first().getAttribute('src')).endsWith(`/images/${hits[0].id}.webp`), 'pictures lie where they lay');
+    const group = part(page, '.filter').nth(0);
+    assert.ok((await group.locator('option').allTextContents()).includes('Food & drink'));
+    await group.focus();
+    const other = await answered(page, () => page.keyboard.press('ArrowDown'));
+    assert.deepEqual(other.hits.map(({ id }) => id), (await wanted({ group: await group.locator('option:checked').textContent() })).hits.map(({ id }) => id));
+    const all = await answered(page, () => page.keyboard.press('ArrowUp'));
+    assert.deepEqual(all.hits.map(({ id }) => id), hits.map(({ id }) => id));
+    await part(page, '.more').focus();
+    const more = await answered(page, () => page.keyboard.press('Enter'));
+    assert.deepEqual(more.hits.map(({ id }) => id), (await wanted('', 12)).hits.map(({ id }) => id));
+    await page.waitForFunction(() => document.querySelector('kin-search').shadowRoot.activeElement?.className === 'card');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => window.told.at(-1).name === 'kin-select');
+    assert.equal((await told(page, 'kin-select'))[0].id, more.hits[0].id);
+    await end(page);
+  });
 
 // Grey noise is like nothing in the shop.
 let seed = 7;

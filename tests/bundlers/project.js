@@ -100,7 +100,7 @@ function compare(got, wanted) {
   if (got === wanted) return;
   if (!got.startsWith('{')) throw new Error(got || 'it said nothing');
   const [a, b] = [JSON.parse(got), JSON.parse(wanted)];
-  throw new Error(`other answers than Node's: ${JSON.stringify(a.byPhoto)}, ${JSON.stringify(a.byText)} for ${JSON.stringify(b.byPhoto)}`);
+  throw new Error(`other answers than Node's: ${JSON.stringify([a.byPhoto, a.byText, a.published])} for ${JSON.stringify([b.byPhoto, b.byText, b.published])}`);
 }
 
 // Throws with what went wrong. `kit`: { browser, tarball, wanted: the answers, shop: the folder of its files }.

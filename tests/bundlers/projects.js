@@ -18,6 +18,11 @@ const vite = (version, by) => {
   ];
 };
 
+// Parcel takes the nearest folder with a lock file for the project, and its settings from there; what it serves is in `dist`.
+const parcel = { packages: { parcel: '2.16.4' }, folder: 'parcel', locked: 'parcel', shop: 'dist', files: { 'index.html': html('./main.js'), 'main.js': script() },
+  fresh: ['.parcel-cache', 'dist'] };
+const parcelBuild = { ...parcel, name: 'Parcel 2.16.4, build', build: ['parcel', 'build', 'index.html', '--no-autoinstall'], site: 'dist' };
+
 const webpack = (by) => ({ name: 'webpack 5.113.0', folder: named('webpack', by), by, packages: { webpack: '5.113.0', 'webpack-cli': '7.3.1' }, shop: 'dist',
   files: { 'dist/index.html': html('/main.js'), 'main.js': script() }, build: ['webpack', '--mode', 'production', '--entry', './main.js', '-o', 'dist'], site: 'dist' });
 
@@ -49,7 +54,7 @@ const plainly = (name) => name.replace(/\.(?:safetensors|txt)$/, '$&.wasm');
 const flat = (at, kin) => {
   const to = (name) => join(at, 'site', plainly(name));
   copyFileSync(join(kin, 'web/kin.min.js'), to('kin.min.js'));
-  for (const from of [join(kin, 'web/wasm'), join(kin, 'models/kin-everyday')]) for (const name of readdirSync(from)) copyFileSync(join(from, name), to(name));
+  for (const from of [join(kin, 'web/wasm'), join(kin, 'models/kin-everyday'), join(at, 'shop/published')]) for (const name of readdirSync(from)) copyFileSync(join(from, name), to(name));
   copyFileSync(join(at, 'shop/catalog.safetensors'), to('catalog.safetensors'));
   copyFileSync(join(at, 'shop/photo.png'), to('photo.png'));
 };
@@ -72,15 +77,14 @@ export const projects = [
   vite('7.3.8', 'yarn 4 PnP')[1],
   { ...vite('8.4.0')[1], name: 'Vite 8.4.0, build at a subpath', build: ['vite', 'build', '--base', '/shop/', '--outDir', 'dist/shop', '--emptyOutDir'], path: '/shop/',
     files: { ...onVite, 'index.html': html('./main.js'), 'main.js': script({ base: './' }) } },
-  webpack(), webpack('pnpm'), webpack('yarn 1'),
+  webpack(), webpack('pnpm'), webpack('yarn 1'), webpack('yarn 4 PnP'),
   { name: 'Rollup 4.68.8', folder: 'rollup', packages: { rollup: '4.68.8', '@rollup/plugin-node-resolve': '16.0.3' }, shop: 'dist',
     files: bare, build: ['rollup', 'main.js', 'copied.js', '-d', 'dist', '-f', 'es', '-p', 'node-resolve={browser:true}'], site: 'dist', ...copied },
   { name: 'esbuild 0.28.2', folder: 'esbuild', packages: { esbuild: '0.28.2' }, shop: 'dist',
     files: bare, build: ['esbuild', 'main.js', 'copied.js', '--bundle', '--format=esm', '--splitting', '--outdir=dist'], site: 'dist', ...copied },
-  // Parcel takes the nearest folder with a lock file for the project, and its settings from there.
-  ...[false, true].map((exports) => ({ name: `Parcel 2.16.4${exports ? ', packageExports' : ''}`, folder: `parcel${exports ? '-exports' : ''}`, locked: 'parcel',
-    packages: { parcel: '2.16.4' }, manifest: exports ? { '@parcel/resolver-default': { packageExports: true } } : {}, shop: 'dist',
-    files: { 'index.html': html('./main.js'), 'main.js': script() }, fresh: ['.parcel-cache'], build: ['parcel', 'build', 'index.html', '--no-autoinstall'], site: 'dist' })),
+  { ...parcel, name: 'Parcel 2.16.4, development', serve: (port) => ['parcel', 'index.html', '--host', '127.0.0.1', '--port', port, '--no-autoinstall'] },
+  parcelBuild,
+  { ...parcelBuild, name: 'Parcel 2.16.4, build, packageExports', folder: 'parcel-exports', manifest: { '@parcel/resolver-default': { packageExports: true } } },
   { name: 'Next 16.4.6, build and start', ...next, build: ['next', 'build'], serve: (port) => ['next', 'start', '-H', '127.0.0.1', '-p', port] },
   { name: 'Next 16.4.6, development', ...next, serve: (port) => ['next', 'dev', '-H', '127.0.0.1', '-p', port] },
   { name: 'SvelteKit 2.70.4, build and preview', ...svelte, build: ['vite', 'build'], serve: (port) => ['vite', 'preview', '--host', '127.0.0.1', '--port', port, '--strictPort'] },

@@ -25,9 +25,9 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/
 const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', home], { env }));
 makeShop(shop);
 const wanted = await answer(shop);
-const { byPhoto, byText } = JSON.parse(wanted);
-console.log(`photo: ${byPhoto.join(', ')}\ntext: ${byText.join(', ')}`);
-if (![byPhoto, byText].every(([first]) => first.startsWith('A strawberry '))) throw new Error('these hits make no sense');
+const { byPhoto, byText, published } = JSON.parse(wanted);
+console.log(`photo: ${byPhoto.join(', ')}\ntext: ${byText.join(', ')}\npublished: ${published.join(', ')}`);
+if (![byPhoto, byText, published].every(([first]) => first.startsWith('A strawberry '))) throw new Error('these hits make no sense');
 
 const kit = { browser: await launch(), tarball: named(join(home, filename)), wanted, shop };
 const table = [];

@@ -19,22 +19,26 @@ export function makeShop(folder) {
   copyFileSync(picture('twitter', products.strawberry), join(folder, 'photo.png'));
   const rows = Object.entries(products).map(([id, code]) => {
     copyFileSync(picture('google', code), join(folder, `pictures/${id}.png`));
-    return `${id},A ${id},/${id},pictures/${id}.png`;
+    return `${id},A ${id},/${id},pictures/${id}.png,${id.length}`;
   });
-  writeFileSync(join(folder, 'products.csv'), ['id,title,url,image', ...rows, ''].join('\n'));
-  execFileSync(process.execPath, ['catalog/cli.js', 'build', join(folder, 'products.csv'), '-o', join(folder, 'catalog.safetensors'), '--quiet']);
+  writeFileSync(join(folder, 'products.csv'), ['id,title,url,image,price', ...rows, ''].join('\n'));
+  const kin = (...args) => execFileSync(process.execPath, ['catalog/cli.js', ...args, '--quiet'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  kin('build', join(folder, 'products.csv'), '-o', join(folder, 'catalog.safetensors'), '--fields', 'price');
+  kin('publish', join(folder, 'catalog.safetensors'), '-o', join(folder, 'published'));
 }
 
-// One page's work, as a function that also runs in a page.
+// One page's work, by both of its workers, as a function that also runs in a page.
 async function find({ load, openCatalog }, base, options, ofCatalog) {
   const clip = await load({ model: `${base}model/`, ...options });
   const catalog = await openCatalog(`${base}catalog.safetensors`, { clip, ...ofCatalog });
   const vector = await clip.embedImage(`${base}photo.png`);
   const of = ({ hits }) => hits.map(({ item, score }) => `${item.title} ${score}`);
   const byPhoto = of(await catalog.search({ image: `${base}photo.png` }, { limit: 3 }));
-  const byText = of(await catalog.search({ text: 'a strawberry' }, { limit: 3, filter: 'title != "A car"' })); // imports on first use
-  await Promise.all([clip.close(), catalog.close()]);
-  return JSON.stringify({ vector: Array.from(vector).join(), byPhoto, byText });
+  const byText = of(await catalog.search({ text: 'a strawberry' }, { limit: 3, filter: 'price > 4' })); // imports on first use
+  const folder = await openCatalog(`${base}published/`, { clip, ...ofCatalog });
+  const published = of(await folder.search({ vector }, { limit: 3, filter: 'price > 4' }));
+  await Promise.all([clip.close(), catalog.close(), folder.close()]);
+  return JSON.stringify({ vector: Array.from(vector).join(), byPhoto, byText, published });
 }
 
 // `base`: the address of the shop's files; `options`: for load(), and those for openCatalog(), as JavaScript. The answer is in `done`.

@@ -97,4 +97,5 @@ test('a wrong filter says what is wrong', () => {
   for (const [filter, sentence] of cases)
     assert.throws(() => compileFilter(filter, types), (error) => error.code === 'bad-filter' && sentence.test(error.message),
       JSON.stringify(filter).slice(0, 60));
+  assert.throws(() => compileFilter('price < 3', {}), /no field 'price': there are none\.$/);
 });

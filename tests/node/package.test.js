@@ -150,6 +150,15 @@ test('importing the element in Node does nothing', () => {
   assert.equal(printed, 'function function 0\n');
 });
 
+// Parcel alone reads `alias` of a package. Of modules that two workers share its packager registers none that another bundle
+// asks for (isAssetReferenced looks into no worker), and either worker ends with "Cannot find module".
+test('Parcel is told of one worker for all that a page starts', () => {
+  const started = closure('web/index.js', true).flatMap((path) => [...read(path).toString().matchAll(/new Worker\(new URL\('\.\.([^']+)'/g)])
+    .map(([, name]) => [`./web${name}`, './web/worker/worker.js']);
+  assert.ok(started.length >= 2, 'the workers have been found');
+  assert.deepEqual(manifest.alias, Object.fromEntries(started.sort()));
+});
+
 test('importing the package in Node has no side effect', () => {
   const probe = `
     const before = new Set(Reflect.ownKeys(globalThis));

@@ -234,7 +234,7 @@ test('pictures and the model count from where the folder lies', async (t) => {
   list[2].item.image = ['/abs.jpg'];
   mkdirSync(join(root, 'data'));
   const catalogue = await writeCatalogue(join(root, 'data', 'a.kin'), list, { 'kin.model': 'model/' });
-  await publish(catalogue, join(root, 'web'));
+  assert.ok(!(await publish(catalogue, join(root, 'web'))).said.some((note) => /pictures are published as/.test(note)));
   const images = Object.fromEntries((await contentOf(join(root, 'web'))).map(({ id, item }) => [id, item.image]));
   assert.deepEqual([images['sku-1'], images['sku-2'], images['sku-3']], [['https://cdn.example/a.jpg'], ['/abs.jpg'], ['data/img/3-0.jpg']]);
   assert.equal(current(join(root, 'web')).model, '../data/model/');
@@ -242,6 +242,8 @@ test('pictures and the model count from where the folder lies', async (t) => {
   assert.deepEqual((await contentOf(join(root, 'data', 'web'))).find(({ id }) => id === 'sku-3').item.image, ['img/3-0.jpg']);
   await publish(catalogue, join(root, 'data', 'deep', 'web'));
   assert.equal(current(join(root, 'data', 'deep', 'web')).model, '');
+  const { said } = await publish(catalogue, join(root, 'other', 'web'));
+  assert.ok(said.some((note) => note.startsWith("pictures are published as '../data/img/0-0.jpg', seen from")), String(said));
 });
 
 test('--budget: what a page reads, and nothing published beyond it', async (t) => {

@@ -4,9 +4,6 @@ import { load, openCatalog } from '../index.js';
 
 const engines = new Map(); // name -> { holders, heard: Set of functions, opened }
 
-// A folder's file is the one that save() and the command write into one.
-const fileOf = (address) => (address.pathname.endsWith('/') ? new URL('catalog.safetensors', address) : address).href;
-
 // loadOptions hold functions: they are the same only where it is the same object.
 const numbers = new WeakMap();
 let count = 0;
@@ -35,7 +32,7 @@ async function open({ catalog, model, worker, options }, heard) {
   try {
     const { resolve, fetch, stall } = options; // its worker is the clip's
     const cache = /^(persistent|session|memory)$/.test(options.cache) ? undefined : options.cache; // stores are of models
-    const [file] = await Promise.all([openCatalog(fileOf(new URL(catalog, document.baseURI)),
+    const [file] = await Promise.all([openCatalog(new URL(catalog, document.baseURI).href,
       { clip, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
     return { clip, catalog: file };
   } catch (error) {

@@ -27,7 +27,7 @@ export function instead(name, names) {
       const share = 2.5 * distance(bare(name), bare(word)) / word.length;
       if (share < least) [best, least] = [words[0], share];
     }
-  return best ? `: did you mean '${best}'?` : `; it is one of ${names.join(', ')}.`;
+  return best ? `: did you mean '${best}'?` : names.length ? `; it is one of ${names.join(', ')}.` : ': there are none.';
 }
 
 // What the browser says no more of.
