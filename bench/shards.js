@@ -3,14 +3,16 @@
 // this table (docs/figures.md).
 //
 //   node bench/shards.js photos.kin … [--sizes 0,80000] [--wide 1000000] [--queries 200] [--shards 32,64] [--asks photos,phrases]
+//       [--texts a.txt]
 //
 // The catalogues are of real pictures, by any model; every 40th product is taken out and asks. A size above theirs is
-// filled up with points between two near rows and a little noise; --wide N adds N rows of 512 numbers of the mixture
+// filled up with points between two near rows and a little noise; --texts: lines that ask in place of the phrases that null statistics
+// are of; --wide N adds N rows of 512 numbers of the mixture
 // that the search benchmark has (vectors.js).
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { clusterOrder } from '../catalog/lib/cluster.js';
-import { codeBytes, codesOf, trainCodes } from '../catalog/lib/codes.js';
+import { codeBytes, codesOf, farCodesOf, farSteps, trainCodes } from '../catalog/lib/codes.js';
 import { readHeader } from '../catalog/lib/tensors.js';
 import { load } from '../web/index.node.js';
 import { catalogPhrases } from '../web/shared/phrases.js';
@@ -19,7 +21,8 @@ import { vectors as mixture } from './vectors.js';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
   sizes: { type: 'string', default: '0,80000' }, wide: { type: 'string', default: '0' }, queries: { type: 'string', default: '200' },
-  shards: { type: 'string', default: '32,64,128,256,512,1024' }, asks: { type: 'string', default: 'photos,phrases' } } });
+  shards: { type: 'string', default: '32,64,128,256,512,1024' }, asks: { type: 'string', default: 'photos,phrases' },
+  texts: { type: 'string' } } });
 const shardSizes = values.shards.split(',').map(Number);
 const asked = values.asks.split(',');
 const shortlists = [64, 128, 256, 512, 1024, 2048];
@@ -78,12 +81,12 @@ async function grown(real, dim, n) {
   return rows;
 }
 
-// The phrases that null statistics are of, as vectors of the embedded model, as rows are quantised; null for another model.
-async function phrases(dim) {
+// Texts as vectors of the embedded model, as rows are quantised; null for another model.
+async function textsOf(texts, dim) {
   const clip = await load({ model: 'models/kin-everyday' });
   try {
     if (clip.info.dim !== dim) return null;
-    return (await clip.embedText(catalogPhrases)).map((vector) => {
+    return (await clip.embedText(texts)).map((vector) => {
       const out = new Int8Array(dim);
       quantise(vector, out);
       return out;
@@ -105,12 +108,8 @@ const bitCounts = Uint8Array.from({ length: 256 }, (_, byte) => { let n = 0; for
 
 // Each way to guess a row's score from its code: query -> Float32Array, larger is nearer.
 function guessers(rows, dim) {
-  const n = rows.length / dim, width = codeBytes(dim), { mean, spread } = trainCodes(rows, dim);
+  const n = rows.length / dim, width = codeBytes(dim), { mean, spread } = trainCodes(rows, dim), scale = lengths(rows, dim);
   const signs = codesOf(rows, dim, mean);
-  // A second plane: further from the mean than the column's usual distance.
-  const far = new Uint8Array(n * width);
-  for (let r = 0, at = 0; r < n; r++)
-    for (let i = 0; i < dim; i++, at++) if (Math.abs(rows[at] - mean[i]) > spread[i]) far[r * width + (i >> 3)] |= 1 << (i & 7);
   const scores = new Float32Array(n);
   const apart = (query) => {
     const bits = codesOf(query, dim, mean);
@@ -121,26 +120,32 @@ function guessers(rows, dim) {
     }
     return scores;
   };
-  // The query's own numbers against what a row's bits say of its; sums of each half byte, of all its planes, from a table.
-  const estimate = (planes) => (query) => {
-    const tables = new Float32Array(width * 2 * 16 * (planes === 2 ? 16 : 1));
-    const size = planes === 2 ? 256 : 16;
-    for (let half = 0; half < 2 * width; half++)
-      for (let key = 0; key < size; key++)
-        for (let i = 0; i < 4 && 4 * half + i < dim; i++)
-          tables[half * size + key] += query[4 * half + i] * spread[4 * half + i] * (key >> i & 1 ? 1 : -1) *
-            (planes === 1 ? 1 : key >> 4 + i & 1 ? 1.6 : 0.5);
-    for (let r = 0, at = 0; r < n; r++) {
-      let sum = 0;
-      for (let b = 0; b < width; b++, at++) {
-        const [sign, more] = planes === 2 ? [signs[at], far[at]] : [signs[at], 0];
-        sum += tables[2 * b * size + (sign & 15 | (more & 15) << 4)] + tables[(2 * b + 1) * size + (sign >> 4 | more >> 4 << 4)];
+  // The query's own numbers against what a row's bits say of its; the sums of each half byte of a plane from a table. By more
+  // planes than one: as src/folder.c has it, with the row's scale.
+  const estimate = (far) => {
+    const more = far ? farCodesOf(rows, dim, { mean, spread }, far) : null, step = far ? farSteps[far] / 16 : 2;
+    return (query) => {
+      const table = new Float32Array(width * 2 * 16);
+      let center = 0;
+      for (let i = 0; i < dim; i++) center += query[i] * mean[i];
+      for (let half = 0; half < 2 * width; half++)
+        for (let key = 0; key < 16; key++)
+          for (let i = 0; i < 4 && 4 * half + i < dim; i++)
+            table[half * 16 + key] += query[4 * half + i] * spread[4 * half + i] * (key >> i & 1 ? 1 : -1) * step / 2;
+      const sumOf = (codes, at) => {
+        let sum = 0;
+        for (let b = 0; b < width; b++) sum += table[32 * b + (codes[at + b] & 15)] + table[32 * b + 16 + (codes[at + b] >> 4)];
+        return sum;
+      };
+      for (let r = 0; r < n; r++) {
+        let sum = sumOf(signs, r * width);
+        for (let p = 0; p < far; p++) sum = 2 * sum + sumOf(more, (r * far + p) * width);
+        scores[r] = far ? (center + sum) * scale[r] : sum;
       }
-      scores[r] = sum;
-    }
-    return scores;
+      return scores;
+    };
   };
-  return { 'bits apart': apart, 'query × bits': estimate(1), 'query × 2 planes': estimate(2) };
+  return { 'bits apart': apart, 'query × bits': estimate(0), ...Object.fromEntries([1, 2, 3].map((far) => [`query × ${far + 1} planes`, estimate(far)])) };
 }
 
 // The rows by a score, best first, as many as `most`; ties by row.
@@ -203,9 +208,9 @@ async function measure(name, rows, dim, queries, what = 'photos') {
   }
   console.log(`\n### ${name}: ${n} × ${dim}, ${queries.length} ${what} ask\n`);
   console.log(table(['rows a shard', 'KB a shard', 's to order', 'KB that hold the ten', 'recall@10 (%) of 512 KB · 1 MB: bits apart', '… query × bits',
-    '… query × 2 planes'], lines));
+    ...[2, 3, 4].map((planes) => `… query × ${planes} planes`)], lines));
   console.log(table(['rows a shard', 'shortlist by', ...shortlists.map((k) => `${k} rows: recall % · KB`)], listed));
-  for (const used of [1, 2]) console.log(`codes of ${used} plane(s): ${(n * codeBytes(dim) * used / 1e6).toFixed(2)} MB`);
+  for (const used of [1, 2, 3, 4]) console.log(`codes of ${used} plane(s): ${(n * codeBytes(dim) * used / 1e6).toFixed(2)} MB`);
 }
 
 const real = positionals.map(open);
@@ -217,7 +222,7 @@ if (real.length) {
   const rows = new Int8Array(keeps.length * dim);
   keeps.forEach((row, r) => rows.set(row, r * dim));
   const few = (list) => list.filter((_, i) => i % Math.ceil(list.length / Number(values.queries)) === 0);
-  const queries = few(asks), texts = await phrases(dim);
+  const queries = few(asks), texts = await textsOf(values.texts ? readFileSync(values.texts, 'utf8').trim().split('\n') : catalogPhrases, dim);
   for (const size of values.sizes.split(',').map(Number)) {
     const [name, all] = size > keeps.length ? ['real rows, and points between them', await grown(rows, dim, size)] : ['real rows', rows];
     if (asked.includes('photos')) await measure(name, all, dim, queries);

@@ -34,6 +34,15 @@ void codes_train(const int8_t *vectors, uint32_t rows, uint32_t dim, int8_t *mea
 void codes_of(const int8_t *row, const int8_t *mean, uint32_t dim, uint64_t *bits);
 static inline uint32_t codes_words(uint32_t dim) { return (dim + 127) / 128 * 2; }
 
+/* A published folder has finer codes beside (docs/format.md): of a number its level L of 2^(planes + 1), by steps of so much
+ * of the column's spread from the mean on, of which the first bit is in the code above already and the others are a plane each,
+ *
+ *   L = 2^planes + floor((v - mean - 1/16) / (step * spread)), cut to 0 ... 2^(planes + 1) - 1
+ *
+ * Steps are near the best for a normal distribution. */
+enum { CODES_FAR_MAX = 3 };
+static inline double codes_far_step(uint32_t planes) { return (planes == 1 ? 20 : planes == 2 ? 12 : 7) / 16.0; }
+
 /* How many of so many rows are scored exactly: enough that fewer than one in 100 of a photo's ten best
  * were missed in each set tried (docs/api.md). Rows that lie apart cost four times a row of a scan. */
 static inline uint32_t codes_depth(uint32_t rows) { return rows / 100 + 5000; }

@@ -8,6 +8,13 @@
  * the sum of |w| of the bits that have the sign of their w. That is looked up four bits at a time, for sixteen rows at once,
  * whose codes lie side by side byte by byte.
  *
+ * One bit a number is enough for pictures that ask for pictures. Words lie far from all pictures, whose scores then differ
+ * by little: for them finer codes give more bits of each number (codes.h), planes of which each counts half of the one before,
+ *
+ *   estimate(row) = scale(row) * (q . mean + step * sum over planes p of 2^(planes - p) * (that sum of plane p))
+ *
+ * and by the row's scale it is comparable with others'.
+ *
  * What is read is scored as in any catalogue: kin_folder_view puts the rows of the shards together as one. */
 #include "best.h"
 #include "catalog.h"
@@ -29,12 +36,15 @@ struct shard { /* rows [first, first + n) */
 struct kin_folder {
     uint32_t dim, shard_rows;
     uint32_t base_products, base_rows, base_shards;
-    uint32_t products, rows, shards;      /* with those of the deltas */
-    uint32_t known_products, known_codes; /* of the base: those that came */
-    uint32_t *first_row;                  /* [products + 1] */
-    uint8_t *bits;                        /* [blocks][groups][LANES]: eight bits each, of sixteen rows */
-    uint32_t groups;                      /* bytes of a code, rounded up to a multiple of GROUPS_STEP */
-    struct shard *shard;                  /* [shards] */
+    uint32_t products, rows, shards;                 /* with those of the deltas */
+    uint32_t known_products, known_codes, known_far; /* of the base: those that came */
+    uint32_t *first_row;                             /* [products + 1] */
+    uint8_t *bits;                                   /* [blocks][groups][LANES]: eight bits each, of sixteen rows */
+    uint32_t groups;                                 /* bytes of a code, rounded up to a multiple of GROUPS_STEP */
+    uint32_t far_planes;
+    uint8_t *far;        /* [blocks][far_planes][groups][LANES], NULL before the first came */
+    float *far_scale;    /* [base_rows] */
+    struct shard *shard; /* [shards] */
     float null_best[2];
     bool nulls;
     int8_t mean[CATALOG_DIM_MAX];
@@ -108,7 +118,7 @@ void kin_folder_close(kin_folder *f)
     clear_view(f);
     for (uint32_t i = 0; f->shard && i < f->shards; i++)
         free(f->shard[i].scale);
-    free(f->shard), free(f->bits), free(f->first_row);
+    free(f->shard), free(f->bits), free(f->first_row), free(f->far), free(f->far_scale);
     free(f);
 }
 
@@ -131,15 +141,50 @@ kin_status kin_folder_products(kin_folder *f, const uint16_t *counts, uint32_t n
     return KIN_OK;
 }
 
+/* A row's code into its lane of a block. */
+static void place(uint8_t *block, uint32_t row, const uint8_t *code, uint32_t groups)
+{
+    for (uint32_t g = 0; g < groups; g++)
+        block[g * LANES + row % LANES] = code[g];
+}
+
 kin_status kin_folder_codes(kin_folder *f, const uint8_t *bits, uint32_t n, kin_error *err)
 {
     if (n > f->base_rows - f->known_codes)
         return BAD(err, "has codes of more pictures than it says.");
-    const size_t size = codes_words(f->dim) * sizeof(uint64_t);
-    for (uint32_t i = 0; i < n; i++, bits += size, f->known_codes++) {
-        uint8_t *to = f->bits + (size_t)(f->known_codes / LANES) * f->groups * LANES + f->known_codes % LANES;
-        for (uint32_t g = 0; g < f->groups; g++)
-            to[g * LANES] = bits[g];
+    const size_t size = codes_words(f->dim) * sizeof(uint64_t), block = (size_t)f->groups * LANES;
+    for (uint32_t i = 0; i < n; i++, bits += size, f->known_codes++)
+        place(f->bits + f->known_codes / LANES * block, f->known_codes, bits, f->groups);
+    return KIN_OK;
+}
+
+kin_status kin_folder_far(kin_folder *f, int planes, const uint8_t *bits, const float *scale, uint32_t n,
+                          kin_error *err)
+{
+    DEFAULT_FLOATS
+    if (planes < 1 || planes > CODES_FAR_MAX || (f->far && f->far_planes != (uint32_t)planes))
+        return BAD(err, "has finer codes of %d planes.", planes);
+    if (n > f->base_rows - f->known_far)
+        return BAD(err, "has finer codes of more pictures than it says.");
+    for (uint32_t i = 0; i < n; i++)
+        if (!(scale[i] > 0 && scale[i] <= 1)) /* 1 / the length of a row of whole numbers */
+            return BAD(err, "has finer codes with a scale that is none (row %u).", f->known_far + i);
+    const size_t size = codes_words(f->dim) * sizeof(uint64_t), plane = (size_t)f->groups * LANES;
+    if (!f->far) {
+        uint64_t bytes = (uint64_t)(f->base_rows / LANES + 1) * plane * (uint32_t)planes;
+        uint8_t *far = bytes < SIZE_MAX ? calloc((size_t)bytes, 1) : NULL;
+        float *scales = malloc(((size_t)f->base_rows + 1) * sizeof *scales);
+        if (!far || !scales) {
+            free(far), free(scales);
+            return SHORT(err);
+        }
+        f->far = far, f->far_scale = scales, f->far_planes = (uint32_t)planes;
+    }
+    for (uint32_t i = 0; i < n; i++, f->known_far++) {
+        uint8_t *block = f->far + f->known_far / LANES * plane * f->far_planes;
+        for (uint32_t p = 0; p < f->far_planes; p++, bits += size)
+            place(block + p * plane, f->known_far, bits, f->groups);
+        f->far_scale[f->known_far] = scale[i];
     }
     return KIN_OK;
 }
@@ -147,6 +192,7 @@ kin_status kin_folder_codes(kin_folder *f, const uint8_t *bits, uint32_t n, kin_
 /* Until then first_row leads nowhere. */
 static bool knows_products(const kin_folder *f) { return f->known_products == f->base_products; }
 static bool is_whole(const kin_folder *f) { return knows_products(f) && f->known_codes == f->base_rows; }
+static bool is_finer(const kin_folder *f) { return f->far && f->known_far == f->base_rows; }
 
 /* Copies rows into a shard that is empty. */
 static kin_status fill(const kin_folder *f, struct shard *s, const int8_t *vectors, const float *scale,
@@ -235,11 +281,13 @@ struct estimate {
     /* What four bits add to `agreed`, low + 64 * high, for the low and the high half of each group. */
     uint8_t low[2 * GROUPS_MAX][16], high[2 * GROUPS_MAX][16];
     uint32_t groups;
-    int32_t all;         /* the sum of all |w| */
-    double unit, offset; /* cosine = unit * sum + offset, about */
+    int32_t all; /* the sum of all |w| */
+    /* Of one plane: cosine = unit * sum + offset, about. Of more: the same before the row's scale. */
+    bool far;
+    double unit, offset;
 };
 
-static bool weigh(const kin_folder *f, const float *query, struct estimate *e)
+static bool weigh(const kin_folder *f, const float *query, bool far, struct estimate *e)
 {
     int16_t q14[CATALOG_DIM_MAX];
     int32_t weight[CATALOG_DIM_MAX + 8 * GROUPS_STEP] = {0}, top = 0;
@@ -255,7 +303,9 @@ static bool weigh(const kin_folder *f, const float *query, struct estimate *e)
     }
     int32_t step = top / WEIGHT_MAX + 1;
     length = length > 0 ? sqrt(length) : 1;
-    e->unit = (double)unit * step / length, e->offset = (double)unit * center / length;
+    e->far = far;
+    e->unit = (double)unit * step * (far ? codes_far_step(f->far_planes) / 2 : 1 / length);
+    e->offset = (double)unit * center / (far ? 1 : length);
     e->groups = f->groups, e->all = 0;
     for (uint32_t i = 0; i < f->dim; i++) {
         weight[i] = (weight[i] + (weight[i] < 0 ? -step / 2 : step / 2)) / step;
@@ -294,6 +344,23 @@ static void agree(const struct estimate *e, const uint8_t *codes, int32_t agreed
         agreed[i] = low[i % 2][i / 2] + 64 * high[i % 2][i / 2];
 }
 
+/* The sums of a block's sixteen rows, over all planes; at most 16 * 511 * CATALOG_DIM_MAX. */
+static void sum_up(const kin_folder *f, const struct estimate *e, uint32_t row, int32_t sums[LANES])
+{
+    const size_t plane = (size_t)f->groups * LANES, block = row / LANES;
+    const uint32_t planes = e->far ? f->far_planes : 0;
+    const uint8_t *codes = f->bits + block * plane;
+    for (uint32_t p = 0; p <= planes; p++) {
+        int32_t agreed[LANES];
+        agree(e, codes, agreed);
+        for (int i = 0; i < LANES; i++)
+            sums[i] = p ? 2 * sums[i] + agreed[i] : agreed[i];
+        codes = e->far ? f->far + (block * planes + p) * plane : NULL;
+    }
+    for (int i = 0; i < LANES; i++)
+        sums[i] = 2 * sums[i] - ((2 << planes) - 1) * e->all;
+}
+
 /* The product of a row: the last whose first row is not behind it, and that has rows. */
 static uint32_t product_of(const kin_folder *f, uint32_t row)
 {
@@ -327,7 +394,8 @@ static uint32_t wanted_of(const kin_folder *f, const uint8_t *mask, uint32_t row
 static void estimate_rows(const kin_folder *f, const struct estimate *e, const uint8_t *mask, uint32_t from,
                           uint32_t to, struct best *best)
 {
-    int32_t agreed[LANES];
+    const float unit = (float)e->unit, offset = (float)e->offset;
+    int32_t sums[LANES];
     uint32_t product = product_of(f, from);
     for (uint32_t row = from; row < to; row += LANES) {
         if (mask) { /* on to a block with a row that is wanted */
@@ -340,9 +408,11 @@ static void estimate_rows(const kin_folder *f, const struct estimate *e, const u
         }
         uint32_t n = to - row < LANES ? to - row : LANES;
         uint32_t wanted = mask ? wanted_of(f, mask, row, n, &product) : (1u << n) - 1;
-        agree(e, f->bits + (size_t)row * f->groups, agreed);
+        sum_up(f, e, row, sums);
         for (uint32_t i = 0; i < n; i++) {
-            float sum = (float)(2 * agreed[i] - e->all);
+            float sum = (float)sums[i];
+            if (e->far)
+                sum = (sum * unit + offset) * f->far_scale[row + i];
             if (wanted >> i & 1 && best_takes(best, sum))
                 best_offer(best, sum, row + i);
         }
@@ -353,10 +423,10 @@ static void estimate_rows(const kin_folder *f, const struct estimate *e, const u
 static void (*volatile const estimate_part)(const kin_folder *, const struct estimate *, const uint8_t *, uint32_t,
                                             uint32_t, struct best *) = estimate_rows;
 
-uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth, uint32_t *shards,
-                         uint32_t cap, uint32_t *products, float *scores, uint32_t most, uint32_t *found)
+static __attribute__((noinline)) uint32_t near(const kin_folder *f, bool far, const float *query, const uint8_t *mask,
+                                               uint32_t depth, uint32_t *shards, uint32_t cap, uint32_t *products,
+                                               float *scores, uint32_t most, uint32_t *found)
 {
-    DEFAULT_FLOATS
     *found = 0;
     depth = depth < f->base_rows ? depth : f->base_rows;
     struct estimate *e = malloc(sizeof *e);
@@ -364,7 +434,7 @@ uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t 
     uint32_t *rows = malloc(((size_t)depth + 1) * sizeof *rows);
     float *sums = malloc(((size_t)depth + 1) * sizeof *sums);
     uint32_t n = 0;
-    if (e && seen && rows && sums && is_whole(f) && weigh(f, query, e)) {
+    if (e && seen && rows && sums && is_whole(f) && (!far || is_finer(f)) && weigh(f, query, far, e)) {
         struct best best = {rows, sums, 0, (int)depth};
         for (uint32_t row = 0; row < f->base_rows; row += PART)
             estimate_part(f, e, mask, row, f->base_rows - row < PART ? f->base_rows : row + PART, &best);
@@ -375,13 +445,28 @@ uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t 
                 shards[n++] = shard, seen[shard] = 1;
             if (!seen[f->shards + product] && *found < most) {
                 seen[f->shards + product] = 1;
-                scores[*found] = (float)(sums[i] * e->unit + e->offset);
+                scores[*found] = far ? sums[i] : (float)(sums[i] * e->unit + e->offset);
                 products[(*found)++] = product;
             }
         }
     }
     free(e), free(seen), free(rows), free(sums);
     return n;
+}
+
+uint32_t kin_folder_near(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth, uint32_t *shards,
+                         uint32_t cap, uint32_t *products, float *scores, uint32_t most, uint32_t *found)
+{
+    DEFAULT_FLOATS
+    return near(f, false, query, mask, depth, shards, cap, products, scores, most, found);
+}
+
+uint32_t kin_folder_nearer(const kin_folder *f, const float *query, const uint8_t *mask, uint32_t depth,
+                           uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
+                           uint32_t *found)
+{
+    DEFAULT_FLOATS
+    return near(f, true, query, mask, depth, shards, cap, products, scores, most, found);
 }
 
 /* ---- what was read, as a catalogue ---------------------------------------------------------- */

@@ -191,6 +191,7 @@ void kin_catalog_map(const kin_catalog *catalog, const float *vector, float *out
  *   kin_folder_products(f, counts, n, &err), kin_folder_codes(f, bits, n, &err)     // in any split, first to last
  *   kin_folder_delta(f, counts, n, vectors, scale, nulls, &err)                     // each, in order; also later
  *   n = kin_folder_near(f, query, mask, depth, shards, cap, …);                     // which are worth reading
+ *   kin_folder_far(f, 3, bits, scale, n, &err), kin_folder_nearer(f, …)             // for words: the same, by finer codes
  *   kin_folder_shard(f, shards[0], vectors, scale, nulls, n, &err) …                // what of these is not there yet
  *   kin_catalog *c = kin_folder_view(f, shards, n, &err);                           // a catalogue of their rows and the deltas'
  *   kin_catalog_search(c, …), kin_folder_place(f, row, where) …
@@ -207,6 +208,10 @@ void kin_folder_close(kin_folder *folder); /* NULL allowed */
 kin_status kin_folder_products(kin_folder *folder, const uint16_t *counts, uint32_t n, kin_error *err);
 /* The codes of the next n rows, ceil(dim / 128) * 16 bytes each. */
 kin_status kin_folder_codes(kin_folder *folder, const uint8_t *bits, uint32_t n, kin_error *err);
+/* Finer codes of the next n rows (codes.h), by which words are told apart too: planes * ceil(dim / 128) * 16 bytes each,
+ * planes 1..3 and the same at each call; scale f32 [n]: the rows'. May come at any time, and need not. */
+kin_status kin_folder_far(kin_folder *folder, int planes, const uint8_t *bits, const float *scale, uint32_t n,
+                          kin_error *err);
 /* n products more, which may be without rows, once all codes are there: the sum of counts are its rows, nulls f32 [rows, 4]. */
 kin_status kin_folder_delta(kin_folder *folder, const uint16_t *counts, uint32_t n, const int8_t *vectors,
                             const float *scale, const float *nulls, kin_error *err);
@@ -224,6 +229,10 @@ void kin_folder_forget(kin_folder *folder, uint32_t shard); /* a delta's stays *
 uint32_t kin_folder_near(const kin_folder *folder, const float *query, const uint8_t *mask, uint32_t depth,
                          uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
                          uint32_t *found);
+/* The same by the finer codes, once those of all rows are there too. */
+uint32_t kin_folder_nearer(const kin_folder *folder, const float *query, const uint8_t *mask, uint32_t depth,
+                           uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
+                           uint32_t *found);
 /* Once all products are there: a catalogue of the rows of these shards, all of which are there, and of all deltas, rows in order: for kin_catalog_search
  * (its mask and its total are of all products), _confidence, _diversify and _vector. Belongs to the folder; the next call makes it anew. NULL:
  * see err. */

@@ -1,7 +1,7 @@
 // A whole catalogue as the files of a base (docs/format.md): products in an order in which near ones lie together, rows
 // in shards, codes and ids for the first hits, items and columns of each market. The same contents give the same files.
 import { clusterOrder } from './cluster.js';
-import { codeBytes, codesOf, trainCodes } from './codes.js';
+import { codeBytes, codesOf, farCodesOf, trainCodes } from './codes.js';
 import { makeColumns, makeSold } from './columns.js';
 import { itemBytes } from './contents.js';
 import { format, makeBase, makePart, maxPart } from './parts.js';
@@ -9,6 +9,9 @@ import { format, makeBase, makePart, maxPart } from './parts.js';
 // Chosen by the table of bench/shards.js (docs/figures.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
 const shardBytes = 64 * 276;
 const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
+// A query in words, by how many planes of finer codes there are: as many as `farBytes` have room for.
+const words = [null, { rows: 512, bytes: 3 * 2 ** 20 }, { rows: 256, bytes: 2 ** 20 }, { rows: 64, bytes: 512 * 1024 }];
+const farBytes = 32 * 2 ** 20;
 const itemsPerFile = 64;
 const codeFile = 2 ** 20; // bytes: so that codes come several files at a time
 const idsPerFile = 65536;
@@ -20,6 +23,15 @@ function rowsOfShard(rows, dim) {
   let n = 2 ** Math.max(3, Math.round(Math.log2(shardBytes / (dim + 20))));
   while (rows / n > mostShards) n *= 2;
   return n;
+}
+
+const farPlanes = (rows, dim) => Math.min(words.length - 1, Math.floor(farBytes / (rows * codeBytes(dim))));
+
+// Finer codes, for words (codes.js).
+function makeFar({ vectors, scale, dim }, trained, planes) {
+  const width = planes * codeBytes(dim), each = Math.floor(codeFile / (width + 4));
+  return { each, parts: [...ranges(scale.length, each)].map(([from, to]) => makePart('far', { scale: scale.subarray(from, to),
+    far: [farCodesOf(vectors.subarray(from * dim, to * dim), dim, trained, planes), width] })) };
 }
 
 // How many products a file may have of those that `sizes` (bytes of each, in order) gives, so that none is too large.
@@ -149,8 +161,11 @@ export async function makeBaseFiles(contents, what, told) {
     codes: [codesOf(vectors.subarray(from * dim, to * dim), dim, mean), codeBytes(dim)] }));
   const shards = [...ranges(rows, shardRows)].map(([from, to]) => makePart('shard', { scale: scale.subarray(from, to),
     ...nulls ? { null: [nulls.subarray(4 * from, 4 * to), 4] } : {}, vectors: [vectors.subarray(from * dim, to * dim), dim] }));
+  const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
+  const planes = shards.length > within(query.bytes) ? farPlanes(rows, dim) : 0; // fewer shards are read whole
+  const far = planes && makeFar({ vectors, scale, dim }, { mean, spread }, planes);
   const ids = makeIds(contents, order);
-  const parts = [...codes, ...shards, ...ids.parts], left = [];
+  const parts = [...codes, ...far ? far.parts : [], ...shards, ...ids.parts], left = [];
   const markets = {};
   for (const [locale, market] of contents.markets) {
     const items = makeItems(market, order), columns = makeColumns(market, order, what);
@@ -161,12 +176,13 @@ export async function makeBaseFiles(contents, what, told) {
       columns: Object.fromEntries(columns.map(({ field, type, part }) => [field, { type, file: part?.hash ?? null }])) };
     for (const { field, part } of columns) part ? parts.push(part) : left.push(field);
   }
-  const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
   const base = {
     kind: 'catalog', format, metadata, products: contents.ids.length, rows, dim, null_best: nullBest,
     mean: base64(mean), spread: base64(spread),
     near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
     codes: { rows_per_file: codesEach, files: hashes(codes) },
+    ...far && { far: { planes, rows: words[planes].rows, shards: within(words[planes].bytes), rows_per_file: far.each,
+      files: hashes(far.parts) } },
     ids: { products_per_file: ids.each, files: hashes(ids.parts), ...ids.pictures && { pictures: true } },
     shards: { rows_per_file: shardRows, files: hashes(shards) },
     markets,

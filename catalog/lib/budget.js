@@ -51,6 +51,8 @@ export async function reading(folder, { next, base, parts, ordered }) {
   const first = [['base', next.base], ...of('codes', base.codes.files), ...of('ids', base.ids.pictures ? base.ids.files : []),
     ...of('delta', next.deltas)];
   const query = of('shard', base.shards.files.slice(0, base.near.shards));
+  const words = of('shard', base.shards.files.slice(0, base.far?.shards ?? base.near.text_shards));
+  const far = of('far', base.far?.files ?? []);
   const { products_per_file: each, files } = base.markets[''];
   const step = Math.ceil(base.products / asked), few = Math.ceil(base.products / step);
   const items = { bytes: 0, packed: 0, files: 0 };
@@ -63,6 +65,8 @@ export async function reading(folder, { next, base, parts, ordered }) {
   return [
     { what: `first hits: base, codes, ${base.ids.pictures ? 'ids, ' : ''}deltas`, files: first.length, ...await sizes(first) },
     { what: 'a query: shards, at most', files: query.length, ...await sizes(query) },
+    { what: 'a query in words: shards, at most', files: words.length, ...await sizes(words) },
+    ...far.length ? [{ what: 'finer codes, once for words', files: far.length, ...await sizes(far) }] : [],
     { what: 'ids, for like and get', files: base.ids.files.length, ...await sizes(of('ids', base.ids.files)) },
     { what: `items of ${shown} hits, on average`, ...rounded(items) },
   ].map((row) => ({ ...row, seconds: lines.map((mbit) => Number((row.bytes * 8 / (mbit * 1e6)).toFixed(2))) }));

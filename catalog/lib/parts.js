@@ -8,7 +8,7 @@ import { fileParts, readHeader, widestFirst } from './tensors.js';
 
 export const format = 2;
 export const maxPart = 20 * 2 ** 20;
-const kinds = ['codes', 'ids', 'shard', 'items', 'column', 'delta'];
+const kinds = ['codes', 'far', 'ids', 'shard', 'items', 'column', 'delta'];
 const own = new RegExp(`^(?:base-[\\w-]{22}\\.json|(?:${kinds.join('|')})-[\\w-]{22}\\.safetensors)$`);
 
 export const isPartName = (name) => typeof name === 'string' && own.test(name);

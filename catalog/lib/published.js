@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from './files.js';
 import { startBits } from './base.js';
-import { codeBytes, codesOf, trainCodes } from './codes.js';
+import { codeBytes, codesOf, farCodesOf, farSteps, trainCodes } from './codes.js';
 import { makeColumns, makeSold } from './columns.js';
 import { itemOf } from './contents.js';
 import { notOfBase } from './delta.js';
@@ -57,6 +57,10 @@ export async function readBase(folder, hash) {
       bad(`lists other files of ${name} than its counts need`);
   };
   listed('codes', base.codes, base.codes?.rows_per_file, base.rows, codeBytes(base.dim));
+  if (base.far) {
+    if (!farSteps[base.far.planes]) bad('has finer codes of a number of planes that this release does not know');
+    listed('finer codes', base.far, base.far.rows_per_file, base.rows, base.far.planes * codeBytes(base.dim));
+  }
   listed('ids', base.ids, base.ids?.products_per_file, base.products, 6);
   listed('rows', base.shards, base.shards?.rows_per_file, base.rows, base.dim + 4);
   if (!base.markets?.['']) bad('has no items');
@@ -71,7 +75,8 @@ export async function readBase(folder, hash) {
 // The names of all files that a generation needs.
 export function filesOf({ base: hash, deltas }, base) {
   const of = (kind, files) => files.map((file) => partName(kind, file));
-  return [partName('base', hash), ...of('codes', base.codes.files), ...of('ids', base.ids.files), ...of('shard', base.shards.files),
+  return [partName('base', hash), ...of('codes', base.codes.files), ...of('far', base.far?.files ?? []),
+    ...of('ids', base.ids.files), ...of('shard', base.shards.files),
     ...Object.values(base.markets).flatMap(({ files, columns, sold }) => [...of('items', files),
       ...of('column', [...Object.values(columns).map(({ file }) => file), sold].filter((file) => file))]),
     ...of('delta', deltas)];
@@ -213,7 +218,7 @@ export async function readPublished(folder, current, io) {
   for (const [locale, market] of Object.entries(base.markets))
     contents.markets.set(locale, await readItems(folder, market, base.products));
   for (const name of filesOf(current, base))
-    if (/^(?:codes|column)-/.test(name)) await readPartBytes(folder, ...ofName(name));
+    if (/^(?:codes|far|column)-/.test(name)) await readPartBytes(folder, ...ofName(name));
   const deltas = [];
   for (const hash of current.deltas) deltas.push(await readDelta(folder, hash, base));
   return { current, base, contents, deltas, products: applied(contents, deltas) };
@@ -245,7 +250,7 @@ export function* currentItems({ products }, locale, what) {
 
 // What no hash says: that codes, columns and numbers are of these rows, items and ids. -> sentences
 export async function faultsOf(folder, { base, contents, deltas }) {
-  const { dim, rows } = base, { vectors, rowStart } = contents, faults = [];
+  const { dim, rows } = base, { vectors, scale, rowStart } = contents, faults = [];
   const { mean, spread } = trainCodes(vectors, dim);
   const same = (name, values) => base[name] === Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
   if (!same('mean', mean) || !same('spread', spread)) faults.push(`${makeBase(base).name} has the codes' mean of other rows`);
@@ -259,6 +264,7 @@ export async function faultsOf(folder, { base, contents, deltas }) {
     if (Buffer.compare(starts, startBits(rowStart, at, at + n))) faults.push(`${name} has other products than the ids`);
     at += n;
   }
+  faults.push(...await farFaults(folder, base, vectors, scale, { mean, spread }));
   const place = new Map(contents.ids.map((id, i) => [id, i]));
   for (const [k, delta] of deltas.entries())
     for (const [ids, numbers] of [[delta.ids, delta.product], [delta.gone, delta.goneProduct]])
@@ -266,6 +272,19 @@ export async function faultsOf(folder, { base, contents, deltas }) {
         faults.push(`delta ${k + 1} numbers other products than the base`);
   for (const [locale, market] of Object.entries(base.markets))
     faults.push(...columnFaults(folder, market, contents.markets.get(locale), base.products));
+  return faults;
+}
+
+async function farFaults(folder, { dim, rows, far }, vectors, scale, trained) {
+  const faults = [];
+  let at = 0;
+  for (const { hash, n } of chunks(far?.files ?? [], far?.rows_per_file, rows)) {
+    const part = await readPart(folder, 'far', hash, { scale: ['F32', n], far: ['U8', n * far.planes * codeBytes(dim)] });
+    const codes = farCodesOf(vectors.subarray(at * dim, (at + n) * dim), dim, trained, far.planes);
+    if (Buffer.compare(part.far, codes) || part.scale.some((one, i) => one !== scale[at + i]))
+      faults.push(`${partName('far', hash)} has finer codes of other rows`);
+    at += n;
+  }
   return faults;
 }
 

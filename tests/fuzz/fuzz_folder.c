@@ -81,7 +81,10 @@ static struct rows rows_of(struct input *in, const struct state *s, uint32_t n)
 
 static void rows_end(struct rows *r) { free(r->vectors), free(r->scale), free(r->nulls); }
 
-static void near(struct input *in, const struct state *s)
+typedef uint32_t near_call(const kin_folder *, const float *, const uint8_t *, uint32_t, uint32_t *, uint32_t,
+                           uint32_t *, float *, uint32_t, uint32_t *);
+
+static void near(struct input *in, const struct state *s, near_call *call)
 {
     uint32_t shards[CAP], products[CAP], found, cap = next(in) % (CAP + 1), most = next(in) % (CAP + 1);
     uint32_t depth = next(in) == 255 ? UINT32_MAX : next(in);
@@ -91,7 +94,7 @@ static void near(struct input *in, const struct state *s)
         query[i] = (int8_t)next(in);
     if (next(in) == 1)
         memset(query, next(in), sizeof *query);
-    uint32_t n = kin_folder_near(s->f, query, mask, depth, shards, cap, products, scores, most, &found);
+    uint32_t n = call(s->f, query, mask, depth, shards, cap, products, scores, most, &found);
     must(n <= cap && found <= most && n <= depth && found <= depth);
     for (uint32_t i = 0; i < n; i++) {
         must(shards[i] < s->shards);
@@ -144,7 +147,7 @@ static void view(struct input *in, const struct state *s)
 static void step(struct input *in, struct state *s)
 {
     kin_error err;
-    switch (next(in) % 9) {
+    switch (next(in) % 11) {
     case 0: {
         uint32_t n = next(in);
         uint16_t *counts = malloc(n * sizeof *counts + 1);
@@ -193,8 +196,22 @@ static void step(struct input *in, struct state *s)
         rows_end(&r), free(counts);
         break;
     }
-    case 5: near(in, s); break;
+    case 5: near(in, s, kin_folder_near); break;
     case 6: view(in, s); break;
+    case 9: {
+        int planes = next(in) % 8 ? 2 : next(in) - 1;
+        uint32_t n = next(in) % 4 ? s->rows : next(in);
+        uint8_t *bits = some(in, (size_t)n * (planes < 0 ? 0 : (size_t)planes) * ((s->dim + 127) / 128 * 16));
+        float *scale = malloc(n * sizeof *scale + 1);
+        for (uint32_t i = 0; i < n; i++)
+            scale[i] = 1 / (float)(1 + i);
+        if (n && next(in) == 1)
+            memset(&scale[n - 1], next(in), sizeof *scale);
+        took(kin_folder_far(s->f, planes, bits, scale, n, &err), &err);
+        free(bits), free(scale);
+        break;
+    }
+    case 10: near(in, s, kin_folder_nearer); break;
     case 8: {
         uint32_t n = next(in), deltas = s->all_shards - s->shards;
         kin_folder_trim(s->f, n);

@@ -248,10 +248,10 @@ test('pictures and the model count from where the folder lies', async (t) => {
 
 test('--budget: what a page reads, and nothing published beyond it', async (t) => {
   const { root, path, first } = await published(t);
-  const [hits, query, ids, items] = first.result.reading;
+  const [hits, query, words, ids, items] = first.result.reading;
   assert.equal(hits.bytes, namesOf(path).filter((name) => /^(?:base|codes)-/.test(name)).reduce((sum, name) => sum + statSync(join(path, name)).size, 0));
   assert.deepEqual(hits.seconds, [1.6, 10].map((mbit) => Number((hits.bytes * 8 / (mbit * 1e6)).toFixed(2))));
-  assert.ok(query.bytes > 0 && items.bytes > 0 && ids.bytes > 0 && hits.packed < hits.bytes);
+  assert.ok(query.bytes > 0 && words.bytes >= query.bytes && items.bytes > 0 && ids.bytes > 0 && hits.packed < hits.bytes);
   const other = join(root, 'other');
   await assert.rejects(publish(join(root, 'first.kin'), other, { budget: '5KB' }), /first hits need \d+\.\d KB, more than --budget 5KB: nothing is published/);
   assert.deepEqual(namesOf(other), []);

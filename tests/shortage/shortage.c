@@ -231,6 +231,12 @@ static kin_status look(kin_folder *f, kin_error *err)
     return KIN_OK;
 }
 
+static kin_status give_far(kin_folder *f, kin_error *err)
+{
+    static const uint8_t bits[FOLDER_ROWS][2][16];
+    return kin_folder_far(f, 2, bits[0][0], folder_scale, FOLDER_ROWS, err);
+}
+
 static kin_status near_shards(kin_folder *f, kin_error *err)
 {
     static const float query[FOLDER_DIM] = {0, 0, 1, 0};
@@ -244,9 +250,23 @@ static kin_status near_shards(kin_folder *f, kin_error *err)
     return KIN_OK;
 }
 
+static kin_status nearer_shards(kin_folder *f, kin_error *err)
+{
+    static const float query[FOLDER_DIM] = {0, 0, 1, 0};
+    uint32_t shards[4], products[4], found, n;
+    float scores[4];
+    (void)err;
+    n = kin_folder_nearer(f, query, NULL, 6, shards, 4, products, scores, 4, &found);
+    if (n == 0)
+        return found ? KIN_NOT_A_CATALOG : KIN_OUT_OF_MEMORY;
+    keep(shards, n * sizeof *shards), keep(scores, found * sizeof *scores);
+    return KIN_OK;
+}
+
 static kin_status fill_folder(kin_folder *f, kin_error *err)
 {
-    static kin_status (*const calls[])(kin_folder *, kin_error *) = {near_shards, give_shard, look, give_delta, give_delta, look};
+    static kin_status (*const calls[])(kin_folder *, kin_error *) = {near_shards, give_far,   nearer_shards, give_shard,
+                                                                 look,        give_delta, give_delta,    look};
     uint16_t counts[FOLDER_PRODUCTS];
     int8_t mean[FOLDER_DIM] = {0};
     uint8_t bits[FOLDER_ROWS][16];

@@ -24,6 +24,7 @@ const broken = (what) => fail('not-a-catalog', `The catalogue's folder is damage
 const is = (right, what) => right || broken(what);
 const isHash = (value) => typeof value === 'string' && /^[\w-]{22}$/.test(value);
 const isSize = (value, least = 0) => Number.isSafeInteger(value) && value >= least && value < 2 ** 31;
+const codeBytes = (dim) => 16 * Math.ceil(dim / 128); // of a plane of a row's
 const filesFor = (n, each) => Math.ceil(n / each);
 
 function readList(list, each, n, name) {
@@ -59,17 +60,18 @@ function readCurrent(bytes) {
 
 function readBase(bytes, locale) {
   const json = readJson(bytes, 'catalog', 'The base');
-  const { products, rows, dim, metadata, near, null_best: best = null, markets } = json;
+  const { products, rows, dim, metadata, near, far, null_best: best = null, markets } = json;
   is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096, 'its sizes');
   is(metadata && Object.values(metadata).every(isText), 'its metadata');
   is(best === null || Array.isArray(best) && best.length === 2 && best.every(Number.isFinite), 'null_best');
   is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
+  is(!far || [1, 2, 3].includes(far.planes) && isSize(far.rows, 1) && isSize(far.shards, 1), 'far');
   const market = Object.hasOwn(markets ?? {}, locale) ? markets[locale] : null;
   if (!market) fail('bad-argument', `The catalogue has no market '${locale}'${locale ? `: it has ${Object.keys(markets ?? {}).filter(Boolean).join(', ') || 'none but the first'}` : ''}.`);
   const columns = Object.entries(market.columns ?? {});
   is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
   is(market.sold === undefined || isHash(market.sold), 'what is sold');
-  return { products, rows, dim, metadata, near, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
+  return { products, rows, dim, metadata, near, far: far && { ...far, ...readList(far, 'rows_per_file', rows, 'finer codes') }, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
     codes: readList(json.codes, 'rows_per_file', rows, 'codes'), ids: readList(json.ids, 'products_per_file', products, 'ids'),
     shards: readList(json.shards, 'rows_per_file', rows, 'shards'), items: readList(market, 'products_per_file', products, 'items'),
     columns: new Map(columns), sold: market.sold, pictures: json.ids.pictures === true };
@@ -205,6 +207,26 @@ export class FolderCore {
     return results;
   }
 
+  // take(part, i) for each of these files from the first one on, in order, whichever comes first; after a failure for none.
+  #inOrder(kind, files, first, watcher, take) {
+    let last = Promise.resolve(), failed = false;
+    return this.#each(files.length - first, async (k) => {
+      const before = last;
+      let done;
+      last = new Promise((resolve) => { done = resolve; });
+      try {
+        const bytes = await this.#named(kind, files[first + k], 'safetensors', watcher);
+        await before;
+        if (!failed) this.#opened(kind, bytes, (part) => take(part, first + k));
+      } catch (error) {
+        failed = true;
+        throw error;
+      } finally {
+        done();
+      }
+    });
+  }
+
   #status(name, ...args) {
     if (this.#engine.call(name, ...args, this.#engine.error)) this.#engine.throwError();
   }
@@ -240,33 +262,22 @@ export class FolderCore {
       engine.pointer('kin_folder_open', dim, products, rows, base.shards.each, mean, spread, best, engine.error));
     if (!folder) engine.throwError();
     try {
-      const state = { base, folder, ids: null, deltaIds: new Map(), added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
+      const state = { base, folder, far: 0, ids: null, deltaIds: new Map(), added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
         types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])) };
       const sold = base.sold ? this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8')) : null;
       const known = base.pictures ? this.#ids(state, watcher) : null;
-      const width = 16 * Math.ceil(dim / 128), counts = new Uint16Array(products);
-      let last = Promise.resolve(), product = -1;
-      const coming = this.#each(codes.files.length, async (i) => { // in order, whichever comes first
-        const before = last;
-        let done;
-        last = new Promise((resolve) => { done = resolve; });
-        try {
-          const bytes = await this.#named('codes', codes.files[i], 'safetensors', watcher);
-          await before;
-          const n = Math.min(codes.each, rows - i * codes.each);
-          this.#opened('codes', bytes, ({ at, copy }) => {
-            const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
-            is(size === n * width && starts.length === Math.ceil(n / 8), 'a file of codes');
-            for (let row = 0; row < n; row++) {
-              product += starts[row >> 3] >> (row & 7) & 1;
-              is(product >= 0 && product < products && counts[product] < 65535, 'a file of codes has other products than it says');
-              counts[product]++;
-            }
-            this.#status('kin_folder_codes', folder, bits, n);
-          });
-        } finally {
-          done();
+      const counts = new Uint16Array(products);
+      let product = -1;
+      const coming = this.#inOrder('codes', codes.files, 0, watcher, ({ at, copy }, i) => {
+        const n = Math.min(codes.each, rows - i * codes.each);
+        const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
+        is(size === n * codeBytes(dim) && starts.length === Math.ceil(n / 8), 'a file of codes');
+        for (let row = 0; row < n; row++) {
+          product += starts[row >> 3] >> (row & 7) & 1;
+          is(product >= 0 && product < products && counts[product] < 65535, 'a file of codes has other products than it says');
+          counts[product]++;
         }
+        this.#status('kin_folder_codes', folder, bits, n);
       });
       const [isSold] = await Promise.all([sold, coming, known]);
       engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, products));
@@ -499,6 +510,17 @@ export class FolderCore {
     }
   }
 
+  // Fetches the finer codes, by which words are told apart; what is there of them stays where that fails.
+  async #finer(state, watcher) {
+    const { folder, base: { far, dim, rows } } = state;
+    await this.#inOrder('far', far.files, state.far, watcher, ({ at }, i) => {
+      const n = Math.min(far.each, rows - i * far.each), [bits, size] = at('far', 'U8'), [scale, scales] = at('scale', 'F32');
+      is(size === n * far.planes * codeBytes(dim) && scales === n, 'a file of finer codes');
+      this.#status('kin_folder_far', folder, far.planes, bits, scale, n);
+      state.far++;
+    });
+  }
+
   async #vectorOf(state, product, watcher) {
     const engine = this.#engine, { dim } = state.base;
     await this.#shards(state, [engine.pointer('kin_folder_first', state.folder, product)], watcher);
@@ -547,12 +569,18 @@ export class FolderCore {
     const counts = facets && await this.#facets(state, facets, mask, watcher);
     const wanted = mask.reduce((sum, one) => sum + one, 0);
     const all = base.shards.files.length, most = Math.min(wanted, count);
-    const cap = parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
-    const near = this.#near(state, query, mask, count, most, cap);
+    const words = parts.some(({ text }) => text), { near: { rows, shards: few, text_shards: more = few } } = base;
+    const reads = words && base.far ? base.far : { rows, shards: words ? more : few };
+    const whole = exact || all <= reads.shards, finer = !whole && words && base.far, missing = finer && state.far < base.far.files.length;
+    let near = this.#near(state, query, mask, count, most, reads, finer && !missing);
     const told = { total: wanted, generation: state.current.generation, facets: counts };
-    if (updates && near.shards.some((i) => !engine.call('kin_folder_has', folder, i)))
+    if (updates && (missing || near.shards.some((i) => !engine.call('kin_folder_has', folder, i))))
       watcher.onProgress({ search, update: { ...told, ...await this.#told(state, { products: near.products.slice(offset), scores: near.scores.slice(offset), offset }, watcher), coverage: 0 } });
-    const shards = exact || all <= cap ? Array.from({ length: all }, (_, i) => i) : near.shards;
+    if (missing) {
+      await this.#finer(state, watcher);
+      near = this.#near(state, query, mask, count, most, reads, true);
+    }
+    const shards = whole ? Array.from({ length: all }, (_, i) => i) : near.shards;
     await this.#shards(state, shards, watcher);
     const view = engine.with([Uint32Array.from(shards)], (at) => engine.pointer('kin_folder_view', folder, at, shards.length, engine.error));
     if (!view) engine.throwError();
@@ -569,12 +597,12 @@ export class FolderCore {
       verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage: 1 };
   }
 
-  #near(state, { query }, mask, count, most, least) {
+  #near(state, { query }, mask, count, most, reads, finer) {
     const engine = this.#engine, { base, folder } = state;
-    const cap = Math.min(base.shards.files.length, Math.max(least, Math.ceil(2 * count / base.shards.each)));
+    const cap = Math.min(base.shards.files.length, Math.max(reads.shards, Math.ceil(2 * count / base.shards.each)));
     return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
       (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
-        const n = engine.pointer('kin_folder_near', folder, q, m, Math.max(base.near.rows, 4 * count), shards, cap, products, scores, most, found);
+        const n = engine.pointer(finer ? 'kin_folder_nearer' : 'kin_folder_near', folder, q, m, Math.max(reads.rows, 4 * count), shards, cap, products, scores, most, found);
         const [hits] = new Uint32Array(engine.memory.buffer, found, 1);
         const numbers = (at, length) => Array.from(new Uint32Array(engine.memory.buffer, at, length));
         return { shards: numbers(shards, n), products: numbers(products, hits), scores: engine.floats(scores, hits) };
