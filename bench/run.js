@@ -1,5 +1,6 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
 //   ONLY=kernels,image,text,labels,photo,search,folder,start,crowd,native   the jobs (default: all)
+//   SIZES=100000,1000000                         vectors of search and folder, which need no model
 //   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
 //   ROUNDS=3                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small,kin-everyday   whose towers (default: all)
@@ -34,7 +35,7 @@ if (unknown.length) {
   process.exit(2);
 }
 if (!existsSync('build/site/kin/wasm')) throw new Error('The engine is not built: make site.');
-makeModels();
+if (asked.some((job) => !['search', 'folder'].includes(job))) makeModels();
 const rounds = Number(ROUNDS);
 const server = await serve('.');
 const browser = await launch();

@@ -5,7 +5,7 @@
 // Products have numbers: those of the base in its order, then those of each delta. One that a delta replaced, took out,
 // or that the market does not sell is not `alive`. A generation is read whole before a search sees anything of it.
 import { blend, scan, unit } from './catalog-core.js';
-import { countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
+import { countOf, countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
 import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
 import { matcher } from '../shared/matcher.js';
@@ -130,7 +130,7 @@ export class FolderCore {
   #about() {
     const { current, base, products, types, alive } = this.#state;
     return { generation: current.generation, deltas: current.deltas.length, metadata: base.metadata, dim: base.dim,
-      products: alive.reduce((sum, one) => sum + one, 0), pictures: base.rows + products.pictures, numerics: this.#engine.facts.numerics, types: Object.fromEntries(types) };
+      products: countOf(alive), pictures: base.rows + products.pictures, numerics: this.#engine.facts.numerics, types: Object.fromEntries(types) };
   }
 
   /* ---- files ---- */
@@ -545,7 +545,7 @@ export class FolderCore {
     const query = blend(parts, units);
     const mask = await this.#mask(state, tree, used, watcher);
     const counts = facets && await this.#facets(state, facets, mask, watcher);
-    const wanted = mask.reduce((sum, one) => sum + one, 0);
+    const wanted = countOf(mask);
     const all = base.shards.files.length, most = Math.min(wanted, count);
     const cap = parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
     const near = this.#near(state, query, mask, count, most, cap);
