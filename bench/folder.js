@@ -9,7 +9,7 @@ import { number, table } from './report.js';
 import { vectors } from './vectors.js';
 
 const dim = 512;
-const sizes = (process.env.SIZES ?? '100000,1000000').split(',').map(Number);
+const sizes = (process.env.SIZES ?? '100000,1000000').split(',').filter(Boolean).map(Number);
 const filtered = Number(process.env.FILTERED ?? 100000);
 const filters = ['sale', 'price >= 10 and price < 50', 'tags has "tag 7"', 'rare',
   'price >= 10 and price < 50 and (colour = red or colour in (blue, green)) and tags has "tag 7" and not sale'];
@@ -96,7 +96,7 @@ async function searched(n, { browser, server, url, rounds }) {
 }
 
 async function filteredBy(n, { browser, url, rounds }) {
-  const { path, queries } = await vectors(n, 64, { fields: true });
+  const { path, queries } = await vectors(n, dim, { fields: true });
   const { folder } = publish(path);
   const truth = await scanned(path, queries, filters);
   const page = await blank(browser, url);

@@ -547,7 +547,8 @@ export class FolderCore {
     const counts = facets && await this.#facets(state, facets, mask, watcher);
     const wanted = countOf(mask);
     const all = base.shards.files.length, most = Math.min(wanted, count);
-    const cap = parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
+    // What a filter leaves lies as far apart as what words mean: a shard holds little of it.
+    const cap = tree || parts.some(({ text }) => text) ? base.near.text_shards ?? base.near.shards : base.near.shards;
     const near = this.#near(state, query, mask, count, most, cap);
     const told = { total: wanted, generation: state.current.generation, facets: counts };
     if (updates && near.shards.some((i) => !engine.call('kin_folder_has', folder, i)))
