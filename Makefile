@@ -363,7 +363,8 @@ build/bench/peak-%.wasm: bench/peak.c
 	@mkdir -p $(@D)
 	clang-$(WASM_CLANG_VERSION) --target=wasm32 -O3 $(PEAK) -mllvm -disable-lsr -c $< -o $(@:.wasm=.o)
 	wasm-ld-$(WASM_CLANG_VERSION) --no-entry --export=__heap_base $(@:.wasm=.o) -o $@
-bench: kin-native build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist build/bench-venv/done build/data-venv/done build/bench-litert-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,start,native ROUNDS=3, or PROFILE=phone
+BENCH_MODELS := $(if $(ONLY),$(if $(filter-out search folder build,$(subst $(comma), ,$(ONLY))),yes),yes)
+bench: kin-native build/bench/peak-simd.wasm build/bench/peak-relaxed.wasm site dist $(if $(BENCH_MODELS),build/bench-venv/done build/bench-litert-venv/done) build/data-venv/done bench/node_modules/.package-lock.json ## beside other engines: ONLY=kernels,image,text,labels,photo,search,folder,build,start,native ROUNDS=3, or PROFILE=phone
 	ONLY=$(ONLY) ROUNDS=$(or $(ROUNDS),3) PROFILE=$(PROFILE) node bench/run.js
 
 # --- the rest ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ export async function catalogFile(dim) {
   const engine = await openEngine(await module('find', {}));
   const check = (status) => { if (status) engine.throwError(); };
   const writer = engine.with(['{}'], (text, n) => engine.pointer('kin_writer_begin', dim, text, n, engine.error));
-  const [piece, textRoom] = [2 ** 20, 64];
+  const [piece, textRoom] = [2 ** 20, 256];
   const out = engine.allocate(piece);
   const vector = engine.allocate(4 * dim + 4 + 2 * textRoom + dim);
   const scale = vector + 4 * dim;
@@ -17,11 +17,11 @@ export async function catalogFile(dim) {
   let n = 0;
   let views = {};
   return {
-    add(values) {
+    add(values, fields = {}) {
       if (!views.vector?.length) // the first ones, or the memory grew
         views = { vector: new Float32Array(engine.memory.buffer, vector, dim), id: engine.view(id, textRoom), item: engine.view(item, textRoom) };
       views.vector.set(values);
-      const sizes = [encoder.encodeInto(`${n}`, views.id), encoder.encodeInto(`{"id":"${n}"}`, views.item)].map(({ written }) => written);
+      const sizes = [encoder.encodeInto(`${n}`, views.id), encoder.encodeInto(JSON.stringify({ id: `${n}`, ...fields }), views.item)].map(({ written }) => written);
       check(engine.call('kin_quantise_vector', vector, dim, row, scale, engine.error));
       check(engine.call('kin_writer_add', writer, id, sizes[0], item, sizes[1], row, 1, engine.error));
       n++;

@@ -1,5 +1,6 @@
-// The job `folder`: a catalogue published as a folder, searched in a page: bytes until the first hits and for a query, time,
-// memory of the page's process, recall@10 against a scan of every row. SIZES=100000,1000000 of 512 numbers (vectors.js).
+// The job `folder`: a catalogue published as a folder, searched in a page of Chromium: bytes and time until the first hits and for
+// a query, memory of the page's process, recall@10 against a scan of every row; SIZES=100000,1000000 of 512 numbers (vectors.js).
+// Then filters over FILTERED=100000 products: the time of a mask by their columns, and the answers beside those of the one file.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { openCatalog } from '../web/index.node.js';
@@ -8,68 +9,112 @@ import { number, table } from './report.js';
 import { vectors } from './vectors.js';
 
 const dim = 512;
-const sizes = (process.env.SIZES ?? '100000,1000000').split(',').map(Number);
+const sizes = (process.env.SIZES ?? '100000,1000000').split(',').filter(Boolean).map(Number);
+const filtered = Number(process.env.FILTERED ?? 100000);
+const filters = ['sale', 'price >= 10 and price < 50', 'tags has "tag 7"', 'rare',
+  'price >= 10 and price < 50 and (colour = red or colour in (blue, green)) and tags has "tag 7" and not sale'];
 
-// The memory of the process that a page runs in, in bytes, file pages left out: of all renderers the largest.
-function rendererBytes() {
-  const status = execFileSync('sh', ['-c', 'for p in /proc/[0-9]*; do grep -qs -- --type=renderer "$p/cmdline" && cat "$p/status"; done; true'], { encoding: 'utf8' });
-  const sums = status.split(/^Name:/m).slice(1).map((one) => ['RssAnon', 'RssShmem'].reduce((sum, name) =>
-    sum + 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(one)?.[1] ?? 0), 0));
-  return Math.max(0, ...sums);
+const median = (values) => values.filter((value) => value !== null).sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+
+// The memory of the largest process of a page that this browser has, in bytes, without the pages of files: now() and the most so far.
+async function watchMemory(browser) {
+  const session = await browser.newBrowserCDPSession();
+  let most = 0;
+  const now = async () => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    const bytes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => {
+      const status = existsSync(`/proc/${id}/status`) ? readFileSync(`/proc/${id}/status`, 'utf8') : '';
+      return sum(['RssAnon', 'RssShmem'].map((name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)));
+    });
+    most = Math.max(most, ...bytes);
+    return Math.max(0, ...bytes);
+  };
+  const timer = setInterval(() => now().catch(() => {}), 50);
+  return { now, most: () => most, stop: () => clearInterval(timer) };
 }
 
-async function truthOf(path, queries) {
-  const catalog = await openCatalog(path);
-  const found = [];
-  for (const vector of queries) found.push((await catalog.search({ vector }, { limit: 10, exact: true })).hits.map(({ id }) => id));
+function publish(path) {
+  const folder = path.replace('.kin', '.folder');
+  if (!existsSync(`${folder}/current.json`)) execFileSync(process.execPath, ['catalog/cli.js', 'publish', path, '-o', folder], { stdio: 'inherit' });
+  const { base } = JSON.parse(readFileSync(`${folder}/current.json`));
+  return { folder, ...JSON.parse(readFileSync(`${folder}/base-${base}.json`)) };
+}
+
+// What a scan of every row of the file finds: [[{ ids, total }]] by filter and query.
+async function scanned(path, queries, wanted) {
+  const catalog = await openCatalog(path), found = [];
+  for (const filter of wanted) {
+    const answers = [];
+    for (const vector of queries) {
+      const { hits, total } = await catalog.search({ vector }, { filter, limit: 10, exact: true });
+      answers.push({ ids: hits.map(({ id }) => id), total });
+    }
+    found.push(answers);
+  }
   await catalog.close();
   return found;
 }
 
-export async function folder({ browser, url, rounds }) {
-  const rows = [];
-  for (const n of sizes) {
-    const { path, queries } = await vectors(n, dim);
-    const published = path.replace('.kin', '.folder');
-    if (!existsSync(`${published}/current.json`))
-      execFileSync(process.execPath, ['catalog/cli.js', 'publish', path, '-o', published], { stdio: 'inherit' });
-    const { shards } = JSON.parse(readFileSync(`${published}/base-${JSON.parse(readFileSync(`${published}/current.json`)).base}.json`));
-    const truth = await truthOf(path, queries);
-    const page = await blank(browser, url);
-    const before = rendererBytes();
-    const open = await page.evaluate(async (address) => {
-      const { openCatalog } = await import('/build/site/kin/index.js');
-      globalThis.sizes = [];
-      const counted = async (request, options) => {
-        const response = await fetch(request, options);
-        return new Response(response.body.pipeThrough(new TransformStream({ transform(chunk, to) {
-          globalThis.sizes.push(chunk.length);
-          to.enqueue(chunk);
-        } })), response);
-      };
-      const start = performance.now();
-      globalThis.catalog = await openCatalog(new URL(address, location).href, { fetch: counted });
-      return { ms: performance.now() - start, bytes: globalThis.sizes.splice(0).reduce((a, b) => a + b, 0) };
-    }, `/${published}/`);
-    const ask = (list) => page.evaluate(async (queries) => {
-      const found = [];
-      for (const vector of queries) {
-        const start = performance.now();
+const recallOf = (found, truth) => sum(found.map(({ ids }, i) => truth[i].ids.filter((id) => ids.includes(id)).length)) / sum(truth.map(({ ids }) => ids.length));
+
+async function searched(n, { browser, server, url, rounds }) {
+  const { path, queries } = await vectors(n, dim);
+  const { folder, shards } = publish(path);
+  const [truth] = await scanned(path, queries, [undefined]);
+  const page = await blank(browser, url);
+  const memory = await watchMemory(browser), before = await memory.now();
+  const bytes = () => sum(server.sent.splice(0).filter(([name]) => name.includes('.folder/')).map(([, size]) => size));
+  bytes();
+  const openMs = await page.evaluate(async (address) => {
+    const { openCatalog } = await import('/build/site/kin/index.js');
+    const start = performance.now();
+    globalThis.catalog = await openCatalog(new URL(address, location).href);
+    return performance.now() - start;
+  }, `/${folder}/`);
+  const [openBytes, opened] = [bytes(), await memory.now()];
+  const ask = async () => {
+    const found = [];
+    for (const vector of queries)
+      found.push({ ...await page.evaluate(async (vector) => {
         let first = null;
+        const start = performance.now();
         const { hits } = await globalThis.catalog.search({ vector }, { limit: 10, onUpdate: () => { first ??= performance.now() - start; } });
-        found.push({ ids: hits.map(({ id }) => id), first, ms: performance.now() - start, bytes: globalThis.sizes.splice(0).reduce((a, b) => a + b, 0) });
-      }
-      return found;
-    }, list);
-    const cold = await ask(queries);
-    const warm = [];
-    for (let i = 0; i < rounds; i++) warm.push(...await ask(queries));
-    const bytes = rendererBytes() - before;
-    const recall = cold.reduce((sum, { ids }, i) => sum + ids.filter((id) => truth[i].includes(id)).length, 0) / (10 * cold.length);
-    const median = (values) => values.filter((value) => value !== null).sort((a, b) => a - b)[values.length >> 1] ?? NaN;
-    rows.push([`${n} × ${dim}`, shards.rows_per_file, number(open.bytes / 1e6), number(open.ms), number(median(cold.map((one) => one.first))), number(median(cold.map((one) => one.ms))),
-      number(Math.max(...cold.map((one) => one.bytes)) / 1e3), number(median(warm.map((one) => one.ms))), recall.toFixed(3), number(bytes / 1e6)]);
-    await page.context().close();
-  }
-  return table(['catalogue', 'rows a shard', 'MB to open', 'ms to open', 'ms to the first hits', 'ms to the exact ones', 'KB of a query, at most', 'ms of one asked again', 'recall@10', 'MB of memory'], rows);
+        return { ids: hits.map(({ id }) => id), first, ms: performance.now() - start };
+      }, vector), bytes: bytes() });
+    return found;
+  };
+  const cold = await ask(), warm = [];
+  for (let i = 0; i < rounds; i++) warm.push(...await ask());
+  memory.stop();
+  const most = Math.max(memory.most(), await memory.now());
+  await page.context().close();
+  const asked = cold.map((one) => one.bytes);
+  return [`${n} × ${dim}`, shards.rows_per_file, number(openBytes / 1e6), number(openMs), number(median(cold.map((one) => one.first))),
+    number(median(cold.map((one) => one.ms))), `${number(median(asked) / 1e3)} · ${number(Math.max(...asked) / 1e3)}`, number(median(warm.map((one) => one.ms))),
+    recallOf(cold, truth).toFixed(3), `${number(before / 1e6)} · ${number(opened / 1e6)} · ${number(most / 1e6)}`];
+}
+
+async function filteredBy(n, { browser, url, rounds }) {
+  const { path, queries } = await vectors(n, dim, { fields: true });
+  const { folder } = publish(path);
+  const truth = await scanned(path, queries, filters);
+  const page = await blank(browser, url);
+  const found = await page.evaluate(async (options) => (await import('/bench/page/filters.js')).run(options), { folder: `/${folder}`, filters, queries, runs: 20 * rounds });
+  await page.context().close();
+  return filters.map((filter, i) => {
+    const { first, best, half, passed, answers } = found[i], { total } = truth[i][0];
+    if (passed !== total || answers.some((one) => one.total !== total)) throw new Error(`${filter}: ${passed} products of a folder pass, ${total} of the file.`);
+    return [`\`${filter}\``, total, number(first), number(best), number(half), recallOf(answers, truth[i]).toFixed(3)];
+  });
+}
+
+export async function folder(bench) {
+  const rows = [];
+  for (const n of sizes) rows.push(await searched(n, bench));
+  const head = ['catalogue', 'rows a shard', 'MB to open', 'ms to open', 'ms to the first hits', 'ms to the last', 'KB of a query: median · most', 'ms of one asked again', 'recall@10',
+    'MB of the process: empty page · opened · most'];
+  const masks = await filteredBy(filtered, bench);
+  return `${table(head, rows)}\n\n### Filters over ${filtered} products\n\n` +
+    table(['filter', 'products', 'ms of the first mask', 'best', 'median', 'recall@10'], masks);
 }

@@ -1,5 +1,6 @@
 // `make bench`: runs the jobs and writes bench/RESULTS.md.
-//   ONLY=kernels,image,text,labels,photo,search,folder,start,crowd,native   the jobs (default: all)
+//   ONLY=kernels,image,text,labels,photo,search,folder,start,crowd,build,native   the jobs (default: all)
+//   SIZES=100000,1000000                         vectors of search and folder; PRODUCTS=20000 of build (these need none of the models)
 //   PROFILE=phone                                instead: the embedded model in a browser held back as a phone is
 //   ROUNDS=3                                     turns of each contender
 //   MODELS=vit-b32,tinyclip-8m,kin-small,kin-everyday   whose towers (default: all)
@@ -19,6 +20,7 @@ const jobs = {
   folder: async (bench) => (await import('./folder.js')).folder(bench),
   start: async (bench) => (await import('./start.js')).start(bench),
   crowd: async (bench) => (await import('./crowd.js')).crowd(bench),
+  build: async () => (await import('./build.js')).builds(),
   native: async (bench) => (await import('./bulk.js')).bulk(bench),
 };
 const { ONLY, PROFILE, ROUNDS = '3' } = process.env;
@@ -34,7 +36,7 @@ if (unknown.length) {
   process.exit(2);
 }
 if (!existsSync('build/site/kin/wasm')) throw new Error('The engine is not built: make site.');
-makeModels();
+if (asked.some((job) => !['search', 'folder', 'build'].includes(job))) makeModels();
 const rounds = Number(ROUNDS);
 const server = await serve('.');
 const browser = await launch();

@@ -1,5 +1,5 @@
 // Catalogues of unit vectors for `search` and `photo`, made once into build/bench/vectors/<n>x<dim>.kin, and
-// queries in <n>x<dim>.json. The vectors are a mixture as CLIP's are: a large common part, 2,000 kinds of
+// queries of the same draws. The vectors are a mixture as CLIP's are: a large common part, 2,000 kinds of
 // uneven number, within a kind 8 of 256 directions that all kinds share, and noise.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { catalogFile } from './catalog-file.js';
@@ -36,16 +36,21 @@ function mixture(dim, random) {
   };
 }
 
-// -> { url, path, queries: [[numbers]] }: new draws, not rows of the catalogue.
-export async function vectors(n, dim) {
-  const path = `${folder}/${n}x${dim}.kin`;
+// What products have beside: `rare` one in 1,000.
+const colours = ['black', 'white', 'grey', 'red', 'blue', 'green', 'yellow', 'brown', 'pink', 'beige', 'orange', 'violet'];
+const fieldsOf = (i) => ({ price: (i * 7919) % 10000 / 100, colour: colours[(i * 31) % 12], tags: [(i * 17) % 200, (i * 29) % 200, (i * 37) % 200].map((k) => `tag ${k}`),
+  sale: i % 3 === 0, rare: (i * 389) % 1000 === 7 });
+
+// -> { url, path, queries: [[numbers]] }: new draws, not rows of the catalogue. With `fields`, <n>x<dim>.fields.kin.
+export async function vectors(n, dim, { fields = false } = {}) {
+  const path = `${folder}/${n}x${dim}${fields ? '.fields' : ''}.kin`;
   const random = generator(n ^ dim);
   const draw = mixture(dim, random);
   const queries = Array.from({ length: 30 }, () => Array.from(draw()));
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
     const file = await catalogFile(dim);
-    for (let i = 0; i < n; i++) file.add(draw());
+    for (let i = 0; i < n; i++) file.add(draw(), fields ? fieldsOf(i) : {});
     writeFileSync(path, file.done());
   }
   return { path, url: `/${path}`, queries };

@@ -4,12 +4,12 @@ import { targets, fieldColumns } from '../lib/exports.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneOf, UsageError } from '../lib/options.js';
-import { openRows } from '../lib/file-rows.js';
+import { openProducts } from '../lib/product-rows.js';
 import { counted } from '../lib/terminal.js';
 
-export const usage = `Usage: ${kin} export <catalogue> --to parquet|npy|jsonl|pgvector|qdrant|milvus -o <file> [--table products]
+export const usage = `Usage: ${kin} export <catalogue | folder> --to parquet|npy|jsonl|pgvector|qdrant|milvus -o <file> [--table products]
 
-A record a picture: its product's id, its number, title, url, image, fields, and its vector of length 1.
+Of a file, or of the newest generation of a folder that 'publish' wrote. A record a picture: its product's id, its number, title, url, image, fields, and its vector of length 1.
 
   parquet    columns, with the int8 row and its scale beside the vector
   npy        FILE.npy, and beside it .i8.npy, .scale.npy, .ids.json and .items.jsonl, in the same order
@@ -59,7 +59,7 @@ export async function run({ values, positionals }, io) {
   if (!values.output) throw new UsageError('export needs -o FILE');
   if (values.table !== undefined && to !== 'pgvector') throw new UsageError('--table goes with --to pgvector');
   const table = readTable(values.table);
-  const rows = openRows(positionals[0]);
+  const rows = await openProducts(positionals[0], io);
   try {
     const columns = await lookThrough(rows, io);
     const leftOut = [];

@@ -4,7 +4,7 @@ import { commonUsage, UsageError, wholeNumber } from '../lib/options.js';
 import { writeRelated } from '../lib/related.js';
 import { counted } from '../lib/terminal.js';
 
-export const usage = `Usage: ${kin} related <catalogue> -o <related.json | related.jsonl> [--limit 12] [--filter "stock = true"]
+export const usage = `Usage: ${kin} related <catalogue | folder> -o <related.json | related.jsonl> [--limit 12] [--filter "stock = true"]
 
 Writes { "id": [{ "id", "score", "title", "url", "image" }, ...] } with the products most like each one, best first, or with
 .jsonl a line a product, { "id", "related": [...] }. No model is needed.

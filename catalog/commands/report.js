@@ -1,5 +1,5 @@
 // kin report: proof on one's own products, as one HTML page.
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { openModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
@@ -11,8 +11,8 @@ import { askPhotos, measure, near, openMeasured, overlap } from '../lib/report.j
 import { reportPage } from '../lib/report-page.js';
 import { findModel } from '../lib/search-page.js';
 
-export const usage = `Usage: ${kin} report <catalogue> -o <report.html> [--queries photos.csv]
-       [--against <catalogue>] [--against-model M]
+export const usage = `Usage: ${kin} report <catalogue | folder> -o <report.html> [--queries photos.csv]
+       [--against <catalogue | folder>] [--against-model M]
 
 One page about what a catalogue finds: products with their neighbours, hubs, near-duplicates, how often a second picture
 finds its own product, and photos of yours. It asks for nothing when it is opened; pictures beside the catalogue
@@ -113,7 +113,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (values['against-model'] !== undefined && values.against === undefined)
     throw new UsageError('--against-model goes with --against');
   const paths = [positionals[0], ...values.against === undefined ? [] : [values.against]];
-  const models = await inTurn(paths, openMeasured);
+  const models = await inTurn(paths, (path) => openMeasured(path, io));
   const typed = [values.model, values['against-model']];
   models.forEach((model, i) => Object.assign(model, modelOf(model.path, model.catalog.about, typed[i], modelOptions)));
   const strange = values.queries === undefined ? -1 : models.findIndex(({ known }) => !known);
@@ -145,8 +145,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     }
     const picture = await openPictures(positionals[0], clips[0], io);
     const shown = { ...await examples(models, picture), common: models[1] && overlap(...models) };
-    const about = await inTurn(models, async ({ path, name, catalog: { products, pictures, dim }, figures }) =>
-      ({ path: basename(path), name, products, pictures, dim, bytes: (await stat(path)).size, near, figures }));
+    const about = models.map(({ path, name, catalog: { products, pictures, dim, bytes }, figures }) =>
+      ({ path: basename(path), name, products, pictures, dim, bytes, near, figures }));
     const text = reportPage(about, shown);
     await writeFileSafely(values.output, text);
     const bytes = Buffer.byteLength(text);

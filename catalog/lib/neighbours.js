@@ -3,21 +3,19 @@
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { compileFilter, openBytes, openSearching } from './engine.js';
+import { fileOf, openProducts } from './product-rows.js';
 
-// -> { about, products: how many, pictures, dim, rowItem, firstRow, rowPicture, id(i), item(i), maskOf(filter), vector(row),
+// -> { about, products: how many, pictures, dim, bytes: of the catalogue, rowItem, firstRow, rowPicture, id(i), item(i), maskOf(filter), vector(row),
 //      nearest(query, k, how) }
-export async function openNeighbours(path) {
+export async function openNeighbours(path, io) {
   const engine = await openSearching();
-  const info = await stat(path).catch(() => null);
-  if (!info) throw new Error(`there is no ${path}`);
-  if (!info.isFile()) throw new Error(`${path} is not a file: name the catalogue that a build wrote`);
-  if (info.size > engine.facts.limits.catalogBytes) throw new Error(`${path} is too large for a catalogue`);
-  const { catalog, about, tensor } = await openBytes(engine, await readFile(path)).catch((error) => {
+  const { file, size, numbers } = await bytesOf(path, engine.facts.limits.catalogBytes, io);
+  const { catalog, about, tensor } = await openBytes(engine, file).catch((error) => {
     throw new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`);
   });
   const { products, pictures, dim } = about;
   const [ids, idOffsets, items, itemOffsets] = ['ids', 'id_offsets', 'items', 'item_offsets'].map(tensor);
-  const [rowItem, rowPicture] = ['row_item', 'row_picture'].map(tensor);
+  const rowItem = tensor('row_item'), rowPicture = numbers ?? tensor('row_picture');
   const firstRow = new Uint32Array(products + 1);
   for (let row = pictures - 1; row >= 0; row--) firstRow[rowItem[row]] = row;
   firstRow[products] = pictures;
@@ -73,7 +71,22 @@ export async function openNeighbours(path) {
   }
 
   const id = (i) => text(idOffsets, ids, i);
-  return { about, products, pictures, dim, rowItem, rowPicture, firstRow, id, item, maskOf, nearest, vector };
+  return { about, products, pictures, dim, bytes: size, rowItem, rowPicture, firstRow, id, item, maskOf, nearest, vector };
+}
+
+// What the engine holds: a file's own bytes; of a published folder those of a file of the same products, and which of a product's
+// pictures each row is, since a writer counts them.
+async function bytesOf(path, most, io) {
+  const info = await stat(path).catch(() => null);
+  if (!info) throw new Error(`there is no ${path}`);
+  if (info.isDirectory()) {
+    const rows = await openProducts(path, io);
+    const numbers = Array.from(rows.read({ items: false, vectors: false }), ({ pictures }) => pictures.map(({ index }) => index));
+    return { file: await fileOf(rows), size: rows.bytes, numbers: Uint16Array.from(numbers.flat()) };
+  }
+  if (!info.isFile()) throw new Error(`${path} is not a file: name the catalogue that a build wrote`);
+  if (info.size > most) throw new Error(`${path} is too large for a catalogue`);
+  return { file: await readFile(path), size: info.size };
 }
 
 // As filters see fields: a list if one of the values is, else a text, where they differ.

@@ -44,7 +44,7 @@ async function* relatedText(catalog, { limit, mask, lines }, io) {
 
 // -> { products, bytes }
 export async function writeRelated(path, output, { limit, filter }, io) {
-  const catalog = await openNeighbours(path);
+  const catalog = await openNeighbours(path, io);
   const mask = filter ? await catalog.maskOf(filter) : 0;
   const lines = ['.jsonl', '.ndjson'].includes(extname(output).toLowerCase());
   let bytes = 0;

@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 import { readTable } from './examples.js';
 import { each, openNeighbours } from './neighbours.js';
 import { naming, readListed, toSource } from './pictures.js';
-import { openRows } from './file-rows.js';
+import { openProducts } from './product-rows.js';
 
 export const depth = 10; // of the lists
 export const near = 0.97;
@@ -28,14 +28,14 @@ function shuffled(catalog) {
 
 const affordable = (catalog) => Math.max(100, Math.floor(work / (catalog.pictures * catalog.dim)));
 
-export async function openMeasured(path) {
-  const catalog = await openNeighbours(path);
+export async function openMeasured(path, io) {
+  const catalog = await openNeighbours(path, io);
   return { path, catalog, order: shuffled(catalog), most: affordable(catalog) };
 }
 
 // Products that share a picture's numbers: [[product, ...]], largest first.
 async function findSame(path, io) {
-  const rows = openRows(path);
+  const rows = await openProducts(path, io);
   try {
     const seen = new Map(); // hash of a row -> its products
     const iterator = rows.read({ items: false });

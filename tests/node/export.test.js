@@ -11,6 +11,7 @@ import { openRows } from '../../catalog/lib/file-rows.js';
 import { ofNoModel, openWriter } from '../../catalog/lib/writer.js';
 import { folder, kin, tinyModel, drawing } from './cli-support.js';
 import { writeCatalogue } from '../data/catalogue.js';
+import { products as things, publish, writeCatalogue as writeThings } from './publish-support.js';
 
 
 // products: [[id, item, vectors]]
@@ -173,6 +174,44 @@ test('a damaged catalogue is refused, whichever byte it is, and nothing is writt
   const { code, err } = await kin(['export', shop, '--to', 'jsonl', '-o', join(at, 'o.jsonl')]);
   assert.deepEqual([code, existsSync(join(at, 'o.jsonl'))], [1, false]);
   assert.match(err, /shop\.kin is not a/);
+});
+
+test('a published folder gives what a file of the same products gives, and nothing where it is damaged', async (t) => {
+  const at = folder(t);
+  const [shop, published] = [join(at, 'shop.kin'), join(at, 'published')];
+  const list = things(200);
+  await publish(await writeThings(shop, list), published);
+  list[3].item.price = 999;
+  list[7].rows.reverse();
+  list.splice(9, 1);
+  list.push(...things(2, 700));
+  await publish(await writeThings(shop, list), published);
+  assert.equal(readdirSync(published).filter((name) => name.startsWith('delta-')).length, 1);
+  const given = async (catalogue, command, ...more) => {
+    const out = join(at, 'out');
+    const { code, err } = await kin([command, catalogue, '-o', out, ...more]);
+    assert.equal(code, 0, err);
+    return readFileSync(out, 'utf8');
+  };
+  const sorted = (text) => text.split('\n').sort();
+  for (const [command, ...more] of [['export', '--to', 'jsonl'], ['export', '--to', 'qdrant']])
+    assert.deepEqual(sorted(await given(published, command, ...more)), sorted(await given(shop, command, ...more)));
+  const related = [JSON.parse(await given(published, 'related', '--filter', 'price < 40')), JSON.parse(await given(shop, 'related', '--filter', 'price < 40'))];
+  assert.deepEqual(...related);
+  const figures = async (catalogue) => {
+    const { models: [{ path, bytes, ...rest }] } = JSON.parse((await kin(['report', catalogue, '-o', join(at, 'report.html'), '--json'])).out);
+    return rest;
+  };
+  assert.deepEqual(await figures(published), await figures(shop));
+  const name = readdirSync(published).find((one) => one.startsWith('shard-')), bytes = readFileSync(join(published, name));
+  bytes[bytes.length - 1] ^= 1;
+  writeFileSync(join(published, name), bytes);
+  for (const command of [['export', '--to', 'npy'], ['related'], ['report']]) {
+    const { code, err } = await kin([command[0], published, '-o', join(at, 'none'), ...command.slice(1)]);
+    assert.equal(code, 1);
+    assert.match(err, /shard-.* has other bytes than its name says/);
+  }
+  assert.ok(!existsSync(join(at, 'none')));
 });
 
 test('wrong use says what is wrong', async (t) => {

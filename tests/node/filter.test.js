@@ -1,7 +1,10 @@
 // The filter language, as text and as objects, and its sentences.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compileFilter } from '../../web/page/filter.js';
+import { makeColumns } from '../../catalog/lib/columns.js';
+import { readTensors } from '../../catalog/lib/parts.js';
+import { compileFilter, readFilter } from '../../web/page/filter.js';
+import { fieldsOf, matching, readColumn } from '../../web/worker/columns.js';
 
 const items = [
   { color: 'red', price: 3, tags: ['new', 'in sale'], sale: true, size: '42' },
@@ -98,4 +101,31 @@ test('a wrong filter says what is wrong', () => {
     assert.throws(() => compileFilter(filter, types), (error) => error.code === 'bad-filter' && sentence.test(error.message),
       JSON.stringify(filter).slice(0, 60));
   assert.throws(() => compileFilter('price < 3', {}), /no field 'price': there are none\.$/);
+});
+
+test('columns of a folder say what the items say, whatever is missing and however rare it is', () => {
+  const types = { price: 'number', colour: 'string', sale: 'boolean', tags: 'list', rare: 'boolean' };
+  const n = 3001; // no multiple of what a loop takes at once
+  const items = Array.from({ length: n }, (_, i) => ({ ...(i % 11 && { price: (i * 7919) % 1000 - 300 }), ...(i % 13 && { colour: ['red', 'blue', ''][i % 3] }),
+    ...(i % 5 && { sale: i % 4 === 0 }), ...(i % 7 && { tags: [['new', 'wool'], [], ['new'], ['old', 'new', 'old']][i % 4] }), ...(i % 1000 === 17 && { rare: true }) }));
+  const lines = items.map((item) => Buffer.from(`${JSON.stringify(item)}\n`)), offsets = new Uint32Array(n + 1);
+  lines.forEach((line, i) => { offsets[i + 1] = offsets[i] + line.length; });
+  const [F64, U32, U8] = ['F64', 'U32', 'U8'].map((dtype) => [dtype, null]);
+  const layouts = { number: { value: F64, has: U8 }, boolean: { value: U8 }, string: { value: U32, word_offsets: U32, words: U8 },
+    list: { value: U32, value_offsets: U32, has: U8, word_offsets: U32, words: U8 } };
+  const columns = new Map(makeColumns({ items: Buffer.concat(lines), offsets }, Uint32Array.from({ length: n }, (_, i) => i), 'the test')
+    .map(({ field, type, part }) => {
+      const tensors = readTensors('the test', 'column', part.bytes, layouts[type]);
+      return [field, readColumn(type, n, (name) => tensors[name] ?? [], () => assert.fail(field))];
+    }));
+  assert.deepEqual([...columns.keys()].sort(), Object.keys(types).sort());
+  const filters = ['price < 50', 'price <= 50', 'price > 50', 'price >= 50', 'price = 50', 'price != 50', 'price in (50, 51, null)', 'price = null', 'price != null',
+    'colour = red', 'colour != red', 'colour in (red, "")', 'colour = null', 'sale', 'not sale', 'sale != true', 'sale = null', 'tags has new', 'not tags has old',
+    'tags has none', 'tags = null', 'tags != null', 'rare', 'not rare', 'rare and price < 200', 'price < 0 or price > 600 or colour = blue and tags has wool',
+    'not (sale or price > 100) and not tags has wool and colour != blue', 'none = null'];
+  for (const filter of filters) {
+    const tree = readFilter(filter, { ...types, none: 'string' }), passes = compileFilter(filter, { ...types, none: 'string' });
+    assert.ok(fieldsOf(tree).every((field) => field === 'none' || columns.has(field)));
+    assert.deepEqual(Array.from(matching(tree, columns, n)), items.map((item) => (passes(item) ? 1 : 0)), filter);
+  }
 });

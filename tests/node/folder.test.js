@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { openCatalog } from '../../web/index.node.js';
+import { writeCatalogue as writeClusters } from '../data/catalogue.js';
 import { dim, products, publish, rowOf, writeCatalogue } from './publish-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-folder-'));
@@ -75,8 +76,22 @@ test('of a large one a query reads a few shards; what is found before comes firs
   // One product in a thousand.
   const few = { filter: 'price = 17 and colour = green and sale and tags has old', limit: 100 };
   same(await other.search({ vector: vector(9) }, { ...few, exact: true }), await one.search({ vector: vector(9) }, few));
+  same(await other.search({ vector: vector(9) }, few), await one.search({ vector: vector(9) }, few));
   const { hits, total } = await other.search({ vector: vector(9) }, few);
   assert.deepEqual([total, hits.every(({ item }) => item.price === 17 && item.colour === 'green' && item.sale)], [(await one.search({ vector: vector(9) }, few)).total, true]);
+  await one.close();
+  await other.close();
+});
+
+test('what a filter leaves lies in many shards, and is found all the same', async () => {
+  const file = join(root, 'filtered.kin'), folder = join(root, 'filtered');
+  const { draw } = await writeClusters(file, { products: 5000, dim: 256, strange: false });
+  await publish(file, folder);
+  const [one, other] = [await openCatalog(file), await openCatalog(folder)];
+  for (let i = 0; i < 3; i++) { // one product in 50
+    const query = { vector: Float32Array.from(draw()) }, how = { filter: 'price < 10 and tags has "kind 3"', limit: 200 }; // all of them
+    same(await other.search(query, how), await one.search(query, how));
+  }
   await one.close();
   await other.close();
 });

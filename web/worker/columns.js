@@ -26,37 +26,65 @@ export function valueAt({ type, value, has, offsets, words }, i) {
   return value[i] ? words[value[i] - 1] : null;
 }
 
-function test({ op, want, type, missing }, column, products) {
-  const out = new Uint8Array(products), passes = tests[op];
-  if (!column) return out.fill(missing ? 1 : 0); // no item of the base has it
-  const { value, has, offsets, words } = column;
-  if (column.type !== type) // items of deltas made it another type
-    for (let i = 0; i < products; i++) {
-      const have = valueAt(column, i);
-      out[i] = have === null ? missing : passes(readAs(type, have), want);
+// A test over one column -> u8 [products]. A loop each by itself, of numbers alone and without a call or a branch that the
+// values decide: 100,000 products take a fraction of a millisecond.
+function testNumbers({ value, has }, verdict, none, want, out) {
+  for (let i = 0; i < out.length; i++) out[i] = has[i] ? verdict[1 + (value[i] > want) - (value[i] < want)] : none;
+}
+
+function testLists({ value, has, offsets }, word, other, none, out) {
+  if (other || none) for (let i = 0; i < out.length; i++) out[i] = has[i] ? other : none;
+  if (word < 0) return;
+  for (let k = 0, i = 0; k < value.length; k++)
+    if (value[k] === word) {
+      while (offsets[i + 1] <= k) i++;
+      out[i] = 1;
     }
-  else if (type === 'number')
-    for (let i = 0; i < products; i++) out[i] = has[i] ? passes(value[i], want) : missing;
-  else if (type === 'list') {
-    const wanted = op === 'has' ? words.indexOf(want) : -1, other = op !== 'has' && passes([], want); // lists are only compared with null
-    for (let i = 0; i < products; i++) {
-      let found = has[i] ? other : missing;
-      if (wanted >= 0) for (let k = offsets[i]; k < offsets[i + 1] && !found; k++) found = value[k] === wanted;
-      out[i] = found;
-    }
-  } else {
-    const verdict = Uint8Array.from([missing, ...words.map((word) => passes(word, want))]);
-    for (let i = 0; i < products; i++) out[i] = verdict[value[i]];
+}
+
+function testWords({ value }, verdict, out) {
+  for (let i = 0; i < out.length; i++) out[i] = verdict[value[i]];
+}
+
+function testEach(column, passes, none, out) {
+  for (let i = 0; i < out.length; i++) {
+    const have = valueAt(column, i);
+    out[i] = have === null ? none : +passes(have);
   }
+}
+
+function test({ op, want, type, missing }, column, products) {
+  const out = new Uint8Array(new ArrayBuffer(4 * Math.ceil(products / 4)), 0, products), none = +missing, passes = (have) => tests[op](have, want);
+  if (!column) out.fill(none); // no item of the base has it
+  else if (column.type !== type) // items of deltas made it another type
+    testEach(column, (have) => passes(readAs(type, have)), none, out);
+  else if (type === 'number' && (op === 'in' || want === null)) testEach(column, passes, none, out);
+  else if (type === 'number') testNumbers(column, Uint8Array.from([-1, 0, 1], (have) => tests[op](have, 0)), none, want, out);
+  else if (type === 'list') // but by `has` they are only compared with null
+    testLists(column, op === 'has' ? column.words.indexOf(want) : -1, +(op !== 'has' && passes([])), none, out);
+  else testWords(column, Uint8Array.from([missing, ...column.words.map(passes)]), out);
   return out;
 }
 
-// A filter's tree (shared/matcher.js) over columns, a Map by field -> u8 [products]: 1 where it holds.
+// A filter's tree (shared/matcher.js) over columns, a Map by field -> u8 [products]: 1 where it holds. Four products at a time.
 export function matching({ and, or, not, ...node }, columns, products) {
-  if (not) return matching(not, columns, products).map((one) => 1 - one);
-  const parts = (and ?? or)?.map((part) => matching(part, columns, products));
-  return parts ? parts.reduce(and ? (a, b) => a.map((one, i) => one & b[i]) : (a, b) => a.map((one, i) => one | b[i]))
-    : test(node, columns.get(node.field), products);
+  if (!and && !or && !not) return test(node, columns.get(node.field), products);
+  const [out, ...parts] = (and ?? or ?? [not]).map((part) => matching(part, columns, products));
+  const words = new Uint32Array(out.buffer);
+  if (not) for (let i = 0; i < words.length; i++) words[i] ^= 0x01010101;
+  for (const part of parts) join(words, new Uint32Array(part.buffer), and !== undefined);
+  return out;
+}
+
+function join(words, others, both) {
+  if (both) for (let i = 0; i < words.length; i++) words[i] &= others[i];
+  else for (let i = 0; i < words.length; i++) words[i] |= others[i];
+}
+
+export function countOf(mask) {
+  let n = 0;
+  for (let i = 0; i < mask.length; i++) n += mask[i];
+  return n;
 }
 
 // The fields that a tree asks about.

@@ -5,7 +5,7 @@
 // Products have numbers: those of the base in its order, then those of each delta. One that a delta replaced, took out,
 // or that the market does not sell is not `alive`. A generation is read whole before a search sees anything of it.
 import { blend, scan, unit } from './catalog-core.js';
-import { countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
+import { countOf, countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
 import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
 import { matcher } from '../shared/matcher.js';
@@ -132,7 +132,7 @@ export class FolderCore {
   #about() {
     const { current, base, products, types, alive } = this.#state;
     return { generation: current.generation, deltas: current.deltas.length, metadata: base.metadata, dim: base.dim,
-      products: alive.reduce((sum, one) => sum + one, 0), pictures: base.rows + products.pictures, numerics: this.#engine.facts.numerics, types: Object.fromEntries(types) };
+      products: countOf(alive), pictures: base.rows + products.pictures, numerics: this.#engine.facts.numerics, types: Object.fromEntries(types) };
   }
 
   /* ---- files ---- */
@@ -567,11 +567,12 @@ export class FolderCore {
     const query = blend(parts, units);
     const mask = await this.#mask(state, tree, used, watcher);
     const counts = facets && await this.#facets(state, facets, mask, watcher);
-    const wanted = mask.reduce((sum, one) => sum + one, 0);
+    const wanted = countOf(mask);
     const all = base.shards.files.length, most = Math.min(wanted, count);
-    const words = parts.some(({ text }) => text), { near: { rows, shards: few, text_shards: more = few } } = base;
-    const reads = words && base.far ? base.far : { rows, shards: words ? more : few };
-    const whole = exact || all <= reads.shards, finer = !whole && words && base.far, missing = finer && state.far < base.far.files.length;
+    const words = parts.some(({ text }) => text), far = words && base.far, { near: { rows, shards: few, text_shards: more = few } } = base;
+    // What a filter leaves, or words mean by one bit a number, lies far apart: a shard holds little of it.
+    const reads = far ? { rows: far.rows, shards: Math.max(far.shards, tree ? more : 0) } : { rows, shards: tree || words ? more : few };
+    const whole = exact || all <= reads.shards, finer = !whole && far, missing = finer && state.far < far.files.length;
     let near = this.#near(state, query, mask, count, most, reads, finer && !missing);
     const told = { total: wanted, generation: state.current.generation, facets: counts };
     if (updates && (missing || near.shards.some((i) => !engine.call('kin_folder_has', folder, i))))
