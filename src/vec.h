@@ -11,6 +11,8 @@
 #include <string.h>
 #if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 typedef float f32x4 __attribute__((vector_size(16)));
@@ -49,6 +51,9 @@ static inline f32x4 f32x4_select(i32x4 mask, f32x4 yes, f32x4 no)
 #if defined(__wasm_simd128__)
 static inline f32x4 f32x4_max(f32x4 a, f32x4 b) { return (f32x4)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
 static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return (f32x4)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+#elif defined(__SSE2__) /* by name: of a comparison GCC makes four instructions */
+static inline f32x4 f32x4_max(f32x4 a, f32x4 b) { return (f32x4)_mm_max_ps((__m128)a, (__m128)b); }
+static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return (f32x4)_mm_min_ps((__m128)a, (__m128)b); }
 #else
 static inline f32x4 f32x4_max(f32x4 a, f32x4 b) { return f32x4_select(a > b, a, b); }
 static inline f32x4 f32x4_min(f32x4 a, f32x4 b) { return f32x4_select(a < b, a, b); }
