@@ -22,6 +22,7 @@ from pictures import PHOTOS, Pictures, Shadows, Texts, cross_entropy, unit
 WEIGHTS = dict(classes=1., names=.5, kinds=1., colour=.2, bank=1., clean=.5, same=.5, copy=1., relation=.3, hold=2., scores=1.)
 SHARE = dict(clothing=.2, grocery=.16, iconic=.03, caltech=.24, trashnet=.06, fluent=.1, google=.05, twitter=.05,
              flat=.03, emojione=.03, noto1=.03, firefox=.02, outline=.02, contrast=.03, clipart=.04)    # of a step's pictures
+PAST = 8        # steps whose pictures a changed view is told from
 
 
 class Head(nn.Module):
@@ -101,6 +102,7 @@ class Trainer:
             p.features = torch.stack([features_of(p, self.trunk, range(len(p.records)), k).half() for k in range(len(p.maps))])
         self.optimiser = torch.optim.AdamW(groups, weight_decay=.02, betas=(.9, .98))
         self.rng = np.random.default_rng(int(time.time()))
+        self.past = []      # whole pictures of the last steps: (rows, features)
         self.refresh()
 
     def with_alike(self, named):
@@ -194,10 +196,13 @@ class Trainer:
         between = (seen @ seen.T / .1).fill_diagonal_(-1e4)
         count = same.sum(1)
         loss['same'] = (cross_entropy(between, same / count.clamp(min=1)[:, None]) * (count > 0)).mean()
-        # copy: a changed view finds the picture; relation: as near to each other as the body finds them.
+        # copy: a changed view finds the picture among those of the last steps; relation: as near to each other as the
+        # body finds them.
         if (views > 0).any():
-            whole = head(p.features[0][rows].float()) if not o.tune else head(self.see(rows, views * 0, False))
-            loss['copy'] = F.cross_entropy(seen @ whole.T / .05, torch.arange(n))
+            whole = self.see(rows, views * 0, False)
+            others = [f[~torch.isin(at, rows)] for at, f in self.past]
+            loss['copy'] = F.cross_entropy(seen @ head(torch.cat([whole, *others])).T / .05, torch.arange(n))
+            self.past = [*self.past, (rows, whole)][-PAST:]
         body = unit(frozen - self.shadows.mean)
         loss['relation'] = cross_entropy(between, (body @ body.T / .1).fill_diagonal_(-1e4).softmax(1)).mean()
         if o.tune:      # nothing that the body knew is forgotten
