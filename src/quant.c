@@ -121,8 +121,7 @@ int32_t quant_signed_row(const float *x, int k, int limit, int8_t *q, float *sca
     for (; i + 16 <= k; i += 16) {
         i32x4 v[4];
         for (int j = 0; j < 4; j++) {
-            f32x4 r = f32x4_round(f32x4_load(x + i + 4 * j) * inv);
-            v[j] = f32x4_round_i32(f32x4_min(f32x4_max(r, -most), most));
+            v[j] = f32x4_round_i32(f32x4_min(f32x4_max(f32x4_load(x + i + 4 * j) * inv, -most), most));
             sum += v[j];
         }
         u8x16 bytes = u8x16_low(i16x8_low(v[0], v[1]), i16x8_low(v[2], v[3]));
@@ -184,14 +183,15 @@ void quant_act_row_within(const float *x, int k, int kp, enum act_form form, flo
     }
     float inv = 255.0f / range, z = round_f32(-lo * inv) - shift;
     *scale = range / 255.0f;
-    *zero = (int32_t)z;
-    f32x4 inv4 = f32x4_splat(inv), z4 = f32x4_splat(z), most = f32x4_splat(255 - shift), least = f32x4_splat(-shift);
+    int32_t whole_z = *zero = (int32_t)z;
+    /* Clamped before they are rounded: the bounds are whole, so it comes to the same. */
+    f32x4 inv4 = f32x4_splat(inv), least = f32x4_splat(-shift - z), most = f32x4_splat(255 - shift - z);
     int i = 0;
     for (; i + 8 <= k; i += 8) {
         i32x4 v[2];
         for (int j = 0; j < 2; j++) {
-            f32x4 u = f32x4_round(f32x4_load(x + i + 4 * j) * inv4) + z4;
-            v[j] = f32x4_round_i32(f32x4_min(f32x4_max(u, least), most));
+            f32x4 u = f32x4_min(f32x4_max(f32x4_load(x + i + 4 * j) * inv4, least), most);
+            v[j] = f32x4_round_i32(u) + whole_z;
         }
         i16x8 a = i16x8_low(v[0], v[1]);
         u8x16 bytes = u8x16_low(a, a);
@@ -201,7 +201,7 @@ void quant_act_row_within(const float *x, int k, int kp, enum act_form form, flo
             memcpy((uint8_t *)out + i, &bytes, 8);
     }
     for (; i < k; i++)
-        fill_acts(out, i, i + 1, form, (int32_t)clamp(round_f32(x[i] * inv) + z, least[0], most[0]));
+        fill_acts(out, i, i + 1, form, (int32_t)round_f32(clamp(x[i] * inv, least[0], most[0])) + whole_z);
     fill_acts(out, k, kp, form, -act_shift(form));
 }
 

@@ -107,9 +107,10 @@ static kin_status set_scales(struct slot *s, const struct kernels *k, uint64_t f
 static kin_status set_halves(struct slot *s, const struct kernels *k, uint64_t first, uint64_t n, const float *rows,
                              kin_error *err)
 {
+    float *to = s->to.floats + begin(s, first);
     (void)k, (void)err;
-    for (size_t i = 0; i < count(s, n); i++)
-        s->to.floats[begin(s, first) + i] = f16_to_float(float_to_f16(rows[i]));
+    for (size_t i = 0, all = count(s, n); i < all; i++)
+        to[i] = f16_to_float(float_to_f16(rows[i]));
     return KIN_OK;
 }
 
@@ -123,9 +124,10 @@ static void get_halves(const struct slot *s, const struct kernels *k, uint64_t f
 static kin_status set_raw_halves(struct slot *s, const struct kernels *k, uint64_t first, uint64_t n, const float *rows,
                                  kin_error *err)
 {
+    uint16_t *to = s->to.halves + begin(s, first);
     (void)k, (void)err;
-    for (size_t i = 0; i < count(s, n); i++)
-        s->to.halves[begin(s, first) + i] = float_to_f16(rows[i]);
+    for (size_t i = 0, all = count(s, n); i < all; i++)
+        to[i] = float_to_f16(rows[i]);
     return KIN_OK;
 }
 
