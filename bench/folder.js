@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { openCatalog } from '../web/index.node.js';
 import { blank } from './browser.js';
+import { quietPage } from './quiet.js';
 import { number, table } from './report.js';
 import { vectors } from './vectors.js';
 
@@ -17,13 +18,12 @@ const filters = ['sale', 'price >= 10 and price < 50', 'tags has "tag 7"', 'rare
 const median = (values) => values.filter((value) => value !== null).sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 
-// The memory of the largest process of a page that this browser has, in bytes, without the pages of files: now() and the most so far.
-async function watchMemory(browser) {
-  const session = await browser.newBrowserCDPSession();
+// The memory of the page's process (of a browser's processes of pages the largest), in bytes, without the pages of files: now() and the
+// most so far.
+function watchMemory({ renderers }) {
   let most = 0;
   const now = async () => {
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-    const bytes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => {
+    const bytes = (await renderers()).map((id) => {
       const status = existsSync(`/proc/${id}/status`) ? readFileSync(`/proc/${id}/status`, 'utf8') : '';
       return sum(['RssAnon', 'RssShmem'].map((name) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0)));
     });
@@ -58,12 +58,12 @@ async function scanned(path, queries, wanted) {
 
 const recallOf = (found, truth) => sum(found.map(({ ids }, i) => truth[i].ids.filter((id) => ids.includes(id)).length)) / sum(truth.map(({ ids }) => ids.length));
 
-async function searched(n, { browser, server, url, rounds }) {
+async function searched(n, { server, url, rounds }) {
   const { path, queries } = await vectors(n, dim);
   const { folder, shards } = publish(path);
   const [truth] = await scanned(path, queries, [undefined]);
-  const page = await blank(browser, url);
-  const memory = await watchMemory(browser), before = await memory.now();
+  const page = await quietPage(`${url}/bench/page/page.html`);
+  const memory = watchMemory(page), before = await memory.now();
   const bytes = () => sum(server.sent.splice(0).filter(([name]) => name.includes('.folder/')).map(([, size]) => size));
   bytes();
   const openMs = await page.evaluate(async (address) => {
@@ -88,7 +88,7 @@ async function searched(n, { browser, server, url, rounds }) {
   for (let i = 0; i < rounds; i++) warm.push(...await ask());
   memory.stop();
   const most = Math.max(memory.most(), await memory.now());
-  await page.context().close();
+  await page.close();
   const asked = cold.map((one) => one.bytes);
   return [`${n} × ${dim}`, shards.rows_per_file, number(openBytes / 1e6), number(openMs), number(median(cold.map((one) => one.first))),
     number(median(cold.map((one) => one.ms))), `${number(median(asked) / 1e3)} · ${number(Math.max(...asked) / 1e3)}`, number(median(warm.map((one) => one.ms))),

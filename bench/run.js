@@ -38,6 +38,7 @@ if (unknown.length) {
 if (!existsSync('build/site/kin/wasm')) throw new Error('The engine is not built: make site.');
 if (asked.some((job) => !['search', 'folder', 'build'].includes(job))) makeModels();
 const rounds = Number(ROUNDS);
+const said = ['MODELS', 'SIZES', 'HNSW', 'USEARCH', 'PGVECTOR', 'FILTERED', 'PRODUCTS'].map((name) => (process.env[name] ? ` ${name}=${process.env[name]}` : '')).join('');
 const server = await serve('.');
 const browser = await launch();
 const version = browser.version();
@@ -47,7 +48,7 @@ for (const job of asked) {
   const text = await jobs[job]({ browser, server, url: server.url, rounds });
   const took = Math.round((performance.now() - start) / 1000);
   console.log(`(${job}: ${took} s)\n`);
-  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job}`} ROUNDS=${rounds}${process.env.MODELS ? ` MODELS=${process.env.MODELS}` : ''}\`, ` +
+  write('bench/RESULTS.md', job, `## ${job}\n\n\`make bench ${PROFILE ? `PROFILE=${PROFILE}` : `ONLY=${job}`} ROUNDS=${rounds}${said}\`, ` +
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${took} s. ${machine()}; Chromium ${version}, Node ${process.version}.\n\n${text}`);
 }
 await browser.close();
