@@ -308,7 +308,7 @@ export interface SearchResult {
   verdict: 'match' | 'weak' | 'none' | null;
   /** For each field asked for its values, most frequent first, at most 100. */
   facets: Record<string, { value: string | number | boolean; count: number }[]> | null;
-  /** Of a folder: 1, or 0 in what onUpdate is told before the rows themselves were read; of a file null. */
+  /** Of a folder 1; in what onUpdate is told 0 before the rows themselves were read, then the part of them that was; of a file null. */
   coverage: number | null;
   /** There are more hits after these. */
   truncated: boolean;

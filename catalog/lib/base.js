@@ -9,6 +9,7 @@ import { format, makeBase, makePart, maxPart } from './parts.js';
 // Chosen by the table of bench/shards.js (docs/figures.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
 const shardBytes = 64 * 276;
 const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
+const chosenFor = 80000; // rows: among more a query reads as large a share, so among a million 12.5 times as much
 // A query in words, by how many planes of finer codes there are: as many as `farBytes` have room for.
 const words = [null, { rows: 512, bytes: 3 * 2 ** 20 }, { rows: 256, bytes: 2 ** 20 }, { rows: 64, bytes: 512 * 1024 }];
 const farBytes = 32 * 2 ** 20;
@@ -162,6 +163,7 @@ export async function makeBaseFiles(contents, what, told) {
   const shards = [...ranges(rows, shardRows)].map(([from, to]) => makePart('shard', { scale: scale.subarray(from, to),
     ...nulls ? { null: [nulls.subarray(4 * from, 4 * to), 4] } : {}, vectors: [vectors.subarray(from * dim, to * dim), dim] }));
   const within = (bytes) => Math.max(1, Math.floor(bytes / shards[0].bytes.length));
+  const share = Math.max(1, rows / chosenFor);
   const planes = shards.length > within(query.bytes) ? farPlanes(rows, dim) : 0; // fewer shards are read whole
   const far = planes && makeFar({ vectors, scale, dim }, { mean, spread }, planes);
   const ids = makeIds(contents, order);
@@ -179,7 +181,8 @@ export async function makeBaseFiles(contents, what, told) {
   const base = {
     kind: 'catalog', format, metadata, products: contents.ids.length, rows, dim, null_best: nullBest,
     mean: base64(mean), spread: base64(spread),
-    near: { rows: query.rows, shards: within(query.bytes), text_shards: within(query.textBytes) },
+    near: { rows: Math.round(query.rows * share), shards: within(query.bytes * share),
+      text_shards: within(Math.max(query.textBytes, query.bytes * share)) },
     codes: { rows_per_file: codesEach, files: hashes(codes) },
     ...far && { far: { planes, rows: words[planes].rows, shards: within(words[planes].bytes), rows_per_file: far.each,
       files: hashes(far.parts) } },

@@ -73,6 +73,11 @@ test('of a large one a query reads a few shards; what is found before comes firs
   await other.search({ vector: vector(3) }, { limit: 10, onUpdate: () => assert.fail('all is there') });
   assert.equal(shards(), read);
   assert.equal(asked.filter((name) => name.startsWith('ids')).length, 0, 'ids were not needed');
+  order.length = 0;
+  const whole = await other.search({ vector: vector(8) }, { limit: 10, exact: true, onUpdate: (told) => order.push(told) });
+  same(whole, await one.search({ vector: vector(8) }, { limit: 10, exact: true }));
+  assert.deepEqual(order.map(({ coverage, hits }) => [coverage, hits.length]), [[0, 10], [32 / all, 10]], 'what the first shards hold comes before the rest');
+  assert.ok(order[1].hits.every(({ id, score }) => whole.hits.some((hit) => hit.id === id) ? whole.hits.find((hit) => hit.id === id).score === score : score <= whole.hits[9].score));
   // One product in a thousand.
   const few = { filter: 'price = 17 and colour = green and sale and tags has old', limit: 100 };
   same(await other.search({ vector: vector(9) }, { ...few, exact: true }), await one.search({ vector: vector(9) }, few));

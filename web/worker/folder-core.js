@@ -16,7 +16,8 @@ const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Ui
 const mostBytes = 20 * 2 ** 20; // of a file
 const mostJson = 64 * 2 ** 20;
 const atOnce = 6; // downloads
-const shardBytes = 64 * 2 ** 20; // kept in the engine
+const shardBytes = 24 * 2 ** 20; // kept in the engine
+const early = 32; // shards: where a query reads more than twice as many, what these give is told before
 const itemFiles = 256; // kept here
 const page = 60; // '<'
 
@@ -582,20 +583,25 @@ export class FolderCore {
       near = this.#near(state, query, mask, count, most, reads, true);
     }
     const shards = whole ? Array.from({ length: all }, (_, i) => i) : near.shards;
-    await this.#shards(state, shards, watcher);
-    const view = engine.with([Uint32Array.from(shards)], (at) => engine.pointer('kin_folder_view', folder, at, shards.length, engine.error));
-    if (!view) engine.throwError();
-    const about = { dim: base.dim, products: state.products.n, metadata: base.metadata };
-    const found = scan(engine, view, about, query, { ...asked, mask, everyRow: true, count });
-    const places = Array.from(found.rows.slice(0, count), (row) => engine.with([new Uint32Array(2)], (at) => {
-      engine.call('kin_folder_place', folder, row, at);
-      return new Uint32Array(engine.memory.buffer, at, 2).slice();
-    }));
-    const from = (list) => list?.slice(offset, count) ?? null;
-    const limited = asked.minScore > -2 || asked.minConfidence > 0; // only what was read can be counted
-    return { ...told, ...await this.#told(state, { products: from(places.map(([product]) => product)), rows: from(places.map(([, k]) => k)),
-      scores: from(found.scores), confidences: from(found.confidences), contributions: from(found.contributions), offset }, watcher),
-      verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage: 1 };
+    const of = async (some, coverage) => {
+      await this.#shards(state, some, watcher);
+      const view = engine.with([Uint32Array.from(some)], (at) => engine.pointer('kin_folder_view', folder, at, some.length, engine.error));
+      if (!view) engine.throwError();
+      const about = { dim: base.dim, products: state.products.n, metadata: base.metadata };
+      const found = scan(engine, view, about, query, { ...asked, mask, everyRow: true, count });
+      const places = Array.from(found.rows.slice(0, count), (row) => engine.with([new Uint32Array(2)], (at) => {
+        engine.call('kin_folder_place', folder, row, at);
+        return new Uint32Array(engine.memory.buffer, at, 2).slice();
+      }));
+      const from = (list) => list?.slice(offset, count) ?? null;
+      const limited = asked.minScore > -2 || asked.minConfidence > 0; // only what was read can be counted
+      return { ...told, ...await this.#told(state, { products: from(places.map(([product]) => product)), rows: from(places.map(([, k]) => k)),
+        scores: from(found.scores), confidences: from(found.confidences), contributions: from(found.contributions), offset }, watcher),
+        verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage };
+    };
+    if (updates && shards.length > 2 * early && shards.slice(early).some((i) => !engine.call('kin_folder_has', folder, i)))
+      watcher.onProgress({ search, update: await of(shards.slice(0, early), early / shards.length) });
+    return of(shards, 1);
   }
 
   #near(state, { query }, mask, count, most, reads, finer) {
