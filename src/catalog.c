@@ -144,7 +144,7 @@ static kin_status check(kin_catalog *c, kin_error *err)
     if (m - 1 > INT32_MAX || r > INT32_MAX || dim < 1 || dim > CATALOG_DIM_MAX) /* nor may m be 0 */
         return BAD(err, "has sizes out of range: %llu products, %llu pictures of %llu numbers.", (unsigned long long)m,
                    (unsigned long long)r, (unsigned long long)dim);
-    c->products = (uint32_t)(m - 1);
+    c->products = c->counted = (uint32_t)(m - 1);
     c->rows = (uint32_t)r;
     c->dim = (uint32_t)dim;
     if (part[PART_SCALE]->shape[0] != r || part[PART_ROW_ITEM]->shape[0] != r || part[PART_ROW_PICTURE]->shape[0] != r)

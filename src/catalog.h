@@ -57,6 +57,8 @@ typedef struct kin_catalog {
     tensor_file file;
     const uint8_t *bytes; /* borrowed */
     uint32_t products, rows, dim;
+    uint32_t
+        counted; /* of how many products a hit is one, for its confidence: all, but those that are not in a folder any more */
     const float *scale;
     const uint32_t *row_item;
     const int8_t *vectors;

@@ -68,7 +68,7 @@ struct chance chance_of(const kin_catalog *c, const float *blend)
     static const float picture[] = {1, 0, 0, 0};
     struct chance chance = {.blend = blend ? blend : picture, .ready = c->nulls != NULL};
     if (chance.ready && chance.blend[0] > 0) {
-        double weak = confidence_z(VERDICT_WEAK, c->products), match = confidence_z(VERDICT_MATCH, c->products);
+        double weak = confidence_z(VERDICT_WEAK, c->counted), match = confidence_z(VERDICT_MATCH, c->counted);
         double sigma = (double)c->null_best[1] / (match - weak);
         chance.sigma = (float)sigma;
         chance.mu = (float)((double)c->null_best[0] - 2 * (double)c->null_best[1] - weak * sigma);
@@ -93,6 +93,6 @@ void kin_catalog_confidence(const kin_catalog *c, const float *blend, const uint
     struct chance chance = chance_of(c, blend);
     for (int i = 0; i < n; i++) {
         double z = rows[i] < c->rows ? chance_z(c, &chance, rows[i], scores[i]) : (double)NAN;
-        out[i] = z == z ? (float)confidence_of(z, c->products) : NAN;
+        out[i] = z == z ? (float)confidence_of(z, c->counted) : NAN;
     }
 }

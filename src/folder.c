@@ -37,6 +37,7 @@ struct kin_folder {
     uint32_t dim, shard_rows;
     uint32_t base_products, base_rows, base_shards;
     uint32_t products, rows, shards;                 /* with those of the deltas */
+    uint32_t counted;                                /* for confidence; 0: products */
     uint32_t known_products, known_codes, known_far; /* of the base: those that came */
     uint32_t *first_row;                             /* [products + 1] */
     uint8_t *bits;                                   /* [blocks][groups][LANES]: eight bits each, of sixteen rows */
@@ -471,6 +472,8 @@ uint32_t kin_folder_nearer(const kin_folder *f, const float *query, const uint8_
 
 /* ---- what was read, as a catalogue ---------------------------------------------------------- */
 
+void kin_folder_counted(kin_folder *f, uint32_t products) { f->counted = products; }
+
 const kin_catalog *kin_folder_view(kin_folder *f, const uint32_t *shards, uint32_t n, kin_error *err)
 {
     clear_view(f);
@@ -500,6 +503,7 @@ const kin_catalog *kin_folder_view(kin_folder *f, const uint32_t *shards, uint32
     uint32_t *row_item = malloc(room * sizeof *row_item), at = 0;
     f->view_row = malloc(room * sizeof *f->view_row);
     f->view = (kin_catalog){.products = f->products,
+                            .counted = f->counted ? f->counted : f->products,
                             .rows = (uint32_t)rows,
                             .dim = f->dim,
                             .scale = scale,

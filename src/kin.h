@@ -233,6 +233,8 @@ uint32_t kin_folder_near(const kin_folder *folder, const float *query, const uin
 uint32_t kin_folder_nearer(const kin_folder *folder, const float *query, const uint8_t *mask, uint32_t depth,
                            uint32_t *shards, uint32_t cap, uint32_t *products, float *scores, uint32_t most,
                            uint32_t *found);
+/* Of how many products a hit is one, for its confidence: without those that deltas replaced; 0, as at first: of all. The next views'. */
+void kin_folder_counted(kin_folder *folder, uint32_t products);
 /* Once all products are there: a catalogue of the rows of these shards, all of which are there, and of all deltas, rows in order: for kin_catalog_search
  * (its mask and its total are of all products), _confidence, _diversify and _vector. Belongs to the folder; the next call makes it anew. NULL:
  * see err. */

@@ -95,7 +95,7 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
     *total = 0;
     if (min_confidence > 0) {
         s.chance = &chance;
-        s.min_z = confidence_z((double)min_confidence, c->products);
+        s.min_z = confidence_z((double)min_confidence, c->counted);
     }
     if (!query_read(query, c->dim, s.q14, &s.unit))
         return 0;

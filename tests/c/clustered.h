@@ -38,6 +38,7 @@ static inline kin_catalog clustered_catalog(uint32_t rows, uint32_t dim, uint64_
     }
     free(centres);
     c.vectors = vectors, c.scale = scale, c.row_item = row_item;
+    c.counted = c.products;
     return c;
 }
 

@@ -502,7 +502,7 @@ static uint32_t search_plainly(const kin_catalog *c, const float *query, const u
  * rows repeat the one before, so that there are ties. */
 static kin_catalog random_catalog(uint32_t products, uint32_t dim, uint64_t *seed)
 {
-    kin_catalog c = {.products = products, .dim = dim};
+    kin_catalog c = {.products = products, .counted = products, .dim = dim};
     size_t most = (size_t)products * 3;
     int8_t *vectors = malloc(most * dim);
     float *scale = malloc(most * sizeof *scale);

@@ -76,7 +76,7 @@ void test_folder_equals_catalog(void)
 /* A catalogue of the rows of some shards, each row of `rows` by its number in the world. */
 static kin_catalog only(const struct world *w, const uint8_t *chosen, uint32_t *rows)
 {
-    kin_catalog c = {.products = w->c.products, .dim = w->c.dim, .null_best = w->c.null_best};
+    kin_catalog c = {.products = w->c.products, .counted = w->c.counted, .dim = w->c.dim, .null_best = w->c.null_best};
     int8_t *vectors = malloc((size_t)w->c.rows * c.dim);
     float *scale = malloc(w->c.rows * sizeof *scale), *nulls = malloc(w->c.rows * 4 * sizeof *nulls);
     uint32_t *row_item = malloc(w->c.rows * sizeof *row_item);
@@ -404,7 +404,8 @@ void test_folder_deltas(void)
         CHECK_EQ(kin_folder_delta(f, counts + 1, rest, w.c.vectors + at * DIM, w.c.scale + at,
                                   nulls ? w.nulls + 4 * at : NULL, &err),
                  KIN_OK);
-        w.c.products += 2;
+        w.c.products += 2, w.c.counted = w.c.products - 7;
+        kin_folder_counted(f, w.c.counted);
         for (uint32_t k = 0; k < base.shards; k++) {
             shards[k] = k;
             CHECK_EQ(give(f, &base, k), KIN_OK);
@@ -413,6 +414,7 @@ void test_folder_deltas(void)
         CHECK(view);
         CHECK_EQ(view->rows, ROWS);
         CHECK_EQ(view->products, w.c.products);
+        CHECK_EQ(view->counted, w.c.counted);
         CHECK(!memcmp(view->row_item, w.c.row_item, ROWS * sizeof *w.c.row_item));
         float query[DIM], vector[DIM], wanted[DIM], scores[8];
         uint8_t mask[ROWS + 2];

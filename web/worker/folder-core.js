@@ -16,7 +16,7 @@ const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Ui
 const mostBytes = 20 * 2 ** 20; // of a file
 const mostJson = 64 * 2 ** 20;
 const atOnce = 6; // downloads
-const shardBytes = 24 * 2 ** 20; // kept in the engine
+const shardBytes = 16 * 2 ** 20; // kept in the engine
 const early = 32; // shards: where a query reads more than twice as many, what these give is told before
 const itemFiles = 256; // kept here
 const page = 60; // '<'
@@ -585,6 +585,7 @@ export class FolderCore {
     const shards = whole ? Array.from({ length: all }, (_, i) => i) : near.shards;
     const of = async (some, coverage) => {
       await this.#shards(state, some, watcher);
+      engine.call('kin_folder_counted', folder, countOf(state.alive));
       const view = engine.with([Uint32Array.from(some)], (at) => engine.pointer('kin_folder_view', folder, at, some.length, engine.error));
       if (!view) engine.throwError();
       const about = { dim: base.dim, products: state.products.n, metadata: base.metadata };
