@@ -1,6 +1,6 @@
 // What a query of a published folder reads, and what it finds for that: planes of codes × rows a shard × how many rows
 // or bytes are looked at -> recall@10 against a scan of every row. The choice of `npx kin-clip publish` follows from
-// this table (docs/figures.md).
+// this table (docs/large.md).
 //
 //   node bench/shards.js photos.kin … [--sizes 0,80000] [--wide 1000000] [--queries 200] [--shards 32,64] [--asks photos,phrases]
 //       [--texts a.txt]

@@ -20,7 +20,7 @@ const sections = [
   { id: 'numbers', title: 'Numbers', of: [['README.md', ['measured', 'beside-the-alternatives', 'what-it-does-not-do-yet']], ['docs/figures.md']] },
 ];
 // Pages of their own that the navigation names.
-const further = { 'docs/interop.md': 'Other engines', 'docs/format.md': 'File formats', 'docs/numerics.md': 'Numerics', 'docs/decoders.md': 'Decoders', 'docs/architecture.md': 'Architecture',
+const further = { 'docs/interop.md': 'Other engines', 'docs/large.md': 'Large catalogues', 'docs/format.md': 'File formats', 'docs/numerics.md': 'Numerics', 'docs/decoders.md': 'Decoders', 'docs/architecture.md': 'Architecture',
   'bench/RESULTS.md': 'Benchmarks', 'SECURITY.md': 'Security', 'CONTRIBUTING.md': 'Contributing', 'CHANGELOG.md': 'Changes' };
 
 // What a live example is asked for: sample pictures, one or many of the reader's, words with a label.

@@ -6,7 +6,7 @@ import { makeColumns, makeSold } from './columns.js';
 import { itemBytes } from './contents.js';
 import { format, makeBase, makePart, maxPart } from './parts.js';
 
-// Chosen by the table of bench/shards.js (docs/figures.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
+// Chosen by the table of bench/shards.js (docs/large.md): shards of 64 rows of 256 numbers, 18 KB, and what a query reads.
 const shardBytes = 64 * 276;
 const query = { rows: 256, bytes: 512 * 1024, textBytes: 2 * 1024 * 1024 };
 const chosenFor = 80000; // rows: among more a query reads as large a share, so among a million 12.5 times as much
