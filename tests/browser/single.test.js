@@ -55,11 +55,11 @@ async function visit(server, options) {
   return got;
 }
 
-test('one script and one wasm file are all that is fetched of Kin, under a strict policy', async () => {
+test('one script and a wasm file each for embedding and for folders are all that is fetched of Kin, under a strict policy', async () => {
   const server = await host({ 'content-security-policy': strict });
   assert.equal(await visit(server, { from: './kin.min.js' }), wanted);
   const fetched = [...new Set(server.asked)].filter((path) => /\.(?:js|wasm)$/.test(path) && !/page/.test(path));
-  assert.deepEqual(fetched.map((path) => path.replace(/-(?:simd|relaxed)\./, '-….')).sort(), ['/shop/kin.min.js', '/shop/wasm/kin-….wasm']);
+  assert.deepEqual(fetched.map((path) => path.replace(/-(?:simd|relaxed)\./, '-….')).sort(), ['/shop/kin.min.js', '/shop/wasm/kin-find.wasm', '/shop/wasm/kin-….wasm']);
 });
 
 test('under another name and with a query, isolated: helper threads start it too', async () => {
