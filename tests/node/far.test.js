@@ -13,6 +13,7 @@ import { openEngine } from '../../web/worker/engine.js';
 import { FolderCore } from '../../web/worker/folder-core.js';
 import * as platform from '../../web/worker/platform.node.js';
 import { products, publish, rowOf, writeCatalogue } from './publish-support.js';
+import { clustered } from './clustered.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-far-'));
 after(() => rmSync(root, { recursive: true }));
@@ -162,21 +163,7 @@ test('what is not as it says is refused, in a sentence; a folder without them is
 
 test('native bits from kin-find.wasm, of codes that publish makes', async () => {
   const [dim, rows, shardRows] = [200, 1500, 20];
-  let state = 98n;
-  const random = () => {
-    state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n);
-    return Number(state >> 33n);
-  };
-  const centres = Array.from({ length: 64 * dim }, (_, i) => random() % 121 - 60 + 20 * (i % dim % 2));
-  const vectors = new Int8Array(rows * dim), scale = new Float32Array(rows), counts = [0];
-  for (let r = 0; r < rows; r++) {
-    const centre = random() % 64 * dim;
-    let sum = 0;
-    for (let i = 0; i < dim; i++) sum += (vectors[r * dim + i] = centres[centre + i] + random() % 81 - 40) ** 2;
-    scale[r] = 1 / Math.sqrt(sum);
-    counts[counts.length - 1]++;
-    if (random() % 3 > 0 && r + 1 < rows) counts.push(0);
-  }
+  const { vectors, scale, counts, random } = clustered(98, rows, dim);
   const engine = await openEngine(await WebAssembly.compile(readFileSync(new URL('../../web/wasm/kin-find.wasm', import.meta.url))));
   const put = (list) => engine.put(new Uint8Array(list.buffer, list.byteOffset, list.byteLength));
   const fine = (status) => assert.equal(engine.facts.statuses[status], 'ok');

@@ -11,6 +11,7 @@ import { load } from '../../web/index.node.js';
 import { openEngine } from '../../web/worker/engine.js';
 import './relaxed.js';
 import { fixture, golden, models } from './towers.js';
+import { clustered } from './clustered.js';
 
 let folder;
 
@@ -49,18 +50,7 @@ for (const options of ['simd', 'relaxed'].flatMap((kind) => [{ variant: kind },
 // The numbers and the folder of test_folder_bits.
 test('native bits from kin-find.wasm', async () => {
   const dim = 200, rows = 1500, shardRows = 64, shards = Math.ceil(rows / shardRows);
-  let seed = 99n;
-  const random = () => Number((seed = BigInt.asUintN(64, seed * 6364136223846793005n + 1442695040888963407n)) >> 33n);
-  const centres = Int8Array.from({ length: 64 * dim }, (_, i) => random() % 121 - 60 + 20 * (i % dim % 2));
-  const vectors = new Int8Array(rows * dim), scale = new Float32Array(rows), counts = [0];
-  for (let r = 0; r < rows; r++) {
-    const centre = random() % 64 * dim;
-    let sum = 0;
-    for (let i = 0; i < dim; i++) sum += (vectors[r * dim + i] = centres[centre + i] + random() % 81 - 40) ** 2;
-    scale[r] = 1 / Math.sqrt(sum);
-    counts[counts.length - 1]++;
-    if (random() % 3 > 0 && r + 1 < rows) counts.push(0);
-  }
+  const { vectors, scale, counts, random } = clustered(99, rows, dim);
   const products = counts.length, [odd, even, least] = [1e-4, 2e-4, 1e-3].map(Math.fround);
   const nulls = Float32Array.from({ length: 4 * rows }, (_, i) => Math.fround(random() % 1000 * (i % 2 ? odd : even)) + least);
 
