@@ -1,11 +1,9 @@
 // kin build on what shops have: product files out of spreadsheets and shop systems, each with the rows that come
 // of it; and what has to be found before the first picture is embedded.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
 import { readListed } from '../../catalog/lib/pictures.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
@@ -178,20 +176,4 @@ test('where nothing can be written is said before anything is read', async (t) =
   assert.equal(readFileSync(out, 'utf8'), 'mine');
   assert.equal((await kin(['verify', join(root, beside)])).code, 0);
   assert.equal((await build()).code, 1);
-});
-
-test('a CSV of any length is read in flat memory', async (t) => {
-  const path = join(folder(t), 'p.csv');
-  const lines = ['id,image,price\n'];
-  for (let i = 0; i < 500000; i++) lines.push(`p${i},a.png,${i}.50\n`);
-  writeFileSync(path, lines.join(''));
-  const library = new URL('../../catalog/lib/products.js', import.meta.url);
-  const script = `import { readProducts } from ${JSON.stringify(library)};
-    const products = await readProducts(process.argv[1], { map: {}, fields: ['price'] }, console.error);
-    let [n, sum] = [0, 0];
-    for await (const { item } of products.rows()) [n, sum] = [n + 1, sum + item.price];
-    console.log(n, sum);`;
-  const { stdout } = await promisify(execFile)(process.execPath,
-    ['--max-old-space-size=40', '--input-type=module', '-e', script, path]);
-  assert.equal(stdout, `500000 ${500000 * 499999 / 2 + 250000}\n`);
 });
