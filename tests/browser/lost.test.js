@@ -54,6 +54,7 @@ after(async () => {
   server.stop();
   rmSync(site, { recursive: true });
 });
+const soon = 30_000; // ms: by the lock that a browser takes back, not by the limit of 60 s, however busy the machine is
 const visit = async () => {
   const page = await open(browser, `${server.url}/index.html`, { go: false });
   await page.addInitScript(() => {
@@ -70,7 +71,7 @@ const visit = async () => {
   return page;
 };
 
-test('a worker that is ended from outside rejects all that waits within a second, and the next call works', async () => {
+test('a worker that is ended from outside rejects all that waits, and the next call works', async () => {
   const page = await visit();
   const got = await page.evaluate(async () => {
     const { load } = await import('/kin/index.js');
@@ -85,7 +86,7 @@ test('a worker that is ended from outside rejects all that waits within a second
     return { codes, took, vector: String(await clip.embedText('a boot')) };
   });
   assert.deepEqual(got.codes, ['crashed', 'crashed', 'crashed', 'crashed']);
-  assert.ok(got.took < 1000, `${got.took} ms`);
+  assert.ok(got.took < soon, `${got.took} ms`);
   assert.equal(got.vector, wanted);
   await page.context().close();
 });
@@ -102,7 +103,7 @@ test('one that was ended while nothing waited is found out by the next call, and
     return { code, took, vector: String(await clip.embedText('a boot')) };
   });
   assert.equal(got.code, 'crashed');
-  assert.ok(got.took < 2000, `${got.took} ms`);
+  assert.ok(got.took < soon, `${got.took} ms`);
   assert.equal(got.vector, wanted);
   await page.context().close();
 });
@@ -133,7 +134,7 @@ test('so does one whose engine trapped', async () => {
     return { code, took, vector: String(await clip.embedText('a boot')) };
   });
   assert.equal(got.code, 'crashed');
-  assert.ok(got.took < 1000, `${got.took} ms`);
+  assert.ok(got.took < soon, `${got.took} ms`);
   assert.equal(got.vector, wanted);
   await page.context().close();
 });
@@ -149,7 +150,9 @@ test('one that says nothing is given up at the limit, not before', async () => {
     for (const call of [clip.tokenize('hang'), clip.embedText('a shoe')]) call.catch(({ code, message }) => over.push(`${code}: ${message}`));
   });
   const over = () => page.evaluate(() => over);
-  await page.waitForTimeout(200); // the first word, which it says at once, comes
+  for (const end = Date.now() + 60_000; !await page.evaluate(async () => (await navigator.locks.query()).held.length);)
+    assert.ok(Date.now() < end, 'the worker takes its lock');
+  await page.waitForTimeout(200); // its first word comes
   await page.clock.runFor(59_000);
   assert.deepEqual(await over(), []);
   await page.clock.runFor(3000);
@@ -157,12 +160,18 @@ test('one that says nothing is given up at the limit, not before', async () => {
   assert.deepEqual(await over(), [sentence, sentence]);
   assert.equal(await page.evaluate(async () => String(await clip.embedText('a boot'))), wanted);
   // one that answers, however long its calls take, is left alone
-  await page.evaluate(() => { globalThis.long = clip.embedText(Array.from({ length: 300 }, (_, i) => `a boot of ${i}`)).then((all) => all.length, String); });
-  for (let i = 0; i < 20; i++) {
-    await page.clock.runFor(5000);
+  await page.evaluate(() => {
+    const texts = Array.from({ length: 100 }, (_, i) => `a boot of ${i}`);
+    const calls = async () => {
+      while (!globalThis.enough) await clip.embedText(texts);
+    };
+    globalThis.long = Promise.all([calls(), calls()]).then(() => 'all answered', String); // one waits while the other is answered
+  });
+  for (let looks = 0; looks < 70; looks++) {
+    await page.clock.runFor(1000);
     await page.waitForTimeout(20);
   }
-  assert.equal(await page.evaluate(() => long), 300);
+  assert.equal(await page.evaluate(() => (globalThis.enough = true, long)), 'all answered');
   await page.context().close();
 });
 
