@@ -257,13 +257,35 @@ void kin_folder_trim(kin_folder *f, uint32_t n)
     }
 }
 
+/* Whether rows of the base are those that codes, and finer codes, were made of, as far as these came. */
+static bool is_coded(const kin_folder *f, const struct shard *s, const int8_t *vectors, const float *scale)
+{
+    uint64_t code[CATALOG_DIM_MAX / 64];
+    const uint32_t left = f->known_codes > s->first ? f->known_codes - s->first : 0;
+    for (uint32_t i = 0; i < s->n && i < left; i++) {
+        const uint32_t row = s->first + i;
+        const uint8_t *lane = f->bits + (size_t)(row / LANES) * f->groups * LANES + row % LANES;
+        codes_of(vectors + (size_t)i * f->dim, f->mean, f->dim, code);
+        for (uint32_t g = 0; g < f->groups; g++)
+            if (((const uint8_t *)code)[g] != lane[g * LANES])
+                return false;
+        if (row < f->known_far && f->far_scale[row] != scale[i])
+            return false;
+    }
+    return true;
+}
+
 kin_status kin_folder_shard(kin_folder *f, uint32_t shard, const int8_t *vectors, const float *scale,
                             const float *nulls, uint32_t n, kin_error *err)
 {
     DEFAULT_FLOATS
     if (shard >= f->base_shards || n != f->shard[shard].n)
         return BAD(err, "has a shard of %u pictures that is not as long as it says.", n);
-    return f->shard[shard].scale ? KIN_OK : fill(f, &f->shard[shard], vectors, scale, nulls, err);
+    if (f->shard[shard].scale)
+        return KIN_OK;
+    if (!is_coded(f, &f->shard[shard], vectors, scale))
+        return BAD(err, "has a shard of other pictures than its codes (shard %u).", shard);
+    return fill(f, &f->shard[shard], vectors, scale, nulls, err);
 }
 
 int kin_folder_has(const kin_folder *f, uint32_t shard) { return shard < f->shards && f->shard[shard].scale; }

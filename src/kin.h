@@ -217,7 +217,7 @@ kin_status kin_folder_delta(kin_folder *folder, const uint16_t *counts, uint32_t
                             const float *scale, const float *nulls, kin_error *err);
 /* Forgets all deltas but the first n. */
 void kin_folder_trim(kin_folder *folder, uint32_t n);
-/* A shard's rows: n must be as many as it has. */
+/* A shard's rows: n must be as many as it has, and of codes and finer codes that came before they must be the rows. */
 kin_status kin_folder_shard(kin_folder *folder, uint32_t shard, const int8_t *vectors, const float *scale,
                             const float *nulls, uint32_t n, kin_error *err);
 int kin_folder_has(const kin_folder *folder, uint32_t shard);

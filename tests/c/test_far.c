@@ -280,6 +280,14 @@ void test_far_refuses(void)
     query[0] = 0;
     CHECK_EQ(kin_folder_nearer(f, query, NULL, 60, shards, 3, products, scores, 5, &found), 0);
     kin_folder_close(f);
+
+    /* Of other rows, as far as their scales tell. */
+    f = opened(&w, 0, 1);
+    memcpy(scale, w.c.scale, sizeof scale), scale[30] = w.c.scale[31], scale[31] = w.c.scale[30];
+    CHECK_EQ(kin_folder_far(f, 2, w.far[2], scale, 60, &err), KIN_OK);
+    CHECK(refused(kin_folder_shard(f, 1, w.c.vectors + 20 * 20, w.c.scale + 20, NULL, 20, &err), &err, "(shard 1)"));
+    CHECK_EQ(kin_folder_shard(f, 2, w.c.vectors + 40 * 20, w.c.scale + 40, NULL, 20, &err), KIN_OK);
+    kin_folder_close(f);
     CHECK_EQ(memory_held, held);
     world_end(&w);
 }

@@ -102,6 +102,8 @@ void test_folder_refuses(void)
         CHECK(refused(kin_folder_delta(f, (uint16_t[]){16}, 1, v, scale + 16, nulls + 64, &err), &err, "(row 69)"));
     }
     scale[16 + 9] = w.c.scale[16 + 9];
+    CHECK(refused(kin_folder_shard(f, 1, v + 16 * 20, scale + 32, nulls + 128, 16, &err), &err,
+                  "than its codes (shard 1)"));
     CHECK(refused(kin_folder_shard(f, 1, v, scale + 16, NULL, 16, &err), &err, "null statistics"));
     for (int i = 0; i < 4; i++) { /* the last row's four */
         float *one = &nulls[64 + 15 * 4 + i], before = *one;

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { makeBase, makePart, readPart } from '../../catalog/lib/parts.js';
 import { openCatalog } from '../../web/index.node.js';
 import { writeCatalogue as writeClusters } from '../data/catalogue.js';
 import { dim, products, publish, rowOf, writeCatalogue } from './publish-support.js';
@@ -258,4 +259,166 @@ test('folders that are not as they say are refused, in a sentence', async () => 
     writeFileSync(path, text);
     await assert.rejects(openCatalog(folder), { code: 'not-a-catalog' }, text);
   }
+});
+
+/* ---- files that are what their names say, but not what the folder needs ---- */
+
+// A folder with a delta, another one whose files lie in it too, and what changes what the first one says.
+async function hostile(t) {
+  const list = products(900), { folder } = await published(list), other = await published(products(900, 20000));
+  await publish(await writeCatalogue(join(root, `changed-${count}.safetensors`), changed(list)), folder);
+  const path = (name) => join(folder, name), json = (name, at = folder) => JSON.parse(readFileSync(join(at, name)));
+  const current = json('current.json'), base = json(`base-${current.base}.json`), strange = json(`base-${json('current.json', other.folder).base}.json`, other.folder);
+  for (const name of readdirSync(other.folder)) if (/-[\w-]{22}\./.test(name)) writeFileSync(path(name), readFileSync(join(other.folder, name)));
+  t.after(() => writeFileSync(path('current.json'), JSON.stringify(current)));
+  const put = ({ name, hash: of, bytes }) => (writeFileSync(path(name), bytes), of);
+  const say = (next) => writeFileSync(path('current.json'), JSON.stringify({ ...current, ...next }));
+  return { folder, path, current, base, strange, say,
+    put: (kind, tensors) => put(makePart(kind, tensors)),
+    read: (kind, of, tensors) => readPart(folder, kind, of, tensors),
+    sayBase: (change) => say({ base: put(makeBase({ ...base, ...change })) }),
+    sayMarket: (change) => say({ base: put(makeBase({ ...base, markets: { '': { ...base.markets[''], ...change } } })) }) };
+}
+
+// What is asked of a folder in every way, and what it says: 'fine', or how the first that is refused is.
+async function answersOf(folder) {
+  let open;
+  try {
+    open = await openCatalog(folder);
+    for (const query of [{ vector: vector(9) }, { like: ['sku-14'] }])
+      for (const how of [{}, { exact: true, limit: 900 }, { filter: 'price < 30 and colour in (red, blue) or tags has wool and sale', facets: ['colour', 'tags', 'price', 'sale'] }])
+        await open.search(query, how);
+    await open.items(['sku-3', 'sku-7']);
+    return 'fine';
+  } catch (error) {
+    return `${error.code}: ${error.message}`;
+  } finally {
+    await open?.close();
+  }
+}
+
+test('files in the place of others, whose names are right', async (t) => {
+  const { folder, base, strange, current, say, sayBase, sayMarket, put, read } = await hostile(t);
+  assert.equal(await answersOf(folder), 'fine');
+  const turned = ([first, second, ...rest]) => [second, first, ...rest], own = base.markets[''], their = strange.markets[''];
+  const U8 = ['U8', null], U32 = ['U32', null], U16 = ['U16', null];
+  const ids = await read('ids', base.ids.files[0], { id_offsets: U32, ids: U8, row_count: U16 });
+  const words = await read('column', own.columns.colour.file, { value: U32, word_offsets: U32, words: U8 });
+  const n = 4000, apart = Uint32Array.from({ length: n + 1 }, (_, i) => (i % 2 || i === n ? n : 0)); // n words, half of them all the bytes
+  const column = (field, tensors) => () => sayMarket({ columns: { ...own.columns, [field]: { ...own.columns[field], file: put('column', tensors) } } });
+  const item = (text) => {
+    const each = own.products_per_file, bytes = Buffer.from(text);
+    const file = put('items', { item_offsets: Uint32Array.from({ length: each + 1 }, (_, i) => i * bytes.length), items: Buffer.concat(Array(each).fill(bytes)) });
+    return () => sayMarket({ files: own.files.map((one, i) => (i === own.files.length - 1 ? one : file)) });
+  };
+  const cases = [
+    ['shards', () => sayBase({ shards: { ...base.shards, files: turned(base.shards.files) } }), /shard of other pictures than its codes/],
+    ['shards of another', () => sayBase({ shards: { ...base.shards, files: [strange.shards.files[0], ...base.shards.files.slice(1)] } }), /shard of other pictures than its codes/],
+    ['codes of another', () => sayBase({ codes: strange.codes }), /codes|pictures/],
+    ['items', () => sayMarket({ files: turned(own.files) }), /the item of 'sku-.*' is that of 'sku-/],
+    ['items of another', () => sayMarket({ files: their.files }), /the item of 'sku-.*' is that of 'sku-/],
+    ['ids of another', () => sayBase({ ids: strange.ids }), /ids are of other products/],
+    ['counts', () => sayBase({ ids: { ...base.ids, files: [put('ids', { ...ids, row_count: ids.row_count.toReversed() })] } }), /ids are of other products/],
+    ['pictures that the base does not tell of', () => sayBase({ ids: { ...base.ids, files: [put('ids', { ...ids, row_picture: new Uint16Array(base.rows) })] } }), /a file of ids/],
+    ['sold twice', () => sayMarket({ sold: put('column', { value: new Uint8Array(900).fill(2) }) }), /what is sold/],
+    ['words that overlap', column('colour', { ...words, word_offsets: apart, words: new Uint8Array(n) }), /the column colour/],
+    ['words that begin later', column('colour', { ...words, word_offsets: words.word_offsets.map((at, i) => (i ? at : 1)) }), /the column colour/],
+    ['an id that is no text', item('{"id":{"toString":1}}'), /no plain object with an id/],
+    ['no id', item('{}'), /no plain object with an id/],
+    ['a deep item', item(`{"id":"sku-3","deep":${'['.repeat(50000)}${']'.repeat(50000)}}`), /no plain object with an id/],
+    ['another catalogue', () => say({ base: 'x'.repeat(22) }), /^http: base-x+\.json: there is no such file/],
+  ];
+  for (const [name, change, says] of cases) {
+    change();
+    const said = await answersOf(folder);
+    assert.match(said, says, name);
+    assert.match(said, /^(?:not-a-catalog|http): /, name);
+  }
+  // The sizes are those that files of at most 20 MiB can hold, and a catalogue of 2 GiB: nothing is made room for.
+  const all = 2 ** 31 - 1, one = ([file]) => [file], list = (per, { files }) => ({ [per]: all, files: one(files) });
+  for (const size of [{ products: all, rows: all, codes: list('rows_per_file', base.codes), ids: list('products_per_file', base.ids), shards: list('rows_per_file', base.shards),
+    markets: { '': { ...own, ...list('products_per_file', own) } } }, { shards: { ...base.shards, rows_per_file: 2 ** 20, files: one(base.shards.files) } }]) {
+    sayBase(size);
+    assert.match(await answersOf(folder), /^not-a-catalog: .*(?:its sizes|does not fit)/);
+  }
+  say(current);
+  assert.equal(await answersOf(folder), 'fine');
+});
+
+test('deltas that are of another base, or of other items', async (t) => {
+  const { folder, current, say, put, read } = await hostile(t);
+  const open = await openCatalog(folder), U8 = ['U8', null], U32 = ['U32', null];
+  const wanted = plain(await open.search({ like: ['sku-2'] }));
+  const tensors = { id_offsets: U32, ids: U8, product: U32, row_count: ['U16', null], row_picture: ['U16', null], gone_offsets: U32, gone: U8, gone_product: U32,
+    scale: ['F32', null], null: ['F32', null], vectors: ['I8', null], item_offsets: U32, items: U8 };
+  const delta = await read('delta', current.deltas[0], tensors), n = delta.product.length;
+  const none = 2 ** 32 - 1, of = (text) => ({ id_offsets: Uint32Array.from({ length: n + 1 }, (_, i) => i * text.length), ids: Buffer.from(text.repeat(n)) });
+  const cases = [[{ product: delta.product.map((place) => (place === none ? place : place + 1)) }, /numbers 'sku-.*' otherwise/],
+    [{ product: delta.product.map((place) => (place === none ? 899 : place)) }, /numbers 'sku-.*' otherwise/], [{ gone_product: Uint32Array.of(none) }, /numbers 'sku-8' otherwise/],
+    [{ product: delta.product.map(() => 900) }, /product that is not there/], [of('sku-2'), /the item of 'sku-2' is that of/], [of(''), /the item of '' is that of/]];
+  for (const [change, says] of cases) {
+    const bad = put('delta', { ...delta, ...change });
+    say({ deltas: [bad] });
+    assert.match(await answersOf(folder), says);
+    say({ generation: 3, deltas: [...current.deltas, bad] });
+    await assert.rejects(open.refresh(), { code: 'not-a-catalog' });
+    assert.deepEqual(plain(await open.search({ like: ['sku-2'] })), wanted, 'what was open stays');
+  }
+  await open.close();
+});
+
+test('as many hits as there are, however many are asked for and however little is read', async (t) => {
+  const { folder, sayBase } = await hostile(t);
+  sayBase({ near: { rows: 1, shards: 1 } });
+  const open = await openCatalog(folder);
+  for (const limit of [1000, 2 ** 30, 2 ** 32 + 8, Number.MAX_SAFE_INTEGER]) {
+    const { hits, total } = await open.search({ vector: vector(3) }, { limit });
+    assert.deepEqual([hits.length, total], [902, 902], `${limit}`);
+  }
+  await open.close();
+});
+
+test('fields named as what every object inherits, which some products lack', async () => {
+  const names = ['constructor', '__proto__', 'toString'], list = products(60);
+  const field = (item, value) => Object.fromEntries([...Object.entries(item), ...names.map((name) => [name, value])]);
+  const { folder } = await published(list.map((one, i) => (i % 2 ? one : { ...one, item: field(one.item, 'even') })));
+  const next = list.map((one, i) => (i % 2 ? one : { ...one, item: field(one.item, 'even') }));
+  next[1] = { ...next[1], item: { ...next[1].item, price: 1 } };
+  await publish(await writeCatalogue(join(root, 'inherits.safetensors'), next), folder);
+  const open = await openCatalog(folder);
+  await open.setFields([{ id: 'sku-3', price: 2 }]);
+  const { facets } = await open.search({ vector: vector(3) }, { facets: names });
+  for (const name of names) {
+    assert.deepEqual(facets[name], [{ value: 'even', count: 30 }], name);
+    assert.equal((await open.search({ vector: vector(3) }, { filter: { [name]: null } })).total, 30, name);
+  }
+  await open.close();
+});
+
+test('a call that failed or was given up leaves nothing to the next one', async (t) => {
+  const { folder, path } = await hostile(t);
+  const once = new Map(); // name -> what is answered in place of the file, one time
+  const never = () => new Response(new ReadableStream()), gone = () => new Response(null, { status: 500 });
+  const fetch = async (url) => {
+    const name = url.slice(url.lastIndexOf('/') + 1), answer = once.get(name);
+    return once.delete(name) ? answer() : new Response(readFileSync(path(name)));
+  };
+  const asked = [], open = await openCatalog('https://shop.example/folder/', { fetch, worker: false, resolve: (name, url) => (asked.push(name), url) });
+  const find = (seed, how) => open.search({ vector: vector(seed) }, how).then(({ hits }) => hits[0].id, (error) => (error.name === 'AbortError' ? error.name : error.code));
+  const items = async (seed) => {
+    asked.length = 0;
+    const fresh = await openCatalog(folder, { resolve: (name, url) => (asked.push(name), url) });
+    await fresh.search({ vector: vector(seed) });
+    await fresh.close();
+    return asked.filter((name) => name.startsWith('items'));
+  };
+  const [first, second] = await items(3);
+  once.set(first, never).set(second, gone);
+  assert.deepEqual(await Promise.all([find(3), find(3)]), ['http', 'sku-3']);
+  const stop = new AbortController();
+  for (const name of readdirSync(folder)) if (name.startsWith('items')) once.set(name, () => (stop.abort(), never()));
+  assert.equal(await find(4, { limit: 900, signal: stop.signal }), 'AbortError');
+  once.clear();
+  assert.equal(await find(4, { limit: 900 }), 'sku-4');
+  await open.close();
 });

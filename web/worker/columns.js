@@ -2,20 +2,23 @@
 // over columns, without an item being read.
 import { readAs, tests } from '../shared/matcher.js';
 
+// `offsets`: where each of n texts begins in `bytes`, and where the last ends.
+export const isOffsets = (offsets, n, bytes) => offsets.length === n + 1 && offsets[0] === 0 && offsets[n] === bytes.length &&
+  offsets.every((at, i) => !i || at >= offsets[i - 1]);
+
 // `copy(name, type)` -> the values of a tensor, none where it is not there. `broken`: throws.
 export function readColumn(type, products, copy, broken) {
   const value = copy('value', { number: 'F64', boolean: 'U8' }[type] ?? 'U32'), has = copy('has', 'U8'), offsets = copy('value_offsets', 'U32');
   const words = type === 'boolean' ? [false, true] : type === 'number' ? [] : wordsOf(copy('word_offsets', 'U32'), copy('words', 'U8'), broken);
   const right = type === 'number' ? has.length === products && value.length === products && value.every(Number.isFinite)
-    : type === 'list' ? has.length === products && offsets.length === products + 1 && value.every((word) => word < words.length) &&
-      offsets[0] === 0 && offsets[products] === value.length && offsets.every((at, i) => !i || at >= offsets[i - 1])
+    : type === 'list' ? has.length === products && value.every((word) => word < words.length) && isOffsets(offsets, products, value)
       : value.length === products && value.every((word) => word <= words.length);
   return right ? { type, value, has, offsets, words } : broken();
 }
 
 function wordsOf(offsets, bytes, broken) {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  if (offsets[offsets.length - 1] !== bytes.length) broken();
+  if (!isOffsets(offsets, offsets.length - 1, bytes)) broken();
   return Array.from(offsets.subarray(1), (end, i) => decoder.decode(bytes.subarray(offsets[i], end)));
 }
 

@@ -5,15 +5,16 @@
 // Products have numbers: those of the base in its order, then those of each delta. One that a delta replaced, took out,
 // or that the market does not sell is not `alive`. A generation is read whole before a search sees anything of it.
 import { blend, scan, unit } from './catalog-core.js';
-import { countOf, countValues, fieldsOf, matching, readColumn, valueAt } from './columns.js';
+import { countOf, countValues, fieldsOf, isOffsets, matching, readColumn, valueAt } from './columns.js';
 import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
-import { matcher } from '../shared/matcher.js';
+import { matcher, valueOf } from '../shared/matcher.js';
 import { collect, openUrl, watch } from '../shared/source.js';
 import { addTypes } from '../shared/types.js';
 
 const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Uint16Array, U8: Uint8Array, I8: Int8Array };
 const mostBytes = 20 * 2 ** 20; // of a file
+const mostRows = 2 ** 31; // bytes of all rows, as of the catalogue file that a base is made of
 const mostJson = 64 * 2 ** 20;
 const atOnce = 6; // downloads
 const shardBytes = 16 * 2 ** 20; // kept in the engine
@@ -27,9 +28,11 @@ const isHash = (value) => typeof value === 'string' && /^[\w-]{22}$/.test(value)
 const isSize = (value, least = 0) => Number.isSafeInteger(value) && value >= least && value < 2 ** 31;
 const codeBytes = (dim) => 16 * Math.ceil(dim / 128); // of a plane of a row's
 const filesFor = (n, each) => Math.ceil(n / each);
+const sizeOf = ({ each }, n, i) => Math.min(each, n - i * each); // of the i-th file
 
-function readList(list, each, n, name) {
-  is(list && isSize(list[each], 1) && Array.isArray(list.files) && list.files.every(isHash) &&
+// `bytes`: what a file holds of each at least, so that no more is made room for than files can bring.
+function readList(list, each, n, bytes, name) {
+  is(list && isSize(list[each], 1) && list[each] * bytes <= mostBytes && Array.isArray(list.files) && list.files.every(isHash) &&
     list.files.length === filesFor(n, list[each]), `its list of ${name} does not fit`);
   return { each: list[each], files: list.files };
 }
@@ -62,7 +65,7 @@ function readCurrent(bytes) {
 function readBase(bytes, locale) {
   const json = readJson(bytes, 'catalog', 'The base');
   const { products, rows, dim, metadata, near, far, null_best: best = null, markets } = json;
-  is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096, 'its sizes');
+  is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096 && rows * (dim + 10) <= mostRows, 'its sizes');
   is(metadata && Object.values(metadata).every(isText), 'its metadata');
   is(best === null || Array.isArray(best) && best.length === 2 && best.every(Number.isFinite), 'null_best');
   is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
@@ -72,9 +75,10 @@ function readBase(bytes, locale) {
   const columns = Object.entries(market.columns ?? {});
   is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
   is(market.sold === undefined || isHash(market.sold), 'what is sold');
-  return { products, rows, dim, metadata, near, far: far && { ...far, ...readList(far, 'rows_per_file', rows, 'finer codes') }, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
-    codes: readList(json.codes, 'rows_per_file', rows, 'codes'), ids: readList(json.ids, 'products_per_file', products, 'ids'),
-    shards: readList(json.shards, 'rows_per_file', rows, 'shards'), items: readList(market, 'products_per_file', products, 'items'),
+  const width = codeBytes(dim);
+  return { products, rows, dim, metadata, near, far: far && { ...far, ...readList(far, 'rows_per_file', rows, far.planes * width, 'finer codes') }, best, mean: readBytes(json.mean, Int8Array, dim, 'mean'), spread: readBytes(json.spread, Uint8Array, dim, 'spread'),
+    codes: readList(json.codes, 'rows_per_file', rows, width, 'codes'), ids: readList(json.ids, 'products_per_file', products, 6, 'ids'),
+    shards: readList(json.shards, 'rows_per_file', rows, dim + 4, 'shards'), items: readList(market, 'products_per_file', products, 4, 'items'),
     columns: new Map(columns), sold: market.sold, pictures: json.ids.pictures === true };
 }
 
@@ -88,24 +92,74 @@ function hashOf(bytes) {
 // The number of an id in a delta: what an earlier delta made of it, else its place in the base.
 const noPlace = 2 ** 32 - 1;
 function placeOf(state, id, place) {
+  state.places.push([id, place]);
   if (state.deltaIds.has(id)) return state.deltaIds.get(id);
   return place === noPlace ? undefined : is(place < state.base.products, 'a delta names a product that is not there') && place;
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
+const sumOf = (counts) => counts.reduce((sum, one) => sum + one, 0);
 const slice = (offsets, bytes, i) => bytes.subarray(offsets[i], offsets[i + 1]);
 
-// `offsets`: where each of n texts begins in `bytes`, and where the last ends.
-const isOffsets = (offsets, n, bytes) => offsets.length === n + 1 && offsets[0] === 0 && offsets[n] === bytes.length &&
-  offsets.every((at, i) => !i || at >= offsets[i - 1]);
+// As deep as items of a catalogue file may be.
+const isFlat = (value, depth = 64) => value !== Object(value) || depth > 0 && Object.values(value).every((one) => isFlat(one, depth - 1));
 
-function parseItem(bytes) {
+// `id`: whose item it must be; undefined where that is not known yet.
+function parseItem(bytes, id) {
   let item = null;
   try {
     item = JSON.parse(decoder.decode(bytes));
   } catch {} // told below
-  return item && typeof item === 'object' && !Array.isArray(item) ? item : broken('an item is not a JSON object');
+  is(isText(item?.id) && isFlat(item), 'an item is no plain object with an id');
+  is(id === undefined || item.id === id, `the item of '${id}' is that of '${item.id}'`);
+  return item;
+}
+
+// The id of a product of the base, in bytes.
+function idAt({ base: { ids: { each } }, ids }, i) {
+  const { offsets, bytes } = ids[Math.floor(i / each)];
+  return slice(offsets, bytes, i % each);
+}
+
+// An id's product in the base.
+function inBase(state, id) {
+  const hash = hashOf(encoder.encode(id));
+  state.hashes ??= Uint32Array.from({ length: state.base.products }, (_, i) => hashOf(idAt(state, i)));
+  for (let i = state.hashes.indexOf(hash); i >= 0; i = state.hashes.indexOf(hash, i + 1)) if (decoder.decode(idAt(state, i)) === id) return i;
+  return undefined;
+}
+
+// An id's product, whether it is alive or not; undefined: there is none, or a delta took it out. The ids are there.
+const find = (state, id) => (state.deltaIds.has(id) ? state.deltaIds.get(id) : inBase(state, id));
+
+function known(state, id) {
+  const product = find(state, id);
+  return product !== undefined && state.alive[product] ? product : fail('unknown-id', `The catalogue has no product '${id}'.`);
+}
+
+// Which of a product's pictures its k-th row is.
+function pictureOf(state, product, k) {
+  const { products, ids } = state.base;
+  if (product >= products) return state.added[product - products][k];
+  const list = state.ids?.[Math.floor(product / ids.each)];
+  if (!list?.pictures.length) return k;
+  let row = 0;
+  list.starts ??= Uint32Array.from(list.counts, (n) => (row += n) - n);
+  return list.pictures[list.starts[product % ids.each] + k];
+}
+
+// Ids are held against what codes and deltas said before they came.
+function takeIds(state, ids) {
+  let at = 0;
+  is(ids.every(({ counts }) => counts.every((n) => n === state.counts[at++])), 'its ids are of other products');
+  Object.assign(state, checkPlaces({ ...state, ids }));
+}
+
+function checkPlaces(state) {
+  for (const [id, place] of state.places) is((inBase(state, id) ?? noPlace) === place, `a delta numbers '${id}' otherwise`);
+  state.places = [];
+  return state;
 }
 
 export class FolderCore {
@@ -144,6 +198,7 @@ export class FolderCore {
     const file = await openUrl(url, name, cache ? { ...this.io, cache } : this.io, watcher);
     if (!file) fail('http', `${name}: there is no such file in ${this.source}/.`);
     const bytes = await collect(watch(file, name, watcher), limit, name);
+    checkAbort(watcher.signal); // a call that is over changes nothing any more
     if (bytes[0] === page) fail('not-a-catalog', `${name}: the server sent a web page in its place; check the address.`);
     return bytes;
   }
@@ -240,19 +295,23 @@ export class FolderCore {
     const goesOn = was?.current.base === current.base && was.current.deltas.every((hash, i) => hash === current.deltas[i]);
     if (goesOn && was.current.deltas.length === current.deltas.length) return { ...was, current };
     const state = goesOn ? { ...was, alive: was.alive.slice(), products: { ...was.products }, deltaIds: new Map(was.deltaIds), added: [...was.added],
-      items: new Map(was.items), types: new Map(was.types) } : await this.#readBase(current, watcher);
+      places: [...was.places], items: new Map(was.items), types: new Map(was.types) } : await this.#readBase(current, watcher);
     try {
       await this.#readDeltas(state, current.deltas.slice(goesOn ? was.current.deltas.length : 0), watcher);
     } catch (error) {
       if (goesOn) this.#engine.call('kin_folder_trim', state.folder, was.current.deltas.length);
-      else this.#engine.call('kin_folder_close', state.folder);
+      else this.#close(state);
       throw error;
     }
     if (was && !goesOn) {
-      this.#engine.call('kin_folder_close', was.folder);
+      this.#close(was);
       this.#forgetAll();
     }
     return { ...state, current };
+  }
+
+  #close({ folder }) {
+    this.#engine.call('kin_folder_close', folder);
   }
 
   async #readBase(current, watcher) {
@@ -263,37 +322,39 @@ export class FolderCore {
       engine.pointer('kin_folder_open', dim, products, rows, base.shards.each, mean, spread, best, engine.error));
     if (!folder) engine.throwError();
     try {
-      const state = { base, folder, far: 0, ids: null, deltaIds: new Map(), added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
+      const counts = new Uint16Array(products);
+      const state = { base, folder, counts, far: 0, ids: null, deltaIds: new Map(), places: [], added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
         types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])) };
       const sold = base.sold ? this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8')) : null;
-      const known = base.pictures ? this.#ids(state, watcher) : null;
-      const counts = new Uint16Array(products);
+      const beside = Promise.all([sold, base.pictures && this.#lists(base, watcher)]);
+      beside.catch(() => {}); // told below, when no codes are under way to the folder any more
       let product = -1;
-      const coming = this.#inOrder('codes', codes.files, 0, watcher, ({ at, copy }, i) => {
-        const n = Math.min(codes.each, rows - i * codes.each);
+      await this.#inOrder('codes', codes.files, 0, watcher, ({ at, copy }, i) => {
+        const n = sizeOf(codes, rows, i);
         const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
         is(size === n * codeBytes(dim) && starts.length === Math.ceil(n / 8), 'a file of codes');
         for (let row = 0; row < n; row++) {
           product += starts[row >> 3] >> (row & 7) & 1;
-          is(product >= 0 && product < products && counts[product] < 65535, 'a file of codes has other products than it says');
+          is(product >= 0 && product < products && counts[product] < 65535, 'the products of its codes');
           counts[product]++;
         }
         this.#status('kin_folder_codes', folder, bits, n);
       });
-      const [isSold] = await Promise.all([sold, coming, known]);
+      const [isSold, ids] = await beside;
       engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, products));
-      is(!isSold || isSold.length === products, 'what is sold');
+      is(!isSold || isSold.length === products && isSold.every((one) => one < 2), 'what is sold');
+      if (ids) takeIds(state, ids);
       return { ...state, alive: isSold ?? new Uint8Array(products).fill(1) };
     } catch (error) {
-      engine.call('kin_folder_close', folder);
+      this.#close({ folder });
       throw error;
     }
   }
 
   // state: a copy that no search has seen.
   async #readDeltas(state, hashes, watcher) {
-    const files = await this.#each(hashes.length, (i) => this.#named('delta', hashes[i], 'safetensors', watcher));
-    for (const file of files) this.#opened('delta', file, (part) => this.#apply(state, part));
+    await this.#inOrder('delta', hashes, 0, watcher, (part) => this.#apply(state, part));
+    if (state.ids) checkPlaces(state);
     for (const patch of this.#patches.values()) addTypes(state.types, patch);
   }
 
@@ -303,10 +364,9 @@ export class FolderCore {
     const pictures = copy('row_picture', 'U16'), gone = copy('gone', 'U8'), goneOffsets = copy('gone_offsets', 'U32');
     const places = copy('product', 'U32'), gonePlaces = copy('gone_product', 'U32');
     const items = copy(`items${suffix}`, 'U8'), itemOffsets = copy(`item_offsets${suffix}`, 'U32');
-    const rows = counts.reduce((sum, one) => sum + one, 0);
-    is(isOffsets(offsets, n, ids) && pictures.length === rows && places.length === n, 'the ids of a delta');
-    is(!itemOffsets.length || isOffsets(itemOffsets, n, items), 'the items of a delta');
-    is(isOffsets(goneOffsets, gonePlaces.length, gone), 'what is gone in a delta');
+    const rows = sumOf(counts);
+    is(isOffsets(offsets, n, ids) && pictures.length === rows && places.length === n && (!itemOffsets.length || isOffsets(itemOffsets, n, items)) &&
+      isOffsets(goneOffsets, gonePlaces.length, gone), 'the products of a delta');
     const [vectors, numbers] = at('vectors', 'I8'), [scale, scales] = at('scale', 'F32'), [nulls, stats] = at('null', 'F32');
     is(numbers === rows * base.dim && scales === rows && (!base.best || stats === 4 * rows), 'the vectors of a delta');
     this.#engine.with([counts], (each) => this.#status('kin_folder_delta', state.folder, each, n, vectors, scale, base.best ? nulls : 0));
@@ -332,7 +392,7 @@ export class FolderCore {
       state.added.push(pictures.slice(row, row + counts[i]));
       row += counts[i];
       const bytes = item?.(i);
-      const kept = item ? (bytes.length ? parseItem(bytes) : null) : was === undefined ? null : state.items.get(was) ?? { of: was };
+      const kept = item ? (bytes.length ? parseItem(bytes, name) : null) : was === undefined ? null : state.items.get(was) ?? { of: was };
       const sold = item ? kept !== null : was !== undefined && alive[was];
       if (was !== undefined) alive[was] = 0;
       alive[own] = sold ? 1 : 0;
@@ -348,77 +408,45 @@ export class FolderCore {
 
   // Fetches the ids of the base, once.
   async #ids(state, watcher) {
-    const { ids, products } = state.base;
-    state.ids ??= await this.#each(ids.files.length, (i) => this.#part('ids', ids.files[i], watcher, ({ copy }) => {
+    if (!state.ids) takeIds(state, await this.#lists(state.base, watcher));
+  }
+
+  #lists({ ids, products, pictures }, watcher) {
+    return this.#each(ids.files.length, (i) => this.#part('ids', ids.files[i], watcher, ({ copy }) => {
       const list = { offsets: copy('id_offsets', 'U32'), bytes: copy('ids', 'U8'), counts: copy('row_count', 'U16'), pictures: copy('row_picture', 'U16') };
-      const n = Math.min(ids.each, products - i * ids.each);
-      is(isOffsets(list.offsets, n, list.bytes) && list.counts.length === n, 'a file of ids');
-      is(!list.pictures.length || list.pictures.length === list.counts.reduce((sum, one) => sum + one, 0), 'a file of ids has other pictures than it says');
+      const n = sizeOf(ids, products, i);
+      is(isOffsets(list.offsets, n, list.bytes) && list.counts.length === n &&
+        (!list.pictures.length || pictures && list.pictures.length === sumOf(list.counts)), 'a file of ids');
       return list;
     }));
   }
 
-  // An id's product, whether it is alive or not; undefined: there is none, or a delta took it out. The ids are there.
-  #find(state, id) {
-    if (state.deltaIds.has(id)) return state.deltaIds.get(id);
-    const { each } = state.base.ids, bytesOf = (i) => slice(state.ids[Math.floor(i / each)].offsets, state.ids[Math.floor(i / each)].bytes, i % each);
-    const wanted = encoder.encode(id), hash = hashOf(wanted);
-    state.hashes ??= Uint32Array.from({ length: state.base.products }, (_, i) => hashOf(bytesOf(i)));
-    for (let i = state.hashes.indexOf(hash); i >= 0; i = state.hashes.indexOf(hash, i + 1)) {
-      const found = bytesOf(i);
-      if (found.length === wanted.length && found.every((byte, k) => byte === wanted[k])) return i;
-    }
-    return undefined;
-  }
+  #files = new Map(); // files of items that are here: their hash -> { offsets, bytes }
 
-  #known(state, id) {
-    const product = this.#find(state, id);
-    return product !== undefined && state.alive[product] ? product : fail('unknown-id', `The catalogue has no product '${id}'.`);
-  }
-
-  // Which of a product's pictures its k-th row is.
-  #picture(state, product, k) {
-    const { products, ids } = state.base;
-    if (product >= products) return state.added[product - products][k];
-    const list = state.ids?.[Math.floor(product / ids.each)];
-    if (!list?.pictures.length) return k;
-    if (!list.starts) {
-      let row = 0;
-      list.starts = Uint32Array.from(list.counts, (n) => (row += n) - n);
-    }
-    return list.pictures[list.starts[product % ids.each] + k];
-  }
-
-  #files = new Map(); // files of items: their number -> the promise of { offsets, bytes }
-
-  async #fileOf(state, i, watcher) {
-    const { items, products } = state.base;
-    if (!this.#files.has(i)) {
-      const n = Math.min(items.each, products - i * items.each);
-      const coming = this.#part('items', items.files[i], watcher, ({ copy }) => {
-        const file = { offsets: copy('item_offsets', 'U32'), bytes: copy('items', 'U8') };
-        return isOffsets(file.offsets, n, file.bytes) ? file : broken('a file of items');
-      });
-      this.#files.set(i, coming);
-      coming.catch(() => this.#files.get(i) === coming && this.#files.delete(i));
-      if (this.#files.size > itemFiles) this.#files.delete(this.#files.keys().next().value);
-    }
-    return this.#files.get(i);
+  async #fileOf({ base: { items, products } }, i, watcher) {
+    const hash = items.files[i];
+    const mine = watcher.files ??= new Map(); // what is under way ends with the call that wants it
+    if (!mine.has(hash)) mine.set(hash, this.#files.get(hash) ?? this.#part('items', hash, watcher, ({ copy }) => ({ offsets: copy('item_offsets', 'U32'), bytes: copy('items', 'U8') })));
+    const file = await mine.get(hash);
+    is(isOffsets(file.offsets, sizeOf(items, products, i), file.bytes), 'a file of items');
+    this.#files.set(hash, file);
+    if (this.#files.size > itemFiles) this.#files.delete(this.#files.keys().next().value);
+    return file;
   }
 
   async #item(state, product, watcher) {
-    const own = state.items.get(product), patched = (item) => ({ ...item, ...this.#patches.get(String(item.id)) });
+    const own = state.items.get(product), patched = (item) => ({ ...item, ...this.#patches.get(item.id) });
     if (own && !own.of) return patched(own);
     const at = own?.of ?? product, { each } = state.base.items;
     const { offsets, bytes } = await this.#fileOf(state, Math.floor(at / each), watcher);
-    return patched(parseItem(slice(offsets, bytes, at % each)));
+    return patched(parseItem(slice(offsets, bytes, at % each), state.ids ? decoder.decode(idAt(state, at)) : undefined));
   }
 
   async items(ids, watcher) {
     const state = this.#state;
     await this.#ids(state, watcher);
     return Promise.all(ids.map((id) => {
-      const product = this.#find(state, id);
+      const product = find(state, id);
       return product !== undefined && state.alive[product] ? this.#item(state, product, watcher) : undefined;
     }));
   }
@@ -427,7 +455,7 @@ export class FolderCore {
   async setFields(rows, types, watcher) {
     const state = this.#state;
     await this.#ids(state, watcher);
-    for (const { id } of rows) this.#known(state, id);
+    for (const { id } of rows) known(state, id);
     for (const { id, fields } of rows) this.#patches.set(id, { ...this.#patches.get(id), ...Object.fromEntries(fields) });
     state.types = new Map(Object.entries(types));
   }
@@ -437,16 +465,16 @@ export class FolderCore {
   #columns = new Map();
 
   async #column(state, field, watcher) {
-    const known = state.base.columns.get(field);
-    if (!known) return;
-    if (!known.file) fail('bad-filter', `The field '${field}' is too large to be filtered by or counted in this catalogue.`);
-    this.#columns.set(field, await (this.#columns.get(field) ?? this.#part('column', known.file, watcher, ({ copy }) => readColumn(known.type, state.base.products, copy, () => broken(`the column ${field}`)))));
+    const column = state.base.columns.get(field);
+    if (!column) return;
+    if (!column.file) fail('bad-filter', `The field '${field}' is too large to be filtered by or counted.`);
+    this.#columns.set(field, await (this.#columns.get(field) ?? this.#part('column', column.file, watcher, ({ copy }) => readColumn(column.type, state.base.products, copy, () => broken(`the column ${field}`)))));
   }
 
   // Products whose items are not those of the columns: [number, item of the fields that are wanted].
   *#others(state, fields) {
     const of = (product) => Object.fromEntries(fields.map((field) => [field, this.#columns.has(field) ? valueAt(this.#columns.get(field), product) : null]));
-    const patched = new Map(Array.from(this.#patches, ([id, patch]) => [this.#find(state, id), patch]));
+    const patched = new Map(Array.from(this.#patches, ([id, patch]) => [find(state, id), patch]));
     for (const product of new Set([...state.items.keys(), ...patched.keys()])) {
       if (!state.alive[product]) continue;
       const own = state.items.get(product);
@@ -475,7 +503,7 @@ export class FolderCore {
     return fields.map((field) => {
       const counts = this.#columns.has(field) ? countValues(this.#columns.get(field), rest, state.base.products) : new Map();
       for (const [product, item] of others) {
-        const have = mask[product] ? item[field] ?? null : null;
+        const have = mask[product] ? valueOf(item, field) : null;
         for (const value of new Set(Array.isArray(have) ? have : [have])) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
       }
       return [field, [...counts]];
@@ -488,7 +516,6 @@ export class FolderCore {
 
   #forgetAll() {
     this.#held.clear();
-    this.#files.clear();
     this.#columns.clear();
   }
 
@@ -496,7 +523,7 @@ export class FolderCore {
     const { folder, base } = state, engine = this.#engine;
     const missing = numbers.filter((i) => i < base.shards.files.length && !engine.call('kin_folder_has', folder, i));
     await this.#each(missing.length, (k) => this.#part('shard', base.shards.files[missing[k]], watcher, ({ at }) => {
-      const n = Math.min(base.shards.each, base.rows - missing[k] * base.shards.each);
+      const n = sizeOf(base.shards, base.rows, missing[k]);
       const [vectors, scale, nulls] = [at('vectors', 'I8'), at('scale', 'F32'), at('null', 'F32')];
       is(vectors[1] === n * base.dim && scale[1] === n && (!base.best || nulls[1] === 4 * n), 'a shard');
       this.#status('kin_folder_shard', folder, missing[k], vectors[0], scale[0], base.best ? nulls[0] : 0, n);
@@ -515,7 +542,7 @@ export class FolderCore {
   async #finer(state, watcher) {
     const { folder, base: { far, dim, rows } } = state;
     await this.#inOrder('far', far.files, state.far, watcher, ({ at }, i) => {
-      const n = Math.min(far.each, rows - i * far.each), [bits, size] = at('far', 'U8'), [scale, scales] = at('scale', 'F32');
+      const n = sizeOf(far, rows, i), [bits, size] = at('far', 'U8'), [scale, scales] = at('scale', 'F32');
       is(size === n * far.planes * codeBytes(dim) && scales === n, 'a file of finer codes');
       this.#status('kin_folder_far', folder, far.planes, bits, scale, n);
       state.far++;
@@ -560,7 +587,7 @@ export class FolderCore {
     for (const { vector, id } of parts) {
       if (vector) units.push(unit(vector));
       else {
-        const product = this.#known(state, id);
+        const product = known(state, id);
         used.push(product);
         units.push(unit(await this.#vectorOf(state, product, watcher)));
       }
@@ -610,7 +637,7 @@ export class FolderCore {
     const cap = Math.min(base.shards.files.length, Math.max(reads.shards, Math.ceil(2 * count / base.shards.each)));
     return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
       (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
-        const n = engine.pointer(finer ? 'kin_folder_nearer' : 'kin_folder_near', folder, q, m, Math.max(reads.rows, 4 * count), shards, cap, products, scores, most, found);
+        const n = engine.pointer(finer ? 'kin_folder_nearer' : 'kin_folder_near', folder, q, m, Math.min(base.rows, Math.max(reads.rows, 4 * count)), shards, cap, products, scores, most, found);
         const [hits] = new Uint32Array(engine.memory.buffer, found, 1);
         const numbers = (at, length) => Array.from(new Uint32Array(engine.memory.buffer, at, length));
         return { shards: numbers(shards, n), products: numbers(products, hits), scores: engine.floats(scores, hits) };
@@ -619,8 +646,8 @@ export class FolderCore {
 
   async #told(state, { products, rows, scores, confidences, contributions, offset }, watcher) {
     const items = await Promise.all(products.map((product) => this.#item(state, product, watcher)));
-    return { hits: products.map((product, i) => ({ id: String(items[i].id), score: scores[i],
+    return { hits: products.map((product, i) => ({ id: items[i].id, score: scores[i],
       confidence: confidences?.[i] >= 0 ? confidences[i] : null, position: offset + i, item: items[i],
-      index: rows ? this.#picture(state, product, rows[i]) : 0, contributions: contributions?.[i] ?? [scores[i]] })) };
+      index: rows ? pictureOf(state, product, rows[i]) : 0, contributions: contributions?.[i] ?? [scores[i]] })) };
   }
 }
