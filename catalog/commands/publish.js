@@ -13,7 +13,7 @@ import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
-import { ofName, readBase, readPublished } from '../lib/published.js';
+import { faultsOf, ofName, readBase, readPublished } from '../lib/published.js';
 import { counted } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} publish <catalogue> -o <folder> [--market de=products.de.csv] [--budget 3MB] [--keep 3]
@@ -129,6 +129,14 @@ async function rollback(folder, keep, io) {
   }
 }
 
+// What is published, if it is as `verify` wants it: a page refuses a folder whose files do not fit each other, whatever deltas follow.
+async function readSound(folder, current, io) {
+  const published = await readPublished(folder, current, io);
+  const [fault] = await faultsOf(folder, published);
+  if (fault) throw new Error(fault);
+  return published;
+}
+
 export async function run({ values, positionals }, io) {
   const { output: folder } = values;
   if (!folder) throw new UsageError('publish needs -o FOLDER');
@@ -153,7 +161,7 @@ export async function run({ values, positionals }, io) {
   const state = await openFolder(folder, io);
   try {
     // What is there but damaged is published anew, whole.
-    const published = state.base && await readPublished(folder, state.current, io).catch((error) =>
+    const published = state.base && await readSound(folder, state.current, io).catch((error) =>
       io.note(`what is published is damaged: ${error.message}`) ?? null);
     const progress = io.progress('ordering', contents.ids.length);
     const told = async (done) => {

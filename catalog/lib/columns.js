@@ -3,6 +3,7 @@
 import { itemBytes, itemOf } from './contents.js';
 import { makePart, maxPart } from './parts.js';
 
+export const columnTypes = ['number', 'string', 'boolean', 'list'];
 const notFiltered = new Set(['id', 'title', 'url', 'image']);
 const typeOf = (value) => (Array.isArray(value) ? 'list' : value === undefined || value === null ? null : typeof value);
 

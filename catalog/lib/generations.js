@@ -15,8 +15,8 @@ import { filesOf, maxCurrent, readBase, readCurrent, readJson } from './publishe
 const kind = 'catalog-generations';
 const atOnce = 16; // files: each waits for the disk
 
-const isRecord = ({ generation, current, files } = {}) => Number.isSafeInteger(generation) && typeof current?.base === 'string' &&
-  Array.isArray(current.deltas) && Array.isArray(files) && files.every(isPartName);
+const isRecord = (one) => Number.isSafeInteger(one?.generation) && typeof one.current?.base === 'string' &&
+  Array.isArray(one.current.deltas) && Array.isArray(one.files) && one.files.every(isPartName);
 
 // -> { generations, pending }; nothing known where the file is not there.
 export async function readLedger(folder) {

@@ -69,9 +69,10 @@ export function readTensors(path, kind, bytes, wanted) {
     throw bad(`has format ${metadata['kin.format']}, which this release does not know`);
   const data = 8 + Number(bytes.readBigUInt64LE());
   let end = 0;
-  for (const [i, [name, { data_offsets: [from, to] }]] of Object.entries(tensors).entries()) {
-    if (from !== end || !(to >= from) || data + to > bytes.length) throw bad(`has tensors that do not follow each other`);
-    if (crc32(bytes.subarray(data + from, data + to)) !== metadata['kin.crc32']?.slice(8 + 8 * i, 16 + 8 * i))
+  for (const [i, [name, tensor]] of Object.entries(tensors).entries()) {
+    const [from, to] = Array.isArray(tensor?.data_offsets) ? tensor.data_offsets : [];
+    if (from !== end || !Number.isSafeInteger(to) || to < from || data + to > bytes.length) throw bad('has tensors that do not follow each other');
+    if (crc32(bytes.subarray(data + from, data + to)) !== String(metadata['kin.crc32']).slice(8 + 8 * i, 16 + 8 * i))
       throw bad(`is damaged: the checksum of '${name}' does not hold`);
     end = to;
   }
@@ -86,7 +87,7 @@ export function readTensors(path, kind, bytes, wanted) {
     }
     const [from, to] = tensor.data_offsets, size = arrays[dtype].BYTES_PER_ELEMENT;
     if (tensor.dtype !== dtype || (to - from) % size || n !== null && (to - from) / size !== n)
-      throw bad(`has a '${name}' of ${tensor.dtype} ${JSON.stringify(tensor.shape)} in place of ${dtype}` +
+      throw bad(`has a '${name}' of ${tensor.dtype} ${JSON.stringify(tensor.shape)?.slice(0, 40)} in place of ${dtype}` +
         (n === null ? '' : ` of ${n}`));
     out[name] = new arrays[dtype](bytes.buffer.slice(bytes.byteOffset + data + from, bytes.byteOffset + data + to));
   }

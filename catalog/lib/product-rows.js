@@ -23,8 +23,11 @@ async function openFolder(folder, io) {
   for (const [, { rows: [{ rowStart }, i] }] of sold) pictures += rowStart[i + 1] - rowStart[i];
   for (const name of filesOf(current, published.base)) bytes += (await stat(join(folder, name))).size;
   function* read({ items = true, vectors = true }) {
-    for (const [id, { rows: [one, i], items: { '': [of, k] } }] of sold)
-      yield { id, item: items ? itemOf(of.markets.get(''), k, folder) : null, pictures: picturesOf(one, i, vectors) };
+    for (const [id, { rows: [one, i], items: { '': [of, k] } }] of sold) {
+      const item = items ? itemOf(of.markets.get(''), k, folder) : null;
+      if (item && item.id !== id) throw new Error(`${folder}: the item of '${id}' says '${item.id}'`);
+      yield { id, item, pictures: picturesOf(one, i, vectors) };
+    }
   }
   return { metadata, dim, products: sold.length, pictures, bytes, *check() {}, read, close() {} };
 }

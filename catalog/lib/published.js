@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { exists } from './files.js';
 import { startBits } from './base.js';
 import { codeBytes, codesOf, farCodesOf, farSteps, trainCodes } from './codes.js';
-import { makeColumns, makeSold } from './columns.js';
+import { columnTypes, makeColumns, makeSold } from './columns.js';
 import { itemOf } from './contents.js';
 import { notOfBase } from './delta.js';
 import { checkOffsets, format, isPartName, makeBase, maxPart, partName, readPart, readPartBytes, readTensors } from './parts.js';
@@ -14,7 +14,9 @@ export const maxCurrent = 2048;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const isHash = (hash) => typeof hash === 'string' && isPartName(partName('base', hash));
-const isCount = (n) => Number.isSafeInteger(n) && n > 0;
+const isCount = (n) => Number.isSafeInteger(n) && n > 0 && n < 2 ** 31;
+const isText = (value) => typeof value === 'string';
+const mostBytes = 2 ** 31; // of all rows, and of a market's items: a base is made of a catalogue file
 
 export async function readJson(path) {
   const text = await readFile(path, 'utf8').catch((error) => {
@@ -44,30 +46,43 @@ export async function readCurrent(folder) {
   return current;
 }
 
+// What a page refuses (web/worker/folder-core.js) is refused here too.
 export async function readBase(folder, hash) {
   const path = join(folder, partName('base', hash));
-  const base = JSON.parse((await readPartBytes(folder, 'base', hash)).toString());
   const bad = (what) => { throw new Error(`${path} ${what}`); };
-  if (base.kind !== 'catalog' || base.format !== format) bad('is not a base of this format');
-  if (![base.products, base.rows, base.dim].every(isCount)) bad('lacks its counts');
+  const text = (await readPartBytes(folder, 'base', hash)).toString();
+  let base = null;
+  try {
+    base = JSON.parse(text);
+  } catch {} // told below
+  if (base?.kind !== 'catalog' || base.format !== format) bad('is not a base of this format');
+  const { products, rows, dim, metadata, near, far, null_best: best, markets } = base;
+  if (![products, rows, dim].every(isCount) || rows < products || dim > 4096 || rows * (dim + 10) > mostBytes) bad('lacks its counts, or has too many');
+  if (Object.prototype.toString.call(metadata) !== '[object Object]' || !Object.values(metadata).every(isText)) bad('has metadata that are no texts');
+  if (best !== null && !(Array.isArray(best) && best.length === 2 && best.every((one) => Number.isFinite(one) && Number.isFinite(Math.fround(one))) && best[1] >= 0))
+    bad('has null statistics that are none');
+  if (![near?.rows, near?.shards, near?.text_shards ?? near?.shards].every(isCount)) bad('does not say what a query reads');
   // `bytes` of each in a file, so that nothing is made room for that the files cannot hold.
-  const listed = (name, { files } = {}, each, all, bytes) => {
-    if (!isCount(each) || each * bytes > maxPart || !Array.isArray(files) || !files.every(isHash) ||
-      files.length !== Math.ceil(all / each))
+  const listed = (name, list, each, all, bytes) => {
+    if (!isCount(each) || each * bytes > maxPart || !Array.isArray(list.files) || !list.files.every(isHash) ||
+      list.files.length !== Math.ceil(all / each))
       bad(`lists other files of ${name} than its counts need`);
   };
-  listed('codes', base.codes, base.codes?.rows_per_file, base.rows, codeBytes(base.dim));
-  if (base.far) {
-    if (!farSteps[base.far.planes]) bad('has finer codes of a number of planes that this release does not know');
-    listed('finer codes', base.far, base.far.rows_per_file, base.rows, base.far.planes * codeBytes(base.dim));
+  listed('codes', base.codes, base.codes?.rows_per_file, rows, codeBytes(dim));
+  if (far) {
+    if (!farSteps[far.planes]) bad('has finer codes of a number of planes that this release does not know');
+    if (![far.rows, far.shards].every(isCount)) bad('does not say what a query in words reads');
+    listed('finer codes', far, far.rows_per_file, rows, far.planes * codeBytes(dim));
   }
-  listed('ids', base.ids, base.ids?.products_per_file, base.products, 6);
-  listed('rows', base.shards, base.shards?.rows_per_file, base.rows, base.dim + 4);
-  if (!base.markets?.['']) bad('has no items');
-  for (const market of Object.values(base.markets)) {
-    listed('items', market, market.products_per_file, base.products, 4);
-    const columns = Object.values(market.columns ?? bad('has a market without columns')).map(({ file }) => file);
-    if (![...columns, market.sold ?? null].every((file) => file === null || isHash(file))) bad('names a column that is no file');
+  listed('ids', base.ids, base.ids?.products_per_file, products, 6);
+  listed('rows', base.shards, base.shards?.rows_per_file, rows, dim + 4);
+  if (!markets?.['']) bad('has no items');
+  for (const market of Object.values(markets)) {
+    listed('items', market, market?.products_per_file, products, 4);
+    const { columns, sold } = market;
+    if (Object.prototype.toString.call(columns) !== '[object Object]') bad('has a market without columns');
+    if (!Object.values(columns).every((one) => columnTypes.includes(one?.type) && (one.file === null || isHash(one.file))) || sold !== undefined && !isHash(sold))
+      bad('names a column that is no file');
   }
   return base;
 }
@@ -87,9 +102,15 @@ export const ofName = (name) => [name.slice(0, name.indexOf('-')), name.slice(na
 
 /* ---- what is in the files ---- */
 
-function texts(bytes, offsets) {
-  return Array.from({ length: offsets.length - 1 }, (_, i) => decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])));
+function texts(path, bytes, offsets) {
+  try {
+    return Array.from({ length: offsets.length - 1 }, (_, i) => decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])));
+  } catch {
+    throw new Error(`${path} has an id that is not UTF-8`);
+  }
 }
+
+const sumOf = (counts) => counts.reduce((sum, count) => sum + count, 0);
 
 const chunks = (files, each, all) => files.map((hash, k) => ({ hash, n: Math.min(each, all - k * each) }));
 
@@ -112,9 +133,10 @@ async function readIds(folder, base) {
     const part = await readPart(folder, 'ids', hash,
       { id_offsets: ['U32', n + 1], row_count: ['U16', n], ids: ['U8', null], 'row_picture?': ['U16', null] });
     checkOffsets(path, 'id_offsets', part.id_offsets, part.ids.length);
-    ids.push(...texts(part.ids, part.id_offsets));
+    for (const id of texts(path, part.ids, part.id_offsets)) ids.push(id);
     counts.add(part.row_count);
-    const rows = part.row_count.reduce((sum, count) => sum + count, 0);
+    const rows = sumOf(part.row_count);
+    if (rows > base.rows || part.row_picture && !base.ids.pictures) throw new Error(`${path} numbers other pictures than its rows`);
     const picture = part.row_picture ?? Uint16Array.from([...part.row_count].flatMap((count) => [...Array(count).keys()]));
     if (picture.length !== rows || !pictures.add(picture)) throw new Error(`${path} numbers other pictures than its rows`);
   }
@@ -166,6 +188,7 @@ async function readItems(folder, { products_per_file: each, files }, products) {
     const path = join(folder, partName('items', hash));
     const part = await readPart(folder, 'items', hash, { item_offsets: ['U32', n + 1], items: ['U8', null] });
     checkOffsets(path, 'item_offsets', part.item_offsets, part.items.length);
+    if (bytes + part.items.length > mostBytes) throw new Error(`${folder}: the items of a market have more than 2 GiB`);
     for (let i = 1; i <= n; i++) offsets[at + i] = bytes + part.item_offsets[i];
     at += n;
     bytes += part.items.length;
@@ -182,7 +205,7 @@ export async function readDelta(folder, hash, base) {
   const first = readTensors(path, 'delta', bytes, { id_offsets: ['U32', null], ids: ['U8', null], product: ['U32', null],
     row_count: ['U16', null], row_picture: ['U16', null], gone_offsets: ['U32', null], gone: ['U8', null],
     gone_product: ['U32', null] });
-  const products = first.id_offsets.length - 1, rows = first.row_count.reduce((sum, n) => sum + n, 0);
+  const products = first.id_offsets.length - 1, rows = sumOf(first.row_count);
   checkOffsets(path, 'id_offsets', first.id_offsets, first.ids.length);
   checkOffsets(path, 'gone_offsets', first.gone_offsets, first.gone.length);
   if (first.row_count.length !== products || first.row_picture.length !== rows || first.product.length !== products ||
@@ -203,7 +226,7 @@ export async function readDelta(folder, hash, base) {
   }
   const rowStart = new Uint32Array(products + 1);
   first.row_count.forEach((count, i) => { rowStart[i + 1] = rowStart[i] + count; });
-  return { dim, ids: texts(first.ids, first.id_offsets), gone: texts(first.gone, first.gone_offsets), product: first.product,
+  return { dim, ids: texts(path, first.ids, first.id_offsets), gone: texts(path, first.gone, first.gone_offsets), product: first.product,
     goneProduct: first.gone_product, rowStart, rowPicture: first.row_picture, vectors: more.vectors, scale: more.scale,
     nulls: more.null ?? null, markets };
 }

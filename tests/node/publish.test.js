@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { codeBytes, codesOf, trainCodes } from '../../catalog/lib/codes.js';
 import { itemOf, readCatalogueFile } from '../../catalog/lib/contents.js';
 import { nextGeneration } from '../../catalog/lib/generation.js';
+import { hashOf, makeBase, makePart, partName, readPart } from '../../catalog/lib/parts.js';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { currentItems, readCurrent, readPublished } from '../../catalog/lib/published.js';
 import { openCatalog } from '../../web/index.node.js';
@@ -357,6 +358,67 @@ test('verify finds a flipped bit in any file, a missing one and a shorter one; p
   assert.equal(result.whole, true);
   await publish(join(root, 'a.kin'), path, { keep: '1' });
   assert.deepEqual(await verify(), { code: 0, faults: [] });
+});
+
+test('verify refuses what a page refuses, however right the names are, in a sentence; publish mends it', async (t) => {
+  const root = folder(t), path = join(root, 'web'), list = products(300);
+  const catalogue = await writeCatalogue(join(root, 'a.kin'), list);
+  await publish(catalogue, path);
+  list[1].item.price = 1;
+  await publish(await writeCatalogue(join(root, 'b.kin'), list), path);
+  const json = (name) => JSON.parse(readFileSync(join(path, name)));
+  const current = json('current.json'), base = json(`base-${current.base}.json`), market = base.markets[''];
+  const { run } = await import('../../catalog/commands/verify.js');
+  const faultsOf = async () => {
+    const faults = [];
+    await run({ values: {}, positionals: [path], modelOptions: {} }, { ...io, line: async () => {}, fail: (text) => { faults.push(text); } });
+    return faults;
+  };
+  const put = ({ name, hash, bytes }) => (writeFileSync(join(path, name), bytes), hash);
+  const say = (next) => writeFileSync(join(path, 'current.json'), JSON.stringify({ ...current, ...next }));
+  const sayBase = (change) => say({ base: put(makeBase(typeof change === 'object' ? { ...base, ...change } : change)) });
+  const of = (own) => ({ markets: { '': { ...market, ...own } } });
+  const U8 = ['U8', null], ids = await readPart(path, 'ids', base.ids.files[0], { id_offsets: ['U32', 301], ids: U8, row_count: ['U16', 300] });
+  const withIds = (change) => ({ ids: { ...base.ids, files: [put(makePart('ids', { ...ids, ...change }))] } });
+  const columns = (change) => of({ columns: { ...market.columns, ...change } });
+  const each = (name, values, says) => values.map((value) => [{ [name]: value }, says]);
+  const cases = [['a text', /not a base/], [5, /not a base/], ...each('null_best', [[1, -1], [1e300, 1], [1], 5, undefined], /null statistics/),
+    ...each('near', [null, { rows: 1 }, { rows: 0, shards: 1 }, { rows: 2 ** 31, shards: 1 }, { rows: 1, shards: 1, text_shards: -1 }], /what a query reads/),
+    ...each('metadata', [null, [], 5, { a: 1 }], /metadata that are no texts/),
+    ...['codes', 'ids', 'shards'].flatMap((name) => each(name, [null, 5, { rows_per_file: 100, files: null }, []], /lists other files of/)),
+    [{ far: { planes: 2, rows_per_file: 100, files: [] } }, /query in words/], [{ dim: 4097 }, /its counts/], [{ rows: 299 }, /its counts/], [{ rows: 2 ** 31 - 1, products: 2 ** 31 - 1 }, /its counts/],
+    [{ markets: { ...base.markets, de: null } }, /lists other files of items/], [of({ columns: null }), /market without columns/], [columns({ price: null }), /no file/],
+    [columns({ price: { ...market.columns.price, type: 'object' } }), /no file/], [of({ sold: null }), /no file/], [withIds({ ids: new Uint8Array(ids.ids.length).fill(255) }), /an id that is not UTF-8/],
+    [withIds({ row_count: new Uint16Array(300).fill(65535) }), /other pictures than its rows/], [withIds({ row_picture: new Uint16Array(base.rows) }), /other pictures than its rows/]];
+  for (const [change, says] of cases) {
+    sayBase(change);
+    const faults = await faultsOf();
+    assert.match(faults[0] ?? 'good', says, JSON.stringify(change).slice(0, 100));
+  }
+  for (const generation of [2 ** 31, 0.5]) {
+    say({ generation });
+    assert.match((await faultsOf())[0], /lacks a generation/);
+  }
+  // Offsets of a header that are no numbers, or lie elsewhere.
+  const delta = readFileSync(join(path, `delta-${current.deltas[0]}.safetensors`)), n = Number(delta.readBigUInt64LE());
+  for (const offsets of [null, '"0,4"', '[0]', '[0,"4"]', '[0,1e300]', '[-4,4]']) {
+    const text = delta.subarray(8, 8 + n).toString().replace(/"data_offsets":\[[^\]]*\]/, `"data_offsets":${offsets}`).padEnd(n + 32);
+    const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(text), delta.subarray(8 + n)]);
+    bytes.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+    const hash = hashOf(bytes);
+    writeFileSync(join(path, partName('delta', hash)), bytes);
+    say({ deltas: [hash] });
+    assert.match((await faultsOf())[0], /do not follow each other/, offsets);
+  }
+  // What only verify sees is mended too.
+  for (const change of [columns({ sale: { ...market.columns.sale, file: put(makePart('column', { value: new Uint8Array(300) })) } }),
+    { codes: { ...base.codes, files: [put(makePart('codes', { codes: new Uint8Array(16 * base.rows), starts: new Uint8Array(Math.ceil(base.rows / 8)) }))] } }]) {
+    sayBase(change);
+    assert.match((await faultsOf())[0], /other (?:items|rows|products)/);
+    const { said, result } = await publish(catalogue, path);
+    assert.ok(result.whole && said.some((text) => text.startsWith('what is published is damaged')));
+    assert.deepEqual(await faultsOf(), []);
+  }
 });
 
 test('what format 2 was when it was first written opens for ever: a file, and a folder of it', async (t) => {
