@@ -59,6 +59,8 @@ export async function readPartBytes(folder, kind, hash) {
   return bytes;
 }
 
+const sumKey = '"kin.crc32":"';
+
 // -> { name: typed array, a copy }; `wanted`: { name: [dtype, how many values] }, with null for any number; a name with
 // ? may be missing. Names that are not wanted are left alone.
 export function readTensors(path, kind, bytes, wanted) {
@@ -68,11 +70,14 @@ export function readTensors(path, kind, bytes, wanted) {
   if (metadata['kin.format'] !== String(format))
     throw bad(`has format ${metadata['kin.format']}, which this release does not know`);
   const data = 8 + Number(bytes.readBigUInt64LE());
+  const head = Buffer.from(bytes.subarray(0, data)), own = head.indexOf(sumKey) + sumKey.length, sums = String(metadata['kin.crc32']);
+  head.fill('0', own, own + 8);
+  if (crc32(head) !== sums.slice(0, 8)) throw bad('is damaged: the checksum of its header does not hold');
   let end = 0;
   for (const [i, [name, tensor]] of Object.entries(tensors).entries()) {
     const [from, to] = Array.isArray(tensor?.data_offsets) ? tensor.data_offsets : [];
     if (from !== end || !Number.isSafeInteger(to) || to < from || data + to > bytes.length) throw bad('has tensors that do not follow each other');
-    if (crc32(bytes.subarray(data + from, data + to)) !== String(metadata['kin.crc32']).slice(8 + 8 * i, 16 + 8 * i))
+    if (crc32(bytes.subarray(data + from, data + to)) !== sums.slice(8 + 8 * i, 16 + 8 * i))
       throw bad(`is damaged: the checksum of '${name}' does not hold`);
     end = to;
   }
@@ -86,7 +91,7 @@ export function readTensors(path, kind, bytes, wanted) {
       continue;
     }
     const [from, to] = tensor.data_offsets, size = arrays[dtype].BYTES_PER_ELEMENT;
-    if (tensor.dtype !== dtype || (to - from) % size || n !== null && (to - from) / size !== n)
+    if (tensor.dtype !== dtype || !Array.isArray(tensor.shape) || tensor.shape.reduce((a, b) => a * b, size) !== to - from || n !== null && (to - from) / size !== n)
       throw bad(`has a '${name}' of ${tensor.dtype} ${JSON.stringify(tensor.shape)?.slice(0, 40)} in place of ${dtype}` +
         (n === null ? '' : ` of ${n}`));
     out[name] = new arrays[dtype](bytes.buffer.slice(bytes.byteOffset + data + from, bytes.byteOffset + data + to));

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { codeBytes, codesOf, trainCodes } from '../../catalog/lib/codes.js';
 import { itemOf, readCatalogueFile } from '../../catalog/lib/contents.js';
 import { nextGeneration } from '../../catalog/lib/generation.js';
+import { crc32 } from '../../catalog/lib/crc32.js';
 import { hashOf, makeBase, makePart, partName, readPart } from '../../catalog/lib/parts.js';
 import { readHeader } from '../../catalog/lib/tensors.js';
 import { currentItems, readCurrent, readPublished } from '../../catalog/lib/published.js';
@@ -399,16 +400,24 @@ test('verify refuses what a page refuses, however right the names are, in a sent
     say({ generation });
     assert.match((await faultsOf())[0], /lacks a generation/);
   }
-  // Offsets of a header that are no numbers, or lie elsewhere.
-  const delta = readFileSync(join(path, `delta-${current.deltas[0]}.safetensors`)), n = Number(delta.readBigUInt64LE());
-  for (const offsets of [null, '"0,4"', '[0]', '[0,"4"]', '[0,1e300]', '[-4,4]']) {
-    const text = delta.subarray(8, 8 + n).toString().replace(/"data_offsets":\[[^\]]*\]/, `"data_offsets":${offsets}`).padEnd(n + 32);
-    const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(text), delta.subarray(8 + n)]);
+  // Headers that say something else, with the checksum that was written and with a right one.
+  const delta = readFileSync(join(path, `delta-${current.deltas[0]}.safetensors`)), n = Number(delta.readBigUInt64LE()), key = '"kin.crc32":"';
+  for (const [said, says] of [['"data_offsets":null', /do not follow/], ['"data_offsets":"0,4"', /do not follow/], ['"data_offsets":[0,"4"]', /do not follow/],
+    ['"data_offsets":[0,1e300]', /do not follow/], ['"data_offsets":[-4,4]', /do not follow/], ['"shape":[7]', / of U32 \[7\]/], ['"shape":"x"', / of U32 "x"/]]) {
+    const text = delta.subarray(8, 8 + n).toString().replace(new RegExp(`${said.split(':')[0]}:\\[[^\\]]*\\]`), said).padEnd(n + 32);
+    const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(text), delta.subarray(8 + n)]), own = bytes.indexOf(key) + key.length;
     bytes.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
-    const hash = hashOf(bytes);
-    writeFileSync(join(path, partName('delta', hash)), bytes);
-    say({ deltas: [hash] });
-    assert.match((await faultsOf())[0], /do not follow each other/, offsets);
+    for (const right of [false, true]) {
+      if (right) {
+        const head = bytes.subarray(0, 8 + Buffer.byteLength(text));
+        head.write('00000000', own);
+        head.write(crc32(head), own);
+      }
+      const hash = hashOf(bytes);
+      writeFileSync(join(path, partName('delta', hash)), bytes);
+      say({ deltas: [hash] });
+      assert.match((await faultsOf())[0], right ? says : /checksum of its header/, said);
+    }
   }
   // What only verify sees is mended too.
   for (const change of [columns({ sale: { ...market.columns.sale, file: put(makePart('column', { value: new Uint8Array(300) })) } }),
