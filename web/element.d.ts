@@ -48,6 +48,8 @@ export class KinSearch extends HTMLElement {
   catalog: string | null;
   /** Address of a model's folder. */
   model: string | null;
+  /** A published folder's market: its items, in their language and with their prices. Default: the catalogue's own. */
+  locale: string | null;
   /** Address of a worker file, where a bundler leaves it behind. */
   worker: string | null;
   /** Hits shown at once. Default 12. */
@@ -91,7 +93,7 @@ export class KinSearch extends HTMLElement {
 
 /** Attributes, for JSX: docs/widget.md shows how React's types take them. */
 export interface KinSearchAttributes {
-  catalog?: string; model?: string; worker?: string; limit?: number | string; filter?: string; filters?: string; fields?: string; currency?: string;
+  catalog?: string; model?: string; locale?: string; worker?: string; limit?: number | string; filter?: string; filters?: string; fields?: string; currency?: string;
   'fallback-url'?: string; strings?: string | KinSearchStrings; lang?: string; dir?: string; renderHit?: KinSearch['renderHit']; find?: KinSearch['find']; loadOptions?: KinSearch['loadOptions'];
 }
 

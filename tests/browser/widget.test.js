@@ -1,7 +1,7 @@
 // <kin-search> as a shop has it, in a real Chromium: the files of the package as they lie, the demo's catalogue, and on every
 // page the strictest policy that it promises to keep.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,13 +44,16 @@ async function hostileBytes(clip) {
 
 const site = mkdtempSync(join(tmpdir(), 'kin-widget-'));
 let browser, server, clip, catalog, hostileFile;
+let near; // the strawberry's nearest products
 before(async () => {
   browser = await launch();
   clip = await load({ model: 'build/site/model' });
   catalog = await openCatalog('build/site/catalog.safetensors', { clip });
   hostileFile = await hostileBytes(clip);
   copyFileSync('build/site/catalog.safetensors', join(site, 'catalog.safetensors'));
-  await publish(join(site, 'catalog.safetensors'), join(site, 'published'));
+  near = (await catalog.search({ image: strawberry.buffer }, { limit: 30 })).hits.map(({ item }) => item);
+  writeFileSync(join(site, 'de.jsonl'), near.slice(1).map(({ id, group, price }) => JSON.stringify({ id, title: `Ding ${id}`, group, price: price + 100, image: '' })).join('\n'));
+  await publish(join(site, 'catalog.safetensors'), join(site, 'published'), { market: [`de=${join(site, 'de.jsonl')}`], fields: ['group,price'] });
   server = await listen((request, response, path) => {
     response.setHeader('content-security-policy', policy);
     if (path === '/hostile.safetensors') return response.end(hostileFile);
@@ -314,6 +317,19 @@ for (const address of ['/published/', '/published/current.json'])
     assert.equal((await told(page, 'kin-select'))[0].id, more.hits[0].id);
     await end(page);
   });
+
+test('a market of a published folder: its titles, prices and products, and the catalogue\'s own again', async () => {
+  const page = await visit(pageOf(`<kin-search ${usual.replace('/catalog.safetensors', '/published/')} locale="de"></kin-search>`));
+  await upload(page, strawberry);
+  assert.deepEqual(await titles(page), near.slice(1, 13).map(({ id }) => `Ding ${id}`), 'what it does not sell is not there');
+  assert.equal(await part(page, '.card .price').first().textContent(), `€${(near[1].price + 100).toFixed(2)}`);
+  await answered(page, () => page.evaluate(() => { document.querySelector('kin-search').locale = null; }));
+  assert.deepEqual(await titles(page), near.slice(0, 12).map(({ title }) => title));
+  await page.evaluate(() => document.querySelector('kin-search').setAttribute('locale', 'xx'));
+  await page.waitForFunction(() => document.querySelector('kin-search').state === 'error');
+  assert.match(page.noise.join(), /no market 'xx': it has de/, 'who builds the page is told');
+  await end(page, [/no market 'xx'/]);
+});
 
 // Grey noise is like nothing in the shop.
 let seed = 7;

@@ -48,9 +48,9 @@ export async function act(element, parts) {
 
   async function open() {
     if (!engine) {
-      const { catalog, model, worker } = element;
+      const { catalog, model, locale, worker } = element;
       if (!catalog) throw Object.assign(new Error('Say where the catalogue is, as <kin-search catalog="/catalog/" model="/model/">.'), { code: 'bad-argument' });
-      const held = hold({ catalog, model, worker, options: element.loadOptions ?? noOptions }, (share) => {
+      const held = hold({ catalog, model, locale, worker, options: element.loadOptions ?? noOptions }, (share) => {
         if (now.kind === 'loading' && source) set({ share });
       });
       engine = held;
@@ -185,7 +185,7 @@ export async function act(element, parts) {
       if (name === 'lang' || name === 'strings') {
         words = await wordsOf(element.language);
         if (source) set({}, true);
-      } else if (['catalog', 'model', 'worker'].includes(name)) {
+      } else if (['catalog', 'model', 'locale', 'worker'].includes(name)) {
         letGo();
         values = null;
         if (source && now.kind !== 'shown') await look();

@@ -97,7 +97,7 @@ function onPaste(event) {
 
 const short = (language) => language.toLowerCase().split(/[-_]/)[0];
 
-const reflected = ['catalog', 'model', 'worker', 'limit', 'filter', 'filters', 'fields', 'currency', 'fallback-url'];
+const reflected = ['catalog', 'model', 'locale', 'worker', 'limit', 'filter', 'filters', 'fields', 'currency', 'fallback-url'];
 
 export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   static observedAttributes = [...reflected, 'lang', 'strings'];

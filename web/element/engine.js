@@ -22,7 +22,7 @@ function share(heard) {
   };
 }
 
-async function open({ catalog, model, worker, options }, heard) {
+async function open({ catalog, model, locale, worker, options }, heard) {
   const hear = share(heard);
   const onProgress = (progress) => {
     hear(progress);
@@ -33,7 +33,7 @@ async function open({ catalog, model, worker, options }, heard) {
     const { resolve, fetch, stall } = options; // its worker is the clip's
     const cache = /^(persistent|session|memory)$/.test(options.cache) ? undefined : options.cache; // stores are of models
     const [file] = await Promise.all([openCatalog(new URL(catalog, document.baseURI).href,
-      { clip, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
+      { clip, locale: locale ?? undefined, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
     return { clip, catalog: file };
   } catch (error) {
     clip.close().catch(() => {});
@@ -45,10 +45,10 @@ async function close(opened) {
   await Promise.all([clip.close(), catalog.close()]);
 }
 
-// asked: { catalog, model: addresses, worker: one or null, options: more for load() }. heard(share) is called while files arrive.
+// asked: { catalog, model: addresses, locale: a market's or null, worker: an address or null, options: more for load() }. heard(share) is called while files arrive.
 // -> { opened: a promise of { clip, catalog }, let: function }
 export function hold(asked, heard) {
-  const name = JSON.stringify([asked.catalog, asked.model, asked.worker, numberOf(asked.options)]);
+  const name = JSON.stringify([asked.catalog, asked.model, asked.locale, asked.worker, numberOf(asked.options)]);
   let engine = engines.get(name);
   if (!engine) {
     const listening = new Set();
