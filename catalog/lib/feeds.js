@@ -111,8 +111,8 @@ function rulesOf(feed, columns) {
   return { place: find(feed.place), shown, child };
 }
 
-// What --fields names -> [{ field, column, list, every }], and the columns that * left out.
-function chooseFields(columns, feed, { fields, used, id, title, url, images }, name) {
+// What --fields names, and of `ifThere` what has a column -> [{ field, column, list, every }], and the columns that * left out.
+function chooseFields(columns, feed, { fields, ifThere, used, id, title, url, images }, name) {
   const find = finder(columns);
   const known = new Map(Object.entries(feed.fields ?? {}).map(([field, names]) => [field, find(names)])
     .filter(([, column]) => column !== undefined));
@@ -126,6 +126,10 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
     if (column !== undefined) publish(column, column);
     else if (known.has(field)) publish(field, known.get(field));
     else throw new Error(`${name} has no column '${field}' for --fields (it has: ${listed(columns)})`);
+  }
+  for (const field of ifThere) {
+    const column = columns.find((one) => same(one, field)) ?? known.get(field) ?? find([field]);
+    if (column !== undefined) publish(field, column);
   }
   const withheld = [];
   if (fields.includes('*')) {
@@ -148,10 +152,10 @@ function chooseFields(columns, feed, { fields, used, id, title, url, images }, n
   return { published: [...published.values()], withheld };
 }
 
-// options: { map, fields, from, version, pictures: false where none are asked for }; name: the file's. Returns what each
+// options: { map, fields, ifThere: fields that the file may lack, from, version, pictures: false where none are asked for }; name: the file's. Returns what each
 // column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
 // published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
-export function chooseColumns(all, { map = {}, fields = [], from, pictures = true, version, name }) {
+export function chooseColumns(all, { map = {}, fields = [], ifThere = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, pictures, name);
   const chosen = chooseTargets(all, feed, map, pictures, name);
   const rules = rulesOf(feed, all);
@@ -161,7 +165,7 @@ export function chooseColumns(all, { map = {}, fields = [], from, pictures = tru
   const { place, shown, child } = rules;
   const used = new Set([chosen.id, chosen.title, chosen.url, ...chosen.images, place, ...shown.map(([column]) => column),
     ...child ? [child.when[0], child.of] : []].filter((column) => column !== undefined));
-  const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, used }, name);
+  const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, ifThere, used }, name);
   const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column),
     ...published.map(({ column }) => column)]);
   return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, version: own, published, withheld, columns: [...read],

@@ -19,7 +19,10 @@ function unlike({ base }, contents, what) {
   if (base.dim !== contents.dim || ofVectors.some((key) => base.metadata[key] !== contents.metadata[key]))
     return 'its vectors are of another model';
   if ((base.null_best === null) !== (contents.nulls === null)) return 'null statistics came or went';
-  if (!sameJson(Object.keys(base.markets).sort(), [...contents.markets.keys()].sort())) return 'a market came or went';
+  const [had, has] = [Object.keys(base.markets), [...contents.markets.keys()]];
+  const gone = had.filter((locale) => !has.includes(locale)), came = has.filter((locale) => !had.includes(locale));
+  if (gone.length) return `market ${gone.join(', ')} is gone: no --market named it`;
+  if (came.length) return `market ${came.join(', ')} is new`;
   for (const [locale, market] of contents.markets) {
     const before = Object.entries(base.markets[locale].columns).map(([field, { type }]) => [field, type]);
     const now = Object.entries(fieldTypes(market, contents.ids.length, what));

@@ -2,6 +2,7 @@
 // its own. Pictures, and so rows, are the catalogue's.
 import { itemOf } from './contents.js';
 import { packed } from './base.js';
+import { fieldTypes } from './columns.js';
 import { UsageError } from './options.js';
 import { readProducts } from './products.js';
 
@@ -20,6 +21,7 @@ export function readMarkets(pairs = []) {
   return markets;
 }
 
+// Fields that are not named are the catalogue's, as far as the file has columns of them.
 // -> { market: { items, offsets }, sold, failed: rows that could not be read, foreign: products that the catalogue lacks }
 export async function readMarket(path, contents, { map, fields, text }, what, io) {
   const place = new Map(contents.ids.map((id, i) => [id, i]));
@@ -29,9 +31,12 @@ export async function readMarket(path, contents, { map, fields, text }, what, io
     failed++;
     io.note(`${path}: row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${row.error.message}`);
   };
-  const products = await readProducts(path, { map, fields, text, pictures: false, signal: io.signal,
+  const own = fields.length ? [] : Object.keys(fieldTypes(contents.markets.get(''), contents.ids.length, what));
+  const products = await readProducts(path, { map, fields, ifThere: own, text, pictures: false, signal: io.signal,
     progress: (bytes) => io.progress(`reading ${path}`, bytes, { unit: 1e6, name: 'MB' }) }, report);
   for (const note of products.notes) io.note(`${path}: ${note}`);
+  const missing = own.filter((field) => !products.choice?.published.some((one) => one.field === field));
+  if (missing.length) io.note(`${path}: no column for ${missing.join(', ')} of the catalogue: this market has no such field`);
   if (products.withheld.length)
     io.note(`${path}: not published: ${products.withheld.join(', ')} (looks private; name it in --fields to publish it)`);
   for await (const row of products.rows()) {

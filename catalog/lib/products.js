@@ -209,10 +209,10 @@ const mappingOf = ({ id, title, url, images }) =>
   [['id', id], ['title', title], ['url', url], ...images.map((one) => ['image', one])].filter(([, column]) => column !== undefined)
     .map(([target, column]) => `${target} from '${column}'`).join(', ');
 
-async function readFile(path, paths, { map, fields, from, separator, pictures, version, ...options }, report) {
+async function readFile(path, paths, { map, fields, ifThere, from, separator, pictures, version, ...options }, report) {
   const source = await openSource(path, { separator, ...options });
   try {
-    const choice = chooseColumns(source.columns, { map, fields, from, pictures, version, name: path });
+    const choice = chooseColumns(source.columns, { map, fields, ifThere, from, pictures, version, name: path });
     return await readOpen(source, path, choice, paths, options, report);
   } catch (error) {
     await source.close();
@@ -273,7 +273,7 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
     rows: good };
 }
 
-// options: { map, fields, from, separator, text, version, pictures: false where none are asked for, signal,
+// options: { map, fields, ifThere: fields that the file may lack, from, separator, text, version, pictures: false where none are asked for, signal,
 // progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
 //   { paths, choice, published, withheld, types, odd, notes, count, pictures, drafts, rows(progress) }
 // paths   where listed pictures lie

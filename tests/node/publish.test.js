@@ -194,6 +194,19 @@ test('columns hold what the items say', async (t) => {
   });
 });
 
+test('markets have the catalogue\'s fields where nothing else is said, and what a file lacks is told', async (t) => {
+  const root = folder(t), list = products(30), market = join(root, 'de.csv');
+  writeFileSync(market, `id,title,Price,sale,einkaufspreis\n${list.map(({ id }, i) => `${id},Ding ${i},"${i},50 €",${i % 2 === 0},1`).join('\n')}\n`);
+  const catalogue = await writeCatalogue(join(root, 'a.kin'), list);
+  const { said } = await publish(catalogue, join(root, 'web'), { market: [`de=${market}`] });
+  assert.deepEqual((await contentOf(join(root, 'web'), 'de')).find(({ id }) => id === 'sku-5').item,
+    { title: 'Ding 5', price: 5.5, sale: false, image: ['img/5-0.jpg'] });
+  assert.ok(said.includes(`${market}: fields: price (numbers with decimal comma in €), sale (true or false)`), said.join('\n'));
+  assert.ok(said.includes(`${market}: no column for colour, tags of the catalogue: this market has no such field`), said.join('\n'));
+  await publish(catalogue, join(root, 'named'), { market: [`de=${market}`], fields: ['sale'] });
+  assert.deepEqual((await contentOf(join(root, 'named'), 'de')).find(({ id }) => id === 'sku-5').item, { title: 'Ding 5', sale: false, image: ['img/5-0.jpg'] });
+});
+
 test('markets: other items of the same products, not sold where the file lacks them, each in a delta of its own', async (t) => {
   const root = folder(t), path = join(root, 'web'), list = products(100);
   const german = (price) => `id,title,price,waehrung\n${list.slice(0, 98).map(({ id }, i) => `${id},Ding ${i},"${i === 5 ? price : i + 1},50",EUR\n`).join('')}other,Fremd,"1,00",EUR\n`;
@@ -221,8 +234,10 @@ test('markets: other items of the same products, not sold where the file lacks t
   assert.deepEqual(await contentOf(path), sorted(list));
   assert.equal((await kin(['verify', path])).code, 0);
 
-  const rows = await publish(catalogue, path, { market: [`de=${market}`, `fr=${market}`], fields: ['*'] });
-  assert.equal(rows.result.whole, true);
+  for (const [locales, why] of [[['de', 'fr'], 'market fr is new'], [[], 'market de, fr is gone: no --market named it'], [['de'], 'market de is new']]) {
+    const anew = await publish(catalogue, path, { market: locales.map((locale) => `${locale}=${market}`), ...locales.length && { fields: ['*'] }, json: false });
+    assert.ok(anew.said.at(-1).endsWith(`(${why})`), anew.said.at(-1));
+  }
   writeFileSync(market, 'id,title\nnobody,x\n');
   await assert.rejects(publish(catalogue, path, options), /de\.csv has none of the catalogue's products/);
   writeFileSync(market, 'id,title\nsku-1,x\nsku-1,y\n');
