@@ -21,8 +21,8 @@ function unlike({ base }, contents, what) {
   if ((base.null_best === null) !== (contents.nulls === null)) return 'null statistics came or went';
   const [had, has] = [Object.keys(base.markets), [...contents.markets.keys()]];
   const gone = had.filter((locale) => !has.includes(locale)), came = has.filter((locale) => !had.includes(locale));
-  if (gone.length) return `market ${gone.join(', ')} is gone: no --market named it`;
-  if (came.length) return `market ${came.join(', ')} is new`;
+  if (gone.length) return `no --market names ${gone.join(', ')} any more`;
+  if (came.length) return `with a new market: ${came.join(', ')}`;
   for (const [locale, market] of contents.markets) {
     const before = Object.entries(base.markets[locale].columns).map(([field, { type }]) => [field, type]);
     const now = Object.entries(fieldTypes(market, contents.ids.length, what));

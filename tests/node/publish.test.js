@@ -234,7 +234,7 @@ test('markets: other items of the same products, not sold where the file lacks t
   assert.deepEqual(await contentOf(path), sorted(list));
   assert.equal((await kin(['verify', path])).code, 0);
 
-  for (const [locales, why] of [[['de', 'fr'], 'market fr is new'], [[], 'market de, fr is gone: no --market named it'], [['de'], 'market de is new']]) {
+  for (const [locales, why] of [[['de', 'fr'], 'with a new market: fr'], [[], 'no --market names de, fr any more'], [['de'], 'with a new market: de']]) {
     const anew = await publish(catalogue, path, { market: locales.map((locale) => `${locale}=${market}`), ...locales.length && { fields: ['*'] }, json: false });
     assert.ok(anew.said.at(-1).endsWith(`(${why})`), anew.said.at(-1));
   }
