@@ -63,7 +63,7 @@ export function describe({ read_as: readAs, columns, fields, withheld, ignored, 
   return [`read as ${readAs}`, ...chosen,
     ...fields.map(({ field, column, type }) => line(field, `'${column}', a field (${type})`)),
     ...withheld.length ? [`not published, looks private: ${withheld.join(', ')}`] : [],
-    ...ignored.length ? [`ignored: ${ignored.join(', ')}`] : [],
+    ...ignored.length ? [`ignored, unless --fields names them: ${ignored.join(', ')}`] : [],
     ...notes,
     ...shown.map((item) => JSON.stringify(item, shorten)),
     `${counted(products, 'product')}, ${counted(pictures, 'picture')} (not looked at)` +

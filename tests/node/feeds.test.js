@@ -398,7 +398,7 @@ test('--dry-run: mapping, three products, counts and reasons; nothing is written
     'read as a Shopify export',
     "  id               'Handle'", "  title            'Title'", "  image            'Image Src', 'Variant Image'",
     "  price            'Variant Price', a field (string)", "  tags             'Tags', a field (list)",
-    'ignored: Vendor, Type, Option1 Value, Variant Inventory Qty',
+    'ignored, unless --fields names them: Vendor, Type, Option1 Value, Variant Inventory Qty',
     `'price' is text, for which < and > are errors: row 14 has "on request", most others are numbers with commas for thousands (mend it, or say --text price)`,
     '{"id":"tee","title":"Tee","price":"1,299.00","tags":["cotton","summer"],"image":["a.jpg","b.jpg","c.jpg","v.jpg"]}',
     '{"id":"cap","title":"Cap","price":"19.90","image":"cap.jpg"}', '{"id":"hat","title":"Hat","price":"on request","image":"h.jpg"}',
