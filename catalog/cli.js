@@ -56,11 +56,13 @@ Exit code: 0 done, 1 failed, 2 wrong use, 3 finished with some rows failed.
 const version = () => JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 
 // parseArgs' own messages are for programmers: say what was wrong and where to look.
-function usageSentence(error, command) {
+function usageSentence(error, command, options) {
   const option = /'(-[^' ]*)/.exec(error.message)?.[1];
   const see = `see '${kin} ${command} --help'`;
-  if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
-    return `'${kin} ${command}' has no option ${option}; ${see}`;
+  if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const near = Object.keys(options).map((name) => `--${name}`).find((one) => option.length > 4 && (one.startsWith(option) || option.startsWith(one)));
+    return `'${kin} ${command}' has no option ${option}${near ? `: did you mean ${near}?` : `; ${see}`}`;
+  }
   if (error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
     return /does not take an argument/.test(error.message)
       ? `${option} takes no value; ${see}`
@@ -88,13 +90,12 @@ async function main(argv, io) {
   const find = Object.hasOwn(hidden, name) ? hidden[name] : Object.hasOwn(commands, name) ? commands[name][1] : null;
   if (!find) throw new UsageError(`there is no command '${name}'; '${kin} help' lists them`);
   const command = await find();
+  const options = { ...commonOptions, ...command.options };
   let parsed;
   try {
-    parsed = parseArgs({
-      args: withNegatives(rest), allowPositionals: true, options: { ...commonOptions, ...command.options },
-    });
+    parsed = parseArgs({ args: withNegatives(rest), allowPositionals: true, options });
   } catch (error) {
-    throw new UsageError(usageSentence(error, name));
+    throw new UsageError(usageSentence(error, name, options));
   }
   if (parsed.values.help) {
     io.out(command.usage);

@@ -6,10 +6,11 @@ import { describe, dryRun } from '../lib/dry-run.js';
 import { readForm } from '../lib/feeds.js';
 import { readLimit } from '../lib/limits.js';
 import { kin } from '../lib/name.js';
-import { asNumber, commonUsage, oneOf, UsageError, wholeNumber } from '../lib/options.js';
+import { asNumber, commonUsage, oneArgument, oneOf, UsageError, wholeNumber } from '../lib/options.js';
 import { checkFolderOf, checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
 import { writeRelated } from '../lib/related.js';
+import { allowedHosts } from '../lib/remote.js';
 import { Workplace } from '../lib/workplace.js';
 
 export const usage = `Usage: ${kin} build <products.csv | .tsv | .jsonl | .json | .xml | .parquet | folder> -o <catalogue>
@@ -64,14 +65,13 @@ function readOptions(values) {
     throw new UsageError(`--picture-timeout must be a number of seconds up to a day, not '${values['picture-timeout']}'`);
   const whole = (name) => (values[name] === undefined ? undefined : wholeNumber(values[name], `--${name}`, 1));
   return { output: values.output, fit: oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']), typedModel: values.model ?? '',
-    hosts: values['allow-host'], perHost: whole('per-host'), previous: values.previous, workers: whole('workers'), timeout,
+    hosts: allowedHosts(values['allow-host'], whole('per-host')), previous: values.previous, workers: whole('workers'), timeout,
     maxFailed: readLimit(values['max-failed'], '--max-failed'), maxShrink: readLimit(values['max-shrink'], '--max-shrink'),
     report: values.report, summary: values.summary, json: values.json === true };
 }
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1)
-    throw new UsageError('build takes one products file or folder');
+  const input = oneArgument(positionals, 'build takes one products file or folder');
   if (!values.output && !values['dry-run']) throw new UsageError('build needs -o CATALOGUE');
   const names = (lists = []) => lists.flatMap((list) => list.split(','))
     .map((name) => name.trim()).filter(Boolean);
@@ -79,7 +79,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     version: values['version-column'], signal: io.signal,
     progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
   if (values['dry-run']) {
-    const found = await dryRun(positionals[0], reading);
+    const found = await dryRun(input, reading);
     for (const line of values.json ? [found] : describe(found)) await io.line(line);
     return found.rows_failed ? 3 : 0;
   }
@@ -88,7 +88,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   for (const path of [options.report, options.summary]) if (path !== undefined) await checkFolderOf(path);
   const work = await Workplace.open(options.output);
   try {
-    const code = await new Build({ input: positionals[0], reading, modelOptions, options, work, io }).run();
+    const code = await new Build({ input, reading, modelOptions, options, work, io }).run();
     if (related) await writeRelated(values.output, `${values.output}.related.json`, { limit: related }, io);
     return code;
   } finally {

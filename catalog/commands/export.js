@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { targets, fieldColumns } from '../lib/exports.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, oneOf, UsageError } from '../lib/options.js';
+import { commonUsage, oneArgument, oneOf, UsageError } from '../lib/options.js';
 import { openProducts } from '../lib/product-rows.js';
 import { counted } from '../lib/terminal.js';
 
@@ -53,13 +53,13 @@ async function* interruptible(parts, io) {
 }
 
 export async function run({ values, positionals }, io) {
-  if (positionals.length !== 1) throw new UsageError('export takes one catalogue');
+  const catalogue = oneArgument(positionals, 'export takes one catalogue');
   if (!values.to) throw new UsageError(`export needs --to ${Object.keys(targets).join(' or ')}`);
   const to = oneOf(values.to, '--to', Object.keys(targets));
   if (!values.output) throw new UsageError('export needs -o FILE');
   if (values.table !== undefined && to !== 'pgvector') throw new UsageError('--table goes with --to pgvector');
   const table = readTable(values.table);
-  const rows = await openProducts(positionals[0], io);
+  const rows = await openProducts(catalogue, io);
   try {
     const columns = await lookThrough(rows, io);
     const leftOut = [];

@@ -5,9 +5,9 @@ import { writeFileSafely } from '../lib/files.js';
 import { readJsonLines } from '../lib/json.js';
 import { kin } from '../lib/name.js';
 import { openNpy } from '../lib/npy.js';
-import { commonUsage, UsageError } from '../lib/options.js';
+import { commonUsage, oneArgument, UsageError } from '../lib/options.js';
 import { checkOutput } from '../lib/output.js';
-import { counted } from '../lib/terminal.js';
+import { counted, size } from '../lib/terminal.js';
 import { openText } from '../lib/text.js';
 import { ofNoModel, openWriter } from '../lib/writer.js';
 
@@ -117,13 +117,13 @@ function convert(rows, published, path, io) {
 }
 
 export async function run({ values, positionals }, io) {
-  if (positionals.length !== 1) throw new UsageError('import takes one .npy file of vectors');
+  const vectors = oneArgument(positionals, 'import takes one .npy file of vectors');
   if (!values.ids) throw new UsageError('import needs --ids IDS.txt');
   if (!values.output) throw new UsageError('import needs -o CATALOGUE');
   if (values.fields && !values.items) throw new UsageError('--fields are those of --items');
   await checkOutput(values.output);
   const fields = (values.fields ?? []).flatMap((list) => list.split(',')).map((name) => name.trim()).filter(Boolean);
-  const npy = openNpy(positionals[0]);
+  const npy = openNpy(vectors);
   try {
     const ids = await readIds(values.ids, npy.rows);
     const items = values.items === undefined ? new Map() : await readItems(values.items, ids, fields, io);
@@ -136,7 +136,7 @@ export async function run({ values, positionals }, io) {
       try {
         writer.add(id, { id, ...items.get(id)?.item }, [vector]);
       } catch (error) {
-        throw new Error(`${positionals[0]}: row ${n} ('${id.slice(0, 60)}'): ${error.message}`);
+        throw new Error(`${vectors}: row ${n} ('${id.slice(0, 60)}'): ${error.message}`);
       }
       progress(++n);
       if (n % 256) continue;
@@ -154,7 +154,7 @@ export async function run({ values, positionals }, io) {
     })());
     const summary = { products: npy.rows, dim: npy.dim, bytes, output: values.output };
     if (values.json) await io.line(summary);
-    else io.note(`${values.output}: ${counted(npy.rows, 'product')}, ${npy.dim} numbers each, ${(bytes / 1e6).toFixed(2)} MB`);
+    else io.note(`${values.output}: ${counted(npy.rows, 'product')}, ${npy.dim} numbers each, ${size(bytes)}`);
     return 0;
   } finally {
     npy.close();

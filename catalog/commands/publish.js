@@ -10,11 +10,11 @@ import { nextGeneration } from '../lib/generation.js';
 import { commit, openFolder, tidy } from '../lib/generations.js';
 import { readMarket, readMarkets } from '../lib/markets.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, UsageError } from '../lib/options.js';
+import { commonUsage, oneArgument, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
 import { faultsOf, ofName, readBase, readPublished } from '../lib/published.js';
-import { counted } from '../lib/terminal.js';
+import { counted, size } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} publish <catalogue> -o <folder> [--market de=products.de.csv] [--budget 3MB] [--keep 3]
        ${kin} publish --rollback -o <folder>
@@ -38,7 +38,6 @@ export const options = {
   keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
 
-const size = (bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`);
 const names = (lists = []) => lists.flatMap((list) => list.split(',')).map((name) => name.trim()).filter(Boolean);
 
 function readKeep(text) {
@@ -150,13 +149,12 @@ export async function run({ values, positionals }, io) {
     else io.note(`${folder}: generation ${generation} is generation ${as} again`);
     return 0;
   }
-  if (positionals.length !== 1) throw new UsageError('publish takes one catalogue file');
+  const catalogue = oneArgument(positionals, 'publish takes one catalogue file');
   const budget = values.budget === undefined ? null : readBudget(values.budget);
   const markets = readMarkets(values.market);
   const choice = { map: readMap(values.map), fields: names(values.fields), text: names(values.text) };
   if (!markets.size && [values.map, values.fields, values.text].some(Boolean))
     throw new UsageError('--fields, --text and --map are for the files of --market: the catalogue has its fields from build');
-  const [catalogue] = positionals;
   if ((await stat(folder).catch(() => null))?.isFile()) throw new Error(`${folder} is a file: name a folder with -o`);
   const { contents, failed } = await readContents(catalogue, folder, { markets, choice }, io);
   const state = await openFolder(folder, io);

@@ -1,8 +1,8 @@
 // kin related: each product's nearest other products, for pages that have no model.
 import { kin } from '../lib/name.js';
-import { commonUsage, UsageError, wholeNumber } from '../lib/options.js';
+import { commonUsage, oneArgument, UsageError, wholeNumber } from '../lib/options.js';
 import { writeRelated } from '../lib/related.js';
-import { counted } from '../lib/terminal.js';
+import { counted, size } from '../lib/terminal.js';
 
 export const usage = `Usage: ${kin} related <catalogue | folder> -o <related.json | related.jsonl> [--limit 12] [--filter "stock = true"]
 
@@ -16,11 +16,11 @@ ${commonUsage}`;
 export const options = { output: { type: 'string', short: 'o' }, limit: { type: 'string' }, filter: { type: 'string' } };
 
 export async function run({ values, positionals }, io) {
-  if (positionals.length !== 1) throw new UsageError('related takes one catalogue');
+  const catalogue = oneArgument(positionals, 'related takes one catalogue');
   if (!values.output) throw new UsageError('related needs -o related.json');
   const limit = wholeNumber(values.limit ?? '12', '--limit', 1);
-  const { products, bytes } = await writeRelated(positionals[0], values.output, { limit, filter: values.filter }, io);
+  const { products, bytes } = await writeRelated(catalogue, values.output, { limit, filter: values.filter }, io);
   if (values.json) await io.line({ products, limit, bytes, output: values.output });
-  else io.note(`${values.output}: up to ${limit} for each of ${counted(products, 'product')}, ${(bytes / 1e6).toFixed(2)} MB`);
+  else io.note(`${values.output}: up to ${limit} for each of ${counted(products, 'product')}, ${size(bytes)}`);
   return 0;
 }

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { openModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, findModel as typedModel, UsageError } from '../lib/options.js';
+import { commonUsage, findModel as typedModel, oneArgument, UsageError } from '../lib/options.js';
 import { readListed, toSource } from '../lib/pictures.js';
 import { png, smaller } from '../lib/png.js';
 import { askPhotos, measure, near, openMeasured, overlap } from '../lib/report.js';
@@ -108,11 +108,11 @@ const summary = ({ figures: { asked, pairs, same, second, photos, hubs }, ...mod
   hubs: { ...hubs, top: hubs.top.map(({ count }) => count) } });
 
 export async function run({ values, positionals, modelOptions }, io) {
-  if (positionals.length !== 1) throw new UsageError('report takes one catalogue');
+  const catalogue = oneArgument(positionals, 'report takes one catalogue');
   if (!values.output) throw new UsageError('report needs -o report.html');
   if (values['against-model'] !== undefined && values.against === undefined)
     throw new UsageError('--against-model goes with --against');
-  const paths = [positionals[0], ...values.against === undefined ? [] : [values.against]];
+  const paths = [catalogue, ...values.against === undefined ? [] : [values.against]];
   const models = await inTurn(paths, (path) => openMeasured(path, io));
   const typed = [values.model, values['against-model']];
   models.forEach((model, i) => Object.assign(model, modelOf(model.path, model.catalog.about, typed[i], modelOptions)));
@@ -143,7 +143,7 @@ export async function run({ values, positionals, modelOptions }, io) {
       model.figures.photos = await askPhotos(values.queries, model, (source) => clip.embedImage(source, { fit, signal: io.signal }),
         model === models[0] ? report : () => {}, io);
     }
-    const picture = await openPictures(positionals[0], clips[0], io);
+    const picture = await openPictures(catalogue, clips[0], io);
     const shown = { ...await examples(models, picture), common: models[1] && overlap(...models) };
     const about = models.map(({ path, name, catalog: { products, pictures, dim, bytes }, figures }) =>
       ({ path: basename(path), name, products, pictures, dim, bytes, near, figures }));

@@ -32,6 +32,8 @@ export const options = {
   box: { type: 'string' }, fit: { type: 'string' },
 };
 
+const isPicture = (path) => /\.(?:jpe?g|png|webp)$/i.test(path);
+
 // A number from 0 to 1, or undefined.
 function readFraction(values, name) {
   if (values[name] === undefined) return undefined;
@@ -57,6 +59,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   const ways = [picture, values.text, values.like ?? values.unlike];
   if (path === undefined || others.length || ways.filter((way) => way !== undefined).length !== 1)
     throw new UsageError('search takes a catalogue and one of: a picture, --text, --like');
+  if (isPicture(path) && picture !== undefined && !isPicture(picture))
+    throw new UsageError(`search takes the catalogue first, and '${path}' is named like a picture`);
   const limit = wholeNumber(values.limit ?? '24', '--limit', 1);
   const offset = wholeNumber(values.offset ?? '0', '--offset');
   const minScore = values['min-score'] === undefined ? undefined : asNumber(values['min-score']);

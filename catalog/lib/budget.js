@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { UsageError } from './options.js';
 import { partName } from './parts.js';
+import { size } from './terminal.js';
 
 const pack = promisify(gzip);
 const lines = [1.6, 10]; // Mbit/s
@@ -73,6 +74,6 @@ export async function reading(folder, { next, base, parts, ordered }) {
 }
 
 export const printReading = (rows) => rows.map(({ what, files, bytes, packed, seconds }) =>
-  `  ${what.padEnd(37)} ${(bytes / 1e6).toFixed(2).padStart(7)} MB in ${String(files).padStart(3)} file${files === 1 ? ' ' : 's'}` +
-  ` (${(packed / 1e6).toFixed(2)} MB compressed), ` +
+  `  ${what.padEnd(37)} ${size(bytes).padStart(10)} in ${String(files).padStart(3)} file${files === 1 ? ' ' : 's'}` +
+  ` (${size(packed)} compressed), ` +
   lines.map((mbit, k) => `${seconds[k].toFixed(1)} s at ${mbit} Mbit/s`).join(', '));

@@ -14,9 +14,8 @@ import { countProducts, modelAddress, writeCatalogue } from './output.js';
 import { listedPictures } from './pictures.js';
 import { openPrevious } from './previous.js';
 import { readProducts } from './products.js';
-import { allowedHosts } from './remote.js';
 import { Rows } from './rows.js';
-import { counted } from './terminal.js';
+import { counted, size } from './terminal.js';
 
 const largeFile = 20 * 2 ** 20;
 const mostWorkers = 8; // unless more are asked for: each holds the model
@@ -120,7 +119,7 @@ export class Build {
   async embed() {
     const { io, products, options, finished } = this;
     const { quantise } = await library();
-    const where = { root: products.paths.root, hosts: allowedHosts(options.hosts, options.perHost), signal: this.signal };
+    const where = { root: products.paths.root, hosts: options.hosts, signal: this.signal };
     this.rows = new Rows({ journal: this.journal, previous: this.previous, embedders: this.embedders, where, fit: options.fit,
       quantise: (vector) => quantise(this.clip, [vector], this.signal) });
     const progress = io.progress('pictures', products.pictures);
@@ -171,8 +170,8 @@ export class Build {
     this.stateBytes = await finished.writeState(this.work.path('state'));
     const model = modelAddress(output, options.typedModel, this.about.image_id);
     await writeCatalog(this.clip, finished.all(), { fit: options.fit, decoders: finished.decoders, model, signal: this.signal },
-      async (size, parts) => {
-        this.bytes = size;
+      async (length, parts) => {
+        this.bytes = length;
         this.signal.throwIfAborted();
         await writeCatalogue(output, parts);
       });
@@ -199,7 +198,7 @@ export class Build {
       for await (const part of lineParts({ products: finished.products, pictures: finished.pictures, bytes, output,
         embedded, reused: again + previous, fields: this.products.types }, this.failures)) await io.part(part);
     else io.note(`${output}: ${counted(finished.products, 'product')}, ${counted(finished.pictures, 'picture')}, ` +
-      `${(bytes / 1e6).toFixed(2)} MB` +
+      size(bytes) +
       (again + previous ? `; not embedded again: ${counted(again + previous, 'picture')}` : '') +
       (rowsFailed ? `; left out: ${counted(rowsFailed, 'row')}` : '') +
       (picturesFailed ? `; not read: ${counted(picturesFailed, 'picture')}` : ''));
@@ -215,6 +214,7 @@ export class Build {
       await this.timed('starting', async () => {
         await this.openModel();
         this.journal = await Journal.open(work.path('journal'), this.about);
+        if (this.journal.rows) io.note(`going on: ${counted(this.journal.rows, 'picture')} of a build that was stopped`);
         if (options.previous) this.previous = await openPrevious(options.previous, { work, about: this.about, io });
         this.finished = await Finished.open(work.path('products'), this.about);
         await this.openEmbedders();
@@ -232,6 +232,7 @@ export class Build {
       this.#stop.abort();
       if (!stopped && this.failures) await writeReports(options, this.facts(told), this.failures).catch((also) => io.note(also.message));
       await this.embedders?.kill();
+      if (stopped && this.journal?.rows) io.note(`${counted(this.journal.rows, 'picture')} made: the same command goes on from there`);
       if (this.journal ? !this.journal.rows : !await exists(work.path('journal'))) await work.remove(); // nothing to go on from
       throw told;
     } finally {

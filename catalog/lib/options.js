@@ -28,6 +28,12 @@ export const commonUsage = `
   --quiet, -q      no progress and no notes
 `;
 
+// The one argument of a command. Others are named: a blank after a comma and a forgotten -o make some.
+export function oneArgument(positionals, sentence) {
+  if (positionals.length === 1) return positionals[0];
+  throw new UsageError(positionals.length ? `${sentence}, not ${positionals.map((one) => `'${one}'`).join(' and ')}` : sentence);
+}
+
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
 
 // Number('') is 0.

@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Gate } from './gate.js';
+import { UsageError } from './options.js';
 import { bad, maxBytes, PictureError } from './refusal.js';
 
 const silence = 30_000; // ms without a byte
@@ -137,7 +138,16 @@ async function ask(url, shown, known, signal) {
 // `--allow-host` and `--per-host` -> Map of allowed host -> { until, failed, gate }: when it may be asked again; whether it
 // failed to the last; how many at a time.
 export const allowedHosts = (names = [], atATime = usualAtATime) =>
-  new Map(names.map((name) => [name.toLowerCase(), { until: 0, failed: false, gate: new Gate(atATime) }]));
+  new Map(names.map((name) => [hostOf(name), { until: 0, failed: false, gate: new Gate(atATime) }]));
+
+// A host as URLs have it, of what was typed: the address of one will do, without a path.
+function hostOf(typed) {
+  const address = /^https:\/\//i.test(typed) ? typed : `https://${typed}`;
+  const url = URL.canParse(address) && new URL(address);
+  if (!url || url.href !== `https://${url.host}/` || url.host.includes('*'))
+    throw new UsageError(`--allow-host takes a host that pictures are fetched from by https, such as cdn.shop.example, not '${typed}'`);
+  return url.host;
+}
 
 // The same with patience.
 async function askOften(url, shown, known, host, signal) {

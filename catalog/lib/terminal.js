@@ -11,6 +11,9 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 
+// 48.6 KB, 1.20 MB.
+export const size = (bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`);
+
 // 1 row, 2 rows.
 export const counted = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 
@@ -56,13 +59,13 @@ export function openTerminal() {
     progress(what, total, { unit = 1, name = '' } = {}) {
       const start = performance.now();
       let shown = start + 1000 - (tty ? 100 : 10000);
-      let first = 0; // the rate counts from the first one on: before it a model may load
+      let first = 0; // the rate counts from the first one on, before which a model may load, and for half a second at least
       let from = 0;
       const amount = (n) => (n / unit).toFixed(unit === 1 ? 0 : 1);
       return (done) => {
         const now = performance.now();
         if (!first) [first, from] = [now, done];
-        if (io.quiet || done < 2 || done === from || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
+        if (io.quiet || done < 2 || done === from || now - first < 500 || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
         shown = now;
         const rate = (done - from) / ((now - first) / 1000);
         const left = rate > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';

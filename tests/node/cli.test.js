@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, sym
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readHeader } from '../../catalog/lib/tensors.js';
+import { openTerminal } from '../../catalog/lib/terminal.js';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { openCatalog } from '../../web/index.node.js';
 import { embedded, embeddedName } from '../models.js';
@@ -71,6 +72,11 @@ test('wrong use is exit 2 with one sentence', async () => {
     [['preprocess', 'a.png', '-o', 'b', '--box', '0,,1,1'], /--box must be/], [['search', 'x', 'a.png', '--box', '1,0,1,1'], /--box must be/],
     [['embed', '--text', 'a', '--box', '0,0,1,1'], /--box and --fit go with a picture/],
     [['search', 'x', '--text', 'a', '--fit', 'pad'], /go with a picture/], [['search', 'x', '--like', 'a', '--box', '0,0,1,1'], /go with a picture/],
+    [['search', 'photo.jpg', 'x'], /takes the catalogue first, and 'photo\.jpg' is named like a picture/],
+    [['build', 'x.csv', '-o', 'y', '--fields', 'a,', 'b'], /takes one products file or folder, not 'x\.csv' and 'b'\n/],
+    [['build', 'x.csv', '-o', 'y', '--field', 'a'], /no option --field: did you mean --fields\?\n/],
+    ...['http://cdn.example', 'cdn.example/img', '*.cdn.example', 'a@cdn.example', ''].map((host) =>
+      [['build', 'x.csv', '-o', 'y', '--allow-host', host], /--allow-host takes a host that pictures are fetched from by https/]),
     [['search', 'x', '--text', ' '], /--text needs words/], [['search', 'x', '--like', 'a', '--min-score', ''], /--min-score must be/],
     [['search', 'x', '--like', 'a', '--min-score', 'Infinity'], /--min-score must be/],
     [['search', 'x', '--like', 'a', '--min-confidence', '2'], /--min-confidence is a number from 0 to 1/], [['search', 'x', '--like', 'a', '--diversity', 'much'], /--diversity is a number/], [['search', 'x', 'a.png', '--text', 'a'], /one of/],
@@ -89,6 +95,21 @@ test('wrong use is exit 2 with one sentence', async () => {
     assert.equal(code, 0);
     assert.match(out, new RegExp(`^Usage: node catalog/cli.js ${command}`));
   }
+});
+
+test('a rate is told when there is half a second to tell it by', async (t) => {
+  let now = 0;
+  const said = [];
+  t.mock.method(performance, 'now', () => now);
+  t.mock.method(process.stderr, 'write', (text) => said.push(text));
+  const io = openTerminal();
+  const progress = io.progress('pictures', 3000);
+  for (const [time, done] of [[2000, 1], [2001, 2], [2002, 3], [3000, 51]]) {
+    now = time;
+    progress(done);
+  }
+  await io.close();
+  assert.deepEqual(said.map((text) => text.replace('\r\x1b[K', '').trim()).filter(Boolean), ['pictures: 51 of 3000, 50 a second, 59 s left']);
 });
 
 test('a model that is not there, or is none, is exit 1 with one sentence', async (t) => {
@@ -137,17 +158,17 @@ test('build says which picture of a row it could not read, and counts rows and p
   let { code, err } = await build();
   assert.equal(code, 3);
   assert.match(err, /^row 4 \(p2\): img\/2\.png: [A-Z]/m);
-  assert.match(err, / 2 products, 2 pictures, [\d.]+ MB; left out: 1 row; not read: 1 picture\n$/);
+  assert.match(err, / 2 products, 2 pictures, [\d.]+ KB; left out: 1 row; not read: 1 picture\n$/);
   writeFileSync(list, 'id,image\n1,img/0.png|img/x.png|img/gone.png\n1,img/1.png\n');
   ({ code, err } = await build());
   assert.equal(code, 3);
   assert.match(err, /^row 2 \(1\): img\/x\.png: This file is not a picture /m);
   assert.match(err, /^row 2 \(1\): img\/gone\.png: there is no such file$/m);
-  assert.match(err, / 1 product, 1 picture, [\d.]+ MB; left out: 1 row; not read: 2 pictures\n$/);
+  assert.match(err, / 1 product, 1 picture, [\d.]+ KB; left out: 1 row; not read: 2 pictures\n$/);
   writeFileSync(list, 'id,image\n1,img/0.png\n');
   ({ code, err } = await build());
   assert.equal(code, 0);
-  assert.match(err, / 1 product, 1 picture, [\d.]+ MB\n$/);
+  assert.match(err, / 1 product, 1 picture, [\d.]+ KB\n$/);
 });
 
 test('tokens: one text, many, and lines that are none', async () => {

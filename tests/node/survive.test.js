@@ -357,11 +357,12 @@ test('Ctrl-C: the build leaves soon, its processes with it, and goes on later', 
     child.kill('SIGINT');
   } });
   assert.deepEqual([stopped.code, stopped.report], [1, null]);
-  assert.match(stopped.err, /kin: stopped; nothing that was there before has changed\n$/);
+  assert.match(stopped.err, /^\d+ pictures made: the same command goes on from there\nkin: stopped; nothing that was there before has changed\n$/);
   assert.ok(!existsSync(out) && existsSync(journal));
   const again = await build(products, out, model);
   assert.equal(again.code, 0, again.err);
   assert.ok(again.report.counts.reused >= 60, `${again.report.counts.reused}`);
+  assert.match(again.err, /^going on: \d+ pictures of a build that was stopped$/m);
 });
 
 test('a build in a folder with strange things in its place says so', async (t) => {
