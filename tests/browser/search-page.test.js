@@ -76,6 +76,18 @@ test('a photo finds its like, with pictures, titles, fields and links; nothing i
   await silent(page);
 });
 
+test('nothing similar is said, and what is nearest is shown', async () => {
+  const page = await open(browser, server.url);
+  await status(page, '^Choose a photo');
+  await page.fill('#text', 'a photo of a lawyer');
+  await page.keyboard.press('Enter');
+  await status(page, '^Nothing similar. The nearest: 24 of 30 products, for “a photo of a lawyer”$');
+  assert.equal((await ids(page)).length, 24);
+  await page.click('#more');
+  await status(page, '^30 of 30 products, for');
+  await silent(page);
+});
+
 test('it works from the keyboard alone', async () => {
   const page = await open(browser, server.url, { go: false });
   page.on('filechooser', (chooser) => chooser.setFiles(photo(2)));

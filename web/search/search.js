@@ -88,13 +88,14 @@ async function search(query, what, on = false) {
   try {
     const catalog = await open();
     if (signal.aborted) return;
-    const { hits, total } = await catalog.search(query, { limit: page, offset: on ? shown : 0, signal });
+    const { hits, total, verdict } = await catalog.search(query, { limit: page, offset: on ? shown : 0, signal });
     if (signal.aborted) return;
     const cards = hits.map(card);
     if (on) $('hits').append(...cards);
     else $('hits').replaceChildren(...cards);
     shown = $('hits').children.length;
-    $('status').textContent = shown ? `${shown} of ${many(total, 'product')}, ${what}` : `Nothing was found ${what}`;
+    const found = `${shown} of ${many(total, 'product')}, ${what}`;
+    $('status').textContent = !shown ? `Nothing was found ${what}` : verdict === 'none' && !on ? `Nothing similar. The nearest: ${found}` : found;
     $('more').hidden = shown >= total || !hits.length;
     $('more').onclick = () => search(query, what, true);
     if (on) cards[0]?.querySelector('a, button').focus();
