@@ -5,6 +5,7 @@
 // A record that cannot be read is an error of its line alone: the next one begins on the line after it. This,
 // and the line numbers, is what no library at hand does: they stop, or swallow what follows. Only the text of one
 // piece and one record is held.
+import { counted } from './terminal.js';
 
 const maxRecord = 2 ** 24;
 const lineEnd = /\r\n?|\n/g;
@@ -102,7 +103,8 @@ export async function* readCsv(pieces, separator) {
     const blank = !wrong && !filled;
     if (!columns && filled) columns = { least: filled, most: cells.length };
     if (!wrong && filled && (cells.length < columns.least || filled > columns.most))
-      wrong = `it has ${cells.length} cells, the first line names ${columns.least} columns`;
+      wrong = `it has ${counted(cells.length, 'cell')}, the first line names ${counted(columns.least, 'column')}` +
+        (cells.length < columns.least ? '' : `: one with ${delimiter === '\t' ? 'a tab' : `'${delimiter}'`} in it goes into quotes`);
     return { cells, blank, error: wrong ? new Error(wrong) : null, end: wrong ? afterLine : end };
   }
 

@@ -68,6 +68,7 @@ const unclosed = 'the quote before its cell 2 is never closed';
 const after = 'its cell 2 goes on after the closing quote: inside quotes a quote is written twice';
 
 test('a bad quote costs its line, and no other', async () => {
+  const tooMany = "it has 3 cells, the first line names 2 columns: one with ',' in it goes into quotes";
   const cases = [
     ['id,title\n1,Monitor 27" IPS\n2,B', [[2, ['1', 'Monitor 27" IPS']], [3, ['2', 'B']]]],
     ['id,title\n1,27"\n2,5\' x 3"', [[2, ['1', '27"']], [3, ['2', '5\' x 3"']]]],
@@ -77,8 +78,8 @@ test('a bad quote costs its line, and no other', async () => {
     ['id,title\n1,"open\n2,B\n3,"C"', [[2, after], [3, ['2', 'B']], [4, ['3', 'C']]]],
     ['id,title\n1,"open\n"2,",B\n3,C', [[2, after], [3, ['2,', 'B']], [4, ['3', 'C']]]],
     // It closes by chance, with too many cells: the lines in between are read all the same.
-    ['id,title\n1,"open\n2,B\n3,24",x\n4,D', [[2, 'it has 3 cells, the first line names 2 columns'], [3, ['2', 'B']],
-      [4, 'it has 3 cells, the first line names 2 columns'], [5, ['4', 'D']]]],
+    ['id,title\n1,"open\n2,B\n3,24",x\n4,D', [[2, tooMany], [3, ['2', 'B']],
+      [4, tooMany], [5, ['4', 'D']]]],
     ['id,title\r\n1,"two\r\nlines"\r\n2,B', [[2, ['1', 'two\r\nlines']], [4, ['2', 'B']]]],
   ];
   for (const [text, wanted] of cases) assert.deepEqual((await read(text)).slice(1), wanted, text);
@@ -96,8 +97,8 @@ test('as spreadsheets leave it: sep=, blanks, empty rows and cells, old line end
     ['\n,,\n\nid,a,\n\n1,x\n,,,\n2,y,\n3,z,,\n""," "\n,\n\n', [[4, ['id', 'a', '']],
       [6, ['1', 'x']], [8, ['2', 'y', '']],
       [9, ['3', 'z', '', '']]]],
-    ['id,a\n1,x,,y\n2', [[1, ['id', 'a']], [2, 'it has 4 cells, the first line names 2 columns'],
-      [3, 'it has 1 cells, the first line names 2 columns']]],
+    ['id,a\n1,x,,y\n2', [[1, ['id', 'a']], [2, "it has 4 cells, the first line names 2 columns: one with ',' in it goes into quotes"],
+      [3, 'it has 1 cell, the first line names 2 columns']]],
     ['id\ta\r1\t\r2\tx', [[1, ['id', 'a']], [2, ['1', '']], [3, ['2', 'x']]]],
     ['', []], ['\n\n', []], ['id', [[1, ['id']]]],
   ];

@@ -55,7 +55,7 @@ test('rows that fail keep their place: wrong cells, empty id, repeated id', asyn
   const products = await read(t, 'p.csv', 'id,image\n1,a.png\n2,b.png,x\n,c.png\n1,d.png\n5,e.png\n');
   assert.deepEqual(brief(products), [
     [2, '1', ['a.png']],
-    [3, '2', 'it has 3 cells, the first line names 2 columns'],
+    [3, '2', "it has 3 cells, the first line names 2 columns: one with ',' in it goes into quotes"],
     [4, null, 'its id is empty'],
     [5, '1', 'its id is that of row 2'],
     [6, '5', ['e.png']],
