@@ -292,6 +292,20 @@ test('filters: the catalogue\'s values, steps of a number, and a way back where 
   await end(page);
 });
 
+test('nothing similar among what passes a filter: the nearest of it, or without the filter, are a press away', async () => {
+  const page = await visit();
+  await upload(page, strawberry);
+  const groups = await part(page, '.filter').nth(0).locator('option').evaluateAll((all) => all.slice(1).map(({ text }) => text));
+  let other = null;
+  for (const group of groups) if ((await catalog.search({ image: strawberry.buffer }, { filter: { group } })).verdict === 'none') other ??= group;
+  await answered(page, () => part(page, '.filter').nth(0).selectOption({ label: other }));
+  assert.equal(await part(page, '.summary').textContent(), 'Nothing similar here', 'no other crop is advised');
+  assert.deepEqual(await part(page, '.notice button').allTextContents(), ['Show the nearest anyway', 'Clear the filter']);
+  const { hits } = await answered(page, () => part(page, '.notice button').nth(1).click());
+  assert.deepEqual(hits.map(({ id }) => id), near.slice(0, 12).map(({ id }) => id));
+  await end(page);
+});
+
 for (const address of ['/published/', '/published/current.json'])
   test(`a published folder by ${address}: the file's hits, filters and pages, from the keyboard too`, async () => {
     const page = await visit(pageOf(`<kin-search ${usual.replace('/catalog.safetensors', address)}></kin-search>`));

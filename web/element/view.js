@@ -134,15 +134,16 @@ export function makeView(element, parts, words, on) {
     if (now.kind === 'searching') return [now.hits.length ? heading.textContent : text.searching, text.searching];
     if (now.kind === 'error') return [text.failed, ''];
     if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [text.filteredOut, ''];
-    if (now.kind === 'none' || !now.hits.length) return [text.none, text.noneHint];
+    if (now.kind === 'none' || !now.hits.length) return [text.none, filtered(now) ? '' : text.noneHint];
     return [now.verdict === 'none' ? text.nearestTitle : now.verdict === 'weak' ? text.weak : text.match, count()];
   }
   const filtered = ({ filters: asked }) => asked.some(({ chosen }) => chosen !== null);
-  // -> [what went wrong or null, what can be done: [text, function] or null]; null: nothing to say
+  // -> [what went wrong or null, what can be done: [text, function] …]; null: nothing to say
   function noticeOf(now, text, how) {
-    if (now.kind === 'error') return [text[mends[now.code] ?? 'broken'], ofPicture(now.code) ? null : [text.again, on.again]];
-    if (now.kind === 'none') return how.own ? [null, [text.nearest, on.nearest]] : null;
-    if (now.kind === 'hits' && !now.hits.length && filtered(now)) return [null, [text.clear, () => on.filter(null)]];
+    if (now.kind === 'error') return [text[mends[now.code] ?? 'broken'], ...ofPicture(now.code) ? [] : [[text.again, on.again]]];
+    const clear = filtered(now) ? [[text.clear, () => on.filter(null)]] : [];
+    if (now.kind === 'none') return how.own ? [null, [text.nearest, on.nearest], ...clear] : null;
+    if (now.kind === 'hits' && !now.hits.length && clear.length) return [null, ...clear];
     return null;
   }
   function showNotice(now, text, how) {
@@ -152,9 +153,9 @@ export function makeView(element, parts, words, on) {
     if (wrong) notice.setAttribute('role', 'alert');
     else notice.removeAttribute('role');
     if (!asked) return notice.replaceChildren();
-    const [sentence, act] = asked;
-    notice.replaceChildren(...sentence ? [make('p', 'sentence', sentence)] : []);
-    if (act) notice.append(Object.assign(button('act', act[1]), { textContent: act[0] }));
+    const [sentence, ...acts] = asked;
+    notice.replaceChildren(...sentence ? [make('p', 'sentence', sentence)] : [],
+      ...acts.map(([name, run]) => Object.assign(button('act', run), { textContent: name })));
     if (wrong && !ofPicture(now.code)) {
       const own = element.querySelector(':scope > [slot="fallback"]');
       if (own) notice.append(Object.assign(document.createElement('slot'), { name: 'fallback' }));
