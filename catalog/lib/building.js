@@ -16,6 +16,7 @@ import { openPrevious } from './previous.js';
 import { readProducts } from './products.js';
 import { Rows } from './rows.js';
 import { counted, size } from './terminal.js';
+import { stateOf } from './workplace.js';
 
 const largeFile = 20 * 2 ** 20;
 const mostWorkers = 8; // unless more are asked for: each holds the model
@@ -216,6 +217,8 @@ export class Build {
         this.journal = await Journal.open(work.path('journal'), this.about);
         if (this.journal.rows) io.note(`going on: ${counted(this.journal.rows, 'picture')} of a build that was stopped`);
         if (options.previous) this.previous = await openPrevious(options.previous, { work, about: this.about, io });
+        else if (await exists(stateOf(options.output)))
+          io.note(`all pictures are embedded anew: --previous ${options.output} would take what has not changed from the last build`);
         this.finished = await Finished.open(work.path('products'), this.about);
         await this.openEmbedders();
       });

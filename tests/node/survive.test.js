@@ -120,7 +120,10 @@ test('--previous: what has not changed is not embedded again, and the bytes are 
   const root = folder(t);
   const { products, model } = makeShop(root, 60, new Set([9]));
   const out = join(root, 'shop.kin');
-  assert.equal((await build(products, out, model)).code, 3);
+  const [first, anew] = [await build(products, out, model), await build(products, out, model)];
+  assert.deepEqual([first.code, anew.code, anew.report.counts.embedded], [3, 3, 59]);
+  const said = `all pictures are embedded anew: --previous ${out} would take what has not changed`;
+  assert.ok(!first.err.includes(said) && anew.err.includes(said), anew.err);
   const unchanged = await build(products, out, model, ['--previous', out]);
   assert.deepEqual([unchanged.report.counts.embedded, unchanged.report.counts.reusedOfPrevious], [0, 59], unchanged.err);
   // One picture is another, one is new, one product is gone, one has another price, two change places.
