@@ -180,6 +180,12 @@ test('files of an old generation that are gone: the search goes on with the newe
   await open.close();
 });
 
+test('a folder without its slash, for which hosts send a page, is told of it', async () => {
+  const fetch = async () => new Response('<!doctype html><title>Index of /catalog/</title>');
+  await assert.rejects(openCatalog('https://shop.example/catalog', { fetch }),
+    { code: 'not-a-catalog', message: "The catalogue: the server sent a web page in its place; check the address, which of a published folder ends with '/'." });
+});
+
 test('another market: its items and prices, without what it does not sell', async () => {
   const list = products(60);
   const market = join(root, 'de.jsonl');

@@ -55,7 +55,8 @@ export class CatalogCore {
 
   async bytes(what, name, limit, watcher, source = this.options.source) {
     const bytes = await readSource(source, name, this.io, { ...watcher, limit });
-    if (bytes[0] === 60) fail(`not-${what}`, `${name}: the server sent a web page in its place; check the address.`);
+    if (bytes[0] === 60) fail(`not-${what}`, `${name}: the server sent a web page in its place; check the address` +
+      `${what === 'a-catalog' ? ", which of a published folder ends with '/'" : ''}.`);
     return bytes;
   }
 
