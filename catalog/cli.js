@@ -60,7 +60,8 @@ function usageSentence(error, command, options) {
   const option = /'(-[^' ]*)/.exec(error.message)?.[1];
   const see = `see '${kin} ${command} --help'`;
   if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const near = Object.keys(options).map((name) => `--${name}`).find((one) => option.length > 4 && (one.startsWith(option) || option.startsWith(one)));
+    const near = Object.keys(options).map((name) => `--${name}`)
+      .find((one) => option.length > 4 && (one.startsWith(option) || option.startsWith(one)));
     return `'${kin} ${command}' has no option ${option}${near ? `: did you mean ${near}?` : `; ${see}`}`;
   }
   if (error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')

@@ -24,7 +24,8 @@ later a delta of what changed. Pages that are open move to it in one step; curre
 
   -o <folder>        the folder; what else lies in it stays
   --market L=FILE    items of another market (language, prices) from a products file, joined by id; may be given several
-                     times. Products that it lacks are not sold there. Its pictures are the catalogue's. A market that is not named goes
+                     times. Products that it lacks are not sold there. Its pictures are the catalogue's. A market that no
+                     --market names any more goes
   --fields a,b       columns of the markets' files to publish, as in build (default: those of the catalogue's fields that
                      a file has); --text and --map as there too
   --budget 3MB       publish nothing, and end with 1, where first hits need more bytes than that

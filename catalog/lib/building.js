@@ -218,7 +218,8 @@ export class Build {
         if (this.journal.rows) io.note(`going on: ${counted(this.journal.rows, 'picture')} of a build that was stopped`);
         if (options.previous) this.previous = await openPrevious(options.previous, { work, about: this.about, io });
         else if (await exists(stateOf(options.output)))
-          io.note(`all pictures are embedded anew: --previous ${options.output} would take what has not changed from the last build`);
+          io.note(`all pictures are embedded anew: --previous ${options.output} would take what has not changed from the ` +
+            'last build');
         this.finished = await Finished.open(work.path('products'), this.about);
         await this.openEmbedders();
       });
@@ -235,7 +236,8 @@ export class Build {
       this.#stop.abort();
       if (!stopped && this.failures) await writeReports(options, this.facts(told), this.failures).catch((also) => io.note(also.message));
       await this.embedders?.kill();
-      if (stopped && this.journal?.rows) io.note(`${counted(this.journal.rows, 'picture')} made: the same command goes on from there`);
+      if (stopped && this.journal?.rows)
+        io.note(`${counted(this.journal.rows, 'picture')} made: the same command goes on from there`);
       if (this.journal ? !this.journal.rows : !await exists(work.path('journal'))) await work.remove(); // nothing to go on from
       throw told;
     } finally {

@@ -152,8 +152,8 @@ function chooseFields(columns, feed, { fields, ifThere, used, id, title, url, im
   return { published: [...published.values()], withheld };
 }
 
-// options: { map, fields, ifThere: fields that the file may lack, from, version, pictures: false where none are asked for }; name: the file's. Returns what each
-// column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
+// options: { map, fields, ifThere: fields that the file may lack, from, version, pictures: false where none are asked for };
+// name: the file's. Returns what each column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
 // published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
 export function chooseColumns(all, { map = {}, fields = [], ifThere = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, pictures, name);

@@ -273,8 +273,8 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
     rows: good };
 }
 
-// options: { map, fields, ifThere: fields that the file may lack, from, separator, text, version, pictures: false where none are asked for, signal,
-// progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
+// options: { map, fields, ifThere: fields that the file may lack, from, separator, text, version, pictures: false where none
+// are asked for, signal, progress(bytes) -> (done) => {} }. `report(row)` is told of each row that has an error, before this returns
 //   { paths, choice, published, withheld, types, odd, notes, count, pictures, drafts, rows(progress) }
 // paths   where listed pictures lie
 // choice  what each column becomes, as feeds.js says; null of a folder

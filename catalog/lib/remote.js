@@ -145,7 +145,8 @@ function hostOf(typed) {
   const address = /^https:\/\//i.test(typed) ? typed : `https://${typed}`;
   const url = URL.canParse(address) && new URL(address);
   if (!url || url.href !== `https://${url.host}/` || url.host.includes('*'))
-    throw new UsageError(`--allow-host takes a host that pictures are fetched from by https, such as cdn.shop.example, not '${typed}'`);
+    throw new UsageError('--allow-host takes a host that pictures are fetched from by https, such as cdn.shop.example, ' +
+      `not '${typed}'`);
   return url.host;
 }
 

@@ -65,7 +65,8 @@ export function openTerminal() {
       return (done) => {
         const now = performance.now();
         if (!first) [first, from] = [now, done];
-        if (io.quiet || done < 2 || done === from || now - first < 500 || now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
+        if (io.quiet || done < 2 || done === from || now - first < 500) return;
+        if (now - start < 1000 || now - shown < (tty ? 100 : 10000)) return;
         shown = now;
         const rate = (done - from) / ((now - first) / 1000);
         const left = rate > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
