@@ -1,31 +1,55 @@
 #!/usr/bin/env python3
-"""Step 6, export:  export.py RAW OUT FOLDER  writes an open_clip folder and holds it against open_clip."""
+"""Step 6, export:  export.py RAW OUT FOLDER [--body MODEL [--half]]  writes an open_clip folder and holds it against open_clip.
+
+The body is rounded anew; with --body it is that of an 8-bit folder as it stands, where nothing of it was tuned since. With
+--half projection and text tower are half way between that folder's, with which training began, and what was learnt.
+"""
+import argparse
 import json
 import os
 import shutil
-import sys
 
 import torch
+from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from head import load
-from model import CONFIG, PREPROCESS, SIZE, lower, new_model, text_features, upper
+from model import CONFIG, PREPROCESS, SIZE, begin_text, lower, new_model, text_features, upper
 from pictures import Pictures, Texts
+from resume import body
 from rounding import round_body, shown
 
 
 def main():
-    raw, out, folder = sys.argv[1:4]
+    a = argparse.ArgumentParser()
+    for name in ('raw', 'out', 'folder'):
+        a.add_argument(name)
+    a.add_argument('--body', help='an 8-bit folder whose body is taken')
+    a.add_argument('--half', action='store_true', help='half way from there')
+    o = a.parse_args()
+    if o.half and not o.body:
+        a.error('--half is from a --body')
+    raw, out, folder = o.raw, o.out, o.folder
     os.makedirs(folder, exist_ok=True)
     texts = Texts(out)
     pictures = Pictures(out, texts)
     head, trunk = load(out, pictures, texts, raw)
     model = new_model()
     model.visual.trunk.load_state_dict(trunk.state_dict())
-    round_body(model.visual.trunk, shown(out, pictures.records, 256))
-    model.load_state_dict(torch.load(f'{out}/text.pt')['tower'], strict=False)
-    model.visual.head.proj.weight.data.copy_(head.weight())
-    model.logit_scale.data.copy_(head.scale.data)
+    tower, project, scale = torch.load(f'{out}/text.pt')['tower'], head.weight(), head.scale.data
+    if o.body:
+        stored = load_file(f'{o.body}/image.safetensors')
+        body(model.visual.trunk, stored)
+        if o.half:
+            begin_text(model, o.body)
+            tower = {k: (v + model.state_dict()[k]) / 2 for k, v in tower.items()}
+            project = (project + torch.from_numpy(stored['visual_projection.weight'].astype('f4'))) / 2
+            scale = (scale + float(stored['logit_scale'])) / 2
+    else:
+        round_body(model.visual.trunk, shown(out, pictures.records, 256))
+    model.load_state_dict(tower, strict=False)
+    model.visual.head.proj.weight.data.copy_(project)
+    model.logit_scale.data.copy_(scale)
     weights = {k: v.contiguous() for k, v in model.state_dict().items() if not k.endswith('num_batches_tracked')}
     save_file(weights, f'{folder}/open_clip_model.safetensors', metadata={'format': 'pt'})
     with open(f'{folder}/open_clip_config.json', 'w', encoding='utf-8') as f:

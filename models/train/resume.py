@@ -20,20 +20,22 @@ from rounding import settle
 from sources import with_article
 
 
-def body(model, stored):
-    """The stages above the kept maps, by Kin's names of them (docs/format.md)."""
-    trunk, first = model.visual.trunk, sum(len(stage) for stage in model.visual.trunk.blocks[:5]) + 1
-
+def body(trunk, stored, begin=0):
+    """The body from a block on as an 8-bit folder's image.safetensors has it, by Kin's names (docs/format.md), norms folded in."""
     def take(name, conv, norm):
         name = f'vision_model.{name}'
         weight = torch.from_numpy(stored[f'{name}.weight'].astype('f4'))
         if f'{name}.weight_scale' in stored:
             weight = weight * torch.from_numpy(stored[f'{name}.weight_scale'])[:, None]
         settle(conv, norm, weight, torch.from_numpy(stored[f'{name}.bias']))
-    for i, b in enumerate([*trunk.blocks[5][1:], *trunk.blocks[6]], first):
-        take(f'blocks.{i}.expand', b.conv_pw, b.bn1)
-        take(f'blocks.{i}.depthwise', b.conv_dw, b.bn2)
-        take(f'blocks.{i}.project', b.conv_pwl, b.bn3)
+    if not begin:
+        take('stem', trunk.conv_stem, trunk.bn1)
+    for i, b in list(enumerate(block for stage in trunk.blocks for block in stage))[begin:]:
+        first = not hasattr(b, 'conv_pwl')      # without a layer that expands
+        if not first:
+            take(f'blocks.{i}.expand', b.conv_pw, b.bn1)
+        take(f'blocks.{i}.depthwise', b.conv_dw, b.bn1 if first else b.bn2)
+        take(f'blocks.{i}.project', *((b.conv_pw, b.bn2) if first else (b.conv_pwl, b.bn3)))
     take('head', trunk.conv_head, trunk.bn2)
 
 
@@ -50,7 +52,8 @@ def main():
     head, model = Head(pictures, texts), new_model()
     begin_image(model, raw)
     stored = load_file(f'{folder}/image.safetensors')
-    body(model, stored)
+    trunk = model.visual.trunk
+    body(trunk, stored, sum(len(stage) for stage in trunk.blocks[:5]) + 1)      # what the kept maps lead into
     begin_text(model, folder)
     number = {x: i for i, x in enumerate(texts.texts)}
     names = sum(unit(said_of(model, texts.tokens[[number.get(t.format(n if t == '{}' else with_article(n)), number.get(n, 0))
@@ -59,7 +62,7 @@ def main():
     head.project.copy_(torch.from_numpy(stored['visual_projection.weight'].astype('f4')) * head.std)
     head.scale.fill_(float(stored['logit_scale']))
     assert head.scale.exp() < 200, math.exp(head.scale)
-    trunk = {k: v for k, v in model.visual.trunk.state_dict().items() if k.startswith(('blocks.5', 'blocks.6', 'conv_head', 'bn2'))}
+    trunk = {k: v for k, v in trunk.state_dict().items() if k.startswith(('blocks.5', 'blocks.6', 'conv_head', 'bn2'))}
     torch.save(dict(head=head.state_dict(), trunk=trunk, tuned=True), f'{out}/head.pt')
 
     some = torch.randperm(len(texts.tokens))[:20000]

@@ -2,9 +2,10 @@
 """Step 5, the text tower:  text.py RAW OUT --minutes 8 [--start FOLDER]
 
 Every text learns to lie where its target lies: to point the same way, to find the same names in the same order and
-the same pictures; and all-MiniLM-L6-v2's embedding of it is to be read off by a linear map. No picture is looked at,
-their embeddings are kept. OUT/text.pt is where it ends, and begins if there is one; OUT/said.pt holds where it puts
-the names.
+the same pictures; and all-MiniLM-L6-v2's embedding of it is to be read off by a linear map. The names of a photo set's
+kinds learn besides which of them a photo is called by, and what renders show to find those among all. No picture is
+looked at, their embeddings are kept. With --keep so many of the other texts are to stay where the tower says them when
+this begins. OUT/text.pt is where it ends, and begins if there is one; OUT/said.pt holds where it puts the names.
 """
 import argparse
 import math
@@ -17,10 +18,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from head import features_of, load
-from model import DIM, END, FAST, begin_text, new_model, text_features, text_tower
+from model import DIM, END, FAST, TEMPLATES, begin_text, new_model, text_features, text_tower
 from pictures import Pictures, Texts, cross_entropy, unit
+from sources import with_article
 
-WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5)
+WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5, kinds=.3, renders=.3)
 SHARP = 40.         # of both distributions
 
 
@@ -47,12 +49,14 @@ class Trainer:
             self.model.load_state_dict(saved['tower'], strict=False)
             self.read.load_state_dict(saved['read'])
         self.average = {n: p.detach().clone() for n, p in self.tower.items()}
-        matrix = lambda n, p: n.startswith('transformer') and p.ndim == 2
+        # Muon multiplies in bfloat16: where that is slow its steps cost more than the texts.
+        matrix = lambda n, p: FAST == torch.bfloat16 and n.startswith('transformer') and p.ndim == 2
         self.optimisers = [
             torch.optim.AdamW([p for n, p in self.tower.items() if not matrix(n, p)] + list(self.read.parameters()),
-                              weight_decay=.01, betas=(.9, .98)),
-            torch.optim.Muon([p for n, p in self.tower.items() if matrix(n, p)], weight_decay=.05,
-                             adjust_lr_fn='match_rms_adamw')]
+                              weight_decay=.01, betas=(.9, .98))]
+        matrices = [p for n, p in self.tower.items() if matrix(n, p)]
+        if matrices:
+            self.optimisers.append(torch.optim.Muon(matrices, weight_decay=.05, adjust_lr_fn='match_rms_adamw'))
         sure = self.texts.sure[self.texts.target]
         # A word that the tokenizer has whole is a common one: people search by those, WordNet is full of the others.
         t = self.texts
@@ -60,6 +64,27 @@ class Trainer:
         common = (plain[t.sentence] == 1) | torch.tensor([x.startswith('something ') for x in t.texts])
         self.pools = [which.nonzero()[:, 0] for which in (sure == 1, sure < 1, common)]
         self.queue = []
+        number = {x: i for i, x in enumerate(t.texts)}
+        said = lambda way, n: number.get(way.format(n if way == '{}' else with_article(n)), number.get(n, 0))
+        self.ways = torch.tensor([[said(way, n) for n in t.names] for way in TEMPLATES])    # texts that say the names
+        # kinds: names of each photo set's, and the photos with their places among those
+        self.scale, self.kinds = head.scale.exp().item(), []
+        for group, names in p.groups.items():
+            of = [(k, place) for k, i in enumerate(rows) for g, place in p.in_group[i] if g == group]
+            self.kinds.append((names, torch.tensor(of)))
+        # shows: how much of what a name calls a render is; found: texts that mean, for the most part, what renders show
+        at = {i: k for k, i in enumerate(rows)}
+        self.renders = self.pictures[[at[i] for i in p.renders]]
+        self.shows = torch.zeros(len(t.names), len(p.renders))
+        for k, i in enumerate(p.renders):
+            for name, much in p.called[i].items():
+                self.shows[name, k] += much
+        self.shows = F.normalize(self.shows, p=1, dim=1)
+        self.meant = t.target.clone()
+        shown = torch.sparse.mm(t.mixtures, self.shows.sum(1, keepdim=True))[self.meant, 0] > .6
+        self.found = [(shown & of & (self.length < 10)).nonzero()[:, 0] for of in (sure == 1, common)]
+        if o.keep:
+            self.keep_places(o.keep)
 
     def draw(self):
         """Texts of about one length; a third of them names and synonyms, a third everything else, a third of common words."""
@@ -69,6 +94,36 @@ class Trainer:
             parts = list(pool[self.length[pool].argsort()].split(self.o.batch))
             self.queue = [parts[i] for i in torch.randperm(len(parts)).tolist()]
         return self.queue.pop()
+
+    @torch.no_grad()
+    def keep_places(self, count):
+        """So many texts' targets are where the tower puts them now."""
+        t = self.texts
+        found = torch.cat(self.found)
+        free = [of[~torch.isin(of, found)] for of in self.pools]
+        self.pools = [of[torch.randperm(len(of))[:count // 3]] for of in free]
+        of = torch.cat(self.pools)
+        of = of[self.length[of].argsort()]
+        self.targets = unit(torch.cat([text_features(self.model, t.tokens[part]) for part in of.split(512)]))
+        t.target[of] = torch.arange(len(of))
+        t.sure = torch.ones(len(of))
+
+    def between_kinds(self):
+        """Photos among the names of their set's kinds, said in one way."""
+        ids = self.ways[torch.randint(len(TEMPLATES), ())]
+        said = unit(text_features(self.model, self.texts.tokens[ids[torch.cat([names for names, _ in self.kinds])]]))
+        loss = []
+        for names, (_, of) in zip(said.split([len(names) for names, _ in self.kinds]), self.kinds):
+            photos, places = of[torch.randint(len(of), (128,))].T
+            loss.append(F.cross_entropy(self.scale * self.pictures[photos] @ names.T, places, label_smoothing=.1))
+        return sum(loss) / len(loss)
+
+    def among_renders(self):
+        """Texts among the renders."""
+        some = torch.cat([of[torch.randint(len(of), (96,))] for of in self.found])
+        said = unit(text_features(self.model, self.texts.tokens[some]))
+        wanted = torch.sparse.mm(self.texts.mixtures.index_select(0, self.meant[some]), self.shows)
+        return cross_entropy(self.scale * said @ self.renders.T, F.normalize(wanted, p=1, dim=1)).mean()
 
     def losses(self):
         t, ids = self.texts, self.draw()
@@ -86,7 +141,9 @@ class Trainer:
             kl = (wanted.exp() * (wanted - (SHARP * found.float()).log_softmax(1))).sum(1)
             out[name] = (kl * sure).mean()
         out['place'] = ((1 - (where * target).sum(1)) * sure).mean()
-        out['sentence'] = (1 - F.cosine_similarity(self.read(said.float()), t.sentences[t.sentence[ids]])).mean()
+        out['kinds'], out['renders'] = self.between_kinds(), self.among_renders()
+        if not self.o.keep:
+            out['sentence'] = (1 - F.cosine_similarity(self.read(said.float()), t.sentences[t.sentence[ids]])).mean()
         return out
 
     def run(self):
@@ -111,11 +168,11 @@ class Trainer:
                 self.average[n].lerp_(p.detach(), 1 - keep)
             for k, v in loss.items():
                 total[k] = total.get(k, 0) + v.item()
-            if step % 50 == 0:
+            if step % 20 == 0:
                 print(step, f'{100 * done:.0f} %', f'{time.time() - start:.0f} s', f'{step * o.batch / (time.process_time() - cpu):.0f} texts/s of work',
-                      *(f'{k} {v / 50:.3f}' for k, v in total.items()), flush=True)
+                      *(f'{k} {v / 20:.3f}' for k, v in total.items()), flush=True)
                 total = {}
-            if step % 200 == 0:
+            if step % 100 == 0:
                 self.save()
         self.save()
         print(step, 'steps', self.quick_figures())
@@ -130,12 +187,7 @@ class Trainer:
         """How many classes' names find the class's place first; where the tower puts the names."""
         for n, p in self.tower.items():
             p.data.copy_(self.average[n])
-        number = {x: i for i, x in enumerate(self.texts.texts)}
-        said = torch.zeros(len(self.texts.names), DIM)
-        for template in ('{}', 'a photo of {}', 'a picture of {}'):
-            from sources import with_article
-            ids = [number.get(template.format(n if template == '{}' else with_article(n)), number.get(n, 0)) for n in self.texts.names]
-            said += torch.cat([unit(text_features(self.model, self.texts.tokens[ids[i:i + 512]])) for i in range(0, len(ids), 512)])
+        said = sum(torch.cat([unit(text_features(self.model, self.texts.tokens[part])) for part in ids.split(512)]) for ids in self.ways)
         said = unit(said)
         torch.save(said, f'{self.o.out}/said.pt')
         c = self.texts.classes
@@ -151,6 +203,7 @@ def main():
     a.add_argument('--clock', action='store_true', help='count the minutes by the clock instead')
     a.add_argument('--batch', type=int, default=512)
     a.add_argument('--rate', type=float, default=1e-3)
+    a.add_argument('--keep', type=int, default=0, help='so many texts stay where the tower puts them: only what renders show and kinds learn')
     a.add_argument('--start', default='tests/models/kin-small', help='the folder whose text tower to begin with')
     a.add_argument('--threads', type=int, default=2)
     o = a.parse_args()
