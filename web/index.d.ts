@@ -347,8 +347,6 @@ export declare const cache: {
 /** Opens a model; its towers arrive on first use. */
 export function load(options?: LoadOptions): Promise<Clip>;
 
-/** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or
- * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. */
 /** What an open folder of a catalogue has otherwise than a file (npx kin-clip publish). */
 export interface CatalogFolder extends Omit<Catalog, 'info' | 'search' | 'get' | 'setFields'> {
   /** deltas: how many are laid over the base. */
@@ -371,6 +369,8 @@ export interface FolderOptions extends RunOptions {
   fields?: (ids: string[]) => Promise<({ id: string } & Item)[]>;
 }
 
+/** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or
+ * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. */
 export function openCatalog(source: `${string}/` | `${string}/current.json`, options?: FolderOptions): Promise<CatalogFolder>;
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
   options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView }): Promise<Catalog>;
