@@ -71,8 +71,9 @@ async function openObjects(file, name, read, cells, none, options) {
 async function openJson(file, name, options) {
   let isList = false;
   for await (const piece of file.pieces()) {
-    isList = piece.trimStart().startsWith('[');
-    break;
+    const begin = piece.trimStart();
+    isList = begin.startsWith('[');
+    if (begin) break;
   }
   return openObjects(file, name, () => (isList ? readJsonList(file.pieces(), name) : readJsonLines(file.pieces())), false,
     `${name} holds no JSON object: it has to have one in each line, or a list of them`, options);

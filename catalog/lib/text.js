@@ -2,8 +2,7 @@
 // UTF-8, or as an XML declaration says.
 import { open } from 'node:fs/promises';
 
-const readBytes = 2 ** 22; // a smaller file is read at once: it may change while its pictures are embedded
-const pieceBytes = 2 ** 16; // what a reader makes of one lies in memory
+const pieceBytes = 2 ** 22; // a smaller file is read at once: it may change while its pictures are embedded
 
 const declaration = /^(?:\xef\xbb\xbf)?<\?xml\s[^>]*\bencoding\s*=\s*["']([^"']+)["']/;
 
@@ -32,7 +31,7 @@ export async function openText(path) {
         throw new Error(`${path} is not ${decoder.encoding.toUpperCase()}: ${save}`);
       }
     };
-    const buffer = Buffer.alloc(Math.min(readBytes, size));
+    const buffer = Buffer.alloc(Math.min(pieceBytes, size));
     for (let at = 0; at < size;) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
       const now = await handle.stat();
@@ -43,7 +42,7 @@ export async function openText(path) {
         throw new Error(`${path} is UTF-16, or no text at all: ${save}`);
       if (at === 0) decoder = decoderFor(path, bytes, save);
       position = at += bytesRead;
-      for (let i = 0; i < bytesRead; i += pieceBytes) yield decode(bytes.subarray(i, i + pieceBytes), true);
+      yield decode(bytes, true);
     }
     yield decode(new Uint8Array(), false);
   }

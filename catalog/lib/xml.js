@@ -8,6 +8,7 @@
 import sax from 'sax';
 
 const maxItem = 2 ** 24;
+const parsedAtOnce = 2 ** 16; // characters: their items lie in memory
 const maxDepth = 64;
 const maxAttributes = 1000;
 const maxNames = 10000; // in an item
@@ -86,10 +87,11 @@ export async function* readXml(pieces, name) {
     parser.error = null; // goes on
   };
 
-  for await (const piece of pieces) {
-    parser.write(piece);
-    yield* done.splice(0);
-  }
+  for await (const piece of pieces)
+    for (let at = 0; at < piece.length; at += parsedAtOnce) {
+      parser.write(piece.slice(at, at + parsedAtOnce));
+      yield* done.splice(0);
+    }
   if (!parser.sawRoot || !row && outside) throw outside ?? new Error(`${name} is not a feed: it holds no element`);
   if (depth) throw wrong(`it ends inside ${item ? `item ${row}` : 'its first element'}, with elements that are not closed`);
   yield* done.splice(0);

@@ -34,6 +34,10 @@ test('a byte order mark, CRLF, quotes and a line break in a cell', async (t) => 
   assert.equal(products.rows[1].item.title, 'ä');
 });
 
+test('a list in JSON begins after however many blanks', async (t) => {
+  assert.deepEqual(brief(await read(t, 'p.json', `${'\n'.repeat(2 ** 22 + 1)}[{"id":"1","image":"a.png"}]`)), [[1, '1', ['a.png']]]);
+});
+
 test('semicolons and tabs separate too, old line ends, no last line end', async (t) => {
   assert.deepEqual(brief(await read(t, 'p.csv', 'id;image\n1;a,b.png')), [[2, '1', ['a,b.png']]]);
   assert.deepEqual(brief(await read(t, 'p.tsv', 'id\timage\r1\ta.png\r2\tb.png')),
