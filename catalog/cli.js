@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kin } from './lib/name.js';
+import { nearest } from './lib/nearest.js';
 import { commonOptions, readCommon, UsageError } from './lib/options.js';
 import { openTerminal } from './lib/terminal.js';
 
@@ -60,9 +61,8 @@ function usageSentence(error, command, options) {
   const option = /'(-[^' ]*)/.exec(error.message)?.[1];
   const see = `see '${kin} ${command} --help'`;
   if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    const near = Object.keys(options).map((name) => `--${name}`)
-      .find((one) => option.length > 4 && (one.startsWith(option) || option.startsWith(one)));
-    return `'${kin} ${command}' has no option ${option}${near ? `: did you mean ${near}?` : `; ${see}`}`;
+    const near = nearest(option.replace(/^-+/, ''), Object.keys(options));
+    return `'${kin} ${command}' has no option ${option}${near ? `: did you mean --${near}?` : `; ${see}`}`;
   }
   if (error.code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE')
     return /does not take an argument/.test(error.message)
@@ -89,7 +89,10 @@ async function main(argv, io) {
   }
   if (later.includes(name)) throw new UsageError(`'${kin} ${name}' comes in a later release`);
   const find = Object.hasOwn(hidden, name) ? hidden[name] : Object.hasOwn(commands, name) ? commands[name][1] : null;
-  if (!find) throw new UsageError(`there is no command '${name}'; '${kin} help' lists them`);
+  if (!find) {
+    const near = nearest(name, Object.keys(commands));
+    throw new UsageError(`there is no command '${name}'${near ? `: did you mean ${near}?` : `; '${kin} help' lists them`}`);
+  }
   const command = await find();
   const options = { ...commonOptions, ...command.options };
   let parsed;

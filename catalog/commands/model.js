@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { checkReplaceable } from '../lib/files.js';
 import { getModel } from '../lib/get.js';
 import { hubId } from '../lib/hub.js';
-import { findEntry, megabytesOf, modelFolder, readIndex, recommended } from '../lib/models.js';
+import { findEntry, knownModels, megabytesOf, modelFolder, readIndex, recommended } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 
@@ -93,7 +93,7 @@ async function describe(name, entry, io) {
 }
 
 function unknown(name) {
-  throw new UsageError(`there is no model named '${name}' (known: ${Object.keys(readIndex().models).join(', ')})` +
+  throw new UsageError(`there is no model named '${name}'${knownModels(name)}` +
     (hubId.test(name) ? `; '${kin} convert ${name} -o FOLDER' takes any CLIP model of the hub` : ''));
 }
 

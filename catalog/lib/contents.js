@@ -7,6 +7,7 @@
 // metadata are those that a base keeps. An item is the bytes of its JSON and a newline, none where a market lacks the product.
 import { readFile } from 'node:fs/promises';
 import { library } from './engine.js';
+import { saidOf } from './stored.js';
 import { readHeader } from './tensors.js';
 
 const kept = /^kin\.(?!format$|kind$|crc32$|needs$)/;
@@ -35,7 +36,7 @@ export async function readCatalogueFile(path, io) {
   });
   const { openCatalog } = await library();
   const catalog = await openCatalog(bytes, { signal: io.signal }).catch((error) => {
-    throw Object.assign(new Error(`${path}: ${error.message.replace(/^The catalogue: /, '')}`), { code: error.code });
+    throw saidOf(path, error);
   });
   const { metadata, dim, products } = catalog.info;
   await catalog.close();

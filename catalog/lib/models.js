@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { nearest } from './nearest.js';
 
 const index = createRequire(import.meta.url).resolve('#models/index.json'); // by package.json
 
@@ -31,6 +32,13 @@ export function findEntry(text) {
   const { models } = readIndex();
   if (Object.hasOwn(models, text)) return [text, models[text]];
   return Object.entries(models).find(([, entry]) => entry.hub?.toLowerCase() === text.toLowerCase());
+}
+
+// How a sentence about a name that no model has goes on: " (known: a, b; did you mean b?)"
+export function knownModels(name) {
+  const names = Object.keys(readIndex().models);
+  const near = nearest(name, names);
+  return ` (known: ${names.join(', ')}${near ? `; did you mean ${near}?` : ''})`;
 }
 
 // Megabytes: { f32 (to fetch; null: nothing is), q8: { image, text } }. The embedded model's are those of its files.

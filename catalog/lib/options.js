@@ -1,7 +1,7 @@
 // Options that every command takes, and the error for a wrong use of any (exit 2).
 import { existsSync } from 'node:fs';
 import { isBox } from '#web/shared/box.js';
-import { modelFolder, readIndex, shortly } from './models.js';
+import { knownModels, modelFolder, readIndex, shortly } from './models.js';
 import { kin } from './name.js';
 
 export class UsageError extends Error {}
@@ -58,8 +58,7 @@ export function findModel(text, dtype) {
   const index = readIndex();
   const name = text ?? index.default;
   if (!Object.hasOwn(index.models, name))
-    throw new UsageError(`there is no model named '${name}' (known: ${Object.keys(index.models).join(', ')}); ` +
-      `write ./${name} for a folder of that name`);
+    throw new UsageError(`there is no model named '${name}'${knownModels(name)}; write ./${name} for a folder of that name`);
   const entry = index.models[name];
   const path = modelFolder(name, entry, dtype);
   if (entry.hub && !existsSync(path))

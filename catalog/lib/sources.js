@@ -88,6 +88,8 @@ async function openXml(file, name, options) {
 const forms = { '.csv': openCsv, '.tsv': openCsv, '.txt': openCsv, '.jsonl': openJson, '.ndjson': openJson, '.json': openJson,
   '.xml': openXml, '.rss': openXml, '.atom': openXml };
 
+export const isProducts = (path) => Object.hasOwn(forms, extname(path).toLowerCase()) || extname(path).toLowerCase() === '.parquet';
+
 // options: { separator, signal, progress(bytes) -> (done) => {} }
 export async function openSource(path, options) {
   const form = extname(path).toLowerCase();

@@ -2,6 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { library } from './engine.js';
+import { kin } from './name.js';
+import { isProducts } from './sources.js';
 import { readHeader } from './tensors.js';
 
 // A path -> { kind: 'model' | 'catalog', manifest, published: whether it is a folder that publish wrote }.
@@ -31,9 +33,15 @@ export async function openStored(path, options) {
   const { openCatalog } = await library();
   return openCatalog(path, options).catch((error) => {
     if (options.signal.aborted) throw error;
-    const named = options.adapter && error.message.startsWith('The adapter') ? options.adapter : path;
-    throw Object.assign(new Error(`${named}: ${error.message.replace(/^The (?:catalogue|adapter): /, '')}`), { code: error.code });
+    throw saidOf(options.adapter && error.message.startsWith('The adapter') ? options.adapter : path, error);
   });
+}
+
+// The library's error about bytes, as one about the file they are from. Products in place of a catalogue are a likely slip.
+export function saidOf(path, error) {
+  const why = error.message.replace(/^The (?:catalogue|adapter): /, '');
+  const said = isProducts(path) ? `${why.replace(/\.$/, '')}; '${kin} build' makes a catalogue of products` : why;
+  return Object.assign(new Error(`${path}: ${said}`), { code: error.code });
 }
 
 // A catalogue, read strictly by the engine -> { metadata, pictures, dim, products: [{ id, item }] }.

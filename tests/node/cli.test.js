@@ -56,7 +56,9 @@ function shop(context, n, bad = new Set()) {
 
 test('wrong use is exit 2 with one sentence', async () => {
   const wrong = [
-    [['nonsense'], /no command 'nonsense'/], [['export'], /export takes one catalogue/],
+    [['nonsense'], /no command 'nonsense'/], [['biuld'], /no command 'biuld': did you mean build\?/],
+    [['embed', 'a.png', '--modle', 'x'], /no option --modle: did you mean --model\?/], [['embed', 'a.png', '--model', 'tinyclip'], /did you mean tinyclip-8m\?\)/],
+    [['export'], /export takes one catalogue/],
     [['publish'], /publish needs -o FOLDER/], [['embed', '--colour', 'x'], /no option --colour/],
     [['embed'], /takes pictures, or --text/], [['embed', 'a.png', '--threads', 'two'], /--threads/],
     [['embed', 'a.png', '--threads', '0'], /--threads/], [['embed', 'a.png', '--variant', 'x86'], /--variant/],
@@ -143,8 +145,9 @@ test('what is wrong with a file is said with its name, once', async (t) => {
       if (code === 3) assert.equal(result.lines()[0].error.message, `${file}: ${after}`);
     }
   for (const [args, sentence] of [[['search', none, join(root, 'a.png')], `${none}: there is no such file.`],
-    ...[['search', text, join(root, 'a.png')], ['inspect', text], ['verify', text]]
-      .map((args) => [args, `${text}: The catalogue is not a safetensors file: its header length is wrong.`])]) {
+    ...[['search', text, join(root, 'a.png')], ['inspect', text], ['verify', text], ['publish', text, '-o', join(root, 'web')]]
+      .map((args) => [args, `${text}: The catalogue is not a safetensors file: its header length is wrong; ` +
+        `'node catalog/cli.js build' makes a catalogue of products`])]) {
     const { code, err } = await run(args);
     assert.deepEqual([code, err], [1, `kin: ${sentence}\n`]);
   }

@@ -287,16 +287,18 @@ test('servers that answer otherwise: no ranges, busy for a moment', async (t) =>
 test('a fetch of more than a second shows how far it is, its rate and the time left', async (t) => {
   const hub = await hubOf(t, tiny.files);
   const me = user(t, hub);
+  let told = ''; // pieces come slowly until the line has, however long that takes
   hub.faults = (name, request, response, bytes) => {
     if (name !== 'model.safetensors') return false;
     response.writeHead(200, { 'content-length': bytes.length });
-    const step = Math.ceil(bytes.length / 10);
-    const next = (at) => (at < bytes.length ? response.write(bytes.subarray(at, at + step), () => setTimeout(next, 250, at + step))
-      : response.end());
+    const step = Math.ceil(bytes.length / 200);
+    const next = (at) => (at < bytes.length && !told.includes(' left\n')
+      ? response.write(bytes.subarray(at, at + step), () => setTimeout(next, 100, at + step)) : response.end(bytes.subarray(at)));
     next(0);
     return true;
   };
-  const { code, err } = await me.run(['convert', 'someone/small', '-o', me.out]);
+  const { code, err } = await me.run(['convert', 'someone/small', '-o', me.out],
+    { onStart: (child) => child.stderr.on('data', (data) => { told += data; }) });
   assert.equal(code, 0, err);
   assert.match(err, /\nfetching someone\/small: 0\.\d of 0\.\d MB, \d+\.\d MB\/s, \d+ s left\n/);
 });
