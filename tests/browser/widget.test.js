@@ -52,8 +52,8 @@ before(async () => {
   hostileFile = await hostileBytes(clip);
   copyFileSync('build/site/catalog.safetensors', join(site, 'catalog.safetensors'));
   near = (await catalog.search({ image: strawberry.buffer }, { limit: 30 })).hits.map(({ item }) => item);
-  writeFileSync(join(site, 'de.jsonl'), near.slice(1).map(({ id, group, price }) => JSON.stringify({ id, title: `Ding ${id}`, group, price: price + 100, image: '' })).join('\n'));
-  await publish(join(site, 'catalog.safetensors'), join(site, 'published'), { market: [`de=${join(site, 'de.jsonl')}`], fields: ['group,price'] });
+  writeFileSync(join(site, 'de.jsonl'), near.slice(1).map(({ id, price }) => JSON.stringify({ id, title: `Ding ${id}`, price: price + 100, image: '' })).join('\n'));
+  await publish(join(site, 'catalog.safetensors'), join(site, 'published'), { market: [`de=${join(site, 'de.jsonl')}`] });
   server = await listen((request, response, path) => {
     response.setHeader('content-security-policy', policy);
     if (path === '/hostile.safetensors') return response.end(hostileFile);
@@ -337,12 +337,16 @@ test('a market of a published folder: its titles, prices and products, and the c
   await upload(page, strawberry);
   assert.deepEqual(await titles(page), near.slice(1, 13).map(({ id }) => `Ding ${id}`), 'what it does not sell is not there');
   assert.equal(await part(page, '.card .price').first().textContent(), `€${(near[1].price + 100).toFixed(2)}`);
+  const offered = async () => (await part(page, '.filter option:first-child').allTextContents()).map((text) => text.split(':')[0]);
+  assert.deepEqual(await offered(), ['Price'], 'a field that a market lacks is not offered');
+  assert.match(page.noise.join(), /no field 'group' to filter by; it has price/, 'who builds the page is told');
   await answered(page, () => page.evaluate(() => { document.querySelector('kin-search').locale = null; }));
+  assert.deepEqual(await offered(), ['Group', 'Price']);
   assert.deepEqual(await titles(page), near.slice(0, 12).map(({ title }) => title));
   await page.evaluate(() => document.querySelector('kin-search').setAttribute('locale', 'xx'));
   await page.waitForFunction(() => document.querySelector('kin-search').state === 'error');
   assert.match(page.noise.join(), /no market 'xx': it has de/, 'who builds the page is told');
-  await end(page, [/no market 'xx'/]);
+  await end(page, [/no market 'xx'/, /no field 'group'/]);
 });
 
 // Grey noise is like nothing in the shop.

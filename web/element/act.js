@@ -36,12 +36,13 @@ export async function act(element, parts) {
     element.state = now.kind === 'hits' ? 'results' : now.kind;
     view.render(now, how(), anew);
   };
-  const filtersNow = () => (values && !element.find ? filtersOf(element.filters).filter(({ field, steps }) => steps || values[field]?.length)
+  const filters = () => filtersOf(element.filters).filter(({ field }) => Object.hasOwn(types, field)); // a market may lack one
+  const filtersNow = () => (values && !element.find ? filters().filter(({ field, steps }) => steps || values[field]?.length)
     .map(({ field, steps }) => ({ field, steps, values: values[field], chosen: chosen[field] ?? null })) : []);
 
   // The fixed filter of the page's, and what the shopper chose.
   function filterNow() {
-    const parts = filtersOf(element.filters).filter(({ field }) => chosen[field] !== undefined && chosen[field] !== null).map(({ field, steps }) =>
+    const parts = filters().filter(({ field }) => chosen[field] !== undefined && chosen[field] !== null).map(({ field, steps }) =>
       `${quoted(field)} ${steps ? '<=' : types[field] === 'list' ? 'has' : '='} ${quoted(chosen[field])}`);
     return [...element.filter ? [`(${element.filter})`] : [], ...parts].join(' and ') || undefined;
   }
@@ -102,12 +103,16 @@ export async function act(element, parts) {
     set(opened ? { kind: 'searching' } : { kind: 'loading', share: null, hits: [] });
     const began = performance.now(), { catalog } = await open();
     if (signal.aborted) return;
-    const wanted = filtersOf(element.filters).filter(({ steps }) => !steps).map(({ field }) => field);
+    if (!values && element.filters) {
+      types = catalog.fields; // of a file: reads every item
+      for (const { field } of filtersOf(element.filters))
+        if (!Object.hasOwn(types, field)) console.warn(`<kin-search>: the catalogue has no field '${field}' to filter by; it has ${Object.keys(types).join(', ')}.`);
+    }
+    const wanted = filters().filter(({ steps }) => !steps).map(({ field }) => field);
     const facets = !values && wanted.length ? wanted : undefined; // a first search has no filter of the shopper's
     const got = await catalog.search(queryNow(), { limit: limit(), offset: on ? now.hits.length : 0, filter: filterNow(), facets, signal });
     if (signal.aborted) return;
     if (!values) {
-      if (wanted.length) types = catalog.fields; // reads every item
       values = Object.fromEntries(Object.entries(got.facets ?? {}).map(([field, all]) => [field, all.map(({ value }) => value)
         .sort((a, b) => String(a).localeCompare(String(b), how().language, { numeric: true }))]));
     }
