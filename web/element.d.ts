@@ -1,4 +1,4 @@
-import type { Box, Catalog, Clip, Hit, ImageSource, LoadOptions, SearchResult } from './index.js';
+import type { Box, Catalog, Clip, FolderOptions, Hit, ImageSource, LoadOptions, SearchResult } from './index.js';
 
 /** Where the element stands. `shown`: a photo is there that has not been searched by; `unavailable`: it cannot run here. */
 export type KinSearchState = 'start' | 'shown' | 'loading' | 'searching' | 'results' | 'none' | 'error' | 'unavailable';
@@ -71,8 +71,8 @@ export class KinSearch extends HTMLElement {
   renderHit: ((hit: Hit, facts: KinSearchFacts) => Node | string) | null;
   /** Searches and shows the hits in the page, in place of the element. An answer that it gives back is told as `kin-results`. */
   find: ((query: KinSearchQuery, options: { signal: AbortSignal }) => Promise<SearchResult | void> | SearchResult | void) | null;
-  /** More for `load()`: decode, threads, fetch, resolve, cache, onProgress … */
-  loadOptions: Omit<LoadOptions, 'model' | 'signal'>;
+  /** More for `load()`: decode, threads, fetch, resolve, cache, onProgress …; of a published folder `fields` too. */
+  loadOptions: Omit<LoadOptions, 'model' | 'signal'> & Pick<FolderOptions, 'fields'>;
   readonly state: KinSearchState;
   /** The last error, for who builds the page. */
   readonly error: unknown;

@@ -343,6 +343,13 @@ test('a market of a published folder: its titles, prices and products, and the c
   await answered(page, () => page.evaluate(() => { document.querySelector('kin-search').locale = null; }));
   assert.deepEqual(await offered(), ['Group', 'Price']);
   assert.deepEqual(await titles(page), near.slice(0, 12).map(({ title }) => title));
+  await answered(page, () => page.evaluate(() => {
+    const finder = document.querySelector('kin-search');
+    finder.loadOptions = { fields: async (ids) => (window.ids = ids).map((id) => ({ id, price: 7 })) };
+    finder.locale = 'de';
+  }));
+  assert.equal(await part(page, '.card .price').first().textContent(), '€7.00', 'the shop\'s own API says the price');
+  assert.deepEqual(await page.evaluate(() => window.ids), near.slice(1, 13).map(({ id }) => id));
   await page.evaluate(() => document.querySelector('kin-search').setAttribute('locale', 'xx'));
   await page.waitForFunction(() => document.querySelector('kin-search').state === 'error');
   assert.match(page.noise.join(), /no market 'xx': it has de/, 'who builds the page is told');

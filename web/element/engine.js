@@ -28,12 +28,13 @@ async function open({ catalog, model, locale, worker, options }, heard) {
     hear(progress);
     options.onProgress?.(progress);
   };
-  const clip = await load({ ...options, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
+  const { fields, ...loading } = options;
+  const clip = await load({ ...loading, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
   try {
     const { resolve, fetch, stall } = options; // its worker is the clip's
     const cache = /^(persistent|session|memory)$/.test(options.cache) ? undefined : options.cache; // stores are of models
     const [file] = await Promise.all([openCatalog(new URL(catalog, document.baseURI).href,
-      { clip, locale: locale ?? undefined, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
+      { clip, locale: locale ?? undefined, fields, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
     return { clip, catalog: file };
   } catch (error) {
     clip.close().catch(() => {});
