@@ -312,7 +312,8 @@ test-engines: site wasm dist ## the same bits and hits in Chromium, Firefox and 
 	@for program in firefox-esr xvfb-run; do command -v $$program > /dev/null || { echo "$$program is missing: apt-get install firefox-esr webkit2gtk-driver xvfb"; exit 2; }; done
 	node --test --test-reporter=spec --test-concurrency=1 tests/engines/*.test.js
 test-faults: wasm node_modules ## builds of catalogues killed and failed at every call on the disk and at 200 moments, 100 at once, 10,000 rows (an hour)
-	KIN_FAULTS=all node --test --test-reporter=spec --test-concurrency=1 tests/node/faults.test.js tests/node/survive.test.js
+	KIN_FAULTS=all KIN_NIGHTLY=20000 node --test --test-reporter=spec --test-concurrency=1 tests/node/faults.test.js tests/node/survive.test.js \
+	    tests/node/nightly.test.js
 # Installs the tools from the registry, in build/bundlers/; ONLY="vite 5" takes those with these words in their names.
 test-bundlers: wasm dist node_modules ## the packed package in small projects of the usual tools, browsers' and runtimes' (half an hour); ONLY="vite 5"
 	node tests/bundlers/run.js $(ONLY)

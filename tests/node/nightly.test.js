@@ -1,4 +1,5 @@
-// The workflow of examples/nightly/, its commands run as a runner does, on a small shop with a host of its own: three nights.
+// The workflow of examples/nightly/, its commands run as a runner does, on a shop with a host of its own: four nights. `make test` has 30
+// products of four pictures, `make test-faults` 20,000 (KIN_NIGHTLY).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,11 +8,13 @@ import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { cli, drawing, folder, tinyModel } from './cli-support.js';
+import { cli, folder, png, tinyModel } from './cli-support.js';
 import { certificate } from './tls.js';
 
 const workflow = parse(readFileSync(new URL('../../examples/nightly/catalogue.yml', import.meta.url), 'utf8'));
 const { steps, env } = workflow.jobs.build;
+const count = Number(process.env.KIN_NIGHTLY) || 30;
+const pictureOf = (n) => png(16, 16, (x, y) => [n & 255, (n >> 8) & 255, ((n >> 16) << 5) | (x ^ y)]); // no two alike
 
 // Its steps but those that are actions and `npm ci`. -> { code, err } of the first that fails, or of the last
 async function night(root, variables) {
@@ -48,7 +51,7 @@ test('the nightly workflow: the first night, the next, and one on which the host
     const etag = `"${picture}"`;
     if (request.headers['if-none-match'] === etag) return response.writeHead(304).end();
     shop.sent++;
-    return response.writeHead(200, { etag }).end(drawing(picture, 16));
+    return response.writeHead(200, { etag }).end(pictureOf(picture));
   }).listen(0, 'localhost');
   await once(server, 'listening');
   t.after(() => server.closeAllConnections() ?? server.close());
@@ -57,9 +60,9 @@ test('the nightly workflow: the first night, the next, and one on which the host
     const rows = Array.from({ length: products }, (_, i) => `p${i},Thing ${i},/p/${i},${[0, 1, 2, 3].map((k) => `https://${host}/${i}-${k}.png`).join('|')},${i}.50,shoes`);
     shop.feed = ['id,title,url,image,price,category', ...rows].join('\n');
   };
-  for (let i = 0; i < 30; i++) for (let k = 0; k < 4; k++) shop.pictures.set(`/${i}-${k}.png`, 4 * i + k + 1);
-  shop.pictures.delete('/7-2.png'); // one of 120 fails
-  write(30);
+  for (let i = 0; i < count; i++) for (let k = 0; k < 4; k++) shop.pictures.set(`/${i}-${k}.png`, 4 * i + k + 1);
+  shop.pictures.delete('/7-2.png'); // one fails
+  write(count);
   const variables = { FEED: `https://${host}/feed.csv`, IMAGE_HOST: host, env: { ...own.env, CURL_CA_BUNDLE: own.env.NODE_EXTRA_CA_CERTS } };
   const counts = () => JSON.parse(readFileSync(join(root, 'report.json'), 'utf8')).counts;
   const published = () => [join(root, 'catalogue', 'shop.kin'), join(root, 'public', 'shop', 'current.json')].map((path) => readFileSync(path));
@@ -67,15 +70,15 @@ test('the nightly workflow: the first night, the next, and one on which the host
 
   const first = await night(root, variables);
   assert.equal(first.code, 0, first.err);
-  assert.deepEqual([counts().products, counts().embedded, counts().failedPictures], [30, 119, 1]);
+  assert.deepEqual([counts().products, counts().embedded, counts().failedPictures], [count, 4 * count - 1, 1]);
   assert.match(readFileSync(join(root, 'summary.md'), 'utf8'), /## Catalogue built[^]*7-2\.png: the host answered 404/);
 
   [shop.sent, shop.asked] = [0, 0];
-  write(29);
-  shop.pictures.set('/3-0.png', 500);
+  write(count - 1);
+  shop.pictures.set('/3-0.png', 5 * count);
   const second = await night(root, variables);
   assert.equal(second.code, 0, second.err);
-  assert.deepEqual([counts().products, counts().embedded, counts().notModified, shop.sent, shop.asked], [29, 1, 114, 1, 116]);
+  assert.deepEqual([counts().products, counts().embedded, counts().notModified, shop.sent, shop.asked], [count - 1, 1, 4 * count - 6, 1, 4 * count - 4]);
   const kept = published();
   assert.equal(generation(), 2);
   assert.ok(!readdirSync(join(root, 'public'), { recursive: true }).some((name) => /state|part|journal/.test(name)), 'nothing private');
