@@ -12,7 +12,7 @@ const watching = shape({ signal: aSignal });
 export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, fetch, resolve, cache, stall }) {
   if (adapter) wrong('An adapter maps the rows of a catalogue that is read whole: open the file, not the folder.');
   const client = await finder(host, { worker, onProgress: (told) => told.update || onProgress?.(told), io: { fetch, resolve, cache, stall } },
-    { call: 'openFolder', args: [{ source, locale }] });
+    { call: 'openFolder', args: [{ source, locale, silent: !onProgress }] });
   const base = schemeOf('.', source) ? source.replace(/(?:\/current\.json|\/*)$/, '') : null; // of a path: none
   return outward(new Folder(client, await client.start(signal), { clip, fields, base, onProgress }));
 }

@@ -7,16 +7,23 @@ const tellAfter = 5000; // ms of silence that are worth telling
 // What `coming` brings. `silent` is told if that takes long; after `stall` ms it is given up.
 export async function patiently(coming, name, stall, silent) {
   if (!(stall < 2 ** 31)) return coming; // timers go no further
-  const timers = [];
+  let timer;
   const over = new Promise((_, reject) => {
-    if (silent) timers.push(setTimeout(silent, Math.min(tellAfter, stall / 2)));
-    timers.push(setTimeout(() => reject(new KinError('stalled',
-      `${name}: nothing came for ${stall / 1000} s; check the connection and load it again.`)), stall));
+    const first = silent ? Math.min(tellAfter, stall / 2) : 0;
+    const last = () => {
+      timer = setTimeout(() => reject(new KinError('stalled',
+        `${name}: nothing came for ${stall / 1000} s; check the connection and load it again.`)), stall - first);
+    };
+    if (!silent) return last();
+    timer = setTimeout(() => {
+      last();
+      silent();
+    }, first);
   });
   try {
     return await Promise.race([coming, over]);
   } finally {
-    timers.forEach(clearTimeout);
+    clearTimeout(timer);
   }
 }
 
@@ -26,7 +33,7 @@ const tellSilence = (name, onProgress, loaded = 0, total = 0) =>
 
 // A response -> { total, hint, chunks }; null: no such file. `hint`: `total` may be the length of a packed body, which
 // is another: from another host pages see the length and not that it is packed.
-async function fromResponse(response, name, { stall }, { onProgress }, gone) {
+async function fromResponse(response, name, { stall, copied }, { onProgress }, gone) {
   const { status, headers, body } = response;
   if (gone(status)) {
     await body?.cancel();
@@ -35,19 +42,37 @@ async function fromResponse(response, name, { stall }, { onProgress }, gone) {
   if (!response.ok || !body) fail('http', `${name}: the server answered ${status}${response.ok ? ' and no file' : ''}.`);
   const total = headers.get('content-encoding') ? 0 : Number(headers.get('content-length')) || 0;
   const silent = (loaded) => tellSilence(name, onProgress, loaded, loaded > total ? 0 : total);
-  return { total, hint: response.type !== 'basic', chunks: read(body.getReader(), name, stall, silent) };
+  return { total, hint: response.type !== 'basic', chunks: read(body, name, stall, silent, copied) };
 }
 
-async function* read(reader, name, stall, silent) {
-  let loaded = 0;
-  const next = () => patiently(reader.read(), name, stall, () => silent(loaded)).catch((error) => {
+// Buffers that chunks come in, one after the other, where each is copied before the next is asked for: what a browser brings in
+// buffers of its own stays until it collects its garbage.
+const spare = [];
+
+function readerOf(body, copied) {
+  try {
+    if (copied) return [body.getReader({ mode: 'byob' }), spare.pop() ?? new ArrayBuffer(2 ** 16)];
+  } catch {} // not in this browser
+  return [body.getReader()];
+}
+
+async function* read(body, name, stall, silent, copied) {
+  let [reader, buffer] = readerOf(body, copied), loaded = 0;
+  const next = () => patiently(reader.read(buffer && new Uint8Array(buffer)), name, stall, () => silent(loaded)).catch((error) => {
     if (error instanceof KinError) throw error;
     fail('http', `${name}: the connection broke off; load it again.`, error);
   });
   try {
-    for (let part; !(part = await next()).done; loaded += part.value.length) yield part.value;
+    for (;;) {
+      const { value, done } = await next();
+      if (buffer) buffer = value.buffer;
+      if (done) return;
+      loaded += value.length;
+      yield value;
+    }
   } finally {
     reader.cancel().catch(() => {});
+    if (buffer?.byteLength) spare.push(buffer); // not one that is waited for
   }
 }
 
@@ -71,7 +96,8 @@ export async function request(url, name, io, { signal, onProgress } = {}) {
   }
 }
 
-// `io`: { fetch, cache, stall, openFile }; Node's openFile answers paths and file: URLs. `watcher`: { signal, onProgress }.
+// `io`: { fetch, cache, stall, openFile, copied }; Node's openFile answers paths and file: URLs. `copied`: who reads has copied a chunk
+// when it asks for the next. `watcher`: { signal, onProgress }.
 // `gone` says which statuses mean that there is no such file.
 export async function openUrl(url, name, io, watcher, gone = isGone) {
   checkAbort(watcher.signal);
@@ -113,7 +139,7 @@ export async function peek(file) {
   return { ...file, page, chunks: again(), cancel: () => rest.return?.() };
 }
 
-const tooLarge = (name, limit) => fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
+export const tooLarge = (name, limit) => fail('too-large', `${name} is larger than ${Math.round(limit / 2 ** 20)} MiB.`);
 
 // All bytes of an async iterable of chunks, at most `limit`.
 export async function collect(chunks, limit, name) {

@@ -120,7 +120,7 @@ export function scan(engine, catalog, { dim, products, metadata }, { parts, unit
       everyRow, rows, scores, most, total);
     if (diversity) engine.call('kin_catalog_diversify', catalog, rows, scores, n, 1 - diversity);
     engine.call('kin_catalog_confidence', catalog, blended, rows, scores, n, sure);
-    const found = new Uint32Array(engine.bytes(rows, n * 4).buffer);
+    const found = engine.words(rows, n);
     const cosines = engine.floats(scores, n);
     const contributions = parts.length === 1 ? null : Array.from(found, (row, i) => {
       engine.call('kin_catalog_vector', catalog, row, vector);
@@ -134,7 +134,7 @@ export function scan(engine, catalog, { dim, products, metadata }, { parts, unit
     const { verdicts } = engine.facts; // NaN has none of them
     const verdict = n || !metadata['kin.null'] ? Object.keys(verdicts).find((name) => confidences[0] >= verdicts[name]) : 'none';
     return { rows: found, scores: cosines, confidences, verdict, contributions,
-      total: new Uint32Array(engine.memory.buffer, total, 1)[0] };
+      total: engine.words(total, 1)[0] };
   } finally {
     engine.free(at);
   }

@@ -2,6 +2,7 @@
 // Views of the memory are made fresh each time, since growing detaches them. After a trap the state is
 // unknown: the instance is `spent` and refuses further calls.
 import { fail } from '../shared/errors.js';
+import { tooLarge } from '../shared/source.js';
 import { chooseVariant } from './variant.js';
 
 // A memory that other threads may share; null where there is none. Its maximum is address space set aside, which
@@ -78,6 +79,10 @@ export class Engine {
     return new Float32Array(this.memory.buffer, pointer, n).slice();
   }
 
+  words(pointer, n) {
+    return new Uint32Array(this.memory.buffer, pointer, n).slice();
+  }
+
   text(pointer) {
     const all = this.view(pointer);
     return new TextDecoder().decode(all.slice(0, all.indexOf(0)));
@@ -131,6 +136,30 @@ export class Engine {
       return work(...args);
     } finally {
       for (const pointer of held) this.free(pointer);
+    }
+  }
+
+  // Runs `work(pointer, length)` with what an async iterable brings, at most `limit` bytes and about `expected`, then frees it. A chunk
+  // is copied before the next is asked for.
+  async withChunks(chunks, limit, expected, name, work) {
+    let pointer = 0, n = 0, room = 0;
+    try {
+      for await (const chunk of chunks) {
+        const now = n + chunk.length;
+        if (now > limit) tooLarge(name, limit);
+        if (now > room) {
+          room = Math.min(limit, Math.max(now, 2 * room, expected));
+          const more = this.allocate(room);
+          this.view(more, n).set(this.view(pointer, n));
+          this.free(pointer);
+          pointer = more;
+        }
+        this.view(pointer + n, chunk.length).set(chunk);
+        n = now;
+      }
+      return await work(pointer, n);
+    } finally {
+      this.free(pointer);
     }
   }
 

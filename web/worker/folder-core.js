@@ -9,7 +9,7 @@ import { countOf, countValues, fieldsOf, isOffsets, matching, readColumn, valueA
 import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
 import { matcher, valueOf } from '../shared/matcher.js';
-import { collect, openUrl, watch } from '../shared/source.js';
+import { openUrl, watch } from '../shared/source.js';
 import { addTypes } from '../shared/types.js';
 
 const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Uint16Array, U8: Uint8Array, I8: Int8Array };
@@ -17,7 +17,7 @@ const mostBytes = 20 * 2 ** 20; // of a file
 const mostRows = 2 ** 31; // bytes of all rows, as of the catalogue file that a base is made of
 const mostJson = 64 * 2 ** 20;
 const atOnce = 6; // downloads
-const shardBytes = 16 * 2 ** 20; // kept in the engine
+const shardBytes = 16 * 2 ** 20; // kept in the engine, less an eighth of the codes': a million of 512 stay below 200 MB
 const early = 32; // shards: where a query reads more than twice as many, what these give is told before
 const itemFiles = 256; // kept here
 const page = 60; // '<'
@@ -167,11 +167,13 @@ export class FolderCore {
   #state = null;
   #patches = new Map(); // what setFields gave, by id: it stays with later generations
 
-  constructor(platform, { source, locale = '', io }) {
+  // silent: nobody wants to hear of files.
+  constructor(platform, { source, locale = '', silent, io }) {
     this.platform = platform;
     this.source = source.replace(/(?:^|[/\\])current\.json$/, '').replace(/[/\\]*$/, '');
     this.locale = locale;
-    this.io = { ...io, openFile: platform.openFile };
+    this.silent = silent;
+    this.io = { ...io, openFile: platform.openFile, copied: true };
   }
 
   stop() {
@@ -192,36 +194,39 @@ export class FolderCore {
 
   /* ---- files ---- */
 
-  async #fetch(name, limit, watcher, cache) {
-    const href = `${this.source}/${name}`;
+  // work(pointer, n) with a file's bytes, which come into the engine chunk by chunk and leave it then.
+  async #fetch(name, limit, watcher, work, cache) {
+    const href = `${this.source}/${name}`, engine = this.#engine, heard = this.silent ? { signal: watcher.signal } : watcher;
     const url = String(await this.io.resolve?.(name, href) ?? href);
-    const file = await openUrl(url, name, cache ? { ...this.io, cache } : this.io, watcher);
+    const file = await openUrl(url, name, cache ? { ...this.io, cache } : this.io, heard);
     if (!file) fail('http', `${name}: there is no such file in ${this.source}/.`);
-    const bytes = await collect(watch(file, name, watcher), limit, name);
-    checkAbort(watcher.signal); // a call that is over changes nothing any more
-    if (bytes[0] === page) fail('not-a-catalog', `${name}: the server sent a web page in its place; check the address.`);
-    return bytes;
-  }
-
-  // The bytes of a file whose name says what they are.
-  async #named(role, hash, ending, watcher) {
-    const name = `${role}-${hash}.${ending}`;
-    const bytes = await this.#fetch(name, ending === 'json' ? mostJson : mostBytes, watcher);
-    const engine = this.#engine;
-    const digest = engine.with([bytes, new Uint8Array(32)], (at, n, out) => {
-      engine.call('kin_sha256', at, n, out);
-      return engine.bytes(out, 32);
+    return engine.withChunks(watch(file, name, heard), limit, file.total, name, (at, n) => {
+      checkAbort(heard.signal); // a call that is over changes nothing any more
+      if (n && engine.view(at, 1)[0] === page) fail('not-a-catalog', `${name}: the server sent a web page in its place; check the address.`);
+      return work(at, n);
     });
-    const found = btoa(String.fromCharCode(...digest)).replaceAll('+', '-').replaceAll('/', '_').slice(0, 22);
-    if (found !== hash) fail('not-a-catalog', `${name} holds other bytes than were published: fetch it anew, or publish again.`);
-    return bytes;
   }
 
-  // Runs work({ at, copy }) on a safetensors file of the folder: at(name, type) -> [pointer, how many values], [0, 0] for a tensor
-  // that is not there; copy(name, type) -> a typed array.
-  #opened(kind, bytes, work) {
+  // The same of a file whose name says what its bytes are.
+  #named(kind, hash, watcher, work) {
+    const json = kind === 'base', name = `${kind}-${hash}.${json ? 'json' : 'safetensors'}`, engine = this.#engine;
+    return this.#fetch(name, json ? mostJson : mostBytes, watcher, (at, n) => {
+      const digest = engine.with([new Uint8Array(32)], (out) => {
+        engine.call('kin_sha256', at, n, out);
+        return engine.bytes(out, 32);
+      });
+      const found = btoa(String.fromCharCode(...digest)).replaceAll('+', '-').replaceAll('/', '_').slice(0, 22);
+      if (found !== hash) fail('not-a-catalog', `${name} holds other bytes than were published: fetch it anew, or publish again.`);
+      return work(at, n);
+    });
+  }
+
+  // Runs work({ at, copy }) on a safetensors file of the folder when `before` is over: at(name, type) -> [pointer, how many values],
+  // [0, 0] for a tensor that is not there; copy(name, type) -> a typed array.
+  #part(kind, hash, watcher, work, before) {
     const engine = this.#engine;
-    return engine.with([bytes], (start, n) => {
+    return this.#named(kind, hash, watcher, async (start, n) => {
+      await before;
       const part = engine.pointer('kin_part_open', start, n, engine.error);
       if (!part) engine.throwError();
       try {
@@ -232,7 +237,7 @@ export class FolderCore {
           is(tensors[name] === type, `${name} of a file of ${kind} is not ${type}`);
           return engine.with([`${name}\0`, new Uint32Array(1)], (text, _, size) => {
             const values = engine.pointer('kin_part_tensor', part, text, size);
-            return [values, new Uint32Array(engine.memory.buffer, size, 1)[0] / arrays[type].BYTES_PER_ELEMENT];
+            return [values, engine.words(size, 1)[0] / arrays[type].BYTES_PER_ELEMENT];
           });
         };
         return work({ at, copy(name, type) {
@@ -243,10 +248,6 @@ export class FolderCore {
         engine.call('kin_part_close', part);
       }
     });
-  }
-
-  async #part(kind, hash, watcher, work) {
-    return this.#opened(kind, await this.#named(kind, hash, 'safetensors', watcher), work);
   }
 
   // work(i) for 0 … n - 1, some at once -> their results in order.
@@ -271,9 +272,7 @@ export class FolderCore {
       let done;
       last = new Promise((resolve) => { done = resolve; });
       try {
-        const bytes = await this.#named(kind, files[first + k], 'safetensors', watcher);
-        await before;
-        if (!failed) this.#opened(kind, bytes, (part) => take(part, first + k));
+        await this.#part(kind, files[first + k], watcher, (part) => failed || take(part, first + k), before);
       } catch (error) {
         failed = true;
         throw error;
@@ -290,7 +289,7 @@ export class FolderCore {
   /* ---- a generation ---- */
 
   async #read(watcher) {
-    const current = readCurrent(await this.#fetch('current.json', 65536, watcher, this.io.cache ?? 'no-cache'));
+    const current = await this.#fetch('current.json', 65536, watcher, (at, n) => readCurrent(this.#engine.view(at, n)), this.io.cache ?? 'no-cache');
     const was = this.#state;
     const goesOn = was?.current.base === current.base && was.current.deltas.every((hash, i) => hash === current.deltas[i]);
     if (goesOn && was.current.deltas.length === current.deltas.length) return { ...was, current };
@@ -305,7 +304,8 @@ export class FolderCore {
     }
     if (was && !goesOn) {
       this.#close(was);
-      this.#forgetAll();
+      this.#held.clear();
+      this.#columns.clear();
     }
     return { ...state, current };
   }
@@ -315,7 +315,7 @@ export class FolderCore {
   }
 
   async #readBase(current, watcher) {
-    const base = readBase(await this.#named('base', current.base, 'json', watcher), this.locale);
+    const base = await this.#named('base', current.base, watcher, (at, n) => readBase(this.#engine.view(at, n), this.locale));
     const engine = this.#engine;
     const { dim, products, rows, codes } = base;
     const folder = engine.with([base.mean, base.spread, base.best && Float32Array.from(base.best)], (mean, _, spread, _n, best) =>
@@ -514,13 +514,16 @@ export class FolderCore {
 
   #held = new Set(); // numbers of shards in the engine, the oldest first
 
-  #forgetAll() {
-    this.#held.clear();
-    this.#columns.clear();
-  }
-
   async #shards(state, numbers, watcher) {
     const { folder, base } = state, engine = this.#engine;
+    for (const i of numbers) this.#held.delete(i);
+    for (const i of numbers) this.#held.add(i);
+    const most = Math.max(numbers.length, Math.floor((shardBytes - base.rows * codeBytes(base.dim) / 8) / (base.shards.each * (base.dim + 20))));
+    for (const i of this.#held) {
+      if (this.#held.size <= most) break;
+      engine.call('kin_folder_forget', folder, i);
+      this.#held.delete(i);
+    }
     const missing = numbers.filter((i) => i < base.shards.files.length && !engine.call('kin_folder_has', folder, i));
     await this.#each(missing.length, (k) => this.#part('shard', base.shards.files[missing[k]], watcher, ({ at }) => {
       const n = sizeOf(base.shards, base.rows, missing[k]);
@@ -528,14 +531,6 @@ export class FolderCore {
       is(vectors[1] === n * base.dim && scale[1] === n && (!base.best || nulls[1] === 4 * n), 'a shard');
       this.#status('kin_folder_shard', folder, missing[k], vectors[0], scale[0], base.best ? nulls[0] : 0, n);
     }));
-    for (const i of numbers) this.#held.delete(i);
-    for (const i of numbers) this.#held.add(i);
-    const most = Math.max(numbers.length, Math.floor(shardBytes / (base.shards.each * (base.dim + 20))));
-    for (const i of this.#held) {
-      if (this.#held.size <= most) break;
-      engine.call('kin_folder_forget', folder, i);
-      this.#held.delete(i);
-    }
   }
 
   // Fetches the finer codes, by which words are told apart; what is there of them stays where that fails.
@@ -619,7 +614,7 @@ export class FolderCore {
       const found = scan(engine, view, about, query, { ...asked, mask, everyRow: true, count });
       const places = Array.from(found.rows.slice(0, count), (row) => engine.with([new Uint32Array(2)], (at) => {
         engine.call('kin_folder_place', folder, row, at);
-        return new Uint32Array(engine.memory.buffer, at, 2).slice();
+        return engine.words(at, 2);
       }));
       const from = (list) => list?.slice(offset, count) ?? null;
       const limited = asked.minScore > -2 || asked.minConfidence > 0; // only what was read can be counted
@@ -638,9 +633,8 @@ export class FolderCore {
     return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
       (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
         const n = engine.pointer(finer ? 'kin_folder_nearer' : 'kin_folder_near', folder, q, m, Math.min(base.rows, Math.max(reads.rows, 4 * count)), shards, cap, products, scores, most, found);
-        const [hits] = new Uint32Array(engine.memory.buffer, found, 1);
-        const numbers = (at, length) => Array.from(new Uint32Array(engine.memory.buffer, at, length));
-        return { shards: numbers(shards, n), products: numbers(products, hits), scores: engine.floats(scores, hits) };
+        const [hits] = engine.words(found, 1);
+        return { shards: [...engine.words(shards, n)], products: [...engine.words(products, hits)], scores: engine.floats(scores, hits) };
       });
   }
 
