@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { test } from 'node:test';
 import { load, openCatalog } from '../../web/index.node.js';
+import { openUrl } from '../../web/shared/source.js';
 import { listen } from '../server.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 
@@ -229,4 +230,31 @@ test('a catalogue that is none', async (t) => {
   await assert.rejects(openCatalog(`${url}none`), { code: 'http' });
   await assert.rejects(openCatalog(new Uint8Array(0)), { code: 'not-a-catalog' });
   await assert.rejects(openCatalog({}), { code: 'bad-argument' });
+});
+
+// As a folder reads in a page.
+test('files that are copied chunk by chunk come in a few small buffers, each its own file', async (t) => {
+  const bytesOf = (seed) => Buffer.from(Uint8Array.from({ length: 300_000 + seed }, (_, i) => Math.imul(i + seed, 2654435761) >>> 24));
+  const files = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`${i}.bin`, bytesOf(i)]));
+  const { url } = await serve(t, { ...files, short(response) {
+    response.writeHead(200, { 'content-length': 300_000 });
+    response.write(files['0.bin'].subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
+  } });
+  const sizes = [];
+  const read = async (name, most = Infinity) => {
+    const parts = [];
+    for await (const chunk of (await openUrl(url + name, name, { copied: true, stall: 30_000 }, {})).chunks) {
+      parts.push(chunk.slice());
+      sizes.push(chunk.buffer.byteLength);
+      if (parts.length >= most) break;
+    }
+    return Buffer.concat(parts);
+  };
+  for (let round = 0; round < 2; round++) {
+    const all = await Promise.all(Object.keys(files).map((name) => read(name)));
+    Object.values(files).forEach((bytes, i) => assert.ok(bytes.equals(all[i]), `${i}.bin`));
+    await assert.rejects(read('short'), { code: 'http', message: /^short: the connection broke off/ });
+    assert.ok(files['1.bin'].subarray(0, 1000).equals((await read('1.bin', 1)).subarray(0, 1000)), 'one that is left in the middle');
+  }
+  assert.deepEqual([...new Set(sizes)], [2 ** 16]);
 });

@@ -173,7 +173,7 @@ export class FolderCore {
     this.source = source.replace(/(?:^|[/\\])current\.json$/, '').replace(/[/\\]*$/, '');
     this.locale = locale;
     this.silent = silent;
-    this.io = { ...io, openFile: platform.openFile, copied: true };
+    this.io = { ...io, openFile: platform.openFile, copied: !platform.openFile }; // it is tabs that are short of memory
   }
 
   stop() {
