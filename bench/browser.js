@@ -1,14 +1,21 @@
 // Chromium for the bench, and contenders that live in pages of it.
 import { chromium } from 'playwright-core';
 
-export const launch = ({ args = [] } = {}) => chromium.launch({
+const how = ({ args = [] } = {}) => ({
   executablePath: process.env.CHROME || '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
     '--disable-sync', '--enable-precise-memory-info', ...args],
 });
 
-export async function blank(browser, url) {
-  const page = await (await browser.newContext()).newPage();
+export const launch = (options) => chromium.launch(how(options));
+
+// A browser with a profile of its own in `folder`, as a shopper's: its caches last from page to page. -> its context
+export const profile = (folder) => chromium.launchPersistentContext(folder, how());
+
+export const blank = async (browser, url) => open(await browser.newContext(), url);
+
+export async function open(context, url) {
+  const page = await context.newPage();
   page.setDefaultTimeout(0);
   page.noise = [];
   page.on('pageerror', (error) => page.noise.push(error.message));

@@ -108,6 +108,8 @@ export interface LoadOptions extends Omit<RunOptions, 'cache'> {
   threads?: number;
   /** Default: the best that runs here. */
   variant?: 'simd' | 'simd-threads' | 'relaxed' | 'relaxed-threads';
+  /** A tower to load along, its weights while the engine starts; default: each on its first use. */
+  preload?: 'image' | 'text';
   /** Decodes picture formats that the engine does not; default: the browser, in Node nothing. */
   decoders?: (bytes: Uint8Array, format: string, options: { signal: AbortSignal }) => RawImage | null | Promise<RawImage | null>;
 }

@@ -155,6 +155,22 @@ for (const [kind, init] of places) {
 }
 const host = ({ host: { url } }) => url;
 
+test('a tower that load() is asked for is kept, and the engine that comes after it', async (t) => {
+  const at = await shop(t);
+  const { other } = at.host;
+  at.host.other = async (request, response, path) => {
+    while (path.endsWith('.wasm') && !at.host.ranges[image]) await new Promise((resolve) => { setTimeout(resolve, 10); });
+    other(request, response, path);
+  };
+  const page = await at.visit();
+  const { info } = await embed(page, ['image'], { preload: 'image' });
+  const found = await shown(page);
+  for (const name of [image, `kin-${info.variant}.wasm`]) assert.ok(whole(found, name), name);
+  at.host.stop();
+  await at.context.setOffline(true);
+  assert.equal((await embed(page, ['image'], { preload: 'image' })).image, wanted.image);
+});
+
 for (const behave of [html, ends, breaks, stalls, damaged, zipped])
   test(`a fault of the host (${behave.name}) heals, and what is kept is right`, async (t) => {
     const at = await shop(t, { [image]: [behave], 'manifest.json': behave === html ? [html] : [], 'vocab.json': behave === stalls ? [] : [behave] });

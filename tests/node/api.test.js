@@ -32,6 +32,35 @@ test('info says what was loaded and where it runs', async () => {
   assert.equal(clip.info.decoder, 'own');
 });
 
+test('a tower that load() is asked for is on its way before the engine is there, and in when load() resolves', async () => {
+  for (const worker of [undefined, false]) {
+    const asked = [];
+    let come;
+    const weights = new Promise((resolve) => { come = resolve; });
+    const one = await load({ model, worker, preload: 'image', resolve: async (name) => {
+      asked.push(name);
+      if (name.endsWith('.safetensors')) come();
+      if (name.endsWith('.wasm')) await weights; // the engine comes no sooner
+    } });
+    assert.ok(JSON.parse(one.info.preprocess).size);
+    const before = asked.length;
+    assert.deepEqual(await one.embedImage(drawing(1)), await clip.embedImage(drawing(1)));
+    assert.equal(asked.length, before, 'nothing is left to fetch');
+    await one.embedText('the');
+    assert.ok(asked.length > before, 'the other tower comes when it is used');
+    await one.close();
+  }
+});
+
+test('a tower that cannot be had fails load(), and so does an engine that cannot be had while weights come', async () => {
+  const { pathToFileURL } = await import('node:url');
+  const at = (name) => pathToFileURL(join(model, name)).href;
+  await assert.rejects(load({ model: { 'config.json': at('config.json'), 'preprocessor_config.json': at('preprocessor_config.json') }, preload: 'image' }),
+    { code: 'not-a-model', message: /image\.safetensors/ });
+  await assert.rejects(load({ model, preload: 'image', threads: 2, variant: 'simd' }), { code: 'bad-argument' });
+  await assert.rejects(load({ model, preload: 'sound' }), { code: 'bad-argument', message: "preload is 'image' or 'text', not 'sound'." });
+});
+
 test('vectors have unit length; a list keeps its order, errors stand in their places', async () => {
   const good = [1, 2, 3].map((n) => drawing(n));
   const list = await clip.embedImage([good[0], new Uint8Array(5), good[1], drawing(4).subarray(0, 80), good[2], 7]);

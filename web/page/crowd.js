@@ -79,11 +79,10 @@ export class Crowd {
 
   async #grow() {
     const { host, kind, io, open } = this.#first;
-    const helper = new Client(host, { worker: kind, io }, open);
+    const helper = new Client(host, { worker: kind, io }, { ...open, args: [{ ...open.args[0], preload: 'image' }] });
     this.#helpers.add(helper);
     try {
       await helper.start();
-      await helper.call('preload', ['image']);
       this.#idle.push(helper); // one that was closed meanwhile has thrown
       this.#next();
     } catch {

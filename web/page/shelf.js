@@ -113,7 +113,8 @@ export async function openShelf(mode, { io, onProgress }, version) {
         const { file, status } = await open(name, url, signal, { cache, stall, gone: isError });
         const bytes = file && await collect(file.chunks, smallLimit, name);
         if (bytes && WebAssembly.validate(bytes)) {
-          if (store.place && !begun) engines.set(key, { name, bytes });
+          if (begun) await keepEngine(key, name, bytes); // a tower that load() was asked for came first
+          else if (store.place) engines.set(key, { name, bytes });
           return answer(bytes);
         }
         got = () => (file ? answer(bytes) : refused(status)); // the worker says what is wrong with it
@@ -146,15 +147,17 @@ export async function openShelf(mode, { io, onProgress }, version) {
       store.begin();
       await store.note(manifest.address, manifest.files, manifest.text);
       for (const [sha256, bytes] of waiting) await putPieces(0, sha256, bytes, bytes.length);
-      for (const [key, { name, bytes }] of engines) {
-        if (await keptEngine(key)) continue;
-        const sha256 = await hashOf(bytes);
-        await store.note(key, [{ name, bytes: bytes.length, sha256 }]);
-        await putPieces(0, sha256, bytes, bytes.length);
-      }
+      for (const [key, { name, bytes }] of engines) await keepEngine(key, name, bytes);
     }
     waiting.clear();
     engines.clear();
+  }
+
+  async function keepEngine(key, name, bytes) {
+    if (!manifest || !store.place || await keptEngine(key)) return;
+    const sha256 = await hashOf(bytes);
+    await store.note(key, [{ name, bytes: bytes.length, sha256 }]);
+    await putPieces(0, sha256, bytes, bytes.length);
   }
 
   // Puts the pieces of a file from the i-th on that have come -> the first that has not. The last piece waits for the rest to

@@ -4,6 +4,11 @@ import { packError } from '../shared/errors.js';
 import { Encoder } from './encoder.js';
 import { ModelFiles } from './model.js';
 
+// Weights that were asked for and are not wanted.
+async function drop(weights) {
+  for (const { file } of await weights?.catch(() => []) ?? []) await file?.cancel();
+}
+
 export class Core {
   #encoder;
   #decoder = null;
@@ -16,15 +21,21 @@ export class Core {
   }
 
   async open(signal, onProgress) {
-    const { model, variant, threads } = this.options;
+    const { model, variant, threads, preload } = this.options;
+    const watcher = { signal, onProgress };
     this.files = new ModelFiles(model, this.io);
     this.#encoder = new Encoder(this.platform, this.io, { variant, threads });
-    const both = [this.files.describe({ signal, onProgress }), this.#encoder.start(signal)]; // side by side
+    const described = this.files.describe(watcher);
+    const both = [described, this.#encoder.start(signal)]; // side by side
+    const weights = preload && described.then(() => this.files.weights(preload, watcher)); // beside the engine's start too
+    weights?.catch(() => {}); // heard below
     try {
       Object.assign(this, (await Promise.all(both))[0]);
       await this.#encoder.load('config', this.config); // a model of another kind is told of here
+      if (preload) await this.#loadTower(preload, watcher, weights);
     } catch (error) {
       await Promise.allSettled(both);
+      await drop(weights);
       await this.stop();
       throw error;
     }
@@ -52,15 +63,14 @@ export class Core {
     return encoder;
   }
 
-  async #loadTower(tower, watcher) {
-    const weights = this.files.weights(tower, watcher); // on their way while the small files come
+  async #loadTower(tower, watcher, weights = this.files.weights(tower, watcher)) { // on their way while the small files come
     weights.catch(() => {}); // heard below
     try {
       const encoder = await this.#with(tower === 'image' ? 'preprocessing' : 'vocabulary', watcher);
       const files = this.files.each(await weights, watcher);
       await encoder.load(tower, { dtype: this.options.dtype, files }, watcher.signal);
     } catch (error) {
-      for (const { file } of await weights.catch(() => [])) await file?.cancel();
+      await drop(weights);
       throw error;
     }
   }
