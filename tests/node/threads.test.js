@@ -101,7 +101,7 @@ test('a helper that trapped keeps no leader waiting: one thread goes on', async 
   await encoder.start();
   await trapped;
   const files = new ModelFiles(tinyModel(join(folder(t), 'model')), { openFile: platform.openFile });
-  await encoder.load('config', (await files.describe({})).config);
+  await encoder.load('config', await files.config({}));
   await encoder.load('vocabulary', await files.vocabulary({}));
   await encoder.load('text', { dtype: 'q8', files: files.each(await files.weights('text'), {}) });
   const [vector] = await encoder.texts(['the']);
@@ -113,7 +113,7 @@ test('a helper that trapped keeps no leader waiting: one thread goes on', async 
 // Encoders of the embedded model, with its image tower.
 const small = new ModelFiles(embedded, { openFile: platform.openFile });
 async function loadSmall(encoder) {
-  await encoder.load('config', (await small.describe({})).config);
+  await encoder.load('config', await small.config({}));
   await encoder.load('preprocessing', await small.preprocessing({}));
   await encoder.load('image', { dtype: 'q8', files: small.each(await small.weights('image', {}), {}) });
 }

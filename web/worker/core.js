@@ -25,17 +25,18 @@ export class Core {
     const watcher = { signal, onProgress };
     this.files = new ModelFiles(model, this.io);
     this.#encoder = new Encoder(this.platform, this.io, { variant, threads });
-    const described = this.files.describe(watcher);
-    const both = [described, this.#encoder.start(signal)]; // side by side
-    const weights = preload && described.then(() => this.files.weights(preload, watcher)); // beside the engine's start too
+    const manifest = this.files.manifest(watcher);
+    const config = manifest.then(() => this.files.config(watcher));
+    const all = [manifest, config, this.#encoder.start(signal)]; // side by side
+    const weights = preload && manifest.then(() => this.files.weights(preload, watcher)); // and these
     weights?.catch(() => {}); // heard below
     try {
-      Object.assign(this, (await Promise.all(both))[0]);
+      [this.manifest, this.config] = await Promise.all(all);
       await this.#encoder.load('config', this.config); // a model of another kind is told of here
       if (preload) await this.#loadTower(preload, watcher, weights);
     } catch (error) {
-      await Promise.allSettled(both);
-      await drop(weights);
+      drop(weights).catch(() => {}); // in its own time
+      await Promise.allSettled(all);
       await this.stop();
       throw error;
     }

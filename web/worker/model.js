@@ -22,6 +22,7 @@ export class ModelFiles {
   #denied = 0; // a status that may say "you may not" or, as S3 and its like, "there is no such file"
   #listed = null; // names, where a manifest or an object says which there are
   #sizes = new Map(); // bytes by name, of a manifest
+  #config; // its promise
   #openClip = null; // the configuration, in a folder of open_clip's
 
   // `model`: the URL or path of a folder, or an object of URLs by file name.
@@ -79,16 +80,22 @@ export class ModelFiles {
       : `${this.where} has no ${what}: is it the folder of a CLIP model?`);
   }
 
-  // What can be known before any weights: { config, manifest }. A manifest says which files there
-  // are and how long, so that nothing is asked for in vain and nothing cut short is taken. It comes first: the engine,
-  // which starts meanwhile, takes longer.
-  async describe(watcher) {
+  // A manifest, null where there is none, says which files there are and how long, so that nothing is asked for in vain and
+  // nothing cut short is taken. It comes first.
+  async manifest(watcher) {
     const manifest = await this.json('manifest.json', watcher);
     if (manifest?.kind === 'model') this.#obey(manifest);
+    return manifest;
+  }
+
+  config(watcher) {
+    return this.#config = this.#readConfig(watcher);
+  }
+
+  async #readConfig(watcher) {
     const config = await this.json('config.json', watcher);
-    if (config) return { config, manifest };
-    this.#openClip = await this.json(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
-    return { config: this.#openClip, manifest };
+    if (config) return config;
+    return this.#openClip = await this.json(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
   }
 
   #obey({ format, files }) {
@@ -100,9 +107,11 @@ export class ModelFiles {
     this.#sizes = new Map(files.filter((file) => Number.isSafeInteger(file?.bytes)).map((file) => [file.name, file.bytes]));
   }
 
-  // The weight files of a tower, in order.
+  // The weight files of a tower, in order. A folder that has the towers apart need not have said yet whose it is.
   async weights(tower, watcher) {
-    for (const stem of [tower, ...this.#openClip ? ['open_clip_model'] : [], 'model']) {
+    for (const stem of [tower, 'open_clip_model', 'model']) {
+      if (stem !== tower) await this.#config;
+      if (stem === 'open_clip_model' && !this.#openClip) continue;
       const name = `${stem}.safetensors`;
       const file = await this.open(name, watcher);
       if (file) return [{ name, file }];
