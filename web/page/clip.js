@@ -9,7 +9,8 @@ import { packImage } from './pack.js';
 export const version = '0.1.0';
 const internal = Symbol('client');
 
-const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, preload: tower, decoders: call, ...runOptions });
+const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, preload: tower, decoders: call,
+  ...runOptions });
 const onlySignal = shape({ signal });
 const nameOf = (which) => read(tower, which, 'A tower');
 const onePicture = shape(pictureOptions);
