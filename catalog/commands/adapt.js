@@ -4,6 +4,7 @@ import { kindsOf, readKinds, readPairs } from '../lib/examples.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError, wholeNumber } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
 import { readVectors } from '../lib/stored.js';
 import { readFileHeader } from '../lib/tensors.js';
@@ -54,6 +55,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (path !== undefined && values.catalog && values.kinds)
     throw new UsageError('the kinds are those of a products file or of a --catalog, not of both');
   const how = readHow(values);
+  await checkFile(values.output);
   const there = await exists(values.output);
   if (there && (!there.isFile() || (await readFileHeader(values.output))?.metadata['kin.kind'] !== 'adapter'))
     throw new Error(`${values.output} is there already and is no adapter: name another file with -o`);

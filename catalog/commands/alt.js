@@ -6,6 +6,7 @@ import { library, withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
@@ -46,6 +47,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   const [path] = positionals;
   const map = readMap(values.map);
   const packPath = values.pack ?? shipped(modelOptions.embedded);
+  if (values.output) await checkFile(values.output, [path, packPath, values.catalog]);
   const { openCatalog, openLabels } = await library();
   const { signal } = io;
   const lines = [];

@@ -7,7 +7,7 @@ import { readForm } from '../lib/feeds.js';
 import { readLimit } from '../lib/limits.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, oneArgument, oneOf, UsageError, wholeNumber } from '../lib/options.js';
-import { checkFolderOf, checkOutput } from '../lib/output.js';
+import { checkFile, checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
 import { writeRelated } from '../lib/related.js';
 import { allowedHosts } from '../lib/remote.js';
@@ -85,7 +85,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   }
   const options = readOptions(values), related = values.related === undefined ? 0 : wholeNumber(values.related, '--related', 1);
   await checkOutput(options.output);
-  for (const path of [options.report, options.summary]) if (path !== undefined) await checkFolderOf(path);
+  for (const path of [options.report, options.summary]) if (path !== undefined) await checkFile(path, [input, options.output, options.previous]);
   const work = await Workplace.open(options.output);
   try {
     const code = await new Build({ input, reading, modelOptions, options, work, io }).run();

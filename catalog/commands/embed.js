@@ -7,6 +7,7 @@ import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { fileParts } from '../lib/tensors.js';
 import { commonUsage, noPictureOptions, oneOf, readBox, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { naming, openTyped } from '../lib/pictures.js';
 import { readTexts } from '../lib/terminal.js';
 
@@ -94,6 +95,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   noPictureOptions(values.text !== undefined, values);
   const box = readBox(values.box);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
+  if (values.output) await checkFile(values.output, positionals);
   const jobs = await readJobs(values, positionals);
   const results = [];
   let failed = 0;

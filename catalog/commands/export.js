@@ -1,9 +1,10 @@
 // kin export: a catalogue's vectors, ids and items as the files that other engines load.
 import { setImmediate } from 'node:timers/promises';
 import { targets, fieldColumns } from '../lib/exports.js';
-import { writeFileSafely } from '../lib/files.js';
+import { writeFilesSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, oneArgument, oneOf, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { openProducts } from '../lib/product-rows.js';
 import { counted } from '../lib/terminal.js';
 
@@ -63,24 +64,22 @@ export async function run({ values, positionals }, io) {
   try {
     const columns = await lookThrough(rows, io);
     const leftOut = [];
-    const leaveOut = (id, message) => {
-      leftOut.push({ id, message });
+    const leaveOut = (id, pictures, message) => {
+      leftOut.push({ id, pictures, message });
       io.note(`'${id.slice(0, 60)}' is left out: ${message}`);
     };
     const progress = io.progress('pictures', rows.pictures);
     let n = 0;
     const files = targets[to](rows, { columns, table, leaveOut }, () => progress(++n));
-    const written = [];
-    for (const { suffix, parts } of files) {
-      const path = suffix === null ? values.output : values.output.replace(/\.npy$/, '') + suffix;
-      await writeFileSafely(path, interruptible(parts, io));
-      written.push(path);
-    }
+    const written = files.map(({ suffix }) => (suffix === null ? values.output : values.output.replace(/\.npy$/, '') + suffix));
+    for (const path of written) await checkFile(path, [catalogue]);
+    await writeFilesSafely(files.map(({ parts }, i) => ({ path: written[i], bytes: interruptible(parts, io) })));
     const renamed = columns.filter(({ field, column }) => field !== column);
     for (const { field, column } of to === 'pgvector' ? [] : renamed) io.note(`the field '${field}' is called '${column}' there`);
-    const summary = { products: rows.products - leftOut.length, pictures: rows.pictures, dim: rows.dim, files: written, leftOut };
+    const pictures = rows.pictures - leftOut.reduce((sum, one) => sum + one.pictures, 0);
+    const summary = { products: rows.products - leftOut.length, pictures, dim: rows.dim, files: written, leftOut };
     if (values.json) await io.line(summary);
-    else io.note(`${written.join(', ')}: ${counted(summary.products, 'product')}, ${counted(rows.pictures, 'picture')}, ` +
+    else io.note(`${written.join(', ')}: ${counted(summary.products, 'product')}, ${counted(pictures, 'picture')}, ` +
       `${rows.dim} numbers each`);
     return leftOut.length ? 3 : 0;
   } finally {

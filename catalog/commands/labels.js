@@ -1,5 +1,5 @@
 // kin labels: build a label pack, hold products against one, measure one, gather a model's background.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestOf, kindsOf } from '#web/shared/draft.js';
 import { meanOf, prepare, statistics, unit } from '#web/shared/labels.js';
@@ -9,6 +9,7 @@ import { exists, writeFileSafely } from '../lib/files.js';
 import { backgroundBytes, measureLabels, measureParts, packBytes, readLabels, readPictures, rightOf } from '../lib/labels.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { writePack } from '../lib/pack-file.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
@@ -177,13 +178,13 @@ async function measure([path, list], values, modelOptions, io) {
       }
       const every = (value) => Object.fromEntries(kindsOf.map((kind) => [kind, value]));
       const result = measureParts(shown, every(wanted), every(values.name ?? list), tell);
-      await writeFile(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
+      await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
       return;
     }
     const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
     const result = await measureLabels(pack, pictures.map((one, i) => ({ ...one, vector: vectors[i] })), wanted,
       values.name ?? list, tell);
-    await writeFile(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
+    await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
   });
 }
 
@@ -194,5 +195,6 @@ export async function run({ values, positionals: [name, ...paths], modelOptions 
   const [work, n, output] = jobs[name];
   if (paths.length !== n) throw new UsageError(`'labels ${name}' takes ${n} path${n > 1 ? 's' : ''}; see '${kin} labels --help'`);
   if (output && !values.output) throw new UsageError(`'labels ${name}' needs -o FILE`);
+  if (values.output) await checkFile(values.output, [...paths, values.background, values.measured]);
   return await work(paths, values, modelOptions, io) ?? 0;
 }

@@ -4,6 +4,7 @@ import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
 import { commonUsage, oneOf, readBox, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { naming, openTyped } from '../lib/pictures.js';
 
 export const usage = `Usage: ${kin} preprocess <picture> -o out.npy [--box x,y,w,h] [--fit crop|pad]
@@ -20,6 +21,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (!values.output) throw new UsageError('preprocess needs -o FILE.npy');
   const box = readBox(values.box);
   const fit = oneOf(values.fit ?? 'crop', '--fit', ['crop', 'pad']);
+  await checkFile(values.output, positionals);
   const source = await openTyped(positionals[0]);
   await withModel(modelOptions, io, async (clip) => {
     const { data, width, height } = await clip.preprocess(source, { box, fit, signal: io.signal })

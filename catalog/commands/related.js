@@ -1,6 +1,7 @@
 // kin related: each product's nearest other products, for pages that have no model.
 import { kin } from '../lib/name.js';
 import { commonUsage, oneArgument, UsageError, wholeNumber } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { writeRelated } from '../lib/related.js';
 import { counted, size } from '../lib/terminal.js';
 
@@ -19,6 +20,7 @@ export async function run({ values, positionals }, io) {
   const catalogue = oneArgument(positionals, 'related takes one catalogue');
   if (!values.output) throw new UsageError('related needs -o related.json');
   const limit = wholeNumber(values.limit ?? '12', '--limit', 1);
+  await checkFile(values.output, [catalogue]);
   const { products, bytes } = await writeRelated(catalogue, values.output, { limit, filter: values.filter }, io);
   if (values.json) await io.line({ products, limit, bytes, output: values.output });
   else io.note(`${values.output}: up to ${limit} for each of ${counted(products, 'product')}, ${size(bytes)}`);

@@ -5,6 +5,7 @@ import { openModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, findModel as typedModel, oneArgument, UsageError } from '../lib/options.js';
+import { checkFile } from '../lib/output.js';
 import { readListed, toSource } from '../lib/pictures.js';
 import { png, smaller } from '../lib/png.js';
 import { askPhotos, measure, near, openMeasured, overlap } from '../lib/report.js';
@@ -112,6 +113,7 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (!values.output) throw new UsageError('report needs -o report.html');
   if (values['against-model'] !== undefined && values.against === undefined)
     throw new UsageError('--against-model goes with --against');
+  await checkFile(values.output, [catalogue, values.against, values.queries]);
   const paths = [catalogue, ...values.against === undefined ? [] : [values.against]];
   const models = await inTurn(paths, (path) => openMeasured(path, io));
   const typed = [values.model, values['against-model']];

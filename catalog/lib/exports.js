@@ -112,7 +112,7 @@ function* lines(rows, columns, line) {
 
 /* ---- targets ---- */
 
-// Each: (rows, { columns, table, leaveOut(id, why) }, count) -> [{ suffix, parts }]; count() is called for each record of the
+// Each: (rows, { columns, table, leaveOut(id, its pictures, why) }, count) -> [{ suffix, parts }]; count() is called for each record of the
 // largest file. A suffix takes the place of the output's extension; null: the output as it is named.
 const counted = function* (pieces, count) {
   for (const piece of pieces) {
@@ -207,7 +207,7 @@ function pgvector(rows, { table, leaveOut }, count) {
       const item = cleaned(raw, withoutNul);
       const why = id.includes('\0') ? 'its id holds a NUL, which PostgreSQL does not' : Buffer.byteLength(id) > keyBytes
         ? `its id has more than ${keyBytes} bytes, which no index of PostgreSQL's takes` : null;
-      if (why) leaveOut(id, why);
+      if (why) leaveOut(id, pictures.length, why);
       for (const picture of pictures) {
         count();
         const image = Array.isArray(item.image) ? item.image[picture.index] : item.image;

@@ -1,17 +1,36 @@
-// The file that a build writes: whether it may, how it takes the place of the one that is there, and where its model lies from it.
+// The file that a command writes: whether it may, before any work is done; and a build's: how it takes the place of the one that is
+// there, and where its model lies from it.
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { exists, writeFileSafely } from './files.js';
 import { manifestOf } from './models.js';
 import { readFileHeader } from './tensors.js';
 
-// Refuses to write over anything but a catalogue, be it damaged or of another release, and where there is no folder.
-export async function checkOutput(path) {
+async function checkFolderOf(path) {
   const folder = dirname(resolve(path));
   const info = await stat(folder).catch(() => null);
   const cannot = !info ? 'its folder does not exist' : !info.isDirectory() ? 'its folder is a file'
     : await access(folder, constants.W_OK).then(() => null, () => 'not allowed');
   if (cannot) throw new Error(`cannot write ${path}: ${cannot}`);
+}
+
+// Any file may be written over but those that the command reads: `inputs`, their paths, of which some may be undefined.
+export async function checkFile(path, inputs = []) {
+  const statOf = (one) => stat(one, { bigint: true }).catch(() => null);
+  const there = await statOf(path);
+  if (there?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
+  if (!there || there.isFile()) await checkFolderOf(path);
+  if (!there?.isFile()) return;
+  for (const input of inputs.filter((one) => one !== undefined)) {
+    const read = await statOf(input);
+    if (read?.dev === there.dev && read.ino === there.ino)
+      throw new Error(`cannot write ${path}: the command reads it, so it would be lost: name another file`);
+  }
+}
+
+// Refuses to write over anything but a catalogue, be it damaged or of another release, and where there is no folder.
+export async function checkOutput(path) {
+  await checkFolderOf(path);
   const there = await exists(path);
   if (!there) return;
   const refuse = (what) => {
@@ -19,11 +38,6 @@ export async function checkOutput(path) {
   };
   if (!there.isFile()) refuse('is not a file');
   if ((await readFileHeader(path))?.metadata?.['kin.kind'] !== 'catalog') refuse('is not a catalogue');
-}
-
-// What is written beside it in the end, such as a report.
-export async function checkFolderOf(path) {
-  if (!await exists(dirname(resolve(path)))) throw new Error(`cannot write ${path}: its folder does not exist`);
 }
 
 // A catalogue that something else took the place of while it was built is written beside it: hours are in it.

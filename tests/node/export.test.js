@@ -128,7 +128,12 @@ test('a product whose id PostgreSQL cannot hold is left out, and said so', async
     ['c'.repeat(2601), { id: 'c' }, [[0, 0, 1, 0]]]]);
   const { code, err, out } = await kin(['export', shop, '--to', 'pgvector', '--table', 'my "shop".things', '--json', '-o', join(at, 'o.sql')]);
   assert.equal(code, 3, err);
-  assert.deepEqual(JSON.parse(out).leftOut.map(({ id }) => id), ['a\0', 'c'.repeat(2601)]);
+  const { leftOut, products, pictures } = JSON.parse(out);
+  assert.deepEqual(leftOut.map(({ id }) => id), ['a\0', 'c'.repeat(2601)]);
+  assert.deepEqual([products, pictures], [1, 1]);
+  const before = readFileSync(shop), over = await kin(['export', shop, '--to', 'jsonl', '-o', shop]);
+  assert.match(over.err, /cannot write .*shop\.kin: the command reads it/);
+  assert.deepEqual(readFileSync(shop), before);
   const sql = readFileSync(join(at, 'o.sql'), 'utf8');
   assert.match(sql, /CREATE TABLE "my ""shop"""\."things" \(/);
   assert.match(sql, /\nb\t0\t\\N\tnul \ufffd\t\\N\t\{"id":"b","title":"nul \ufffd"\}\t\[0,1,0,0\]\n\\\.\n/);

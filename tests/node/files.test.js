@@ -1,15 +1,15 @@
 // Replacing a file: by the library and by the command in one way, two at once, killed, and with traps laid.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeFileSafely, writeFolderSafely } from '../../catalog/lib/files.js';
+import { writeFilesSafely, writeFileSafely, writeFolderSafely } from '../../catalog/lib/files.js';
 import { load } from '../../web/index.node.js';
-import { folder, tinyModel } from './cli-support.js';
+import { folder, kin, tinyModel } from './cli-support.js';
 
 // A builder of `count` products around one vector each.
 async function builder(clip, count, seed) {
@@ -101,4 +101,67 @@ test('a write that fails leaves nothing behind and says why', async (t) => {
   await assert.rejects(writeFileSafely(join(root, 'no', 'a.kin'), 'x'), /a\.kin: its folder does not exist/);
   assert.deepEqual(readdirSync(root), ['here']);
   assert.ok(!existsSync(join(root, 'no')));
+});
+
+test('files that belong together change together: one that fails leaves all', async (t) => {
+  const root = folder(t), path = (name) => join(root, name);
+  writeFileSync(path('a'), 'old a');
+  writeFileSync(path('b'), 'old b');
+  const breaks = async function* breaks() {
+    yield Buffer.from('new b');
+    throw new Error('it stops here');
+  };
+  await assert.rejects(writeFilesSafely([{ path: path('a'), bytes: 'new a' }, { path: path('b'), bytes: breaks() }]), /it stops here/);
+  assert.deepEqual(readdirSync(root).map((name) => readFileSync(path(name), 'utf8')), ['old a', 'old b']);
+  await writeFilesSafely([{ path: path('a'), bytes: 'new a' }, { path: path('b'), bytes: 'new b' }]);
+  assert.deepEqual(readdirSync(root).map((name) => readFileSync(path(name), 'utf8')), ['new a', 'new b']);
+});
+
+test('a link, a device and a pipe stay what they are', { skip: process.platform === 'win32' }, async (t) => {
+  const root = folder(t), path = (name) => join(root, name);
+  mkdirSync(path('far'));
+  writeFileSync(path('far/real'), 'old');
+  symlinkSync('far/real', path('link'));
+  await writeFileSafely(path('link'), 'new');
+  assert.ok(lstatSync(path('link')).isSymbolicLink());
+  assert.equal(readFileSync(path('far/real'), 'utf8'), 'new');
+  for (const [device, wanted] of [['/dev/null', null], ['/dev/full', /cannot write .*: the disk is full/]]) { // by a link: what it leads to is the machine's
+    if (!existsSync(device)) continue;
+    symlinkSync(device, path('device'));
+    if (wanted) await assert.rejects(writeFileSafely(path('device'), 'new'), wanted);
+    else await writeFileSafely(path('device'), 'new');
+    assert.ok(lstatSync(path('device')).isSymbolicLink());
+    unlinkSync(path('device'));
+  }
+  execFileSync('mkfifo', [path('pipe')]);
+  const reader = spawn('cat', [path('pipe')]);
+  let heard = '';
+  reader.stdout.on('data', (data) => { heard += data; });
+  await Promise.all([writeFileSafely(path('pipe'), ['through ', 'it']), once(reader, 'close')]);
+  assert.equal(heard, 'through it');
+  assert.ok(lstatSync(path('pipe')).isFIFO());
+});
+
+test('no command writes over a file that it reads, and where it cannot write it says so before it reads', async (t) => {
+  const root = folder(t), path = (name) => join(root, name);
+  for (const name of ['shop.kin', 'products.csv', 'labels.yaml', 'measured.json', 'photo.png']) writeFileSync(path(name), `the ${name}`);
+  symlinkSync('products.csv', path('link.csv'));
+  for (const [args, over] of [
+
+    [['related', 'shop.kin'], 'shop.kin'], [['report', 'shop.kin', '--queries', 'products.csv'], 'products.csv'],
+    [['report', 'products.csv', '--against', 'shop.kin'], 'shop.kin'], [['alt', 'products.csv'], 'products.csv'],
+    [['alt', 'link.csv', '--catalog', 'shop.kin'], 'products.csv'], [['alt', 'products.csv'], 'link.csv'],
+    [['embed', 'photo.png', '--format', 'npy'], 'photo.png'], [['preprocess', 'photo.png'], 'photo.png'],
+    [['labels', 'build', 'labels.yaml', '--measured', 'measured.json'], 'measured.json'], [['labels', 'apply', 'shop.kin', 'products.csv'], 'products.csv'],
+    [['labels', 'measure', 'shop.kin', 'products.csv'], 'shop.kin'], [['labels', 'background', 'products.csv'], 'products.csv'],
+    [['build', 'products.csv', '-o', 'new.kin', '--report'], 'products.csv'],
+  ]) {
+    const { code, err } = await kin([...args, ...args.at(-1) === '--report' ? [over] : ['-o', over]], { cwd: root });
+    assert.equal(code, 1, err);
+    assert.match(err, /cannot write .*the command reads it/, args.join(' '));
+  }
+  for (const command of ['related', 'report', 'alt', 'preprocess', 'adapt'])
+    assert.match((await kin([command, 'products.csv', '-o', 'nowhere/x'], { cwd: root })).err, /cannot write nowhere\/x: its folder does not exist/);
+  for (const name of ['shop.kin', 'products.csv', 'labels.yaml', 'measured.json', 'photo.png'])
+    assert.equal(readFileSync(path(name), 'utf8'), `the ${name}`);
 });

@@ -41,29 +41,39 @@ export async function syncFolder(path) {
   await handle.sync().finally(() => handle.close());
 }
 
-// A file that was not there before, on the disk when it resolves; a link of that name is not followed. `bytes` may
-// be a list of parts, or parts that are still to come.
+// `bytes` may be a list of parts, or parts that are still to come.
+export async function writeParts(handle, bytes) {
+  for await (const part of Array.isArray(bytes) || bytes[Symbol.asyncIterator] ? bytes : [bytes])
+    await handle.writeFile(part);
+}
+
+// A file that was not there before, on the disk when it resolves; a link of that name is not followed.
 export async function writeNew(path, bytes) {
   const handle = await open(path, 'wx');
   try {
-    for await (const part of Array.isArray(bytes) || bytes[Symbol.asyncIterator] ? bytes : [bytes])
-      await handle.writeFile(part);
+    await writeParts(handle, bytes);
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-// `path` is absolute. Rejects with Node's own errors.
-export async function replaceFile(path, bytes) {
-  const temporary = beside(path);
-  await removeLeft(path);
+// files: [{ path, bytes }], paths absolute. All are on the disk before the first takes its place, so that files that belong
+// together change together. Rejects with Node's own errors.
+export async function replaceFiles(files) {
+  const laid = new Map(); // path -> the new file beside it
   try {
-    await writeNew(temporary, bytes);
-    await rename(temporary, path);
+    for (const { path, bytes } of files) {
+      await removeLeft(path);
+      laid.set(path, beside(path));
+      await writeNew(laid.get(path), bytes);
+    }
+    for (const [path, temporary] of laid) await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    for (const temporary of laid.values()) await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  for (const folder of new Set(files.map(({ path }) => dirname(path)))) await syncFolder(folder);
 }
+
+export const replaceFile = (path, bytes) => replaceFiles([{ path, bytes }]);
