@@ -60,9 +60,10 @@ export async function run({ values, positionals, modelOptions }, io) {
   if (there && (!there.isFile() || (await readFileHeader(values.output))?.metadata['kin.kind'] !== 'adapter'))
     throw new Error(`${values.output} is there already and is no adapter: name another file with -o`);
   const { signal } = io;
-  let clip, failed = 0;
+  let clip, first, failed = 0;
   const report = (sentence) => {
     failed++;
+    first ??= sentence;
     io.note(sentence);
   };
   try {
@@ -81,6 +82,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     const reading = { embed, report, signal, products, progress: io.progress, map: readMap(values.map) };
     const examples = path === undefined ? kindsOf(products, values.kinds)
       : values.kinds ? await readKinds(path, values.kinds, reading) : await readPairs(path, reading);
+    if (!examples.left.length) throw new Error(`of ${path} nothing could be read${first ? `: ${first}` : ''}`);
     const { trainAdapter } = await library();
     const progress = io.progress('rounds, at most', 80);
     const { before, after, error, at, rounds, bytes } = await trainAdapter(examples, { ...how, imageId, signal,

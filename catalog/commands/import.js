@@ -8,7 +8,7 @@ import { openNpy } from '../lib/npy.js';
 import { commonUsage, oneArgument, UsageError } from '../lib/options.js';
 import { checkOutput } from '../lib/output.js';
 import { counted, size } from '../lib/terminal.js';
-import { openText } from '../lib/text.js';
+import { openText, readText } from '../lib/text.js';
 import { ofNoModel, openWriter } from '../lib/writer.js';
 
 export const usage = `Usage: ${kin} import <vectors.npy> --ids <ids.txt | ids.json> -o <catalogue>
@@ -27,20 +27,9 @@ export const options = { ids: { type: 'string' }, items: { type: 'string' }, fie
 
 const always = ['id', 'title', 'url', 'image'];
 
-async function readAll(path) {
-  const file = await openText(path).catch((error) => { throw error.code === 'ENOENT' ? new Error(`there is no ${path}`) : error; });
-  try {
-    let text = '';
-    for await (const piece of file.pieces()) text += piece;
-    return text;
-  } finally {
-    await file.close();
-  }
-}
-
 // -> Map of id -> row
 async function readIds(path, rows) {
-  const text = await readAll(path);
+  const text = await readText(path);
   let ids;
   if (/^\s*\[/.test(text) && /\.json$/i.test(path)) {
     try {
@@ -67,7 +56,7 @@ async function readIds(path, rows) {
 
 // -> Map of id -> item
 async function readItems(path, ids, fields, io) {
-  const file = await openText(path).catch((error) => { throw error.code === 'ENOENT' ? new Error(`there is no ${path}`) : error; });
+  const file = await openText(path);
   const items = new Map();
   const withheld = new Set();
   const all = fields.includes('*');

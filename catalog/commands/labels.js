@@ -1,8 +1,7 @@
 // kin labels: build a label pack, hold products against one, measure one, gather a model's background.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bestOf, kindsOf } from '#web/shared/draft.js';
-import { meanOf, prepare, statistics, unit } from '#web/shared/labels.js';
+import { isMeasured, isThreshold, meanOf, prepare, statistics, unit } from '#web/shared/labels.js';
 import { phrases as usual } from '#web/shared/phrases.js';
 import { library, withModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
@@ -14,6 +13,7 @@ import { writePack } from '../lib/pack-file.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
+import { readText } from '../lib/text.js';
 
 export const usage = `Usage: ${kin} labels build <labels.yaml | labels.csv> -o <pack> [--background F] [--measured F]
        ${kin} labels apply <pack> <products.csv | folder> [-o out.csv] [--map image=Name] [--allow-host H]
@@ -74,9 +74,26 @@ async function readBackground(path, clip, given, io) {
   return null;
 }
 
-async function measuredOf(path, { imageId, textId }, io) {
+// What 'measure' wrote -> { label or kind: its figures }
+async function readMeasured(path, names, kinds) {
+  let found;
+  try {
+    found = JSON.parse(await readText(path));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const figures = found?.labels;
+  if (typeof figures !== 'object' || figures === null || !Object.values(figures).every(kinds ? isMeasured : isThreshold))
+    throw new Error(`${path} is not what '${kin} labels measure' writes of such a pack`);
+  const strange = Object.keys(figures).filter((name) => !names.includes(name));
+  return { ...found, strange };
+}
+
+async function measuredOf(path, { labels, kinds }, { imageId, textId }, io) {
   if (!path) return {};
-  const found = JSON.parse(await readFile(path, 'utf8'));
+  const names = kinds ? kindsOf : labels.map(({ label }) => label);
+  const found = await readMeasured(path, names, kinds);
+  if (found.strange.length) io.note(`${path} has figures of ${found.strange.join(', ')}, which the pack has not: they are left out`);
   if (found.imageId === imageId && found.textId === textId) return found.labels;
   io.note(`${path} was measured with other weights: the pack has no thresholds; '${kin} labels measure' makes it anew`);
   return {};
@@ -98,9 +115,9 @@ async function build([path], values, modelOptions, io) {
     const beside = join(modelOptions.model, 'background.safetensors');
     const known = await readBackground(values.background ?? (await exists(beside) ? beside : null), clip, values.background, io) ??
       { background: (await promptsOf(clip, usual, io.signal)).vectors, pictures: [] };
-    const measured = await measuredOf(values.measured, own, io);
+    const measured = await measuredOf(values.measured, { labels, kinds }, own, io);
     const pack = prepare({ dim: clip.info.dim, scale, ...own, languages, phrases, negatives,
-      labels: labels.map(({ templates, ...label }) => ({ ...label, ...!kinds && measured[label.label] })),
+      labels: labels.map(({ templates, ...label }) => ({ ...label, ...!kinds && Object.hasOwn(measured, label.label) && measured[label.label] })),
       ...kinds && { kinds: measured },
       background: known.background.map(unit), pictures: known.pictures.map(unit) });
     pack.null = statistics(pack);

@@ -1,30 +1,14 @@
 // What `kin adapt` learns from: pairs of a CSV, or the kinds of a products file's or a catalogue's products, as vectors.
 // Rows that cannot be read are told to report(sentence) and left out.
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parse } from 'csv-parse/sync';
 import { UsageError } from './options.js';
 import { listedPictures, naming, readListed, toSource } from './pictures.js';
 import { readProducts } from './products.js';
+import { readTable } from './table.js';
 
 const cannotMend = ['model-mismatch', 'not-a-model', 'no-model', 'out-of-memory', 'crashed'];
 const kindOf = (value) => (Array.isArray(value) ? value.join('|') : String(value ?? '').trim());
-
-// A small CSV with these columns -> [{ record, line }].
-export async function readTable(path, columns, each) {
-  const text = await readFile(path, 'utf8').catch((error) => {
-    throw new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`);
-  });
-  let rows;
-  try {
-    rows = parse(text, { columns: true, bom: true, trim: true, skip_empty_lines: true, info: true });
-  } catch (error) {
-    throw new Error(`${path}: ${error.message}`);
-  }
-  if (!rows.length || !columns.every((name) => Object.hasOwn(rows[0].record, name)))
-    throw new Error(`${path} needs the columns ${columns.join(' and ')}, and ${each} in each line`);
-  return rows.map(({ record, info }) => ({ record, line: info.lines }));
-}
 
 // Columns left and right: each an id of the catalogue (its first picture) or a picture's path beside the file.
 // embed(source): a vector; products: of readVectors, or none.
@@ -48,9 +32,10 @@ export async function readPairs(path, { products = [], embed, report, signal, pr
   };
   const shown = progress('pairs', rows.length);
   const [left, right] = [[], []];
-  for (const [i, { record, line }] of rows.entries()) {
+  for (const [i, { record, line, error: unread }] of rows.entries()) {
     signal.throwIfAborted();
     try {
+      if (unread) throw unread;
       const pair = [await vectorOf(record.left), await vectorOf(record.right)];
       left.push(pair[0]);
       right.push(pair[1]);

@@ -1,28 +1,31 @@
 // Files of labels for `kin labels`: labels.yaml or .csv in, a list of pictures, and packs by the layout of
 // web/shared/labels.js.
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { kindsOf } from '#web/shared/draft.js';
 import { writePack } from './pack-file.js';
 import { crc32 } from './crc32.js';
 import { UsageError } from './options.js';
+import { readTable } from './table.js';
 import { tensorFiles } from './tensors.js';
+import { readText } from './text.js';
 
 const maxLabels = 10_000;
 
-const readText = (path) => readFile(path, 'utf8').catch((error) => {
-  throw new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`);
-});
+// Of a file that has to be whole.
+async function readWhole(path, columns, each, others) {
+  const rows = await readTable(path, columns, each, others);
+  for (const { line, error } of rows) if (error) throw new Error(`${path}, line ${line}: ${error.message}`);
+  return rows;
+}
 
-const rowsOfCsv = (text, path) => {
-  try {
-    return parseCsv(text, { columns: true, bom: true, trim: true, skip_empty_lines: true });
-  } catch (error) {
-    throw new Error(`${path}: ${error.message}`);
-  }
-};
+// What a file says of a label: its phrases alone, in a list, or all by name.
+function saidOf(said, label, path) {
+  if (Array.isArray(said)) return { phrases: said };
+  if (typeof said === 'object') return said ?? {};
+  throw new Error(`${path}: '${label}' has '${said}' in place of a list: write [${said}]`);
+}
 
 const isTexts = (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one.trim());
 
@@ -40,8 +43,10 @@ function fromParts(parts, labels, path) {
       throw new Error(`${path}: with is a list of kinds: ${kindsOf.join(', ')}`);
     if (!Array.isArray(list)) throw new Error(`${path}: a block of parts has a list of labels`);
     return list.map((one) => {
-      const [[label, said] = []] = typeof one === 'string' ? [[one, [one]]] : Object.entries(one ?? {});
-      const { phrases = [label], shades, ground, ...more } = Array.isArray(said) ? { phrases: said } : said ?? {};
+      const [[label, said] = [], ...others] = typeof one === 'string' ? [[one, [one]]] : Object.entries(one ?? {});
+      if (label === undefined || others.length)
+        throw new Error(`${path}: one of the labels is ${JSON.stringify(one)}: each is a text, or a map of one label to its phrases`);
+      const { phrases = [label], shades, ground, ...more } = saidOf(said, label, path);
       const [wrong] = Object.keys(more);
       if (wrong !== undefined) throw new Error(`${path}: '${label}' has '${wrong}'; it takes phrases, shades and ground`);
       for (const [name, list] of Object.entries({ shades, ground }))
@@ -53,20 +58,22 @@ function fromParts(parts, labels, path) {
   }) };
 }
 
-function fromYaml(text, path) {
+async function fromYaml(path) {
   let file;
+  const text = await readText(path);
   try {
     file = parseYaml(text, { maxAliasCount: 0 });
   } catch (error) {
     throw new Error(`${path} is not YAML: ${error.message.split('\n')[0]}`);
   }
+  if (typeof file !== 'object' || Array.isArray(file)) throw new Error(`${path} has no labels: a map of label to its phrases`);
   const { labels, parts, templates, languages, ...other } = file ?? {};
   const [unknown] = Object.keys(other);
   if (unknown !== undefined) throw new Error(`${path} has '${unknown}'; it takes labels or parts, templates and languages`);
   if (parts !== undefined) return { templates, languages, ...fromParts(parts, labels, path) };
   if (!labels || typeof labels !== 'object' || Array.isArray(labels)) throw new Error(`${path} has no labels: a map of label to its phrases`);
   return { templates, languages, labels: Object.entries(labels).map(([label, said]) => {
-    const { phrases = [label], negatives = [], ...rest } = Array.isArray(said) ? { phrases: said } : said ?? {};
+    const { phrases = [label], negatives = [], ...rest } = saidOf(said, label, path);
     const [odd] = Object.keys(rest);
     if (odd === 'threshold')
       throw new Error(`${path}: '${label}' has a threshold; one comes from 'labels measure' alone, with its precision and recall`);
@@ -76,10 +83,10 @@ function fromYaml(text, path) {
 }
 
 // Columns label, phrase and, for phrases that speak against the label, negative.
-function fromCsv(text, path) {
+async function fromCsv(path) {
   const found = new Map();
-  for (const { label, phrase, negative } of rowsOfCsv(text, path)) {
-    if (!label || !phrase && !negative) throw new Error(`${path} needs columns label and phrase (or negative), filled in each line`);
+  for (const { line, record: { label, phrase, negative } } of await readWhole(path, ['label'], 'a phrase or a negative', ['phrase', 'negative'])) {
+    if (!label || !phrase && !negative) throw new Error(`${path}, line ${line}: a label and a phrase (or negative) are needed in each line`);
     if (!found.has(label)) found.set(label, { label, phrases: [], negatives: [] });
     if (phrase) found.get(label).phrases.push(phrase);
     if (negative) found.get(label).negatives.push(negative);
@@ -93,15 +100,20 @@ export async function readLabels(path) {
   const form = extname(path).toLowerCase();
   if (!['.yaml', '.yml', '.json', '.csv'].includes(form)) throw new UsageError(`${path} is no file of labels: give a .yaml or .csv file`);
   const { labels, kinds, templates = ['a photo of a {}'], languages = null } =
-    (form === '.csv' ? fromCsv : fromYaml)(await readText(path), path);
+    await (form === '.csv' ? fromCsv : fromYaml)(path);
   if (!labels.length || labels.length > maxLabels) throw new Error(`${path} has ${labels.length} labels: 1 to ${maxLabels} are taken`);
   for (const one of [templates, ...labels.map((label) => label.templates ?? templates)])
     if (!isTexts(one) || !one.every((text) => text.includes('{}')))
       throw new Error(`${path}: templates are texts with {} where the phrase goes`);
   if (languages !== null && !isTexts(languages)) throw new Error(`${path}: languages are a list such as [en]`);
-  for (const { label, phrases, negatives } of labels)
+  const seen = new Set(); // a pack with a label twice is refused when it is opened
+  for (const { label, kind = '', phrases, negatives } of labels) {
+    if (!label.trim()) throw new Error(`${path} has a label without a name`);
+    if (seen.has(`${kind} ${label}`)) throw new Error(`${path} has the label '${label}' twice: put its phrases into one list`);
+    seen.add(`${kind} ${label}`);
     if (!isTexts(phrases) || negatives.length && !isTexts(negatives))
       throw new Error(`${path}: the phrases and negatives of '${label}' are lists of texts`);
+  }
   return { labels: labels.map((label) => ({ ...label, templates: label.templates ?? templates })), kinds, languages };
 }
 
@@ -115,9 +127,9 @@ export async function readPictures(path) {
   if (kind.isDirectory())
     return (await readdir(path, { recursive: true })).filter((name) => picture.test(name)).sort()
       .map((name) => ({ image: join(path, name), labels: [], split: '' }));
-  return rowsOfCsv(await readText(path), path).map(({ image, label = '', split = '' }, i) => {
-    if (!image) throw new Error(`${path}: row ${i + 2} names no image`);
-    if (!['', 'choose', 'judge'].includes(split)) throw new Error(`${path}: row ${i + 2} has the split '${split}': choose or judge`);
+  return (await readWhole(path, ['image'], 'a picture', ['label', 'split'])).map(({ line, record: { image, label = '', split = '' } }) => {
+    if (!image) throw new Error(`${path}, line ${line}: it names no image`);
+    if (!['', 'choose', 'judge'].includes(split)) throw new Error(`${path}, line ${line}: it has the split '${split}': choose or judge`);
     return { image: join(dirname(path), image), labels: label.split('|').map((one) => one.trim()).filter(Boolean),
       split: split || (parseInt(crc32(Buffer.from(image)), 16) & 1 ? 'choose' : 'judge') };
   });

@@ -8,10 +8,10 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readTable } from './examples.js';
 import { each, openNeighbours } from './neighbours.js';
 import { naming, readListed, toSource } from './pictures.js';
 import { openProducts } from './product-rows.js';
+import { readTable } from './table.js';
 
 export const depth = 10; // of the lists
 export const near = 0.97;
@@ -126,9 +126,11 @@ export async function askPhotos(path, { catalog }, embed, report, io) {
   const ids = new Map(Array.from({ length: catalog.products }, (_, i) => [catalog.id(i), i]));
   const figures = ranks();
   const progress = io.progress('photos', rows.length);
-  for (const [n, { record: { image, id }, line }] of rows.entries()) {
+  for (const [n, { record, line, error: unread }] of rows.entries()) {
     io.signal.throwIfAborted();
     try {
+      if (unread) throw unread;
+      const { image, id } = record;
       const product = ids.get(id);
       if (product === undefined) throw new Error(`the catalogue has no product '${id}'`);
       const { source } = await toSource(await readListed(image, { root, hosts: new Map(), signal: io.signal }), image);

@@ -17,8 +17,15 @@ function decoderFor(path, start, save) {
 
 // -> { size, pieces(), position(), close() }; pieces() yields the text from its start, position() says how far it is.
 export async function openText(path) {
-  const handle = await open(path, 'r');
-  const { size, mtimeMs } = await handle.stat();
+  const handle = await open(path, 'r').catch((error) => {
+    throw Object.assign(new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`), { code: error.code });
+  });
+  const info = await handle.stat();
+  if (info.isDirectory()) {
+    await handle.close();
+    throw new Error(`${path} is a folder, not a file`);
+  }
+  const { size, mtimeMs } = info;
   let position = 0;
   const save = 'save it as UTF-8 ("CSV UTF-8" in a spreadsheet)';
 
@@ -47,4 +54,16 @@ export async function openText(path) {
     yield decode(new Uint8Array(), false);
   }
   return { size, pieces, position: () => position, close: () => handle.close() };
+}
+
+// All of it at once.
+export async function readText(path) {
+  const file = await openText(path);
+  try {
+    let text = '';
+    for await (const piece of file.pieces()) text += piece;
+    return text;
+  } finally {
+    await file.close();
+  }
 }

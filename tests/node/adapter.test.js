@@ -199,7 +199,7 @@ test('the command: kinds of a products file and of a catalogue, pairs, a search;
     lines.push(`p${i},Thing ${i},${i}.png,kind ${kind},${(i * 7919 >> 3) % 4}`);
     clicks.push(`p${i},p${(i + 4) % 240}`);
   }
-  clicks.push('p1,nowhere.png');
+  clicks.push('p1,nowhere.png', 'p1', '"p1,p2');
   writeFileSync(join(shop, 'products.csv'), lines.join('\n') + '\n');
   writeFileSync(join(shop, 'clicks.csv'), clicks.join('\n') + '\n');
   const run = (...args) => kin([...args, '--model', join(root, 'model')]);
@@ -235,8 +235,11 @@ test('the command: kinds of a products file and of a catalogue, pairs, a search;
   assert.match(over.err, /shop\.kin is there already and is no adapter/);
   // a bad row is told, and left out
   const third = await run('adapt', join(shop, 'clicks.csv'), '--catalog', catalog, '-o', join(shop, 'third.safetensors'), '--hold-out', '0.4', '--at', '10');
-  assert.match(third.err, /line 242: .*nowhere\.png/);
+  assert.match(third.err, /line 242: .*nowhere\.png[^]*line 243: it has 1 cell[^]*line 244: the quote .* never closed/);
   assert.ok([1, 3].includes(third.code), third.err);
+  writeFileSync(join(shop, 'none.csv'), 'left;right\nnowhere.png;p1\n');
+  const nothing = await run('adapt', join(shop, 'none.csv'), '-o', join(shop, 'none.safetensors'), '-q');
+  assert.deepEqual([nothing.code, /of .*none\.csv nothing could be read: line 2: .*nowhere\.png/.test(nothing.err)], [1, true], nothing.err);
   for (const args of [[], [products], [products, '-o', out], ['-o', out], [products, '-o', out, '--kinds', 'kind', '--catalog', catalog],
     [products, '-o', out, '--kinds', 'kind', '--rank', '99'], [products, '-o', out, '--kinds', 'kind', '--hold-out', '2']]) {
     const { code, err } = await run('adapt', ...args);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, after, test } from 'node:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { chooseThreshold, measureLabels, packBytes } from '../../catalog/lib/labels.js';
+import { chooseThreshold, measureLabels, packBytes, readLabels, readPictures } from '../../catalog/lib/labels.js';
 import { openTyped } from '../../catalog/lib/pictures.js';
 import { KinError, load, openLabels, openPack } from '../../web/index.node.js';
 import { writePack } from '../../catalog/lib/pack-file.js';
@@ -297,10 +297,19 @@ test('measure, build and apply: a threshold travels with its figures, to the wei
 test('what is wrong with a file of labels, or its use, is said in a sentence', async () => {
   const wrong = [['labels: [a]', /no labels: a map/], ['labels: {a: [b]}\nlabel: x', /has 'label'/], ['labels: {a: {threshold: 0.5}}', /threshold; one comes from 'labels measure'/],
     ['labels: {a: {word: [b]}}', /has 'word'/], ['labels: {a: [""]}', /lists of texts/], ['labels: {a: [b]}\ntemplates: ["x"]', /\{\} where/], ['labels: {a: [b', /not YAML/],
-    ['labels: {a: [b]}\nlanguages: en', /languages are a list/], ['labels: {}', /0 labels/]];
+    ['labels: {a: [b]}\nlanguages: en', /languages are a list/], ['labels: {}', /0 labels/], ['labels: {a: b}', /'a' has 'b' in place of a list: write \[b\]/],
+    ['just words', /no labels: a map/], ['labels: {"": [b]}', /without a name/], ['parts: [{kind: object, labels: [jeans, jeans]}]', /'jeans' twice/],
+    ['parts: [{kind: object, labels: [{a: [b], c: [d]}]}]', /a map of one label/], ['parts: [{kind: object, labels: [5]}]', /is 5: each is a text/],
+    [Buffer.from('labels: {caf\xe9: [b]}', 'latin1'), /not UTF-8/]];
   for (const [text, message] of wrong) {
     writeFileSync(join(root, 'wrong.yaml'), text);
     const { code, err } = await kin(['labels', 'build', join(root, 'wrong.yaml'), '-o', join(root, 'x'), '--model', model]);
+    assert.deepEqual([code, message.test(err)], [1, true], `${text}: ${err}`);
+  }
+  // A pack takes only what measure wrote.
+  for (const [text, message] of [['{', /not what .*labels measure' writes/], ['null', /not what/], ['{"labels": {"animal": {"threshold": "0.5"}}}', /not what/]]) {
+    writeFileSync(join(root, 'wrong.json'), text);
+    const { code, err } = await kin(['labels', 'build', yaml, '-o', join(root, 'x'), '--measured', join(root, 'wrong.json'), '--model', model]);
     assert.deepEqual([code, message.test(err)], [1, true], `${text}: ${err}`);
   }
   for (const [args, message] of [[['labels'], /one of build, apply/], [['labels', 'make'], /one of build/], [['labels', 'build', yaml], /needs -o/], [['labels', 'apply', 'a'], /takes 2 paths/],
@@ -320,4 +329,22 @@ test('the shipped pack: six categories, and a revolver\'s kin is told from a fru
   const of = async (picture, label) => (await shipped.classify(picture, { multiLabel: true })).find((one) => one.label === label).score;
   for (const [code, label] of [['1f377', 'alcohol'], ['1f489', 'medicine']])
     assert.ok(await of(await render(code), label) > 5 * await of(await render('1f34e'), label), label);
+});
+
+test('lists are read as spreadsheets save them, and a line that is not whole is named', async () => {
+  const at = (name, text) => {
+    writeFileSync(join(root, name), text);
+    return join(root, name);
+  };
+  const wanted = [{ image: join(root, 'a.png'), labels: ['x', 'y'], split: 'choose' }, { image: join(root, 'b;c.png'), labels: [], split: 'judge' }];
+  for (const text of ['image,label,split\na.png,x|y,choose\nb;c.png,,judge\n', '\ufeffImage;Label;Split\r\na.png;x|y;choose\r\n"b;c.png";;judge\r\n',
+    'sep=\t\nsplit\timage\tlabel\nchoose\ta.png\tx|y\njudge\tb;c.png\t\n'])
+    assert.deepEqual(await readPictures(at('list.csv', text)), wanted, text);
+  for (const [text, message] of [['image,label\na.png\n', /list\.csv, line 2: it has 1 cell/], ['image,label\n"a.png,x\n', /line 2: the quote .* never closed/],
+    ['file,label\na.png,x\n', /needs the column image, .*: its first line names 'file', 'label'/], ['image,label,image\na,b,c\n', /'image' twice/], ['image\n', /no line with a picture/],
+    ['', /no line/], ['image,split\na.png,test\n', /line 2: it has the split 'test'/], [Buffer.from('image\ncaf\xe9.png\n', 'latin1'), /not UTF-8/],
+    [Buffer.from('image\na.png\n', 'utf16le'), /UTF-16/]])
+    await assert.rejects(readPictures(at('list.csv', text)), message);
+  assert.deepEqual((await readLabels(at('list.csv', 'label;phrase;negative\nfruit;apple, red;\nfruit;;ball\n'))).labels.map(({ label, phrases, negatives }) => [label, phrases, negatives]),
+    [['fruit', ['apple, red'], ['ball']]]);
 });

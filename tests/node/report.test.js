@@ -89,13 +89,13 @@ test('labelled photos, two models side by side, pictures as small copies', async
   writeFileSync(join(at, 'products.csv'), rows.join('\n'));
   const shops = ['a.kin', 'b.kin'].map((name) => join(at, name));
   for (const [i, shop] of shops.entries()) assert.equal((await kin(['build', join(at, 'products.csv'), '-o', shop, '--model', models[i]])).code, 0);
-  writeFileSync(join(at, 'photos.csv'), 'image,id\nimg/3.png,p3\nimg/5.png,p6\nimg/none.png,p1\nimg/4.png,nobody\n../x.png,p1\n');
+  writeFileSync(join(at, 'photos.csv'), 'image,id\nimg/3.png,p3\nimg/5.png,p6\nimg/none.png,p1\nimg/4.png,nobody\n../x.png,p1\nimg/1.png\n');
   const args = ['report', shops[0], '-o', join(at, 'r.html'), '--queries', join(at, 'photos.csv'), '--model', models[0], '--json'];
   const { code, err, out } = await kin([...args, '--against', shops[1], '--against-model', models[1]]);
   assert.equal(code, 3, err);
   const result = JSON.parse(out);
-  assert.equal(result.failed, 3);
-  for (const [line, sentence] of [[4, 'no such file'], [5, "no product 'nobody'"], [6, 'outside the folder']]) assert.match(err, new RegExp(`line ${line}: .*${sentence}`));
+  assert.equal(result.failed, 4);
+  for (const [line, sentence] of [[4, 'no such file'], [5, "no product 'nobody'"], [6, 'outside the folder'], [7, 'it has 1 cell']]) assert.match(err, new RegExp(`line ${line}: .*${sentence}`));
   for (const { photos } of result.models) {
     assert.equal(photos.asked, 2);
     assert.equal(photos.at1, 1, 'the photo that is its product\'s own picture');

@@ -59,8 +59,10 @@ export function momentsOf(values) {
 const rowsOf = (values, dim) => Array.from({ length: values.length / dim }, (_, i) => unit(values.subarray(i * dim, i * dim + dim)));
 const isText = (value) => typeof value === 'string' && value !== '';
 const isTexts = (value) => Array.isArray(value) && value.every(isText);
-const share = (value) => value >= 0 && value <= 1;
-const isMeasured = (one) => Number.isFinite(one?.slope) && Number.isFinite(one.centre) && share(one.threshold) && share(one.measured?.precision) &&
+const share = (value) => Number.isFinite(value) && value >= 0 && value <= 1;
+// What `labels measure` says of a label, and of a kind of a phrase pack.
+export const isThreshold = (one) => share(one?.threshold) && share(one.measured?.precision) && share(one.measured.recall);
+export const isMeasured = (one) => Number.isFinite(one?.slope) && Number.isFinite(one.centre) && share(one.threshold) && share(one.measured?.precision) &&
   share(one.measured.said);
 const areKinds = (kinds) => kinds === null || typeof kinds === 'object' && !Array.isArray(kinds) && Object.values(kinds).every(isMeasured);
 const areShades = (value) => value === undefined || isTexts(value) && value.length > 0 && value.every((one) => /^#[0-9a-f]{6}$/.test(one));
@@ -81,7 +83,7 @@ export function readPack({ dim, metadata, tensors }) {
   const count = (part) => labels.reduce((sum, label) => sum + label[part].length, 0);
   for (const one of labels)
     if (!isText(one?.label) || !isTexts(one.phrases) || !one.phrases.length || !isTexts(one.negatives) || !isPart(one, kinds) ||
-      one.threshold !== undefined && !(share(one.threshold) && share(one.measured?.precision) && share(one.measured.recall)))
+      one.threshold !== undefined && !isThreshold(one))
       bad(`has a label that cannot be read: ${JSON.stringify(one)?.slice(0, 80)}.`);
   if (new Set(labels.map(({ kind = '', label }) => `${kind} ${label}`)).size < labels.length) bad('has a label twice.');
   const [phrases, negatives, background, pictures] = ['phrases', 'negatives', 'background', 'pictures']
