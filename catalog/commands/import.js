@@ -7,6 +7,7 @@ import { kin } from '../lib/name.js';
 import { openNpy } from '../lib/npy.js';
 import { commonUsage, oneArgument, UsageError } from '../lib/options.js';
 import { checkOutput } from '../lib/output.js';
+import { checkUrl } from '../lib/products.js';
 import { counted, size } from '../lib/terminal.js';
 import { openText, readText } from '../lib/text.js';
 import { ofNoModel, openWriter } from '../lib/writer.js';
@@ -77,8 +78,13 @@ async function readItems(path, ids, fields, io) {
           continue;
         }
         seen.add(field);
-        if (always.includes(field) && typeof one !== 'string') wrong(`a ${field} that is no text`);
+        if (always.includes(field) && typeof one !== 'string') wrong(`'${field}' that is no text`);
         Object.defineProperty(item, field, { value: one, enumerable: true, configurable: true, writable: true });
+      }
+      try {
+        if (item.url) checkUrl(item.url);
+      } catch ({ message }) {
+        throw new Error(`${path}: line ${row}: ${message}`);
       }
       items.set(value.id, { row, id: value.id, item });
     }

@@ -81,7 +81,7 @@ function checkImages(list) {
 }
 
 // What a page may link to: http(s) or a relative address, nothing that runs.
-function checkUrl(url) {
+export function checkUrl(url) {
   const scheme = schemeOf(url, 'https://shop.example/');
   if (scheme === null) throw new Error(`its url is no address: '${url.slice(0, 200)}'`);
   if (scheme !== 'http:' && scheme !== 'https:')

@@ -367,7 +367,8 @@ test('rows, ids and items that no catalogue can hold', async (t) => {
   await refused(good, 'a\nb', '{"id":"a"}\n{"id":"a"}', /second time in line 2/);
   await refused(good, 'a\nb', '{"title":"x"}', /no id/);
   await refused(good, 'a\nb', '[1]', /line 1/);
-  await refused(good, 'a\nb', '{"id":"a","title":5}', /a title that is no text/);
+  await refused(good, 'a\nb', '{"id":"a","title":5}', /'title' that is no text/);
+  await refused(good, 'a\nb', '{"id":"a","url":"java\\tscript:alert(1)"}', /line 1: its url begins with 'javascript:'/);
   await refused(good, 'a\nb', '{"id":"a","more":{"x":1}}', /its more is neither/);
   writeFileSync(out, 'precious');
   const { code, err } = await kin(['import', npy, '--ids', ids, '-o', out]);
