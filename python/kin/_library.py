@@ -104,6 +104,13 @@ def text(value: bytes) -> str:
     return value.decode('utf-8', 'replace')
 
 
+def utf8(value: Any, what: str) -> bytes:
+    """A text for the engine. Half of a surrogate pair is U+FFFD, as in JavaScript."""
+    if not isinstance(value, str):
+        raise KinError('bad-argument', f'{what} is a str, not {type(value).__name__}.')
+    return value.encode('utf-16-le', 'surrogatepass').decode('utf-16-le', 'replace').encode()
+
+
 def out_of_memory(what: str) -> KinError:
     return KinError('out-of-memory', f'Not enough memory for {what}.')
 

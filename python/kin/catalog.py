@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ._library import ErrorPlace, KinError, lib, out_of_memory, unit
+from ._library import ErrorPlace, KinError, lib, out_of_memory, unit, utf8
 
 Metadata = Mapping[str, str]
 
@@ -160,8 +160,9 @@ class CatalogWriter:
     def __init__(self, dim: int, metadata: Metadata) -> None:
         self._writer: int | None = None
         self._dim, self._error = dim, ErrorPlace()
-        given = json.dumps(dict(metadata), ensure_ascii=False, separators=(',', ':')).encode()
-        self._writer = lib.kin_writer_begin(dim, given, len(given), self._error.at)
+        given = json.dumps(dict(metadata), ensure_ascii=False, separators=(',', ':'))
+        words = utf8(given, 'The metadata')
+        self._writer = lib.kin_writer_begin(dim, words, len(words), self._error.at)
         if not self._writer:
             raise self._error.error()
 
@@ -170,22 +171,23 @@ class CatalogWriter:
             lib.kin_writer_close(self._writer)
 
     def add(self, id: str, item: Mapping[str, Any] | str, vectors: Any) -> None:
-        """One product. item: a JSON object, or its text on one line, taken over as it is. vectors: [pictures, dim]."""
+        """One product. item: a JSON object, or its text on one line, taken over as it is. vectors: [pictures, dim], or [dim]
+        of one picture."""
         words = item if isinstance(item, str) else json.dumps({**item, 'id': id}, ensure_ascii=False, separators=(',', ':'), allow_nan=False)
-        rows = [quantise(vector, self._dim) for vector in np.asarray(vectors, np.float32).reshape(-1, self._dim)]
+        rows = [quantise(vector, self._dim) for vector in _matrix(vectors, self._dim, f'The vectors of {id!r}')]
         self.add_rows(id, words, np.stack(rows) if rows else np.empty((0, self._dim), np.int8))
 
     def add_rows(self, id: str, item: str, rows: NDArray[np.int8]) -> None:
         """The same of rows that `quantise` made: int8 [pictures, dim]."""
-        name, words, tight = id.encode(), item.encode(), np.ascontiguousarray(rows, np.int8)
-        if tight.ndim != 2 or tight.shape[1] != self._dim:
-            raise KinError('bad-argument', f'Rows are int8 [pictures, {self._dim}], not {list(tight.shape)}.')
+        name, words, tight = utf8(id, 'An id'), utf8(item, 'An item'), np.ascontiguousarray(rows)
+        if tight.dtype != np.int8 or tight.ndim != 2 or tight.shape[1] != self._dim:
+            raise KinError('bad-argument', f'Rows are int8 [pictures, {self._dim}], not {tight.dtype} {list(tight.shape)}.')
         self._error.check(lib.kin_writer_add(self._open(), name, len(name), words, len(words), _pointer(tight), len(tight), self._error.at))
 
     def null(self, phrases: Any) -> None:
         """Asks for statistics of what scores by chance, from which confidences come. phrases: [0 to 256, dim], vectors of
         the null phrases (none: of pictures alone). Once, after the last product; needs 16 products."""
-        vectors = np.ascontiguousarray(phrases, np.float32).reshape(-1, self._dim)
+        vectors = np.ascontiguousarray(_matrix(phrases, self._dim, 'The phrases'))
         self._error.check(lib.kin_writer_null(self._open(), _pointer(vectors), len(vectors), self._error.at))
 
     def parts(self) -> Iterator[bytes]:
@@ -208,6 +210,15 @@ class CatalogWriter:
         return self._writer
 
 
+def _matrix(vectors: Any, dim: int, what: str) -> NDArray[np.float32]:
+    """[n, dim] of a matrix, of one vector, or of nothing; other shapes would be taken apart at the wrong places."""
+    values = np.asarray(vectors, np.float32)
+    rows = values[None] if values.ndim == 1 and values.size else values.reshape(0, dim) if not values.size else values
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        raise KinError('bad-argument', f'{what} have the shape {list(values.shape)}, not [pictures, {dim}].')
+    return rows
+
+
 def quantise(vector: Any, dim: int) -> NDArray[np.int8]:
     """A vector's row in a catalogue, int8 [dim]."""
     values = np.ascontiguousarray(vector, np.float32)
@@ -219,8 +230,13 @@ def quantise(vector: Any, dim: int) -> NDArray[np.int8]:
 
 
 def write_safely(path: str | os.PathLike[str], fill: Callable[[Any], object]) -> None:
-    """A file that is there whole or not at all: written beside, synced, renamed."""
-    target = Path(path)
+    """A file that is there whole or not at all: written beside, synced, renamed. A link stays, and what it leads to is written;
+    a device or a pipe takes the bytes as they come."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with open(target, 'wb') as file:
+            fill(file)
+        return
     beside = target.with_name(f'.{target.name}.{uuid.uuid4().hex}.new')
     try:
         with open(beside, 'xb') as file:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ._library import KinError
+from ._library import KinError, utf8
 from .model import Model
 
 HEAD, ROW, SEEN = 1, 2, 3
@@ -31,7 +31,7 @@ def about(model: Model, fit: str) -> dict[str, Any]:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(',', ':')).encode()
+    return utf8(json.dumps(value, ensure_ascii=False, separators=(',', ':')), 'JSON')
 
 
 def record(payload: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, TypeVar, Union, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ._library import FACTS, MORE, OK, ErrorPlace, KinError, lib, out_of_memory, text
+from ._library import FACTS, MORE, OK, ErrorPlace, KinError, lib, out_of_memory, text, utf8
 
 Image = Union[bytes, bytearray, memoryview, str, 'os.PathLike[str]', NDArray[np.uint8]]
 Vector = NDArray[np.float32]
@@ -154,10 +154,7 @@ class Model:
             raise KinError('bad-argument', 'embed_texts takes a list of texts: put the one into [ ].')
 
         def one(words: str) -> Vector:
-            if not isinstance(words, str):
-                raise KinError('bad-argument', f'A text is a str, not {type(words).__name__}.')
-            # A lone surrogate is U+FFFD here as in JavaScript.
-            given = words.encode('utf-16-le', 'surrogatepass').decode('utf-16-le', 'replace').encode()
+            given = utf8(words, 'A text')
             self._check(lib.kin_tokenize(self._ctx, given, len(given)))
             self._check(lib.kin_text_add(self._ctx))
             return self._run(lib.kin_text_begin)

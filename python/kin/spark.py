@@ -170,13 +170,23 @@ class _Work:
                     try:
                         for made in self._rows(model, ref, there):
                             file.write(made)
-                    except (KinError, OSError) as error:
+                    except KinError as error:
                         counts['failed'] += 1
                         counts['error'] = counts['error'] or f'{ref}: {error}'
         counts['rows'] = len(there)
 
+    def _bytes(self, ref: str) -> bytes:
+        """Whatever keeps `read` from giving a picture is this picture's failure: clients of stores have errors of their own."""
+        try:
+            given = self.read(ref)
+        except Exception as error:
+            raise KinError('unreadable', str(error) or type(error).__name__) from error
+        if not isinstance(given, bytes):
+            raise KinError('unreadable', f'read gave {type(given).__name__} in place of bytes.')
+        return given
+
     def _rows(self, model: Model, ref: str, there: set[bytes]) -> Iterator[bytes]:
-        given = self.read(ref)
+        given = self._bytes(ref)
         digest = hashlib.sha256(given).digest()
         if digest not in there:
             [vector] = model.embed_images([given], fit=self.fit)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import kin
+from kin import catalog as catalog_module, spark
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / 'tests' / 'golden' / 'images'
@@ -190,6 +191,55 @@ class Catalogues(unittest.TestCase):
         writer.write(self.path('own.safetensors'))
         self.assertEqual(self.path('own.safetensors').read_bytes(), self.path('5.safetensors').read_bytes())
         self.assertEqual([path.name for path in self.path('').glob('.*')], [])
+
+    def test_what_a_writer_refuses(self):
+        def refused(call, part):
+            with self.assertRaises(kin.KinError) as caught:
+                call()
+            self.assertEqual(caught.exception.code, 'bad-argument')
+            self.assertIn(part, str(caught.exception))
+        writer = kin.CatalogWriter(4, {'kin.fit': 'half \ud800'})
+        for shape in ((2, 2), (2, 8), (8,), (1, 2, 4)):  # as many numbers as whole vectors have
+            refused(lambda: writer.add('a', {}, np.ones(shape)), f'shape {list(shape)}, not [pictures, 4]')
+            refused(lambda: writer.null(np.ones(shape)), f'shape {list(shape)}')
+        for rows in (np.array([[200, 0, 0, 1]]), np.array([[0.5, 0, 0, 1]]), np.ones((1, 8), np.int8)):
+            refused(lambda: writer.add_rows('a', '{"id":"a"}', rows), 'Rows are int8 [pictures, 4]')
+        refused(lambda: writer.add(5, {}, [1, 0, 0, 0]), 'An id is a str, not int')
+        refused(lambda: writer.add('a', {}, []), '0 pictures')
+        writer.add('one', {}, [1, 0, 0, 0])
+        writer.add('half \udc00', {'title': 'half \ud800'}, [[0, 1, 0, 0], [0, 0, 1, 0]])
+        real, link = self.path('real.safetensors'), self.path('link.safetensors')
+        real.write_bytes(b'old')
+        link.symlink_to(real.name)
+        writer.write(link)
+        self.assertTrue(link.is_symlink())
+        with kin.Catalog(real) as catalog:
+            self.assertEqual((catalog.ids(), catalog.info['pictures'], catalog.item(1)['title']), (['one', 'half \ufffd'], 3, 'half \ufffd'))
+        os.mkfifo(self.path('pipe'))
+        reader = subprocess.Popen(['cat', self.path('pipe')], stdout=subprocess.PIPE)
+        catalog_module.write_safely(self.path('pipe'), lambda file: file.write(b'through it'))
+        self.assertEqual(reader.communicate()[0], b'through it')
+        self.assertTrue(self.path('pipe').is_fifo())
+
+    def test_a_picture_that_fails_fails_no_job(self):
+        good = (IMAGES / PICTURES[0]).read_bytes()
+
+        class Store(Exception):
+            """As clients of stores have them: no OSError."""
+
+        def read(ref):
+            if ref == 'good':
+                return good
+            if ref == 'none':
+                return None
+            raise Store('gone') if ref == 'store' else KeyError(ref)
+        for reader, refs, first in ((read, ['none', 'good', 'store', 'x', 'good'], 'none: read gave NoneType'),
+                                    (spark._Inside(os.fspath(IMAGES)), ['nul \0', PICTURES[0], 'half \ud800', '.', '../' + PICTURES[0]], 'nul')):
+            counts = {'pictures': 0, 'rows': 0, 'failed': 0, 'error': ''}
+            with open(self.path('part'), 'wb') as file:
+                spark._Work(os.fspath(VIT), self.place.name, reader, 'crop', 0)._fill(file, [{'image': [json.dumps(refs), None, '']}], counts)
+            self.assertEqual((counts['pictures'], counts['rows'], counts['failed']), (5, 1, 3 if reader is read else 4))
+            self.assertIn(first, counts['error'])
 
     def test_damaged_files(self):
         whole = bytearray(self.path('5.safetensors').read_bytes())
