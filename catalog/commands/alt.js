@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { library, withModel } from '../lib/engine.js';
+import { withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
@@ -10,6 +10,7 @@ import { checkFile } from '../lib/output.js';
 import { listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
+import { openStored, openStoredLabels } from '../lib/stored.js';
 
 export const usage = `Usage: ${kin} alt <products.csv | folder> [-o drafts.csv] [--pack F] [--catalog F]
        [--map image=Name] [--allow-host H]
@@ -48,7 +49,6 @@ export async function run({ values, positionals, modelOptions }, io) {
   const map = readMap(values.map);
   const packPath = values.pack ?? shipped(modelOptions.embedded);
   if (values.output) await checkFile(values.output, [path, packPath, values.catalog]);
-  const { openCatalog, openLabels } = await library();
   const { signal } = io;
   const lines = [];
   const put = async (line) => (values.output ? lines.push(line) : io.line(line));
@@ -59,8 +59,8 @@ export async function run({ values, positionals, modelOptions }, io) {
     return [id ?? '', image, title, text, least === null ? '' : least.toFixed(3)].map(cell).join(',');
   };
   await withModel(modelOptions, io, async (clip) => {
-    const pack = await openLabels(packPath, { clip, signal });
-    const catalog = values.catalog === undefined ? undefined : await openCatalog(values.catalog, { signal });
+    const pack = await openStoredLabels(packPath, { clip, signal });
+    const catalog = values.catalog === undefined ? undefined : await openStored(values.catalog, { signal });
     try {
       // A row that cannot be read keeps its place, so that lines are those of the file.
       const unread = [];

@@ -13,6 +13,7 @@ import { writePack } from '../lib/pack-file.js';
 import { listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
+import { openStoredLabels, openStoredPack } from '../lib/stored.js';
 import { readText } from '../lib/text.js';
 
 export const usage = `Usage: ${kin} labels build <labels.yaml | labels.csv> -o <pack> [--background F] [--measured F]
@@ -65,8 +66,7 @@ async function background([path], values, modelOptions, io) {
 
 async function readBackground(path, clip, given, io) {
   if (!path) return null;
-  const { openPack } = await library();
-  const found = await openPack(path, { signal: io.signal });
+  const found = await openStoredPack(path, { signal: io.signal });
   const own = await ids(clip, io);
   if (found.imageId === own.imageId && found.textId === own.textId) return found;
   if (given) throw new Error(`${path} is of another model: make it anew with '${kin} labels background'`);
@@ -133,7 +133,6 @@ async function build([path], values, modelOptions, io) {
 const cell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 async function apply([path, products], values, modelOptions, io) {
-  const { openLabels } = await library();
   const lines = [];
   const put = async (line) => (values.output ? lines.push(line) : io.line(line));
   let failed = 0;
@@ -142,7 +141,7 @@ async function apply([path, products], values, modelOptions, io) {
     io.note(`row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${error.message}`);
   };
   await withModel(modelOptions, io, async (clip) => {
-    const pack = await openLabels(path, { clip, signal: io.signal });
+    const pack = await openStoredLabels(path, { clip, signal: io.signal });
     const names = pack.info.labels.map(({ label }) => label);
     const listed = await readProducts(products, { map: readMap(values.map), fields: [], text: [], signal: io.signal }, (row) =>
       report(row, row.error));
@@ -175,22 +174,31 @@ async function apply([path, products], values, modelOptions, io) {
   return failed ? 3 : 0;
 }
 
+// A label that is spelt otherwise than in the pack would be counted as a picture that shows none.
+function tellUnknown(said, known, list, tell) {
+  const unknown = [...new Set(said)].filter((label) => !known.includes(label));
+  if (unknown.length)
+    tell(`${list} names labels that the pack has not: ${unknown.slice(0, 10).join(', ')}${unknown.length > 10 ? ` and ${unknown.length - 10} more` : ''}`);
+}
+
 async function measure([path, list], values, modelOptions, io) {
   const wanted = asNumber(values.precision ?? '0.8');
   if (!(wanted > 0 && wanted <= 1)) throw new UsageError('--precision is a share such as 0.8');
-  const { openLabels, openPack } = await library();
   const pictures = await readPictures(list);
   await withModel(modelOptions, io, async (clip) => {
-    const [pack, tell] = [await openLabels(path, { clip, signal: io.signal }), (note) => io.note(note)];
+    const [pack, tell] = [await openStoredLabels(path, { clip, signal: io.signal }), (note) => io.note(note)];
     if (pack.info.kinds) {
-      const phrases = await openPack(path, { signal: io.signal });
+      const phrases = await openStoredPack(path, { signal: io.signal });
+      const rights = pictures.map(({ labels }) => rightOf(labels, list));
+      tellUnknown(rights.flatMap((right) => Object.entries(right).flatMap(([kind, said]) => said.map((label) => `${kind}:${label}`))),
+        phrases.labels.map(({ kind, label }) => `${kind}:${label}`), list, tell);
       const shown = [];
       const progress = io.progress('pictures', pictures.length);
-      for (const { image, labels, split } of pictures) {
+      for (const [i, { image, split }] of pictures.entries()) {
         io.signal.throwIfAborted();
         const pixels = await clip.preprocess(await openTyped(image), { signal: io.signal }).catch(naming(image));
         const vector = await clip.embedImage(pixels, { signal: io.signal });
-        shown.push({ found: bestOf(phrases, { vector, pixels }), right: rightOf(labels, list), split });
+        shown.push({ found: bestOf(phrases, { vector, pixels }), right: rights[i], split });
         progress(shown.length);
       }
       const every = (value) => Object.fromEntries(kindsOf.map((kind) => [kind, value]));
@@ -198,6 +206,7 @@ async function measure([path, list], values, modelOptions, io) {
       await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
       return;
     }
+    tellUnknown(pictures.flatMap(({ labels }) => labels.map((label) => label.replace(/^\?/, ''))), pack.info.labels.map(({ label }) => label), list, tell);
     const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
     const result = await measureLabels(pack, pictures.map((one, i) => ({ ...one, vector: vectors[i] })), wanted,
       values.name ?? list, tell);

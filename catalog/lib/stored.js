@@ -28,20 +28,22 @@ export async function whatIs(path) {
     'and no config.json or open_clip_config.json');
 }
 
-// The library knows a catalogue by its bytes alone: what it says of them here begins with the path.
-export async function openStored(path, options) {
-  const { openCatalog } = await library();
-  return openCatalog(path, options).catch((error) => {
-    if (options.signal.aborted) throw error;
-    throw saidOf(options.adapter && error.message.startsWith('The adapter') ? options.adapter : path, error);
-  });
-}
+// The library knows a catalogue and a label pack by their bytes alone: what it says of them here begins with the path.
+const opener = (name) => async (path, options) => (await library())[name](path, options).catch((error) => {
+  if (options.signal.aborted) throw error;
+  throw saidOf(options.adapter && error.message.startsWith('The adapter') ? options.adapter : path, error);
+});
+
+export const openStored = opener('openCatalog');
+export const openStoredLabels = opener('openLabels'); // with a clip, to judge by
+export const openStoredPack = opener('openPack');     // what it holds
 
 // The library's error about bytes, as one about the file they are from. Products in place of a catalogue are a likely slip.
 export function saidOf(path, error) {
-  const why = error.message.replace(/^The (?:catalogue|adapter): /, '');
-  const said = isProducts(path) ? `${why.replace(/\.$/, '')}; '${kin} build' makes a catalogue of products` : why;
-  return Object.assign(new Error(`${path}: ${said}`), { code: error.code });
+  const slip = error.message.startsWith('The catalogue') && isProducts(path);
+  const why = error.message.replace(/^The (?:catalogue|adapter|label pack): /, '');
+  return Object.assign(new Error(`${path}: ${slip ? `${why.replace(/\.$/, '')}; '${kin} build' makes a catalogue of products` : why}`),
+    { code: error.code });
 }
 
 // A catalogue, read strictly by the engine -> { metadata, pictures, dim, products: [{ id, item }] }.

@@ -301,6 +301,8 @@ test('labels measure reads what a picture shows of each kind', async () => {
   assert.match(err, /colour: not measured: 4 and 4 pictures/);
   writeFileSync(join(root, 'shown.csv'), 'image,label,split\n1f455.png,T-shirt,choose\n');
   assert.match((await kin(['labels', 'measure', small, join(root, 'shown.csv'), '-o', join(root, 'x'), ...own])).err, /'T-shirt' does not begin with its kind/);
+  for (const named of [['--pack', join(root, 'none')], ['--pack', small, '--catalog', join(root, 'shown.csv')]])
+    assert.ok((await kin(['alt', join(root, 'shown.csv'), ...named, ...own])).err.startsWith(`kin: ${named.at(-1)}: `));
 });
 
 test('alt: a line a product, in the file\'s order whatever fails', async () => {

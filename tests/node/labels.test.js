@@ -273,6 +273,12 @@ test('measure, build and apply: a threshold travels with its figures, to the wei
   const own = ['--model', `./${everyday}`];
   const measured = await kin(['labels', 'measure', join(root, 'pack.safetensors'), join(root, 'pictures.csv'), '-o', join(root, 'measured.json'), '--name', 'emoji', '--precision', '1', ...own]);
   assert.equal(measured.code, 0, measured.err);
+  assert.doesNotMatch(measured.err, /the pack has not/);
+  writeFileSync(join(root, 'typo.csv'), 'image,label\n1f34e.png,Fruit|?animal\n1f697.png,a car\n');
+  assert.match((await kin(['labels', 'measure', join(root, 'pack.safetensors'), join(root, 'typo.csv'), '-o', join(root, 'typo.json'), ...own])).err,
+    /typo\.csv names labels that the pack has not: Fruit\n/);
+  for (const [pack, sentence] of [[join(root, 'none'), /none: there is no such file/], [yaml, /labels\.yaml: .*safetensors/]])
+    assert.match((await kin(['labels', 'apply', pack, join(root, 'pictures.csv'), ...own])).err, sentence);
   const said = JSON.parse(readFileSync(join(root, 'measured.json')));
   assert.deepEqual(Object.keys(said.labels), ['fruit']);
   assert.deepEqual(said.labels.fruit.measured, { precision: 1, recall: 1, positives: 10, pictures: 16, data: 'emoji' });
