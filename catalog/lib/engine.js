@@ -1,6 +1,6 @@
 // The engine for a command, opened with the options that every command takes. This file alone knows web/, by
 // the name `#web/` that package.json gives it: the bundle lies elsewhere and finds it all the same.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 // The library itself. It is imported when first needed, so that `kin serve` or a wrong option never loads it.
@@ -12,6 +12,15 @@ function folderDtype(model) {
     return JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8')).dtype;
   } catch {
     return undefined;
+  }
+}
+
+// A clone made without Git LFS holds pointers of a few lines in place of the weights.
+function refusePointers(folder) {
+  for (const name of readdirSync(folder).filter((one) => /\.(?:safetensors|json|txt)$/.test(one))) {
+    const path = join(folder, name), info = statSync(path, { throwIfNoEntry: false });
+    if (info?.isFile() && info.size < 1024 && readFileSync(path, 'latin1').startsWith('version https://git-lfs.github.com/'))
+      throw new Error(`${path} is a pointer of Git LFS, not the file itself: run 'git lfs pull' in its folder`);
   }
 }
 
@@ -32,6 +41,7 @@ export async function openModel(options, io) {
         : `there is no model folder ${model}`);
     if (!statSync(model).isDirectory())
       throw new Error(`${model} is a file: --model takes the folder that holds config.json or open_clip_config.json`);
+    refusePointers(model);
     rest.dtype ??= folderDtype(model);
   }
   if (rest.dtype === undefined) delete rest.dtype;

@@ -121,6 +121,16 @@ test('what is wrong with the small files is said before the weights are read', a
   }
 });
 
+test('a clone without Git LFS is told of its pointers', async (t) => {
+  const root = folder(t), model = tinyModel(join(root, 'hf')), weights = join(model, 'model.safetensors');
+  writeFileSync(weights, 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 605157884\n');
+  for (const args of [['convert', model, '-o', join(root, 'out')], ['embed', '--text', 'a', '--model', model]]) {
+    const { code, err } = await kin(args);
+    assert.equal(code, 1, err);
+    assert.match(err, /model\.safetensors is a pointer of Git LFS, .*'git lfs pull'/);
+  }
+});
+
 test('the output folder is made, with those above it, or refused before anything is read', async (t) => {
   const root = folder(t);
   const path = tinyModel(join(root, 'hf'));
