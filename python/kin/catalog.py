@@ -229,9 +229,9 @@ def quantise(vector: Any, dim: int) -> NDArray[np.int8]:
     return row
 
 
-def write_safely(path: str | os.PathLike[str], fill: Callable[[Any], object]) -> None:
+def write_safely(path: str | os.PathLike[str], fill: Callable[[Any], object], mode: int = 0o666) -> None:
     """A file that is there whole or not at all: written beside, synced, renamed. A link stays, and what it leads to is written;
-    a device or a pipe takes the bytes as they come."""
+    a device or a pipe takes the bytes as they come. mode: who may read a new one."""
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
         with open(target, 'wb') as file:
@@ -239,7 +239,7 @@ def write_safely(path: str | os.PathLike[str], fill: Callable[[Any], object]) ->
         return
     beside = target.with_name(f'.{target.name}.{uuid.uuid4().hex}.new')
     try:
-        with open(beside, 'xb') as file:
+        with open(beside, 'xb', opener=lambda name, flags: os.open(name, flags, mode)) as file:
             fill(file)
             file.flush()
             os.fsync(file.fileno())

@@ -102,7 +102,7 @@ def merge(folder: str | os.PathLike[str], catalogue: str | os.PathLike[str]) -> 
                 else:
                     file.write(journal.record(payload))
         count = len(there)
-    write_safely(target / 'journal', fill)
+    write_safely(target / 'journal', fill, 0o600)  # it holds addresses; a build keeps its own so
     return count
 
 

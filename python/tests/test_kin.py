@@ -233,6 +233,7 @@ class Catalogues(unittest.TestCase):
             if ref == 'none':
                 return None
             raise Store('gone') if ref == 'store' else KeyError(ref)
+        self.path('parts').mkdir()
         for reader, refs, first in ((read, ['none', 'good', 'store', 'x', 'good'], 'none: read gave NoneType'),
                                     (spark._Inside(os.fspath(IMAGES)), ['nul \0', PICTURES[0], 'half \ud800', '.', '../' + PICTURES[0]], 'nul')):
             counts = {'pictures': 0, 'rows': 0, 'failed': 0, 'error': ''}
@@ -240,6 +241,9 @@ class Catalogues(unittest.TestCase):
                 spark._Work(os.fspath(VIT), self.place.name, reader, 'crop', 0)._fill(file, [{'image': [json.dumps(refs), None, '']}], counts)
             self.assertEqual((counts['pictures'], counts['rows'], counts['failed']), (5, 1, 3 if reader is read else 4))
             self.assertIn(first, counts['error'])
+            self.path('part').rename(self.path('parts') / 'part-00000.rows')
+            self.assertEqual(spark.merge(self.path('parts'), self.path(f'merged-{first[:3]}')), 1)
+            self.assertEqual((self.path(f'merged-{first[:3]}.part') / 'journal').stat().st_mode & 0o777, 0o600)
 
     def test_damaged_files(self):
         whole = bytearray(self.path('5.safetensors').read_bytes())
