@@ -119,6 +119,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   const typed = [values.model, values['against-model']];
   models.forEach((model, i) => Object.assign(model, modelOf(model.path, model.catalog.about, typed[i], modelOptions)));
   const strange = values.queries === undefined ? -1 : models.findIndex(({ known }) => !known);
+  if (strange >= 0 && !models[strange].catalog.about.metadata['kin.image_id'])
+    throw new Error(`${models[strange].path} holds vectors of others, of which no model is known: a photo cannot be looked for among them`);
   if (strange >= 0)
     throw new Error(`the model of ${models[strange].path} is not known here, so --queries cannot be asked: name it with ` +
       (strange ? '--against-model' : '--model'));

@@ -14,16 +14,18 @@ async function checkFolderOf(path) {
   if (cannot) throw new Error(`cannot write ${path}: ${cannot}`);
 }
 
-// Any file may be written over but those that the command reads: `inputs`, their paths, of which some may be undefined.
+// Any file may be written over but those that the command reads: `inputs`, paths of files and of published folders, of which some may
+// be undefined.
 export async function checkFile(path, inputs = []) {
   const statOf = (one) => stat(one, { bigint: true }).catch(() => null);
   const there = await statOf(path);
   if (there?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
   if (!there || there.isFile()) await checkFolderOf(path);
   if (!there?.isFile()) return;
-  for (const input of inputs.filter((one) => one !== undefined)) {
-    const read = await statOf(input);
-    if (read?.dev === there.dev && read.ino === there.ino)
+  const read = inputs.filter((one) => one !== undefined).flatMap((one) => [one, ...['current.json', 'generations.json'].map((name) => join(one, name))]);
+  for (const input of read) {
+    const info = await statOf(input);
+    if (info?.dev === there.dev && info.ino === there.ino)
       throw new Error(`cannot write ${path}: the command reads it, so it would be lost: name another file`);
   }
 }

@@ -208,6 +208,10 @@ test('a published folder gives what a file of the same products gives, and nothi
     return rest;
   };
   assert.deepEqual(await figures(published), await figures(shop));
+  for (const command of [['export', '--to', 'jsonl'], ['related'], ['report']])
+    for (const its of ['current.json', 'generations.json'])
+      assert.match((await kin([command[0], published, '-o', join(published, its), ...command.slice(1)])).err, /cannot write .*the command reads it/);
+  assert.equal((await kin(['verify', published])).code, 0);
   const name = readdirSync(published).find((one) => one.startsWith('shard-')), bytes = readFileSync(join(published, name));
   bytes[bytes.length - 1] ^= 1;
   writeFileSync(join(published, name), bytes);

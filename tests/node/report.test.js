@@ -112,6 +112,10 @@ test('labelled photos, two models side by side, pictures as small copies', async
   const unknown = await kin([...args, '--against', shops[1]]);
   assert.equal(unknown.code, 1);
   assert.match(unknown.err, /name it with --against-model/);
+  await write(join(at, 'v.kin'), 2, [{ id: 'p1', vectors: [[1, 2]] }]);
+  for (const model of [[], ['--model', models[0]]])
+    assert.match((await kin(['report', join(at, 'v.kin'), '-o', join(at, 'w.html'), '--queries', join(at, 'photos.csv'), ...model])).err,
+      /v\.kin holds vectors of others, of which no model is known/);
 });
 
 test('what a catalogue says is text, whatever it says; the page asks for nothing; it is the same page again', async (t) => {
