@@ -1,9 +1,9 @@
 // Writing without ever losing what was there: a file as the library does it, a folder in the same steps.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { beside, removeLeft, replaceFiles, syncFolder, writeNew, writeParts } from '#web/shared/files.node.js';
+import { beside, removeLeft, replaceFiles, syncFolder, writeNew } from '#web/shared/files.node.js';
 
 // Fills `buffer` from a place of an open file: a read may give less than was asked for. -> how many bytes there were
 export async function readInto(handle, buffer, position) {
@@ -35,34 +35,14 @@ export function plain(error, path) {
   return why ? new Error(`cannot write ${path}: ${why}`) : error;
 }
 
-// files: [{ path, bytes }], which change together. A link stays, and what it leads to is written. A device or a pipe
-// (`/dev/stdout`, `>(gzip)`) takes the bytes as they come: a file in its place would be one device less on the machine.
+// files: [{ path, bytes }], which change together.
 export async function writeFilesSafely(files) {
-  const replaced = [], taken = [];
-  for (const { path, bytes } of files) {
-    const there = await stat(path).catch(() => null);
-    if (there?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
-    if (there && !there.isFile()) taken.push({ path, bytes });
-    else replaced.push({ path: there ? await realpath(path) : resolve(path), bytes });
-  }
-  try {
-    await replaceFiles(replaced);
-    for (const { path, bytes } of taken) await writeInto(path, bytes);
-  } catch (error) {
-    throw plain(error, files[0].path);
-  }
+  for (const { path } of files)
+    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
+  await replaceFiles(files.map(({ path, bytes }) => ({ path: resolve(path), bytes }))).catch((error) => { throw plain(error, files[0].path); });
 }
 
 export const writeFileSafely = (path, bytes) => writeFilesSafely([{ path, bytes }]);
-
-async function writeInto(path, bytes) {
-  const handle = await open(path, 'w');
-  try {
-    await writeParts(handle, bytes);
-  } finally {
-    await handle.close();
-  }
-}
 
 // A folder that is not there will be made, with those above it.
 async function checkParents(path) {

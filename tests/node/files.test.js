@@ -133,6 +133,10 @@ test('a link, a device and a pipe stay what they are', { skip: process.platform 
     assert.ok(lstatSync(path('device')).isSymbolicLink());
     unlinkSync(path('device'));
   }
+  const clip = await load({ model: tinyModel(path('model')) });
+  t.after(() => clip.close());
+  await (await builder(clip, 3, 1)).save({ to: path('link') });
+  assert.ok(lstatSync(path('link')).isSymbolicLink() && readFileSync(path('far/real')).length > 1000);
   execFileSync('mkfifo', [path('pipe')]);
   const reader = spawn('cat', [path('pipe')]);
   let heard = '';

@@ -1,7 +1,7 @@
 // The one way in which Node replaces a file: a new one beside it, synced, then renamed over it. Who reads the path
 // finds the old bytes or the new ones, whatever ends the process meanwhile.
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
@@ -42,7 +42,7 @@ export async function syncFolder(path) {
 }
 
 // `bytes` may be a list of parts, or parts that are still to come.
-export async function writeParts(handle, bytes) {
+async function writeParts(handle, bytes) {
   for await (const part of Array.isArray(bytes) || bytes[Symbol.asyncIterator] ? bytes : [bytes])
     await handle.writeFile(part);
 }
@@ -58,22 +58,34 @@ export async function writeNew(path, bytes) {
   }
 }
 
+async function writeInto(path, bytes) {
+  const handle = await open(path, 'w');
+  await writeParts(handle, bytes).finally(() => handle.close());
+}
+
 // files: [{ path, bytes }], paths absolute. All are on the disk before the first takes its place, so that files that belong
-// together change together. Rejects with Node's own errors.
+// together change together. A link stays, and what it leads to is replaced. A device or a pipe (`/dev/stdout`, `>(gzip)`) takes
+// the bytes as they come: a file in its place would be one device less on the machine. Rejects with Node's own errors.
 export async function replaceFiles(files) {
   const laid = new Map(); // path -> the new file beside it
   try {
     for (const { path, bytes } of files) {
-      await removeLeft(path);
-      laid.set(path, beside(path));
-      await writeNew(laid.get(path), bytes);
+      const there = await stat(path).catch(() => null);
+      if (there && !there.isFile() && !there.isDirectory()) {
+        await writeInto(path, bytes);
+        continue;
+      }
+      const target = there ? await realpath(path) : path;
+      await removeLeft(target);
+      laid.set(target, beside(target));
+      await writeNew(laid.get(target), bytes);
     }
-    for (const [path, temporary] of laid) await rename(temporary, path);
+    for (const [target, temporary] of laid) await rename(temporary, target);
   } catch (error) {
     for (const temporary of laid.values()) await rm(temporary, { force: true });
     throw error;
   }
-  for (const folder of new Set(files.map(({ path }) => dirname(path)))) await syncFolder(folder);
+  for (const folder of new Set([...laid.keys()].map((target) => dirname(target)))) await syncFolder(folder);
 }
 
 export const replaceFile = (path, bytes) => replaceFiles([{ path, bytes }]);
