@@ -1,13 +1,14 @@
 // The file that a command writes: whether it may, before any work is done; and a build's: how it takes the place of the one that is
 // there, and where its model lies from it.
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { exists, writeFileSafely } from './files.js';
 import { manifestOf } from './models.js';
 import { readFileHeader } from './tensors.js';
 
-async function checkFolderOf(path) {
-  const folder = dirname(resolve(path));
+// `real`: where a link leads.
+async function checkFolderOf(path, real = path) {
+  const folder = dirname(resolve(real));
   const info = await stat(folder).catch(() => null);
   const cannot = !info ? 'its folder does not exist' : !info.isDirectory() ? 'its folder is a file'
     : await access(folder, constants.W_OK).then(() => null, () => 'not allowed');
@@ -20,7 +21,7 @@ export async function checkFile(path, inputs = []) {
   const statOf = (one) => stat(one, { bigint: true }).catch(() => null);
   const there = await statOf(path);
   if (there?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
-  if (!there || there.isFile()) await checkFolderOf(path);
+  if (!there || there.isFile()) await checkFolderOf(path, there ? await realpath(path) : path);
   if (!there?.isFile()) return;
   const read = inputs.filter((one) => one !== undefined).flatMap((one) => [one, ...['current.json', 'generations.json'].map((name) => join(one, name))]);
   for (const input of read) {

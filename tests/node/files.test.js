@@ -137,6 +137,11 @@ test('a link, a device and a pipe stay what they are', { skip: process.platform 
   t.after(() => clip.close());
   await (await builder(clip, 3, 1)).save({ to: path('link') });
   assert.ok(lstatSync(path('link')).isSymbolicLink() && readFileSync(path('far/real')).length > 1000);
+  if (existsSync('/proc/self/fd/1')) { // what a shell sends to a file is not replaced: what else it wrote there stays
+    const write = `import { writeFileSafely } from ${JSON.stringify(new URL('../../catalog/lib/files.js', import.meta.url).href)}; await writeFileSafely('/dev/stdout', 'it ');`;
+    execFileSync('sh', ['-c', '(printf "before "; "$0" --input-type=module -e "$1"; printf after) > "$2"', process.execPath, write, path('out')]);
+    assert.equal(readFileSync(path('out'), 'utf8'), 'before it after');
+  }
   execFileSync('mkfifo', [path('pipe')]);
   const reader = spawn('cat', [path('pipe')]);
   let heard = '';

@@ -1,9 +1,11 @@
 // The one way in which Node replaces a file: a new one beside it, synced, then renamed over it. Who reads the path
 // finds the old bytes or the new ones, whatever ends the process meanwhile.
 import { createHash, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 // `.NAME.kin-HOST-PID-RANDOM`: nobody can guess it, and a later run can tell whose it was.
 const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
@@ -58,6 +60,9 @@ export async function writeNew(path, bytes) {
   }
 }
 
+// `/dev/stdout` and its like name what this process has open: a file there is gone on with where the shell stands in it.
+const openNumber = (path) => ({ '/dev/stdout': 1, '/dev/stderr': 2 })[path] ?? Number(/^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path)?.[1] ?? NaN);
+
 async function writeInto(path, bytes) {
   const handle = await open(path, 'w');
   await writeParts(handle, bytes).finally(() => handle.close());
@@ -73,6 +78,10 @@ export async function replaceFiles(files) {
       const there = await stat(path).catch(() => null);
       if (there && !there.isFile() && !there.isDirectory()) {
         await writeInto(path, bytes);
+        continue;
+      }
+      if (there?.isFile() && openNumber(path) >= 0) {
+        await writeParts({ writeFile: (part) => promisify(writeFile)(openNumber(path), part) }, bytes);
         continue;
       }
       const target = there ? await realpath(path) : path;
