@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Step 6, export:  export.py RAW OUT FOLDER [--body MODEL [--half]]  writes an open_clip folder and holds it against open_clip.
+"""Step 6, export:  export.py RAW OUT FOLDER [--body MODEL [--share S]]  writes an open_clip folder and holds it against open_clip.
 
 The body is rounded anew; with --body it is that of an 8-bit folder as it stands, where nothing of it was tuned since. With
---half projection and text tower are half way between that folder's, with which training began, and what was learnt.
+--share 0.6 projection and text tower go so much of the way from that folder's, with which training began, to what was learnt.
 """
 import argparse
 import json
@@ -25,10 +25,10 @@ def main():
     for name in ('raw', 'out', 'folder'):
         a.add_argument(name)
     a.add_argument('--body', help='an 8-bit folder whose body is taken')
-    a.add_argument('--half', action='store_true', help='half way from there')
+    a.add_argument('--share', type=float, default=1, help='of the way from there')
     o = a.parse_args()
-    if o.half and not o.body:
-        a.error('--half is from a --body')
+    if o.share != 1 and not o.body:
+        a.error('--share is of the way from a --body')
     raw, out, folder = o.raw, o.out, o.folder
     os.makedirs(folder, exist_ok=True)
     texts = Texts(out)
@@ -40,11 +40,10 @@ def main():
     if o.body:
         stored = load_file(f'{o.body}/image.safetensors')
         body(model.visual.trunk, stored)
-        if o.half:
-            begin_text(model, o.body)
-            tower = {k: (v + model.state_dict()[k]) / 2 for k, v in tower.items()}
-            project = (project + torch.from_numpy(stored['visual_projection.weight'].astype('f4'))) / 2
-            scale = (scale + float(stored['logit_scale'])) / 2
+        begin_text(model, o.body)
+        tower = {k: model.state_dict()[k].lerp(v, o.share) for k, v in tower.items()}
+        project = torch.from_numpy(stored['visual_projection.weight'].astype('f4')).lerp(project, o.share)
+        scale = torch.tensor(float(stored['logit_scale'])).lerp(scale, o.share)
     else:
         round_body(model.visual.trunk, shown(out, pictures.records, 256))
     model.load_state_dict(tower, strict=False)

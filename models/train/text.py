@@ -3,8 +3,8 @@
 
 Every text learns to lie where its target lies: to point the same way, to find the same names in the same order and
 the same pictures; and all-MiniLM-L6-v2's embedding of it is to be read off by a linear map. The names of a photo set's
-kinds learn besides which of them a photo is called by, and what renders show to find those among all. No picture is
-looked at, their embeddings are kept. With --keep so many of the other texts are to stay where the tower says them when
+kinds learn besides which of them a photo is called by, what renders show to find those among all, and the names of the
+classes what the classifier tells from what. No picture is looked at, their embeddings are kept. With --keep so many of the other texts are to stay where the tower says them when
 this begins. OUT/text.pt is where it ends, and begins if there is one; OUT/said.pt holds where it puts the names.
 """
 import argparse
@@ -19,11 +19,15 @@ import torch.nn.functional as F
 
 from head import features_of, load
 from model import DIM, END, FAST, TEMPLATES, begin_text, new_model, text_features, text_tower
-from pictures import Pictures, Texts, cross_entropy, unit
+from pictures import Pictures, Shadows, Texts, cross_entropy, unit
 from sources import with_article
 
-WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5, kinds=.3, renders=.3)
+WEIGHTS = dict(place=2., names=1., pictures=1., sentence=.5, kinds=.3, renders=.3, classes=.5)
 SHARP = 40.         # of both distributions
+
+
+def some(of, n):
+    return of[torch.randint(len(of), (n,))]
 
 
 class Trainer:
@@ -37,6 +41,15 @@ class Trainer:
             rows = p.train
             f = features_of(p, trunk, rows) if tuned else p.features[0][rows].float()
             self.pictures = head.eval()(f)
+            self.head, self.classifier, self.shadows = head, (p.rows, p.bias), Shadows(p)
+            rows_apart = unit(p.rows - p.rows.mean(0))
+            self.near = (rows_apart @ rows_apart.T).topk(6, 1).indices      # classes that are mistaken for each other
+            self.probable = (f @ p.rows.T + p.bias).softmax(1)
+            class_of = {name: c for c, name in enumerate(self.texts.classes.tolist())}
+            self.own = torch.tensor([next((class_of[n] for n in list(p.called[i])[:1] if n in class_of), -1) for i in rows])
+            sure = (self.own >= 0).nonzero()[:, 0]      # photos that are called like a class are of it, whatever the classifier says
+            self.probable[sure] = F.one_hot(self.own[sure], 1000).float()
+            self.called = sure
             self.names = unit(head.names.data)
             self.targets = unit(torch.sparse.mm(self.texts.mixtures, self.names))
         self.length = (self.texts.tokens == END).int().argmax(1) + 1
@@ -114,16 +127,31 @@ class Trainer:
         said = unit(text_features(self.model, self.texts.tokens[ids[torch.cat([names for names, _ in self.kinds])]]))
         loss = []
         for names, (_, of) in zip(said.split([len(names) for names, _ in self.kinds]), self.kinds):
-            photos, places = of[torch.randint(len(of), (128,))].T
+            photos, places = some(of, 128).T
             loss.append(F.cross_entropy(self.scale * self.pictures[photos] @ names.T, places, label_smoothing=.1))
         return sum(loss) / len(loss)
 
     def among_renders(self):
         """Texts among the renders."""
-        some = torch.cat([of[torch.randint(len(of), (96,))] for of in self.found])
-        said = unit(text_features(self.model, self.texts.tokens[some]))
-        wanted = torch.sparse.mm(self.texts.mixtures.index_select(0, self.meant[some]), self.shows)
+        ids = torch.cat([some(of, 96) for of in self.found])
+        said = unit(text_features(self.model, self.texts.tokens[ids]))
+        wanted = torch.sparse.mm(self.texts.mixtures.index_select(0, self.meant[ids]), self.shows)
         return cross_entropy(self.scale * said @ self.renders.T, F.normalize(wanted, p=1, dim=1)).mean()
+
+    def among_classes(self):
+        """The classifier's probabilities of some classes and those nearest to them, by cosines with the names said in one way."""
+        photos = torch.cat([torch.randint(len(self.pictures), (128,)), some(self.called, 128)])
+        classes = self.near[torch.cat([torch.randint(1000, (32,)), self.own[some(self.called, 16)]])].unique()
+        ids = self.ways[torch.randint(len(TEMPLATES), ()), self.texts.classes[classes]]
+        said = unit(text_features(self.model, self.texts.tokens[ids]))
+        of = some(classes, 192)
+        with torch.no_grad():
+            shadows = self.shadows(of)
+            rows, bias = self.classifier
+            probable = F.linear(shadows, rows[classes], bias[classes]).softmax(1)
+            seen = torch.cat([self.head(shadows), self.pictures[photos]])
+            wanted = torch.cat([probable, self.probable[photos][:, classes]])      # photos of none of these count little
+        return cross_entropy(self.scale * seen @ said.T, wanted).sum() / wanted.sum()
 
     def losses(self):
         t, ids = self.texts, self.draw()
@@ -131,7 +159,6 @@ class Trainer:
             said = text_features(self.model, t.tokens[ids])
         where, target = unit(said.float()), self.targets[t.target[ids]]
         sure = t.sure[t.target[ids]]
-        some = lambda of, n: of[torch.randint(len(of), (n,))]
         names = torch.cat([self.names[t.classes], some(self.names, 1000)])
         out = {}
         for name, bank in (('names', names), ('pictures', some(self.pictures, 1000))):
@@ -141,7 +168,7 @@ class Trainer:
             kl = (wanted.exp() * (wanted - (SHARP * found.float()).log_softmax(1))).sum(1)
             out[name] = (kl * sure).mean()
         out['place'] = ((1 - (where * target).sum(1)) * sure).mean()
-        out['kinds'], out['renders'] = self.between_kinds(), self.among_renders()
+        out['kinds'], out['renders'], out['classes'] = self.between_kinds(), self.among_renders(), self.among_classes()
         if not self.o.keep:
             out['sentence'] = (1 - F.cosine_similarity(self.read(said.float()), t.sentences[t.sentence[ids]])).mean()
         return out

@@ -318,7 +318,7 @@ test('alt: a line a product, in the file\'s order whatever fails', async () => {
   assert.match(lines[1], /^007,trousers\.png,"Chinos, slim",blue trousers on a white background,0\.\d{3}$/);
   assert.equal(lines[2], ',,,,');
   assert.equal(lines[3], '"b,2",broken.png,Broken,,');
-  assert.match(lines[4], /^c,dress\.png,,a \w+ ?\w* ?on a white background,0\.\d{3}$|^c,dress\.png,,,$/);
+  assert.match(lines[4], /^c,dress\.png,,(?:an? )?\w+ ?\w* ?on a white background,0\.\d{3}$|^c,dress\.png,,,$/);
   assert.equal(lines.length, 5);
   const json = (await run('--json')).lines();
   assert.deepEqual(json.map(({ id, alt }) => [id, Boolean(alt)]).slice(0, 3), [['007', true], [null, false], ['b,2', false]]);
