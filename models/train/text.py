@@ -42,14 +42,13 @@ class Trainer:
             f = features_of(p, trunk, rows) if tuned else p.features[0][rows].float()
             self.pictures = head.eval()(f)
             self.head, self.classifier, self.shadows = head, (p.rows, p.bias), Shadows(p)
-            rows_apart = unit(p.rows - p.rows.mean(0))
-            self.near = (rows_apart @ rows_apart.T).topk(6, 1).indices      # classes that are mistaken for each other
+            apart = unit(p.rows - p.rows.mean(0))
+            self.near = (apart @ apart.T).topk(6, 1).indices    # classes that are mistaken for each other
             self.probable = (f @ p.rows.T + p.bias).softmax(1)
             class_of = {name: c for c, name in enumerate(self.texts.classes.tolist())}
             self.own = torch.tensor([next((class_of[n] for n in list(p.called[i])[:1] if n in class_of), -1) for i in rows])
-            sure = (self.own >= 0).nonzero()[:, 0]      # photos that are called like a class are of it, whatever the classifier says
-            self.probable[sure] = F.one_hot(self.own[sure], 1000).float()
-            self.called = sure
+            self.called = (self.own >= 0).nonzero()[:, 0]       # like a class: they are of it, whatever the classifier says
+            self.probable[self.called] = F.one_hot(self.own[self.called], 1000).float()
             self.names = unit(head.names.data)
             self.targets = unit(torch.sparse.mm(self.texts.mixtures, self.names))
         self.length = (self.texts.tokens == END).int().argmax(1) + 1

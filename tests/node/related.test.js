@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCatalog } from '../../web/index.node.js';
@@ -77,6 +77,7 @@ test('where no file of a model is on the machine, related and like find all the 
     mkdirSync(join(bare, 'models'), { recursive: true });
     cpSync(join(root, part), join(bare, part), { recursive: true });
   }
+  symlinkSync(join(root, 'node_modules'), join(bare, 'node_modules'));
   const shop = join(at, 'shop.kin');
   const { products } = await writeCatalogue(shop, { products: 40, dim: 16, strange: false });
   const run = (...args) => spawnSync(process.execPath, [join(bare, 'catalog/cli.js'), ...args], { encoding: 'utf8', env: { ...process.env, KIN_CACHE: join(at, 'none') } });
