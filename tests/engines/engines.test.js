@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { load, openCatalog } from '../../web/index.node.js';
 import { embedded } from '../models.js';
+import { publish } from '../node/publish-support.js';
 import { cases, fixture, models } from '../node/towers.js';
 import { listen, send } from '../server.js';
 
@@ -23,8 +24,9 @@ const wanted = {
   towers: { variants, models: models.map((name) => ({ name, ...fixture(name) })).map(({ pixels, ...model }) =>
     ({ ...model, pixels: pixels.map((picture) => [...picture]) })) },
   search: { model: `/${relative(root, embedded)}/`, pictures: samples.map((name) => `/build/site/samples/${name}`), webp: '/build/site/images/1f353.webp', text: 'red fruit',
-    upload: `/build/site/samples/${samples[0]}` },
+    upload: `/build/site/samples/${samples[0]}`, published: '/build/engines/published/' },
 };
+await publish(join(root, 'build/site/catalog.safetensors'), join(root, wanted.search.published));
 
 // What Node finds, and the bits that the native build stored.
 async function reference() {
@@ -48,8 +50,12 @@ async function reference() {
   for (const { src, box } of JSON.parse(readFileSync(join(root, 'build/site/samples/samples.json'))).slice(0, 2))
     shown.push(await hits({ image: join(root, 'build/site', src), box, fit: 'pad' }));
   catalog.close();
+  const published = await openCatalog(join(root, wanted.search.published), { clip });
+  const folder = [];
+  for (const name of wanted.search.pictures) folder.push((await published.search({ image: join(root, name) }, { limit: 10 })).hits.map(({ id }) => id));
+  await published.close();
   await clip.close();
-  return { bits, pictures, demo: [...shown, text, upload], text };
+  return { bits, pictures, folder, demo: [...shown, text, upload], text };
 }
 
 // -> what the page posted. `start(url, folder)` starts the browser.
@@ -115,6 +121,7 @@ for (const [name, start] of Object.entries(browsers))
         else assert.ok(isDeepStrictEqual(bits, expected.bits), `${build}: ${typeof bits === 'string' ? bits : 'other bits'}`);
       for (const found of [search, single]) {
         assert.deepEqual(found.pictures, expected.pictures);
+        assert.deepEqual(found.folder, expected.folder);
         assert.deepEqual(found.text, expected.text);
         assert.equal(found.webp[0], '1f353');
         assert.equal(found.info.threads > 1, isolate, found.info.threadsReason);

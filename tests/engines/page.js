@@ -33,7 +33,7 @@ async function towers({ models, variants }) {
 
 // Pictures by address, decoded by the engine, a WebP picture by the browser, a text; what the catalogue has like them. By
 // either form of the library.
-async function search({ load, openCatalog }, { model, pictures, webp, text }) {
+async function search({ load, openCatalog }, { model, pictures, webp, text, published }) {
   const clip = await load({ model, threads: 2 });
   const catalog = await openCatalog('/build/site/catalog.safetensors', { clip });
   const hits = async (query) => (await catalog.search(query, { limit: 10 })).hits.map(({ id }) => id);
@@ -41,6 +41,10 @@ async function search({ load, openCatalog }, { model, pictures, webp, text }) {
   for (const image of pictures)
     found.pictures.push({ bits: bitsOf(await clip.embedImage(image)), hits: await hits({ image }) });
   catalog.close();
+  const folder = await openCatalog(published, { clip }); // its files come through other readers
+  found.folder = [];
+  for (const image of pictures) found.folder.push((await folder.search({ image }, { limit: 10 })).hits.map(({ id }) => id));
+  await folder.close();
   await clip.close();
   return found;
 }
