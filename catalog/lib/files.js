@@ -18,8 +18,9 @@ export async function readInto(handle, buffer, position) {
 
 export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
+// As it is written: the system finds nothing by `none/../a` where there is no `none`.
 export async function exists(path) {
-  return lstat(path).then((stat) => stat, (error) => {
+  return lstat(resolve(path)).then((stat) => stat, (error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     throw error;
   });
@@ -38,7 +39,7 @@ export function plain(error, path) {
 // files: [{ path, bytes }], which change together.
 export async function writeFilesSafely(files) {
   for (const { path } of files)
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
+    if ((await stat(resolve(path)).catch(() => null))?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
   await replaceFiles(files.map(({ path, bytes }) => ({ path: resolve(path), bytes }))).catch((error) => { throw plain(error, files[0].path); });
 }
 

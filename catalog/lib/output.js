@@ -19,9 +19,10 @@ async function checkFolderOf(path, real = path) {
 // be undefined.
 export async function checkFile(path, inputs = []) {
   const statOf = (one) => stat(one, { bigint: true }).catch(() => null);
-  const there = await statOf(path);
+  const target = resolve(path); // as `exists`
+  const there = await statOf(target);
   if (there?.isDirectory()) throw new Error(`cannot write ${path}: it is a folder`);
-  if (!there || there.isFile()) await checkFolderOf(path, there ? await realpath(path) : path);
+  if (!there || there.isFile()) await checkFolderOf(path, there ? await realpath(target) : target);
   if (!there?.isFile()) return;
   const read = inputs.filter((one) => one !== undefined).flatMap((one) => [one, ...['current.json', 'generations.json'].map((name) => join(one, name))]);
   for (const input of read) {
@@ -40,7 +41,7 @@ export async function checkOutput(path) {
     throw new Error(`${path} is there already and ${what}: name another file with -o`);
   };
   if (!there.isFile()) refuse('is not a file');
-  if ((await readFileHeader(path))?.metadata?.['kin.kind'] !== 'catalog') refuse('is not a catalogue');
+  if ((await readFileHeader(resolve(path)))?.metadata?.['kin.kind'] !== 'catalog') refuse('is not a catalogue');
 }
 
 // A catalogue that something else took the place of while it was built is written beside it: hours are in it.

@@ -156,8 +156,7 @@ test('no command writes over a file that it reads, and where it cannot write it 
   for (const name of ['shop.kin', 'products.csv', 'labels.yaml', 'measured.json', 'photo.png']) writeFileSync(path(name), `the ${name}`);
   symlinkSync('products.csv', path('link.csv'));
   for (const [args, over] of [
-
-    [['related', 'shop.kin'], 'shop.kin'], [['report', 'shop.kin', '--queries', 'products.csv'], 'products.csv'],
+    [['related', 'shop.kin'], 'shop.kin'], [['related', 'shop.kin'], 'none/../shop.kin'], [['report', 'shop.kin', '--queries', 'products.csv'], 'products.csv'],
     [['report', 'products.csv', '--against', 'shop.kin'], 'shop.kin'], [['alt', 'products.csv'], 'products.csv'],
     [['alt', 'link.csv', '--catalog', 'shop.kin'], 'products.csv'], [['alt', 'products.csv'], 'link.csv'],
     [['embed', 'photo.png', '--format', 'npy'], 'photo.png'], [['preprocess', 'photo.png'], 'photo.png'],
@@ -169,6 +168,7 @@ test('no command writes over a file that it reads, and where it cannot write it 
     assert.equal(code, 1, err);
     assert.match(err, /cannot write .*the command reads it/, args.join(' '));
   }
+  assert.match((await kin(['import', 'x.npy', '--ids', 'x.txt', '-o', 'none/../products.csv'], { cwd: root })).err, /is there already and is not a catalogue/);
   for (const command of ['related', 'report', 'alt', 'preprocess', 'adapt'])
     assert.match((await kin([command, 'products.csv', '-o', 'nowhere/x'], { cwd: root })).err, /cannot write nowhere\/x: its folder does not exist/);
   for (const name of ['shop.kin', 'products.csv', 'labels.yaml', 'measured.json', 'photo.png'])
