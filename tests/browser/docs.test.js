@@ -122,6 +122,7 @@ test('every example runs what it shows, to the letter, and answers', async () =>
     assert.match(first.ms, /^\d+ ms, loading the model included$/);
     assert.match((await answered(page, name)).ms, /^\d+ ms$/, 'the model stays');
   }
+  for (let i = 0; i < 100 && page.workers().length > 2; i++) await page.waitForTimeout(100); // the news of an end comes when it comes
   const workers = page.workers().length;
   assert.ok(workers <= 2, `${workers} workers: the examples before have let go of theirs`);
   await end(page);
@@ -323,6 +324,7 @@ test('320 pixels are wide enough for every page, answers and tables included', a
     .map((one) => `${one.tagName} ${one.textContent.slice(0, 60)}`)
     .concat(document.documentElement.scrollWidth > 320 ? [`the page: ${document.documentElement.scrollWidth}`] : [])), [], when);
   await narrow('first');
+  assert.deepEqual(await page.$$eval(':not(pre) > code', (all) => all.map((one) => one.textContent).filter((text) => text !== text.trim())), [], 'a code within a code ends the outer');
   const head = await page.evaluate(() => { // a cell says its column
     const cell = [...document.querySelectorAll('td[data-head]')].find((one) => one.dataset.head === 'ImageNet, zero-shot');
     return getComputedStyle(cell, '::before').content;
