@@ -179,7 +179,7 @@ mutants: build/tests/list.h $(STB) ## checks of a C file that no test misses whe
 # Only files with hot loops are built for speed; all of them at -O3 was a third larger.
 WASM_SRC := $(SRC) $(wildcard wasm/*.c)
 WASM_COLD := adapter base best catalog catalog_adapt catalog_write codes confidence conv_f32 conv_make crc32 decimal diversify facts family_clip family_efficientnet \
-    image json kernels_ref kin load nulls open_clip pack part patches preprocess search sha256 slots stb_png tensors tokenize tower train unicode vocabulary
+    image json kernels_ref kin load nulls open_clip pack part patches preprocess sha256 slots stb_png tensors tokenize tower train unicode vocabulary
 optimise = $(if $(filter $(WASM_COLD),$(basename $(notdir $(1)))),-Oz,-O2)
 # The functions of a list, one a line.
 exports = $(shell sed -n 's/^\(kin_[a-z0-9_]*\)$$/\1/p' wasm/$(strip $(1)).txt)

@@ -43,13 +43,15 @@ EXPORT(depth2) int depth2(int n)
 }
 #endif
 
-/* Reads n bytes once, 64 a turn. */
+/* Reads n bytes once, 64 a turn: four streams are faster than one. */
 EXPORT(read_once) int read_once(const uint8_t *p, size_t n)
 {
     v128_t a = wasm_i32x4_splat(0), b = a, c = a, d = a;
-    for (size_t i = 0; i + 64 <= n; i += 64) {
-        a = wasm_v128_xor(a, wasm_v128_load(p + i)), b = wasm_v128_xor(b, wasm_v128_load(p + i + 16));
-        c = wasm_v128_xor(c, wasm_v128_load(p + i + 32)), d = wasm_v128_xor(d, wasm_v128_load(p + i + 48));
+    size_t apart = n / 64 * 16;
+    for (size_t i = 0; i < apart; i += 16) {
+        a = wasm_v128_xor(a, wasm_v128_load(p + i)), b = wasm_v128_xor(b, wasm_v128_load(p + apart + i));
+        c = wasm_v128_xor(c, wasm_v128_load(p + 2 * apart + i)),
+        d = wasm_v128_xor(d, wasm_v128_load(p + 3 * apart + i));
     }
     a = wasm_v128_xor(wasm_v128_xor(a, b), wasm_v128_xor(c, d));
     return wasm_i32x4_extract_lane(a, 0) ^ wasm_i32x4_extract_lane(a, 1) ^ wasm_i32x4_extract_lane(a, 2) ^

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1024, RUN = 128 };
+enum { BLOCK = 1024, RUN = 256 };
 
 struct scan {
     const kin_catalog *catalog;
@@ -24,12 +24,25 @@ struct scan {
     float min_score;
     const struct chance *chance; /* NULL: any */
     double min_z;
+    bool every; /* every wanted product counts, so that only one that would be kept need be looked at */
     uint32_t total;
     struct best best;
     _Alignas(64) int16_t q14[CATALOG_DIM_MAX]; /* no load of 16 bytes straddles two cache lines */
     float unit;
+    uint32_t from, to; /* the rows of the scores below */
     float scores[RUN];
 };
+
+/* Scores of rows from this one on, at most up to `last`, and of it. */
+static inline float score_of(struct scan *s, uint32_t row, uint32_t last)
+{
+    const kin_catalog *c = s->catalog;
+    if (row < s->from || row >= s->to) {
+        s->from = row, s->to = last - row < RUN ? last : row + RUN;
+        score_rows(s->q14, s->unit, c->vectors + (size_t)row * c->dim, c->scale + row, c->dim, s->to - row, s->scores);
+    }
+    return s->scores[row - s->from];
+}
 
 /* The products whose first row, or first near row, lies in [r, end); returns where to go on, at least end. */
 static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
@@ -38,50 +51,46 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
     const uint32_t *row_item = c->row_item, rows = c->rows;
     const uint16_t *distance = s->distance;
     const uint32_t limit = s->limit;
-    const bool all = !s->mask && !distance;
-    uint32_t from = 0, to = 0, total = 0; /* s->scores are of the rows [from, to) */
+    const bool all = !s->mask && !distance; /* then the rows of the next products are wanted too */
     for (;;) {
         while (distance && r < end && distance[r] > limit)
+            r++;
+        while (all && s->every && r < end && !best_takes(&s->best, score_of(s, r, rows)))
             r++;
         if (r >= end)
             break;
         uint32_t first = r, item = row_item[r];
-        while (first > 0 && row_item[first - 1] == item) /* far rows of a near one's product count too */
+        while (first > 0 && row_item[first - 1] == item) /* rows of its product that were passed over count too */
             first--;
         while (++r < rows && row_item[r] == item)
             ;
         if (s->mask && !s->mask[item])
             continue;
         uint32_t best_row = first;
-        float best = 0;
-        for (uint32_t row = first; row < r; row++) {
-            if (row >= to) { /* where every row is wanted, those of the next products too */
-                uint32_t last = all ? rows : r;
-                from = row, to = last - row < RUN ? last : row + RUN;
-                score_rows(s->q14, s->unit, c->vectors + (size_t)from * c->dim, c->scale + from, c->dim, to - from,
-                           s->scores);
-            }
-            float is = s->scores[row - from];
-            if (row == first || is > best)
+        float best = score_of(s, first, all ? rows : r);
+        for (uint32_t row = first + 1; row < r; row++) {
+            float is = score_of(s, row, all ? rows : r);
+            if (is > best)
                 best = is, best_row = row;
         }
         if (best >= s->min_score && (!s->chance || chance_z(c, s->chance, best_row, best) >= s->min_z)) {
-            total++;
-            best_offer(&s->best, best, best_row);
+            s->total++;
+            if (best_takes(&s->best, best)) /* the best rows of the products come in order */
+                best_offer(&s->best, best, best_row);
         }
     }
-    s->total += total;
     return r;
 }
 
 /* A block a call, by a pointer: as measure_block in codes.c. */
 static uint32_t (*volatile const scan_block)(struct scan *, uint32_t, uint32_t) = scan_products;
 
+/* Products that have a row (adjacent, if they are several) and that the mask wants. */
 static uint32_t count_wanted(const kin_catalog *c, const uint8_t *mask)
 {
     uint32_t n = 0;
-    for (uint32_t p = 0; p < c->products; p++)
-        n += !mask || mask[p];
+    for (uint32_t r = 0; r < c->rows; r++)
+        n += (r == 0 || c->row_item[r] != c->row_item[r - 1]) && (!mask || mask[c->row_item[r]]);
     return n;
 }
 
@@ -100,14 +109,15 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
     if (!query_read(query, c->dim, s.q14, &s.unit))
         return 0;
     /* Every score is above -2, so that without a minimum the total is known beforehand. */
+    s.every = min_score <= -2 && !s.chance;
     uint32_t depth = codes_depth(c->rows);
-    if (!exact && c->codes.bits && min_score <= -2 && !s.chance && (uint32_t)s.best.cap <= depth / 100) {
+    if (!exact && c->codes.bits && s.every && (uint32_t)s.best.cap <= depth / 100) {
         s.distance = c->codes.distance;
         s.limit = codes_nearest(&c->codes, s.q14, mask, c->row_item, depth);
     }
     for (uint32_t r = 0; r < c->rows;)
         r = scan_block(&s, r, c->rows - r < BLOCK ? c->rows : r + BLOCK);
-    *total = s.distance ? count_wanted(c, mask) : s.total;
+    *total = s.every ? count_wanted(c, mask) : s.total;
     best_sort(&s.best);
     return s.best.n;
 }

@@ -537,8 +537,13 @@ void test_search_equals_plain_loop(void)
         struct hit *want = malloc(products * sizeof *want);
         static const int caps[] = {0, 1, 2, 5, 24, 1000};
         for (int turn = 0; turn < 12; turn++) {
+            double length = 0;
+            for (uint32_t i = 0; i < dim; i++) {
+                query[i] = (float)(random_u32(&seed) % 2001) - 1000 + (i == 0) * 0.5f;
+                length += (double)query[i] * query[i];
+            }
             for (uint32_t i = 0; i < dim; i++)
-                query[i] = ((float)(random_u32(&seed) % 2001) - 1000 + (i == 0)) * 1e-3f;
+                query[i] = (float)(query[i] / sqrt(length));
             for (uint32_t p = 0; p < products; p++)
                 mask[p] = (uint8_t)(random_u32(&seed) % 3);
             const uint8_t *m = turn % 2 ? mask : NULL;
