@@ -103,6 +103,7 @@ struct taps {
     int n, width, *from, *count;
     int16_t *high, *low;
     int begin, end; /* source pixels that any of them takes */
+    bool same;      /* not resized: each takes its own pixel, since the filter is 0 at all other whole steps */
 };
 
 static void free_taps(struct taps *t) { free(t->from), free(t->count), free(t->high), free(t->low); }
@@ -119,8 +120,9 @@ static void set_weight(struct taps *t, size_t at, double weight)
 /* flip: the source is stored the other way round; outputs keep their order. */
 static bool make_taps(struct taps *t, const struct axis *a, int resample, bool flip)
 {
+    t->same = a->source == a->resized;
     double scale = (double)a->source / a->resized, stretch = scale < 1 ? 1 : scale;
-    double support = (resample == 3 ? 2.0 : 1.0) * stretch;
+    double support = t->same ? 0.5 : (resample == 3 ? 2.0 : 1.0) * stretch;
     t->n = a->n;
     t->width = ((int)ceil(support) * 2 + 1 + 7) / 8 * 8;
     size_t n = (size_t)(a->n ? a->n : 1);
@@ -164,6 +166,11 @@ static inline s32x4 weighted(u32x4 high, u32x4 low)
 /* Along a row: out[i] for all outputs. `row` begins at source pixel t->begin. */
 static void pass_row(const struct taps *t, const uint8_t *row, u32x4 *sums, uint8_t *out)
 {
+    if (t->same) {
+        for (int i = 0; i < t->n; i++)
+            out[i] = row[t->from[i] - t->begin];
+        return;
+    }
     for (int i = 0; i < t->n; i++) {
         const uint8_t *p = row + (t->from[i] - t->begin);
         const int16_t *high = t->high + (size_t)i * (size_t)t->width;
@@ -192,6 +199,10 @@ static void pass_column(const struct taps *t, int i, const uint8_t *const *rows,
 {
     const int16_t *high = t->high + (size_t)i * (size_t)t->width;
     const int16_t *low = t->low + (size_t)i * (size_t)t->width;
+    if (t->same) {
+        memcpy(out, rows[0], (size_t)n);
+        return;
+    }
     for (int x = 0; x < n; x += 16) {
         u32x4 h[4] = {{0}}, l[4] = {{0}};
         for (int k = 0; k < t->count[i]; k += 2) { /* rows are even in number, a weight may be 0 */

@@ -95,6 +95,32 @@ void test_resize_box_is_a_cut_out(void)
     image_free(&p);
 }
 
+/* A picture that lies turned gives what its upright pixels give; and one that is as large as it is to be, one way or
+ * both, keeps its bytes there. */
+void test_resize_turned_and_not_resized(void)
+{
+    static const resize_rule rules[] = {
+        {.resize_on = 1, .shortest_edge = 24, .crop_on = 1, .crop_h = 24, .crop_w = 24, .resample = 3},
+        {.resize_on = 1, .fixed_h = 40, .fixed_w = 16, .resample = 3},
+        {.resize_on = 1, .fixed_h = 20, .fixed_w = 24, .resample = 2},
+    };
+    for (int orientation = 1; orientation <= 8; orientation++) {
+        bool swap = orientation >= 5;
+        kin_picture p = {
+            .rgb = source(swap ? 40 : 24, swap ? 24 : 40, 7), .width = 24, .height = 40, .orientation = orientation};
+        kin_picture upright = {.rgb = image_pixels(&p), .width = 24, .height = 40};
+        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+            uint8_t got[24 * 40 * 3] = {0}, want[24 * 40 * 3] = {0};
+            kin_error err;
+            CHECK_EQ(resize_prepare(&p, 0, 0, 1, 1, 0, &rules[i], got, &err), KIN_OK);
+            CHECK_EQ(resize_prepare(&upright, 0, 0, 1, 1, 0, &rules[i], want, &err), KIN_OK);
+            CHECK(!memcmp(got, want, sizeof got));
+            CHECK(i > 0 || !memcmp(got, upright.rgb + 8 * 24 * 3, 24 * 24 * 3));
+        }
+        image_free(&p), image_free(&upright);
+    }
+}
+
 /* Padded: a square of real pixels where there are some, white beyond the picture. */
 void test_resize_pad_is_white_beyond(void)
 {
