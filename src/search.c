@@ -24,7 +24,8 @@ struct scan {
     float min_score;
     const struct chance *chance; /* NULL: any */
     double min_z;
-    bool every; /* every wanted product counts, so that only one that would be kept need be looked at */
+    bool runs;  /* rows are scored by runs, wanted or not, which takes a third of a row at a time */
+    bool every; /* every wanted product counts: by runs, only one that would be kept need be looked at */
     uint32_t total;
     struct best best;
     _Alignas(64) int16_t q14[CATALOG_DIM_MAX]; /* no load of 16 bytes straddles two cache lines */
@@ -51,11 +52,11 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
     const uint32_t *row_item = c->row_item, rows = c->rows;
     const uint16_t *distance = s->distance;
     const uint32_t limit = s->limit;
-    const bool all = !s->mask && !distance; /* then the rows of the next products are wanted too */
     for (;;) {
         while (distance && r < end && distance[r] > limit)
             r++;
-        while (all && s->every && r < end && !best_takes(&s->best, score_of(s, r, rows)))
+        while (s->runs && s->every && r < end &&
+               ((s->mask && !s->mask[row_item[r]]) || !best_takes(&s->best, score_of(s, r, rows))))
             r++;
         if (r >= end)
             break;
@@ -67,9 +68,9 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
         if (s->mask && !s->mask[item])
             continue;
         uint32_t best_row = first;
-        float best = score_of(s, first, all ? rows : r);
+        float best = score_of(s, first, s->runs ? rows : r);
         for (uint32_t row = first + 1; row < r; row++) {
-            float is = score_of(s, row, all ? rows : r);
+            float is = score_of(s, row, s->runs ? rows : r);
             if (is > best)
                 best = is, best_row = row;
         }
@@ -84,6 +85,14 @@ static uint32_t scan_products(struct scan *s, uint32_t r, uint32_t end)
 
 /* A block a call, by a pointer: as measure_block in codes.c. */
 static uint32_t (*volatile const scan_block)(struct scan *, uint32_t, uint32_t) = scan_products;
+
+static uint32_t count_set(const uint8_t *mask, uint32_t products)
+{
+    uint32_t n = 0;
+    for (uint32_t p = 0; p < products; p++)
+        n += mask[p] != 0;
+    return n;
+}
 
 /* Products that have a row (adjacent, if they are several) and that the mask wants. */
 static uint32_t count_wanted(const kin_catalog *c, const uint8_t *mask)
@@ -115,9 +124,10 @@ int kin_catalog_search(const kin_catalog *c, const float *query, const float *bl
         s.distance = c->codes.distance;
         s.limit = codes_nearest(&c->codes, s.q14, mask, c->row_item, depth);
     }
+    s.runs = !s.distance && (!mask || count_set(mask, c->products) > c->products / 3);
     for (uint32_t r = 0; r < c->rows;)
         r = scan_block(&s, r, c->rows - r < BLOCK ? c->rows : r + BLOCK);
-    *total = s.every ? count_wanted(c, mask) : s.total;
+    *total = s.distance || (s.runs && s.every) ? count_wanted(c, mask) : s.total;
     best_sort(&s.best);
     return s.best.n;
 }

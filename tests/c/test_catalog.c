@@ -545,7 +545,7 @@ void test_search_equals_plain_loop(void)
             for (uint32_t i = 0; i < dim; i++)
                 query[i] = (float)(query[i] / sqrt(length));
             for (uint32_t p = 0; p < products; p++)
-                mask[p] = (uint8_t)(random_u32(&seed) % 3);
+                mask[p] = (uint8_t)(turn % 4 == 1 ? random_u32(&seed) % 6 == 0 : random_u32(&seed) % 3);
             const uint8_t *m = turn % 2 ? mask : NULL;
             float min_score = turn % 3 ? -2 : 0.01f;
             int cap = caps[turn % 6];
