@@ -39,6 +39,12 @@ export class KinError extends Error {
 type AsyncDisposeKey = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol } ? Key : never;
 type Closing = { [key in AsyncDisposeKey]: () => Promise<void> };
 
+// Memory that is nobody else's, as a Blob, a file or a request body takes it; where TypeScript does not yet tell it from shared
+// memory (before 5.7), the plain types.
+type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
+type Floats = ReturnType<Float32ArrayConstructor['from']>;
+type Integers = ReturnType<Int32ArrayConstructor['from']>;
+
 export interface Progress {
   /** `stalled`: nothing has come for some seconds. */
   status: 'progress' | 'done' | 'stalled';
@@ -111,7 +117,7 @@ export interface LoadOptions extends Omit<RunOptions, 'cache'> {
   /** A tower to load along, its weights while the engine starts; default: each on its first use. */
   preload?: 'image' | 'text';
   /** Decodes picture formats that the engine does not; default: the browser, in Node nothing. */
-  decoders?: (bytes: Uint8Array, format: string, options: { signal: AbortSignal }) => RawImage | null | Promise<RawImage | null>;
+  decoders?: (bytes: Bytes, format: string, options: { signal: AbortSignal }) => RawImage | null | Promise<RawImage | null>;
 }
 
 export interface ClipInfo {
@@ -153,7 +159,7 @@ export interface LayerOptions {
 
 export interface HiddenStates {
   /** Row by row. */
-  data: Float32Array;
+  data: Floats;
   /** Rows (tokens, or class token and patches) and channels. */
   dims: [rows: number, channels: number];
 }
@@ -168,16 +174,16 @@ export interface Clip extends Closing {
   /** SHA-256 over a tower's weights and its preprocessing or vocabulary, by which catalogues know it. */
   identify(tower: 'image' | 'text', options?: { signal?: AbortSignal }): Promise<string>;
   /** A unit vector. A list resolves to vectors, or KinErrors in their places. */
-  embedImage(source: ImageSource, options?: ImageOptions): Promise<Float32Array>;
-  embedImage(sources: ImageSource[], options?: ImageOptions): Promise<(Float32Array | KinError)[]>;
-  embedText(text: string, options?: { signal?: AbortSignal }): Promise<Float32Array>;
-  embedText(texts: string[], options?: { signal?: AbortSignal }): Promise<(Float32Array | KinError)[]>;
+  embedImage(source: ImageSource, options?: ImageOptions): Promise<Floats>;
+  embedImage(sources: readonly ImageSource[], options?: ImageOptions): Promise<(Floats | KinError)[]>;
+  embedText(text: string, options?: { signal?: AbortSignal }): Promise<Floats>;
+  embedText(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<(Floats | KinError)[]>;
   /** Start and end tokens included, no padding. Needs no weights. */
-  tokenize(text: string, options?: { signal?: AbortSignal }): Promise<Int32Array>;
+  tokenize(text: string, options?: { signal?: AbortSignal }): Promise<Integers>;
   /** The pixels the model sees, RGB. Needs no weights. */
-  preprocess(source: ImageSource, options?: ImageOptions): Promise<{ data: Uint8Array; width: number; height: number }>;
+  preprocess(source: ImageSource, options?: ImageOptions): Promise<{ data: Bytes; width: number; height: number }>;
   /** Scores add up to 1, best first; with `multiLabel` each is a probability of its own. Default template: `a photo of a {}`. */
-  classify(source: ImageSource, labels: string[], options?: LabelOptions & { templates?: string[] }):
+  classify(source: ImageSource, labels: readonly string[], options?: LabelOptions & { templates?: readonly string[] }):
     Promise<{ label: string; score: number }[]>;
   /** A draft of alternative text by a phrase pack in English, for a person to review: of each kind what is sure enough, '' where
    * nothing is. `catalog`: titles of the nearest products help to choose between close objects. */
@@ -186,7 +192,7 @@ export interface Clip extends Closing {
    * tower `'last'` alone. */
   hiddenStates(source: ImageSource, options?: LayerOptions & ImageOptions): Promise<HiddenStates>;
   hiddenStates(text: { text: string }, options?: LayerOptions & { signal?: AbortSignal }): Promise<HiddenStates>;
-  createCatalog(options?: { fields?: string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
+  createCatalog(options?: { fields?: readonly string[]; fit?: 'crop' | 'pad' }): Promise<CatalogBuilder>;
   /** Pending calls reject with `closed`, the worker ends, memory returns. */
   close(): Promise<void>;
 }
@@ -233,10 +239,10 @@ export interface LabelPack {
     labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean;
       kind?: PartKind; bare?: true; with?: PartKind[]; shades?: string[]; ground?: string[] }[] };
   /** A picture (with the clip), or its vector as embedImage gave it. Needs no text tower. */
-  classify(source: ImageSource | Float32Array | number[], options?: LabelOptions): Promise<LabelScore[]>;
+  classify(source: ImageSource | Float32Array | readonly number[], options?: LabelOptions): Promise<LabelScore[]>;
   /** A label made of 3 to 10 pictures, in this page alone. `found`: how many of them find it first when it is made without them;
    * `taken`: pictures of the background that it is now first for, by the label that was. */
-  add(label: { label: string; images?: ImageSource[]; vectors?: (Float32Array | number[])[] }, options?: { signal?: AbortSignal }):
+  add(label: { label: string; images?: readonly ImageSource[]; vectors?: Vectors }, options?: { signal?: AbortSignal }):
     Promise<{ label: string; examples: number; found: number; background: number; taken: Record<string, number> }>;
   remove(label: string): boolean;
 }
@@ -249,24 +255,25 @@ export type SaveTarget = WritableStream | FileSystemFileHandle | FileSystemDirec
 export interface CatalogBuilder {
   readonly size: number;
   /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. Images or vectors, not both. */
-  add(product: { id: string; images?: ImageSource | ImageSource[]; vectors?: (Float32Array | number[])[]; item?: Item },
+  add(product: { id: string; images?: ImageSource | readonly ImageSource[]; vectors?: Vectors; item?: Item },
     options?: { signal?: AbortSignal }): Promise<void>;
   remove(id: string): boolean;
   /** The file's bytes, also written to `to`: a stream, a file, or `catalog.safetensors` in a folder. The same products give the same bytes. */
-  save(options?: { to?: SaveTarget; decoders?: string[]; model?: string; signal?: AbortSignal }): Promise<Uint8Array>;
+  save(options?: { to?: SaveTarget; decoders?: readonly string[]; model?: string; signal?: AbortSignal }): Promise<Bytes>;
 }
 
 export type QueryPart = { image: ImageSource; box?: Box; fit?: 'crop' | 'pad' } | { text: string }
-  | { vector: Float32Array | number[] } | { id: string };
+  | { vector: Float32Array | readonly number[] } | { id: string };
 /** One of these kinds; several are joined by `mix`, with a `weight` each (default 1, negative: away from it). */
-export type Query = QueryPart | { like?: string | string[]; unlike?: string | string[] } | { mix: (QueryPart & { weight?: number })[] };
+export type Query = QueryPart | { like?: string | readonly string[]; unlike?: string | readonly string[] }
+  | { mix: readonly (QueryPart & { weight?: number })[] };
 
 type Value = string | number | boolean | null;
 export interface FieldFilter {
-  eq?: Value; ne?: Value; lt?: Value; le?: Value; gt?: Value; ge?: Value; in?: Value[]; has?: string;
+  eq?: Value; ne?: Value; lt?: Value; le?: Value; gt?: Value; ge?: Value; in?: readonly Value[]; has?: string;
 }
 /** `'color in (red, orange) and price < 50'`, or the same as an object. */
-export type Filter = string | { [field: string]: Value | Value[] | FieldFilter | Filter | Filter[] };
+export type Filter = string | { [field: string]: Value | readonly Value[] | FieldFilter | Filter | readonly Filter[] };
 
 export interface SearchOptions {
   /** Default 24. */
@@ -281,7 +288,7 @@ export interface SearchOptions {
   /** 0 (default) to 1: how much hits are to differ from those before them, rather than to be near. */
   diversity?: number;
   /** Fields whose values are counted over the products that pass the filter. */
-  facets?: string | string[];
+  facets?: string | readonly string[];
   /** Above 200,000 pictures: look at every one, not only at the nearest by sign bits. Default false. */
   exact?: boolean;
   signal?: AbortSignal;
@@ -327,12 +334,12 @@ export interface Catalog extends Closing {
   readonly closed: boolean;
   search(query: Query, options?: SearchOptions): Promise<SearchResult>;
   get(id: string): Item | undefined;
-  get(ids: string[]): (Item | undefined)[];
+  get(ids: readonly string[]): (Item | undefined)[];
   /** As get(), of a folder too. */
   items(id: string): Promise<Item | undefined>;
-  items(ids: string[]): Promise<(Item | undefined)[]>;
+  items(ids: readonly string[]): Promise<(Item | undefined)[]>;
   /** Replaces fields of products (price, stock …) without touching vectors. A field keeps its type; null empties it. */
-  setFields(rows: ({ id: string } & Item)[]): void;
+  setFields(rows: readonly ({ id: string } & Item)[]): void;
   close(): Promise<void>;
 }
 
@@ -358,7 +365,7 @@ export interface CatalogFolder extends Omit<Catalog, 'info' | 'search' | 'get' |
     onUpdate?: (result: FolderResult) => void;
   }): Promise<FolderResult>;
   /** These stay through refresh(). */
-  setFields(rows: ({ id: string } & Item)[]): Promise<void>;
+  setFields(rows: readonly ({ id: string } & Item)[]): Promise<void>;
   /** Goes on with the newest generation, where another was published. */
   refresh(options?: { signal?: AbortSignal }): Promise<{ changed: boolean; generation: number }>;
 }
@@ -372,14 +379,15 @@ export interface FolderOptions extends RunOptions {
 }
 
 /** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or
- * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. */
+ * `npx kin-clip adapt` made; pictures and queries go through it, and confidence is null. A folder is told by the end of its address: of
+ * one that is put together say so, `${base}shop/` as `${string}/`. */
 export function openCatalog(source: `${string}/` | `${string}/current.json`, options?: FolderOptions): Promise<CatalogFolder>;
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
   options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView }): Promise<Catalog>;
 
-type Vectors = (Float32Array | number[])[];
+type Vectors = readonly (Float32Array | readonly number[])[];
 /** Pairs that belong together (a photo and its product, a query and what was clicked), or vectors with the kind of each. */
-export type AdapterExamples = { left: Vectors; right: Vectors } | { left: Vectors; kinds: (string | number)[] };
+export type AdapterExamples = { left: Vectors; right: Vectors } | { left: Vectors; kinds: readonly (string | number)[] };
 
 export interface AdapterOptions extends Omit<RunOptions, 'onProgress'> {
   /** 1 to 64, default 16: how much the map may change, and its size. */
@@ -406,7 +414,7 @@ export interface TrainedAdapter {
   at: number;
   rounds: number;
   /** The adapter's file; null where it does not help: a gain of no more than twice the error. */
-  bytes: Uint8Array | null;
+  bytes: Bytes | null;
 }
 
 /** Trains an adapter in a worker of its own: seconds for thousands of examples. */

@@ -248,6 +248,17 @@ export async function more(clip: Clip, catalog: Catalog, address: { readonly tru
   // @ts-expect-error
   await openCatalog('/catalog.safetensors', { cache: 'persistent' });
   ${lib.includes('esnext') ? 'await using closing = clip;' : ''}
+  // What Kin gives goes into a Blob, a file or a request, and what it takes may be read-only.
+  const builder = await clip.createCatalog({ fields: ['price'] as const });
+  const vector = await clip.embedImage(new Blob([(await clip.preprocess('/a.jpg')).data]));
+  await new FileSystemWritableFileStream().write(await builder.save());
+  await fetch('/save', { method: 'POST', body: vector });
+  await load({ model: '/model/', decoders: async (bytes) => { await createImageBitmap(new Blob([bytes])); return null; } });
+  const ids: readonly string[] = ['a1', 'a2'], numbers: readonly number[] = [1, 2];
+  catalog.get(ids);
+  await catalog.search({ like: ids }, { facets: ids, filter: { price: numbers } });
+  await catalog.search({ mix: [{ vector: numbers }, { text: 'green' }] as const });
+  await clip.classify('/a.jpg', ids, { templates: ['a {}'] as const });
   // @ts-expect-error
   await load({ worker: { trusted: false } });
   // @ts-expect-error
