@@ -14,6 +14,7 @@ import { launch, open } from './shop.js';
 const site = mkdtempSync(join(tmpdir(), 'kin-site-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
 cpSync(embedded, join(site, 'model'), { recursive: true });
+cpSync('labels/moderation.safetensors', join(site, 'moderation.safetensors'));
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
 
 const side = 40;
@@ -234,6 +235,61 @@ test('what a page draws: canvases, videos, frames of them, as they are at that m
       `bad-argument: The ${kind} is empty, closed or was given to a worker.`])),
     ...Object.fromEntries(['empty video', 'video without a frame'].map((name) => [name, 'bad-argument: The video has no picture yet: wait for its loadeddata event.'])) });
   }
+  await page.context().close();
+});
+
+test('every call takes canvases as they are at that moment: several, and beside what is loaded on first use', async () => {
+  const page = await open(browser, server.url);
+  const got = await inPage(page, async (clip, side) => {
+    const { openCatalog, openLabels } = await import('/kin/index.js');
+    const canvases = Array.from({ length: 3 }, () => Object.assign(document.createElement('canvas'), { width: side, height: side }));
+    const paint = (...colours) => canvases.forEach((canvas, i) => {
+      const context = canvas.getContext('2d');
+      [context.fillStyle] = [colours[i] ?? colours[0], context.clearRect(0, 0, side, side)];
+      context.fillRect(5, 5, 20, 30);
+    });
+    // What a call gives of canvases that stay, and of canvases that are painted over right after it.
+    const both = async (call) => {
+      paint('red', 'lime', 'yellow');
+      const stay = await call();
+      const later = call();
+      paint('blue');
+      return [stay, await later].map((result) => JSON.stringify(result));
+    };
+    const [one] = canvases;
+    const file = async () => {
+      const builder = await clip.createCatalog({ fields: ['n'] });
+      await Promise.all(canvases.map((images, i) => builder.add({ id: `p${i}`, images, item: { n: i } })));
+      return builder.save();
+    };
+    paint('red', 'lime', 'blue');
+    const catalog = await openCatalog(await file(), { clip });
+    const found = ({ hits, facets }) => [hits.map(({ id, score }) => [id, score]), facets];
+    const pack = await openLabels('/moderation.safetensors', { clip });
+    const builder = await clip.createCatalog();
+    const vector = await clip.embedImage('/a.png');
+    const results = {
+      classify: await both(() => clip.classify(one, ['red', 'blue'])),
+      pack: await both(() => pack.classify(one)),
+      filter: await both(() => catalog.search({ image: one }, { filter: 'n < 3', facets: 'n' }).then(found)),
+      mix: await both(() => catalog.search({ mix: canvases.map((image) => ({ image })) }).then(found)),
+      add: await both(async () => {
+        await builder.add({ id: 'a', images: canvases });
+        const bytes = await builder.save();
+        builder.remove('a');
+        return Array.from(bytes);
+      }),
+      label: await both(async () => {
+        await pack.add({ label: 'mine', images: canvases });
+        const scores = await pack.classify(vector);
+        pack.remove('mine');
+        return scores;
+      }),
+    };
+    await catalog.close();
+    return results;
+  }, side);
+  for (const [call, [stay, later]] of Object.entries(got)) assert.equal(later, stay, call);
   await page.context().close();
 });
 

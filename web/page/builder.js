@@ -126,11 +126,11 @@ export function createCatalog(clip, client, options) {
       const kept = Object.fromEntries(item.filter(([field]) => published.has(field)));
       if (addresses.some(Boolean)) kept.image ??= addresses.length === 1 ? addresses[0] : addresses;
       const json = read(asJson, { ...kept, id }, `the product '${id}'`);
-      const made = vectors;
-      for (const image of images) {
-        made.push(await clip.embedImage(image, { fit, signal }));
+      const made = images.length ? await Promise.all(images.map(async (image) => { // all as they are now
+        const vector = await clip.embedImage(image, { fit, signal });
         decoders.add(clip.info.decoder);
-      }
+        return vector;
+      })) : vectors;
       if (!made.length || made.length > 65535) fail('bad-argument', `The product '${id}' needs 1 to 65535 pictures.`);
       if (made.some((vector) => vector.length !== clip.info.dim))
         fail('bad-argument', `A vector of the product '${id}' has not ${clip.info.dim} numbers.`);

@@ -148,7 +148,8 @@ class Clip {
   }
 
   async classify(source, labels, options) {
-    return (await onFirstUse(import('./labels.js'))).classify(this.#client, source, labels, options);
+    const given = picture(source); // what it shows now
+    return (await onFirstUse(import('./labels.js'))).classify(this.#client, given, labels, options);
   }
 
   async describe(source, options) {

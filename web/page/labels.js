@@ -7,7 +7,6 @@ import { finder } from './engine.js';
 import { fail } from '../shared/errors.js';
 import { evidence, meanOf, prepare, readPack, score, unit, withPictures } from '../shared/labels.js';
 import { outward } from './outward.js';
-import { packImage } from './pack.js';
 import { phrases } from '../shared/phrases.js';
 
 // `none`: true, or what the entry is called.
@@ -57,12 +56,12 @@ async function packOf(client, labels, templates, held, signal) {
   return pack;
 }
 
-export async function classify(client, source, labels, options) {
+// `picture`: packed.
+export async function classify(client, picture, labels, options) {
   const { templates = ['a photo of a {}'], multiLabel, none, signal, ...how } = read(classifying, options, 'classify()');
   const names = read(oneOrMore(words), labels, 'A label');
   if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
   checkNone(none, names);
-  const picture = read(packImage, source, 'The picture');
   const vector = await client.call('embedImage', [picture, how], signal);
   const pack = await packOf(client, names, templates, multiLabel || none !== undefined, signal);
   return score(pack, vector, { multiLabel, none }).map((one) => ({ label: one.label, score: one.score }));
@@ -137,8 +136,7 @@ class Labels {
     if (images.length && vectors.length) fail('bad-argument', 'A label is made of images or of vectors, not of both.');
     const given = images.length ? images : vectors;
     if (given.length < 3 || given.length > 10) fail('bad-argument', `A label is made of 3 to 10 pictures, not of ${given.length}.`);
-    const made = [];
-    for (const one of given) made.push(unit(await this.#vector(one, { signal })));
+    const made = (await Promise.all(given.map((one) => this.#vector(one, { signal })))).map(unit); // all as they are now
     const first = (pack, vector) => pack.labels[evidence(pack, vector)
       .map(({ evidence: odds }, l) => (odds - pack.null[l].mean) / pack.null[l].deviation)
       .reduce((best, way, l, all) => (way > all[best] ? l : best), 0)].label;

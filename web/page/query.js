@@ -2,13 +2,14 @@
 import { anything, box, fit, flag, fraction, id, listOf, number, numbers, object, oneOrMore, shape, signal, whole, words,
   wrong } from './arguments.js';
 import { fail } from '../shared/errors.js';
+import { packImage } from './pack.js';
 import { addType, typeOf } from '../shared/types.js';
 
 export const searchOptions = { limit: whole(0), offset: whole(0), filter: anything, minScore: number, minConfidence: fraction,
   diversity: fraction, facets: oneOrMore(words), exact: flag, signal };
 
 // A query, and the parts of a mix. What one is of, and what goes only with some of these:
-const source = { image: anything, text: words, vector: numbers, id };
+const source = { image: packImage, text: words, vector: numbers, id };
 const mixed = shape({ ...source, box, fit, weight: number }, []);
 const queried = shape({ ...source, like: oneOrMore(id), unlike: oneOrMore(id), mix: listOf(mixed), box, fit }, []);
 
@@ -57,7 +58,7 @@ export function typesWith(types, rows) {
 export async function embed(clip, { metadata, dim }, tower, { image, text, box, fit = metadata['kin.fit'] || 'crop' }, signal) {
   if (!clip)
     fail('no-model', `A search by ${tower} needs a model: openCatalog(…, { clip: await load({ model }) }).`);
-  const vector = tower === 'image' ? await clip.embedImage(image, { box, fit, signal }) : await clip.embedText(text, { signal });
+  const vector = tower === 'image' ? await clip.embedImage(await image, { box, fit, signal }) : await clip.embedText(text, { signal });
   const want = metadata[`kin.${tower}_id`];
   if (vector.length !== dim || want !== undefined && await clip.identify(tower, { signal }) !== want)
     fail('model-mismatch', `The catalogue is of ${want ? 'another' : 'no'} ${tower} model, not of '${clip.info.model}' in ` +
