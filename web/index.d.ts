@@ -257,6 +257,7 @@ export interface CatalogBuilder {
   /** Of `item` only id, title, url, image and the named fields are kept: a catalogue is public. Images or vectors, not both. */
   add(product: { id: string; images?: ImageSource | readonly ImageSource[]; vectors?: Vectors; item?: Item },
     options?: { signal?: AbortSignal }): Promise<void>;
+  /** Whether there was one; one that is still being added is gone as well, and its add() rejects with an AbortError. */
   remove(id: string): boolean;
   /** The file's bytes, also written to `to`: a stream, a file, or `catalog.safetensors` in a folder. The same products give the same bytes. */
   save(options?: { to?: SaveTarget; decoders?: readonly string[]; model?: string; signal?: AbortSignal }): Promise<Bytes>;

@@ -197,6 +197,20 @@ test('a clip and a catalogue work inside of a reactive object, and taken apart',
   assert.equal((await classify(image, ['a', 'b'])).length, 2);
 });
 
+test('what is removed while it is being added does not come back', async () => {
+  const made = await clip.createCatalog();
+  const gone = made.add({ id: 'a', images: image, item: { title: 'first' } });
+  const stays = made.add({ id: 'b', images: image });
+  assert.deepEqual([made.remove('a'), made.remove('a'), made.size], [true, false, 1]);
+  const again = made.add({ id: 'a', images: image, item: { title: 'second' } });
+  await assert.rejects(gone, { name: 'AbortError' });
+  await Promise.all([stays, again]);
+  assert.equal(made.size, 2);
+  const opened = await openCatalog(await made.save());
+  assert.deepEqual(opened.get(['a', 'b']).map(({ title }) => title), ['second', undefined]);
+  await opened.close();
+});
+
 test('what an item was when it was added is saved, whatever becomes of it', async () => {
   const made = await clip.createCatalog({ fields: ['price', 'aborted'] });
   const item = reactive({ title: 'before', price: 1, aborted: 'no signal' });

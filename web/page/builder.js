@@ -120,7 +120,8 @@ export function createCatalog(clip, client, options) {
     if (images.length && vectors.length) fail('bad-argument', `The product '${called}' has images or vectors, not both.`);
     const id = called.toWellFormed?.() ?? called;
     if (products.has(id)) fail('bad-argument', `There is a product '${id}' already.`);
-    products.set(id, null); // holds its place while the pictures are embedded
+    const mine = {}; // holds its place while the pictures are embedded
+    products.set(id, mine);
     try {
       const addresses = read(given.listOf(addressOf), images, 'images');
       const kept = Object.fromEntries(item.filter(([field]) => published.has(field)));
@@ -135,9 +136,10 @@ export function createCatalog(clip, client, options) {
       if (made.some((vector) => vector.length !== clip.info.dim))
         fail('bad-argument', `A vector of the product '${id}' has not ${clip.info.dim} numbers.`);
       const rows = await client.call('quantise', [made], signal);
-      products.set(id, { item: json, rows, pictures: made.length });
+      if (products.get(id) !== mine) throw abortError(); // removed meanwhile
+      Object.assign(mine, { item: json, rows, pictures: made.length });
     } catch (error) {
-      products.delete(id);
+      if (products.get(id) === mine) products.delete(id);
       throw error;
     }
   }
@@ -147,7 +149,7 @@ export function createCatalog(clip, client, options) {
   // relative to the file.
   async function save(options) {
     const { to, decoders: others = [], model = '', signal } = read(saving, options, 'save()');
-    const all = [...products].filter(([, product]) => product);
+    const all = [...products].filter(([, { rows }]) => rows);
     if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
     const about = { fit, decoders: new Set([...decoders, ...others]), model, signal };
     return writeProducts(clip, client, all, about, async (size, parts) => {
