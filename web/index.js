@@ -3,10 +3,10 @@ import { openCatalog as open } from './page/catalog.js';
 import { load as loadOn } from './page/clip.js';
 import { guarded } from './page/outward.js';
 import { onFirstUse } from './shared/errors.js';
-import { isFolder, keepAddress, packFile, packModel } from './page/pack.js';
+import { isFolder, packFile, packModel } from './page/pack.js';
 import { startWorker } from './page/start.js';
 
-const host = { finder: () => import('./page/find.js'), isFolder, keepAddress, packFile, packModel, startWorker };
+const host = { finder: () => import('./page/find.js'), isFolder, packFile, packModel, startWorker };
 
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));

@@ -1,12 +1,12 @@
 // kin-clip in Node: as in a browser, with paths too. exportTower, promptsOf, quantise, writeCatalog, openPack and listProducts are for the command.
 import { fileOf, openCatalog as open } from './page/catalog.js';
 import { clientOf, load as loadOn } from './page/clip.js';
-import { isFolder, keepAddress, packFile, packModel, writeFile } from './page/files.node.js';
+import { isFolder, packFile, packModel, writeFile } from './page/files.node.js';
 import { guarded } from './page/outward.js';
 import { onFirstUse } from './shared/errors.js';
 import { startWorker } from './page/start.node.js';
 
-const host = { finder: async () => ({ startFinder: startWorker }), isFolder, keepAddress, packFile, packModel, startWorker, writeFile };
+const host = { finder: async () => ({ startFinder: startWorker }), isFolder, packFile, packModel, startWorker, writeFile };
 
 export { KinError } from './shared/errors.js';
 export const load = (options) => guarded(() => loadOn(host, options));

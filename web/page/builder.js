@@ -7,6 +7,7 @@ import { withEngine } from './engine.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
 import { outward } from './outward.js';
+import { base } from './pack.js';
 import { catalogPhrases } from '../shared/phrases.js';
 
 const always = ['id', 'title', 'url', 'image'];
@@ -104,13 +105,20 @@ async function write(to, parts, host, signal) {
   }
 }
 
+// What an item says of a picture that was given by its address, wherever its catalogue will lie. In Node a path stays one.
+function addressOf(image) {
+  if (typeof image !== 'string' && !is(image, 'URL')) return '';
+  const at = base();
+  if (!at) return String(image);
+  const { origin, href } = new URL(image, at);
+  return href.slice(origin === globalThis.location?.origin ? origin.length : 0);
+}
+
 export function createCatalog(clip, client, options) {
   const { fields = [], fit = 'crop' } = read(creating, options, 'createCatalog()');
   const published = new Set([...always, ...fields]);
   const products = new Map(); // id -> { item: its JSON, rows: the int8 rows of its pictures, pictures }
   const decoders = new Set();
-
-  const addressOf = (image) => (typeof image === 'string' || is(image, 'URL') ? client.host.keepAddress(String(image)) : '');
 
   // A product with its pictures, or with vectors that embedImage made of them. Of `item` only id,
   // title, url, image and the fields are kept. A picture that fails rejects the whole product.

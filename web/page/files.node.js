@@ -22,7 +22,6 @@ export async function writeFile(to, parts, name) {
 }
 
 export const packModel = (model) => packFiles(model, String);
-export const keepAddress = (source) => source; // a path stays one
 export const packFile = (source) => (is(source, 'URL') ? source.href : source);
 
 // A catalogue's folder: by its address, or a folder of the disk.

@@ -74,9 +74,3 @@ export const packFile = (source) => (isUrl(source) ? absolute(source) : source);
 // A catalogue's folder, by its address or that of its current.json.
 export const isFolder = (source) => typeof source === 'string' && /\/(?:current\.json)?$/.test(source);
 export const packModel = (model) => packFiles(model, absolute);
-
-// What an item says of a picture that was given by its address, wherever its catalogue will lie.
-export function keepAddress(source) {
-  const { origin, href } = new URL(source, base());
-  return href.slice(origin === globalThis.location?.origin ? origin.length : 0);
-}
