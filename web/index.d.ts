@@ -17,7 +17,7 @@
  * - `too-large` — more pixels or bytes than are taken: make it smaller
  * - `out-of-memory` — the machine gave no memory: close other tabs
  * - `bad-argument`, `bad-filter`, `unknown-id` — the call itself; the message says what was expected
- * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions, and the room for it
+ * - `unreadable` — a file (Node), or what `to` names, cannot be read or written: check its permissions, and the room for it; a File that was changed, moved or deleted since it was chosen: choose it again
  * - `crashed` — the engine or its worker ended; the next call starts a new one
  * - `no-worker` — the worker could not be started; the message names its address, why, and the line that mends it
  * - `closed` — close() was called

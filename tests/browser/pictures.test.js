@@ -293,6 +293,31 @@ test('every call takes canvases as they are at that moment: several, and beside 
   await page.context().close();
 });
 
+test('a file that was changed or deleted since it was chosen is told so, whatever it was for', async () => {
+  const page = await open(browser, server.url);
+  const chosen = join(site, 'chosen');
+  await page.setContent('<input type="file">');
+  for (const spoil of [rmSync, (path) => writeFileSync(path, 'another file')])
+    for (const worker of [undefined, false]) {
+      writeFileSync(chosen, encoded);
+      await page.setInputFiles('input', chosen);
+      spoil(chosen);
+      const got = await inPage(page, async (clip) => {
+        const { openCatalog, openLabels } = await import('/kin/index.js');
+        const [file] = document.querySelector('input').files;
+        const told = (call) => call.then(() => 'read', ({ code, message }) => `${code}: ${message}`);
+        const [inList] = await clip.embedImage([file]);
+        const builder = await clip.createCatalog();
+        return { one: await told(clip.embedImage(file)), list: `${inList.code}: ${inList.message}`, added: await told(builder.add({ id: 'a', images: file })),
+          catalogue: await told(openCatalog(file)), pack: await told(openLabels(file)), after: (await clip.embedImage('/a.png')).length };
+      }, null, { worker });
+      const sentence = (name) => `unreadable: ${name}: its file was changed, moved or deleted; choose it again.`;
+      assert.deepEqual(got, { ...Object.fromEntries(['one', 'list', 'added'].map((name) => [name, sentence('The picture')])),
+        catalogue: sentence('The catalogue'), pack: sentence('The label pack'), after: 256 });
+    }
+  await page.context().close();
+});
+
 test('what holds a picture and is none is refused with the way to it', async () => {
   const page = await open(browser, server.url);
   const got = await inPage(page, async (clip, _, tell) => {

@@ -223,6 +223,14 @@ test('a picture by URL and by path; one that is not there', async (t) => {
   await assert.rejects(clip.embedImage(`${url}page.png`), { code: 'unsupported-image' });
 });
 
+test('a file whose disk fails while it is read is told so', { skip: process.platform !== 'linux' && 'needs /proc' }, async (t) => {
+  const clip = await load({ model: tinyModel(join(folder(t), 'model')) });
+  t.after(() => clip.close());
+  const path = '/proc/self/mem'; // a file whose first byte is an error
+  await assert.rejects(clip.preprocess(path), { name: 'KinError', code: 'unreadable', message: `The picture: ${path} cannot be read (EIO).` });
+  await assert.rejects(openCatalog(path), { name: 'KinError', code: 'unreadable', message: `The catalogue: ${path} cannot be read (EIO).` });
+});
+
 test('a catalogue that is none', async (t) => {
   const { url } = await serve(t, { page: '<html>', zeros: Buffer.alloc(100), short: 'abc' });
   for (const name of ['page', 'zeros', 'short'])

@@ -8,7 +8,7 @@ import { amount, plural, put } from './texts.js';
 const whole = { x: 0, y: 0, width: 1, height: 1 };
 const tools = { left: '←', up: '↑', down: '↓', right: '→', smaller: '−', larger: '+', whole: null };
 const mends = { 'bad-image': 'badPicture', 'truncated-image': 'badPicture', 'unsupported-image': 'otherFormat', 'too-large': 'tooLarge', 'out-of-memory': 'memory',
-  cors: 'network', http: 'network', stalled: 'network' };
+  unreadable: 'badPicture', cors: 'network', http: 'network', stalled: 'network' };
 const ofPicture = (code) => ['badPicture', 'otherFormat', 'tooLarge'].includes(mends[code]);
 
 const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' ');

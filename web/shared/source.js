@@ -168,7 +168,8 @@ export async function readSource(source, name, io, { signal, onProgress, limit }
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (is(source, 'Blob', 'File')) {
     if (source.size > limit) tooLarge(name, limit);
-    return new Uint8Array(await source.arrayBuffer());
+    return new Uint8Array(await source.arrayBuffer().catch((error) =>
+      fail('unreadable', `${name}: its file was changed, moved or deleted; choose it again.`, error)));
   }
   if (typeof source !== 'string')
     fail('bad-argument', `${name}: expected a URL, a Blob, a File or bytes${io.openFile ? ' or a path' : ''}.`);

@@ -17,24 +17,28 @@ export async function module(variant, io) {
 export const turn = () => new Promise((resolve) => { setImmediate(resolve); });
 
 // Opened when the first chunk is asked for, so that what is never read holds no file open.
-async function* chunksOf(path) {
-  yield* createReadStream(path, { highWaterMark: 2 ** 20 });
+async function* chunksOf(path, refuse) {
+  try {
+    yield* createReadStream(path, { highWaterMark: 2 ** 20 });
+  } catch (error) {
+    refuse(error);
+  }
 }
 
 // A path or file: URL -> { total, chunks }, null where there is none, undefined for other URLs.
 export async function openFile(url, name) {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1].toLowerCase();
   if (scheme !== undefined && scheme !== 'file') return undefined;
+  const refuse = (error) => fail('unreadable', `${name}: ${url} cannot be read (${error.code}).`, error);
   try {
     const path = scheme ? fileURLToPath(url) : url;
     const found = await stat(path);
     if (!found.isFile()) fail('unreadable', `${name}: ${url} is not a file.`);
     await access(path, constants.R_OK);
-    return { total: found.size, chunks: chunksOf(path) };
+    return { total: found.size, chunks: chunksOf(path, refuse) };
   } catch (error) {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
-    return error.code === 'unreadable' ? Promise.reject(error)
-      : fail('unreadable', `${name}: ${url} cannot be read (${error.code}).`, error);
+    return error.code === 'unreadable' ? Promise.reject(error) : refuse(error);
   }
 }
 
