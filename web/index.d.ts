@@ -93,7 +93,7 @@ export interface RunOptions {
   /** Default: the global fetch. */
   fetch?: typeof fetch;
   /** The cache mode of fetch; default: the browser's. */
-  cache?: RequestCache;
+  cache?: Exclude<RequestCache, 'only-if-cached'>;
   /** Milliseconds without a byte after which a download is given up; Infinity: never. Default 60,000. */
   stall?: number;
   signal?: AbortSignal;
@@ -103,7 +103,7 @@ export interface RunOptions {
 export interface LoadOptions extends Omit<RunOptions, 'cache'> {
   /** A store: once a tower is used the model's files stay on the device (`persistent`), until the session ends (`session`), or are
    * checked and gone on with, but not kept (`memory`, in Node always). Or the cache mode of fetch. Default: the browser's cache alone. */
-  cache?: 'persistent' | 'session' | 'memory' | RequestCache;
+  cache?: 'persistent' | 'session' | 'memory' | Exclude<RequestCache, 'only-if-cached'>;
   /** The address of a folder (in Node also a path), or each file's address by name. */
   model?: string | URL | Record<string, string | URL>;
   /** Default `q8`; `f32` is exact and slow, and needs weights that were not converted. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { cache, load } from '../../web/index.node.js';
+import { cache, load, openCatalog } from '../../web/index.node.js';
 import { breaks, damaged, ends, hostOf, html, longer, silent, stalls, status, whole, zipped } from '../host.js';
 import { folder, kin, tinyModel } from './cli-support.js';
 
@@ -110,7 +110,11 @@ test('without a store all is as the host and the caches give it: one request a f
 });
 
 test('a store of another name is refused', async () => {
-  await assert.rejects(load({ model, cache: 'permanent', worker: false }), { code: 'bad-argument', message: "cache: 'permanent' is no store and no cache mode of fetch." });
+  const modes = "'default' or 'no-store' or 'reload' or 'no-cache' or 'force-cache'";
+  for (const cache of ['permanent', 'PERSISTENT', 7])
+    await assert.rejects(load({ model, cache, worker: false }), { code: 'bad-argument',
+      message: `cache is 'persistent' or 'session' or 'memory' or ${modes}, not ${typeof cache === 'string' ? `'${cache}'` : cache}.` });
+  await assert.rejects(openCatalog('catalog.safetensors', { cache: 'persistent' }), { code: 'bad-argument', message: `cache is ${modes}, not 'persistent'.` });
 });
 
 test('Node keeps nothing, and says so', async (t) => {

@@ -29,6 +29,8 @@ export const dtype = oneOf('q8', 'f32');
 export const decode = oneOf('exact', 'fast');
 export const fit = oneOf('crop', 'pad');
 export const variant = oneOf('simd', 'simd-threads', 'relaxed', 'relaxed-threads');
+const modes = ['default', 'no-store', 'reload', 'no-cache', 'force-cache']; // of fetch, which takes 'only-if-cached' for none of Kin's requests
+export const storeOrMode = oneOf('persistent', 'session', 'memory', ...modes);
 const stall = reader((value) => typeof value === 'number' && value > 0, 'a number of milliseconds above 0, or Infinity');
 const worker = reader((value) => ['string', 'boolean'].includes(typeof value) || is(value, 'URL', 'TrustedScriptURL'),
   'an address, true or false');
@@ -90,4 +92,4 @@ export function box(value, name) {
 }
 
 export const pictureOptions = { box, fit, signal };
-export const runOptions = { worker, resolve: call, fetch: call, cache: text, stall, signal, onProgress: call };
+export const runOptions = { worker, resolve: call, fetch: call, cache: oneOf(...modes), stall, signal, onProgress: call };

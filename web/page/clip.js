@@ -1,6 +1,6 @@
 // A loaded model as callers see it; the work is in core.js.
-import { anything, call, decode, dtype, isList, listOf, pictureOptions, read, runOptions, shape, signal, text, tower, variant,
-  whole } from './arguments.js';
+import { anything, call, decode, dtype, isList, listOf, pictureOptions, read, runOptions, shape, signal, storeOrMode,
+  text, tower, variant, whole } from './arguments.js';
 import { Client, usualStall } from './client.js';
 import { checkAbort, KinError, onFirstUse, unpackError } from '../shared/errors.js';
 import { outward, told } from './outward.js';
@@ -10,7 +10,7 @@ export const version = '0.1.0';
 const internal = Symbol('client');
 
 const loadOptions = shape({ model: anything, dtype, decode, threads: whole(1), variant, preload: tower, decoders: call,
-  ...runOptions });
+  ...runOptions, cache: storeOrMode });
 const onlySignal = shape({ signal });
 const nameOf = (which) => read(tower, which, 'A tower');
 const onePicture = shape(pictureOptions);

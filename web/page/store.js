@@ -206,7 +206,6 @@ async function tidy(place) {
 // `mode`: 'persistent', 'session' or 'memory'.
 export async function openStore(mode) {
   if (mode === 'memory') return new Store('memory', 'It was asked for.');
-  if (!shelves.includes(mode)) wrong(`cache: '${mode}' is no store and no cache mode of fetch.`);
   const all = await places();
   if (!all.length)
     return new Store('memory', globalThis.isSecureContext === false ? 'The page has no secure origin (https).' : 'Nothing here keeps files.');
