@@ -125,6 +125,8 @@ test('what is of another type is refused by its name', async () => {
     [() => catalog.search({ vector: ['1'] }), /^vector at place 0 is a finite number, not '1'/], [() => catalog.search({ vector: [1, 2] }), /16 finite numbers/],
     [() => catalog.search({ mix: [null] }), /^mix takes \{ image, text, vector, id, box, fit, weight \}, not null/], [() => catalog.search({ mix: {} }), /^mix is a list/],
     [() => catalog.search({ mix: [{ id: 'p1', weight: '1' }] }), /^weight is a finite number/],
+    ...[[1e308, 1e308], [1e308, -1e308], [1, -1]].map((weights) => [() => catalog.search({ mix: weights.map((weight) => ({ id: 'p1', weight })) }),
+      /^The weights cancel each other out or are too large/]),
     [() => catalog.get(), /^An id is a text/], [() => catalog.get([null]), /^An id/], [() => catalog.setFields({ id: 'p1' }), /^A row is a list/],
     [() => catalog.setFields([null]), /^A row is an object/], [() => catalog.setFields([{ price: 1 }]), /^id is a text/],
     [() => clip.embedText(5), /^A text is a text, not 5/], [() => clip.preload('sound'), /^A tower is 'image' or 'text', not 'sound'/],
