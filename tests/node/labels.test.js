@@ -167,6 +167,20 @@ test('a label is made of a few pictures, and what that does is told', async () =
   assert.deepEqual(await own.classify(emoji('1f34e'), { multiLabel: true }), before);
 });
 
+test('labels that are made side by side are all there, each name once, and one that is removed meanwhile is gone', async () => {
+  const own = await openLabels(join(root, 'pack.safetensors'), { clip: real });
+  const images = ['1f3b8', '1f3bb', '1fa95'].map(emoji);
+  const names = () => own.info.labels.map(({ label }) => label);
+  const [gone, ...others] = names();
+  const all = ['strings', 'bows', 'bows'].map((label) => own.add({ label, images }));
+  assert.equal(own.remove(gone), true);
+  const [strings, bows, again] = await Promise.allSettled(all);
+  assert.deepEqual([strings.value.label, bows.value.label], ['strings', 'bows']);
+  assert.deepEqual([again.reason.code, again.reason.message], ['bad-argument', "There is a label 'bows' already."]);
+  assert.deepEqual(names(), [...others, 'strings', 'bows']);
+  assert.equal((await own.classify(images[0])).length, others.length + 2);
+});
+
 /* ---- the file ---- */
 
 test('a file of labels is made anew to the same bytes, and CSV says what YAML says', async () => {

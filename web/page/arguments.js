@@ -29,7 +29,8 @@ export const dtype = oneOf('q8', 'f32');
 export const decode = oneOf('exact', 'fast');
 export const fit = oneOf('crop', 'pad');
 export const variant = oneOf('simd', 'simd-threads', 'relaxed', 'relaxed-threads');
-const modes = ['default', 'no-store', 'reload', 'no-cache', 'force-cache']; // of fetch, which takes 'only-if-cached' for none of Kin's requests
+// Of fetch, which takes 'only-if-cached' for none of Kin's requests.
+const modes = ['default', 'no-store', 'reload', 'no-cache', 'force-cache'];
 export const storeOrMode = oneOf('persistent', 'session', 'memory', ...modes);
 const stall = reader((value) => typeof value === 'number' && value > 0, 'a number of milliseconds above 0, or Infinity');
 const worker = reader((value) => ['string', 'boolean'].includes(typeof value) || is(value, 'URL', 'TrustedScriptURL'),

@@ -129,14 +129,17 @@ class Labels {
   async add(label, options) {
     const { signal } = read(onlySignal, options, 'add()');
     const { label: name, images = [], vectors = [] } = read(adding, label, 'A label');
-    const before = this.#pack;
-    if (before.labels.some((one) => one.label === name)) fail('bad-argument', `There is a label '${name}' already.`);
-    if (!before.null.length)
+    const checkName = () => this.#pack.labels.some((one) => one.label === name) &&
+      fail('bad-argument', `There is a label '${name}' already.`);
+    checkName();
+    if (!this.#pack.null.length)
       fail('unsupported', 'This label pack has no pictures in its background, which a label made of pictures is held against.');
     if (images.length && vectors.length) fail('bad-argument', 'A label is made of images or of vectors, not of both.');
     const given = images.length ? images : vectors;
     if (given.length < 3 || given.length > 10) fail('bad-argument', `A label is made of 3 to 10 pictures, not of ${given.length}.`);
     const made = (await Promise.all(given.map((one) => this.#vector(one, { signal })))).map(unit); // all as they are now
+    checkName(); // labels may have come and gone meanwhile
+    const before = this.#pack;
     const first = (pack, vector) => pack.labels[evidence(pack, vector)
       .map(({ evidence: odds }, l) => (odds - pack.null[l].mean) / pack.null[l].deviation)
       .reduce((best, way, l, all) => (way > all[best] ? l : best), 0)].label;

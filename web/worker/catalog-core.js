@@ -100,7 +100,8 @@ export function blend(parts, units) {
   const sum = new Float64Array(units[0].length), weights = new Float32Array(4);
   parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
   const length = Math.sqrt(dot(sum, sum));
-  if (!(length > 1e-6 && length < Infinity)) fail('bad-argument', 'The weights cancel each other out or are too large: change them.');
+  if (!(length > 1e-6 && length < Infinity))
+    fail('bad-argument', 'The weights cancel each other out or are too large: change them.');
   for (const { weight, text } of parts) weights[2 * !!text + (weight < 0)] += Math.abs(weight) / length;
   return { parts, units, length, weights, query: Float32Array.from(sum, (value) => value / length) };
 }
