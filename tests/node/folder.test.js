@@ -384,6 +384,20 @@ test('as many hits as there are, however many are asked for and however little i
   await open.close();
 });
 
+test('fields that are set at once are all known, of one type each, also of the generation that is taken over meanwhile', async () => {
+  const list = products(60), { folder } = await published(list);
+  const open = await openCatalog(folder);
+  const next = list.map((one) => (one.id === 'sku-9' ? { ...one, item: { ...one.item, origin: 'here' } } : one));
+  await publish(await writeCatalogue(join(root, 'origin.safetensors'), next), folder);
+  const [, taken, , wrong, after] = await Promise.allSettled([open.setFields([{ id: 'sku-1', stock: 1 }]), open.refresh(),
+    open.setFields([{ id: 'sku-2', shelf: 'A' }]), open.setFields([{ id: 'sku-3', stock: 'two' }]), open.setFields([{ id: 'sku-4', stock: 2 }])]);
+  assert.deepEqual([taken.value, wrong.reason?.code, after.status], [{ changed: true, generation: 2 }, 'bad-argument', 'fulfilled']);
+  const { stock, shelf, origin } = open.fields;
+  assert.deepEqual({ stock, shelf, origin }, { stock: 'number', shelf: 'string', origin: 'string' });
+  for (const [filter, id] of [['stock = 1', 'sku-1'], ['shelf = A', 'sku-2'], ['stock > 1', 'sku-4'], ['origin = here', 'sku-9']])
+    assert.deepEqual((await open.search({ vector: vector(3) }, { filter })).hits.map((hit) => hit.id), [id], filter);
+});
+
 test('fields named as what every object inherits, which some products lack', async () => {
   const names = ['constructor', '__proto__', 'toString'], list = products(60);
   const field = (item, value) => Object.fromEntries([...Object.entries(item), ...names.map((name) => [name, value])]);

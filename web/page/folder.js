@@ -10,7 +10,7 @@ const searching = shape({ ...searchOptions, onUpdate: call });
 const watching = shape({ signal: aSignal });
 
 export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, fetch, resolve, cache, stall }) {
-  if (adapter) wrong('An adapter maps the rows of a catalogue that is read whole: open the file, not the folder.');
+  if (adapter) wrong('An adapter needs all rows: open the file, not the folder.');
   const client = await finder(host, { worker, onProgress: (told) => told.update || onProgress?.(told), io: { fetch, resolve, cache, stall } },
     { call: 'openFolder', args: [{ source, locale, silent: !onProgress }] });
   const base = schemeOf('.', source) ? source.replace(/(?:\/current\.json|\/*)$/, '') : null; // of a path: none
@@ -24,6 +24,7 @@ class Folder {
   #base;
   #onProgress;
   #about;
+  #changed = Promise.resolve();
   #count = 0;
   #updates = new Map(); // searches that want to hear of what is found before all is read
 
@@ -51,7 +52,7 @@ class Folder {
   }
 
   get() {
-    return wrong('The items of a folder are fetched when they are needed: await catalog.items(ids).');
+    return wrong('Items of a folder are fetched: await catalog.items(ids).');
   }
 
   // One id -> its item or undefined; a list -> a list.
@@ -61,21 +62,30 @@ class Folder {
     return Array.isArray(ids) ? items : items[0];
   }
 
+  // What changes #about begins with what the change before it left.
+  #inTurn(change) {
+    return this.#changed = this.#changed.then(change, change);
+  }
+
   // As of a file; they stay when the catalogue changes (refresh).
   async setFields(rows) {
     const found = read(rowsOf, rows, 'A row');
-    const types = Object.fromEntries(typesWith(Object.entries(this.#about.types), found));
-    await this.#client.call('setFields', [found, types]);
-    this.#about = { ...this.#about, types };
+    return this.#inTurn(async () => {
+      const types = Object.fromEntries(typesWith(Object.entries(this.#about.types), found));
+      await this.#client.call('setFields', [found, types]);
+      this.#about.types = types;
+    });
   }
 
   // Looks whether another generation was published, and goes on with that once all of it that every query needs is here. Searches
   // under way end with the one they began with.
   async refresh(options) {
     const { signal } = read(watching, options, 'refresh()');
-    const { changed, ...about } = await this.#client.call('refresh', [], signal);
-    this.#about = about;
-    return { changed, generation: about.generation };
+    return this.#inTurn(async () => {
+      const { changed, ...about } = await this.#client.call('refresh', [], signal);
+      this.#about = about;
+      return { changed, generation: about.generation };
+    });
   }
 
   async search(query, options) {
