@@ -2,7 +2,7 @@
 // its own (engine.js), to which the products go in pieces and from which the bytes come in pieces. The
 // products stay here, so that a crash loses none. The same products in the same order give the same bytes.
 import * as given from './arguments.js';
-import { read, shape } from './arguments.js';
+import { read, shape, wrong } from './arguments.js';
 import { withEngine } from './engine.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
@@ -22,7 +22,7 @@ const saving = shape({ to: given.anything, decoders: given.listOf(given.text), m
 // An item as the file holds it. JSON would leave out or change in silence what it cannot hold.
 const asJson = (item, name) => JSON.stringify(item, (field, value) =>
   (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
-    : fail('bad-argument', `'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
+    : wrong(`'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
 
 // [id, { item, rows, pictures }], now or later -> what one message brings to the worker: a call for each product
 async function* pieces(writer, products) {
@@ -93,7 +93,7 @@ async function write(to, parts, host, signal) {
     const handle = await to.getFileHandle?.(name, { create: true }) ?? to;
     const stream = await handle.createWritable?.() ?? handle;
     if (typeof stream.getWriter !== 'function')
-      fail('bad-argument', 'to is a stream, a file or a folder to write to; leave it out for the bytes.');
+      wrong('to is a stream, a file or a folder to write to; leave it out for the bytes.');
     writer = stream.getWriter();
     for await (const part of parts) await Promise.race([writer.write(part), aborted]);
     await Promise.race([writer.close(), aborted]);
@@ -125,9 +125,9 @@ export function createCatalog(clip, client, options) {
   async function add(product, options) {
     const { signal } = read(onlySignal, options, 'add()');
     const { id: called, images = [], vectors = [], item = [] } = read(adding, product, 'A product');
-    if (images.length && vectors.length) fail('bad-argument', `The product '${called}' has images or vectors, not both.`);
+    if (images.length && vectors.length) wrong(`The product '${called}' has images or vectors, not both.`);
     const id = called.toWellFormed?.() ?? called;
-    if (products.has(id)) fail('bad-argument', `There is a product '${id}' already.`);
+    if (products.has(id)) wrong(`There is a product '${id}' already.`);
     const mine = {}; // holds its place while the pictures are embedded
     products.set(id, mine);
     try {
@@ -140,9 +140,9 @@ export function createCatalog(clip, client, options) {
         decoders.add(clip.info.decoder);
         return vector;
       })) : vectors;
-      if (!made.length || made.length > 65535) fail('bad-argument', `The product '${id}' needs 1 to 65535 pictures.`);
+      if (!made.length || made.length > 65535) wrong(`The product '${id}' needs 1 to 65535 pictures.`);
       if (made.some((vector) => vector.length !== clip.info.dim))
-        fail('bad-argument', `A vector of the product '${id}' has not ${clip.info.dim} numbers.`);
+        wrong(`A vector of the product '${id}' has not ${clip.info.dim} numbers.`);
       const rows = await client.call('quantise', [made], signal);
       if (products.get(id) !== mine) throw abortError(); // removed meanwhile
       Object.assign(mine, { item: json, rows, pictures: made.length });
@@ -158,7 +158,7 @@ export function createCatalog(clip, client, options) {
   async function save(options) {
     const { to, decoders: others = [], model = '', signal } = read(saving, options, 'save()');
     const all = [...products].filter(([, { rows }]) => rows);
-    if (!all.length) fail('bad-argument', 'There is no product to save: add one first.');
+    if (!all.length) wrong('There is no product to save: add one first.');
     const about = { fit, decoders: new Set([...decoders, ...others]), model, signal };
     return writeProducts(clip, client, all, about, async (size, parts) => {
       const bytes = new Uint8Array(size);

@@ -1,7 +1,8 @@
 // Labels as callers see them: openLabels(), and classify() of a clip. The scores are made in shared/labels.js, on the
 // caller's thread, since a picture costs a thousand times as much as holding it against labels; a pack's file is read and
 // checked by a worker that ends with it.
-import { anything, flag, listOf, numbers, oneOrMore, pictureOptions, read, runOptions, shape, signal, text, words } from './arguments.js';
+import { anything, flag, listOf, numbers, oneOrMore, pictureOptions, read, runOptions, shape, signal, text, words,
+  wrong } from './arguments.js';
 import { usualStall } from './client.js';
 import { finder } from './engine.js';
 import { fail } from '../shared/errors.js';
@@ -13,7 +14,7 @@ import { phrases } from '../shared/phrases.js';
 const noneName = (value, name) => (value === true ? 'none of these' : value === false ? undefined : words(value, name));
 const calibrated = { multiLabel: flag, none: noneName, ...pictureOptions };
 const opening = shape({ clip: (value) => (typeof value.embedImage === 'function' ? value
-  : fail('bad-argument', 'clip is not what load() gave.')), ...runOptions });
+  : wrong('clip is not what load() gave.')), ...runOptions });
 const classifying = shape({ templates: oneOrMore(template), ...calibrated });
 const ofPack = shape(calibrated);
 const adding = shape({ label: words, images: oneOrMore(anything), vectors: listOf(numbers) }, ['label']);
@@ -21,11 +22,11 @@ const onlySignal = shape({ signal });
 
 // Two entries of one name could not be told apart.
 const checkNone = (none, labels) => none !== undefined && labels.includes(none) &&
-  fail('bad-argument', `none is called '${none.slice(0, 60)}', as one of the labels is: give it a name of its own.`);
+  wrong(`none is called '${none.slice(0, 60)}', as one of the labels is: give it a name of its own.`);
 
 function template(value, name) {
   return text(value, name).includes('{}') ? value
-    : fail('bad-argument', `${name} holds {} where the label goes: without it all labels are the same text.`);
+    : wrong(`${name} holds {} where the label goes: without it all labels are the same text.`);
 }
 
 // -> a pack, of labels or a background alone
@@ -60,7 +61,7 @@ async function packOf(client, labels, templates, held, signal) {
 export async function classify(client, picture, labels, options) {
   const { templates = ['a photo of a {}'], multiLabel, none, signal, ...how } = read(classifying, options, 'classify()');
   const names = read(oneOrMore(words), labels, 'A label');
-  if (!names.length || !templates.length) fail('bad-argument', 'classify() needs at least one label and template.');
+  if (!names.length || !templates.length) wrong('classify() needs at least one label and template.');
   checkNone(none, names);
   const vector = await client.call('embedImage', [picture, how], signal);
   const pack = await packOf(client, names, templates, multiLabel || none !== undefined, signal);
@@ -108,7 +109,7 @@ class Labels {
     if (isVector(source)) {
       const vector = read(numbers, source, 'vector');
       return vector.length === dim && vector.some(Boolean) ? vector
-        : fail('bad-argument', `A vector is ${dim} finite numbers, not all of them zero.`);
+        : wrong(`A vector is ${dim} finite numbers, not all of them zero.`);
     }
     if (!this.#clip) fail('no-model', 'A picture needs a model: openLabels(…, { clip: await load({ model }) }).');
     const vector = await this.#clip.embedImage(source, how);
@@ -129,14 +130,13 @@ class Labels {
   async add(label, options) {
     const { signal } = read(onlySignal, options, 'add()');
     const { label: name, images = [], vectors = [] } = read(adding, label, 'A label');
-    const checkName = () => this.#pack.labels.some((one) => one.label === name) &&
-      fail('bad-argument', `There is a label '${name}' already.`);
+    const checkName = () => this.#pack.labels.some((one) => one.label === name) && wrong(`There is a label '${name}' already.`);
     checkName();
     if (!this.#pack.null.length)
       fail('unsupported', 'This label pack has no pictures in its background, which a label made of pictures is held against.');
-    if (images.length && vectors.length) fail('bad-argument', 'A label is made of images or of vectors, not of both.');
+    if (images.length && vectors.length) wrong('A label is made of images or of vectors, not of both.');
     const given = images.length ? images : vectors;
-    if (given.length < 3 || given.length > 10) fail('bad-argument', `A label is made of 3 to 10 pictures, not of ${given.length}.`);
+    if (given.length < 3 || given.length > 10) wrong(`A label is made of 3 to 10 pictures, not of ${given.length}.`);
     const made = (await Promise.all(given.map((one) => this.#vector(one, { signal })))).map(unit); // all as they are now
     checkName(); // labels may have come and gone meanwhile
     const before = this.#pack;
