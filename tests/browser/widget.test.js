@@ -574,6 +574,29 @@ test('a file that is no picture is said, and another one works', async () => {
   await end(page);
 });
 
+test('a file that is gone when it is read is said, and another one works', async () => {
+  const page = await visit();
+  const gone = join(site, 'gone.png');
+  writeFileSync(gone, strawberry.buffer);
+  let come;
+  const held = new Promise((resolve) => { come = resolve; }); // the picture is read when the model is there
+  await page.route('**/image.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest('**/image.safetensors');
+  await page.locator('kin-search input[type=file]').first().setInputFiles(gone);
+  await asked;
+  rmSync(gone);
+  come();
+  await page.waitForFunction(() => document.querySelector('kin-search').state === 'error');
+  assert.match(await part(page, '[role=alert]').textContent(), /could not be read/);
+  assert.equal(await part(page, '.notice button').count(), 0, 'trying again would not help');
+  await upload(page, strawberry);
+  assert.equal(await state(page), 'results');
+  await end(page, [/^warning: kin-search: The picture: its file was changed, moved or deleted/]);
+});
+
 test('its own files do not come: said in the first view', async () => {
   const page = await visit(plainPage, { prepare: (page) => page.route('**/act.js', (route) => route.abort()) });
   await part(page, '.primary input').setInputFiles(strawberry);
