@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kin } from './lib/name.js';
 import { nearest } from './lib/nearest.js';
-import { commonOptions, readCommon, UsageError } from './lib/options.js';
+import { commonOptions, readCommon, refuseDash, UsageError } from './lib/options.js';
 import { openTerminal } from './lib/terminal.js';
 
 const commands = {
@@ -106,6 +106,7 @@ async function main(argv, io) {
     return 0;
   }
   io.quiet = parsed.values.quiet === true;
+  refuseDash(parsed.values);
   const modelOptions = command.needsModel?.(parsed.values) === false ? null : readCommon(parsed.values);
   return command.run({ ...parsed, modelOptions }, io);
 }

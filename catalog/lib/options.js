@@ -34,6 +34,15 @@ export function oneArgument(positionals, sentence) {
   throw new UsageError(positionals.length ? `${sentence}, not ${positionals.map((one) => `'${one}'`).join(' and ')}` : sentence);
 }
 
+// Of what a command writes: to others `-` is standard output, here it would be a file of that name.
+export function refuseDash(values) {
+  const [option] = ['output', 'report', 'summary'].filter((name) => values[name] === '-');
+  if (option === 'output')
+    throw new UsageError("-o takes the name of a file or folder, not '-': 'alt', 'embed' and 'labels apply' print what they make where " +
+      'it is left out (./- is a file called so)');
+  if (option) throw new UsageError(`--${option} takes the name of a file, not '-' (./- is a file called so)`);
+}
+
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
 
 // Number('') is 0.

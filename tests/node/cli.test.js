@@ -99,6 +99,23 @@ test('wrong use is exit 2 with one sentence', async () => {
   }
 });
 
+test('no command that writes takes - for a name', async (t) => {
+  const cwd = folder(t);
+  const commands = new URL('../../catalog/commands/', import.meta.url);
+  const writing = [];
+  for (const name of readdirSync(commands)) {
+    const { options } = await import(new URL(name, commands));
+    for (const option of ['output', 'report', 'summary']) if (options?.[option]) writing.push([name.slice(0, -3), option]);
+  }
+  assert.ok(writing.length >= 14, `${writing}`);
+  for (const [command, option] of writing) {
+    const { code, out, err } = await kin([command, 'x', `--${option}`, '-'], { cwd });
+    assert.deepEqual([code, out], [2, ''], command);
+    assert.match(err, option === 'output' ? /^kin: -o takes the name of a file or folder, not '-': .+ print .+ left out .+\n$/ : /^kin: --\w+ takes the name of a file, not '-' .+\n$/);
+  }
+  assert.deepEqual(readdirSync(cwd), []);
+});
+
 test('a rate is told when there is half a second to tell it by', async (t) => {
   let now = 0;
   const said = [];
