@@ -7,7 +7,7 @@ import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
 import { checkFile } from '../lib/output.js';
-import { listedPictures, naming } from '../lib/pictures.js';
+import { isOfAll, listedPictures, naming } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
 import { openStored, openStoredLabels } from '../lib/stored.js';
@@ -97,7 +97,7 @@ export async function run({ values, positionals, modelOptions }, io) {
           const { source } = await load();
           draft = await clip.describe(source, { pack, catalog, signal }).catch(naming(shown));
         } catch (error) {
-          if (signal.aborted || ['bad-argument', 'model-mismatch', 'not-a-model', 'not-a-pack', 'unsupported'].includes(error.code)) throw error;
+          if (signal.aborted || isOfAll(error)) throw error;
           await fail(row, error);
           continue;
         }

@@ -10,10 +10,11 @@ import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError } from '../lib/options.js';
 import { checkFile } from '../lib/output.js';
 import { writePack } from '../lib/pack-file.js';
-import { listedPictures, naming, openTyped } from '../lib/pictures.js';
+import { isOfAll, listedPictures, naming, openTyped } from '../lib/pictures.js';
 import { readMap, readProducts } from '../lib/products.js';
 import { allowedHosts } from '../lib/remote.js';
 import { openStoredLabels, openStoredPack } from '../lib/stored.js';
+import { counted } from '../lib/terminal.js';
 import { readText } from '../lib/text.js';
 
 export const usage = `Usage: ${kin} labels build <labels.yaml | labels.csv> -o <pack> [--background F] [--measured F]
@@ -28,6 +29,8 @@ measure     columns image, label (several by |), split (choose, judge): the thre
             chosen on the first and its precision and recall counted on the second. Of a phrase pack
             labels are kind:label, such as object:shoe|object:boot|colour:red
 background  vectors of pictures of whatever there is, which labels are held against
+
+Pictures that cannot be read are told and left out, exit code 3.
 ${commonUsage}`;
 
 export const options = {
@@ -36,15 +39,21 @@ export const options = {
   'allow-host': { type: 'string', multiple: true },
 };
 
-async function vectorsOf(paths, clip, io) {
-  const progress = io.progress('pictures', paths.length);
-  const vectors = [];
-  for (const [i, path] of paths.entries()) {
+// Each picture of a list with what `make` gives of it; one that cannot be read is told and left out.
+async function readEach(pictures, io, make) {
+  const progress = io.progress('pictures', pictures.length);
+  const read = [];
+  for (const [i, picture] of pictures.entries()) {
     io.signal.throwIfAborted();
-    vectors.push(await clip.embedImage(await openTyped(path), { signal: io.signal }).catch(naming(path)));
+    try {
+      read.push({ ...picture, ...await make(await openTyped(picture.image)).catch(naming(picture.image)) });
+    } catch (error) {
+      if (io.signal.aborted || isOfAll(error)) throw error;
+      io.note(error.message);
+    }
     progress(i + 1);
   }
-  return vectors;
+  return read;
 }
 
 async function ids(clip, io) {
@@ -54,13 +63,17 @@ async function ids(clip, io) {
 
 async function background([path], values, modelOptions, io) {
   const pictures = await readPictures(path);
-  if (pictures.length < 2) throw new Error(`${path} names ${pictures.length} pictures: a background needs some hundred`);
+  if (pictures.length < 2) throw new Error(`${path} names ${counted(pictures.length, 'picture')}: a background needs some hundred`);
   const { promptsOf } = await library();
-  await withModel(modelOptions, io, async (clip) => {
-    const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
+  return withModel(modelOptions, io, async (clip) => {
+    const read = await readEach(pictures, io, async (source) => ({ vector: await clip.embedImage(source, { signal: io.signal }) }));
+    const failed = pictures.length - read.length;
+    if (read.length < 2)
+      throw new Error(`of the ${pictures.length} pictures of ${path} ${read.length || 'none'} could be read: a background needs some hundred`);
     const phrases = await promptsOf(clip, usual, io.signal);
-    await writeFileSafely(values.output, backgroundBytes({ ...await ids(clip, io), ...phrases, pictures: vectors }));
-    io.note(`${values.output}: ${usual.length} phrases, ${vectors.length} pictures`);
+    await writeFileSafely(values.output, backgroundBytes({ ...await ids(clip, io), ...phrases, pictures: read.map(({ vector }) => vector) }));
+    io.note(`${values.output}: ${usual.length} phrases, ${counted(read.length, 'picture')}${failed ? `; not read: ${counted(failed, 'picture')}` : ''}`);
+    return failed ? 3 : 0;
   });
 }
 
@@ -123,10 +136,10 @@ async function build([path], values, modelOptions, io) {
     pack.null = statistics(pack);
     const bytes = packBytes(writePack(pack));
     await writeFileSafely(values.output, bytes);
-    const counted = kinds ? Object.keys(measured) : pack.labels.filter(({ threshold }) => threshold !== undefined).map(({ label }) => label);
+    const judged = kinds ? Object.keys(measured) : pack.labels.filter(({ threshold }) => threshold !== undefined).map(({ label }) => label);
     io.note(`${values.output}: ${labels.length} labels, ${phrases.length} phrases, ${negatives.length} negatives, ` +
       `${pack.pictures.length} background pictures, ${(bytes.length / 1e3).toFixed(0)} KB; ` +
-      (counted.length ? `thresholds: ${counted.join(', ')}` : 'no thresholds'));
+      (judged.length ? `thresholds: ${judged.join(', ')}` : 'no thresholds'));
   });
 }
 
@@ -164,7 +177,7 @@ async function apply([path, products], values, modelOptions, io) {
         else await put([row.id, shown, over.join('|'), ...names.map((name) => found.find(({ label }) => label === name).score.toFixed(4))]
           .map(cell).join(','));
       } catch (error) {
-        if (io.signal.aborted || ['model-mismatch', 'not-a-model'].includes(error.code)) throw error;
+        if (io.signal.aborted || isOfAll(error)) throw error;
         report(row, error);
       }
     }
@@ -185,32 +198,33 @@ async function measure([path, list], values, modelOptions, io) {
   const wanted = asNumber(values.precision ?? '0.8');
   if (!(wanted > 0 && wanted <= 1)) throw new UsageError('--precision is a share such as 0.8');
   const pictures = await readPictures(list);
-  await withModel(modelOptions, io, async (clip) => {
-    const [pack, tell] = [await openStoredLabels(path, { clip, signal: io.signal }), (note) => io.note(note)];
+  return withModel(modelOptions, io, async (clip) => {
+    const { signal } = io, tell = (note) => io.note(note);
+    const pack = await openStoredLabels(path, { clip, signal });
+    const readAll = async (listed, make) => {
+      const read = await readEach(listed, io, make);
+      if (!read.length) throw new Error(`of the ${counted(pictures.length, 'picture')} of ${list} none could be read`);
+      return read;
+    };
+    let read, labels;
     if (pack.info.kinds) {
-      const phrases = await openStoredPack(path, { signal: io.signal });
-      const rights = pictures.map(({ labels }) => rightOf(labels, list));
-      tellUnknown(rights.flatMap((right) => Object.entries(right).flatMap(([kind, said]) => said.map((label) => `${kind}:${label}`))),
+      const phrases = await openStoredPack(path, { signal });
+      const listed = pictures.map((one) => ({ ...one, right: rightOf(one.labels, list) }));
+      tellUnknown(listed.flatMap(({ right }) => Object.entries(right).flatMap(([kind, said]) => said.map((label) => `${kind}:${label}`))),
         phrases.labels.map(({ kind, label }) => `${kind}:${label}`), list, tell);
-      const shown = [];
-      const progress = io.progress('pictures', pictures.length);
-      for (const [i, { image, split }] of pictures.entries()) {
-        io.signal.throwIfAborted();
-        const pixels = await clip.preprocess(await openTyped(image), { signal: io.signal }).catch(naming(image));
-        const vector = await clip.embedImage(pixels, { signal: io.signal });
-        shown.push({ found: bestOf(phrases, { vector, pixels }), right: rights[i], split });
-        progress(shown.length);
-      }
+      read = await readAll(listed, async (source) => {
+        const pixels = await clip.preprocess(source, { signal });
+        return { found: bestOf(phrases, { vector: await clip.embedImage(pixels, { signal }), pixels }) };
+      });
       const every = (value) => Object.fromEntries(kindsOf.map((kind) => [kind, value]));
-      const result = measureParts(shown, every(wanted), every(values.name ?? list), tell);
-      await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
-      return;
+      labels = measureParts(read, every(wanted), every(values.name ?? list), tell);
+    } else {
+      tellUnknown(pictures.flatMap((one) => one.labels.map((label) => label.replace(/^\?/, ''))), pack.info.labels.map(({ label }) => label), list, tell);
+      read = await readAll(pictures, async (source) => ({ vector: await clip.embedImage(source, { signal }) }));
+      labels = await measureLabels(pack, read, wanted, values.name ?? list, tell);
     }
-    tellUnknown(pictures.flatMap(({ labels }) => labels.map((label) => label.replace(/^\?/, ''))), pack.info.labels.map(({ label }) => label), list, tell);
-    const vectors = await vectorsOf(pictures.map(({ image }) => image), clip, io);
-    const result = await measureLabels(pack, pictures.map((one, i) => ({ ...one, vector: vectors[i] })), wanted,
-      values.name ?? list, tell);
-    await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels: result }, null, 2)}\n`);
+    await writeFileSafely(values.output, `${JSON.stringify({ ...await ids(clip, io), labels }, null, 2)}\n`);
+    return read.length < pictures.length ? 3 : 0;
   });
 }
 

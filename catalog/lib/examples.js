@@ -3,11 +3,10 @@
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from './options.js';
-import { listedPictures, naming, readListed, toSource } from './pictures.js';
+import { isOfAll, listedPictures, naming, readListed, toSource } from './pictures.js';
 import { readProducts } from './products.js';
 import { readTable } from './table.js';
 
-const cannotMend = ['model-mismatch', 'not-a-model', 'no-model', 'out-of-memory', 'crashed'];
 const kindOf = (value) => (Array.isArray(value) ? value.join('|') : String(value ?? '').trim());
 
 // Columns left and right: each an id of the catalogue (its first picture) or a picture's path beside the file.
@@ -40,7 +39,7 @@ export async function readPairs(path, { products = [], embed, report, signal, pr
       left.push(pair[0]);
       right.push(pair[1]);
     } catch (error) {
-      if (signal.aborted || cannotMend.includes(error.code)) throw error;
+      if (signal.aborted || isOfAll(error)) throw error;
       report(`line ${line}: ${error.message}`);
     }
     shown(i + 1);
@@ -64,7 +63,7 @@ export async function readKinds(path, field, { map, embed, report, signal, progr
       left.push(await embed((await load()).source).catch(naming(ref)));
       kinds.push(kind);
     } catch (error) {
-      if (signal.aborted || cannotMend.includes(error.code)) throw error;
+      if (signal.aborted || isOfAll(error)) throw error;
       report(`row ${row.row}: ${error.message}`);
     }
   }

@@ -125,6 +125,10 @@ export const naming = (shown) => (error) => {
   throw ofBytes.includes(error.code) ? bad(error.code, `${shown}: ${error.message}`) : error;
 };
 
+// What is wrong with the model or the pack is so for every picture; anything else costs the one it is of.
+const ofAll = ['bad-argument', 'http', 'model-mismatch', 'no-model', 'not-a-model', 'not-a-pack', 'unsupported'];
+export const isOfAll = (error) => ofAll.includes(error.code);
+
 /* ---- of a products file ---- */
 
 const readAhead = 8; // pictures under way while one is embedded: hides disks and hosts

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { each, openNeighbours } from './neighbours.js';
-import { naming, readListed, toSource } from './pictures.js';
+import { isOfAll, naming, readListed, toSource } from './pictures.js';
 import { openProducts } from './product-rows.js';
 import { readTable } from './table.js';
 
@@ -138,7 +138,7 @@ export async function askPhotos(path, { catalog }, embed, report, io) {
       const rank = 1 + list.findIndex((hit) => hit.product === product);
       count(figures, rank || Infinity, () => ({ ref: image, root, product, found: list.slice(0, 3) }));
     } catch (error) {
-      if (io.signal.aborted || error.code === 'model-mismatch') throw error;
+      if (io.signal.aborted || isOfAll(error)) throw error;
       report(`${path}, line ${line}: ${error.message}`);
     }
     progress(n + 1);

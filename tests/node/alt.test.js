@@ -299,6 +299,11 @@ test('labels measure reads what a picture shows of each kind', async () => {
   const { precision, said: share, ...rest } = labels.object.measured; // one of the three drawings is not known
   assert.deepEqual([precision >= 0.8, share >= 0.6, rest], [true, true, { pictures: 12, data: 'emoji' }]);
   assert.match(err, /colour: not measured: 4 and 4 pictures/);
+  writeFileSync(join(root, 'some.csv'), `image,label,split\ngone.png,object:guitar,judge\n${rows.join('\n')}\n`);
+  const some = await kin(['labels', 'measure', small, join(root, 'some.csv'), '-o', join(root, 'some.json'), '--name', 'emoji', ...own]);
+  assert.equal(some.code, 3, some.err);
+  assert.match(some.err, /gone\.png: there is no such file\n/);
+  assert.deepEqual(readFileSync(join(root, 'some.json')), readFileSync(join(root, 'again.json')));
   writeFileSync(join(root, 'shown.csv'), 'image,label,split\n1f455.png,T-shirt,choose\n');
   assert.match((await kin(['labels', 'measure', small, join(root, 'shown.csv'), '-o', join(root, 'x'), ...own])).err, /'T-shirt' does not begin with its kind/);
   for (const named of [['--pack', join(root, 'none')], ['--pack', small, '--catalog', join(root, 'shown.csv')]])

@@ -314,6 +314,33 @@ test('measure, build and apply: a threshold travels with its figures, to the wei
   assert.deepEqual(lines[0].labels[0].measured, said.labels.fruit.measured);
 });
 
+test('a picture that cannot be read is left out of a background and of a measurement, which is what the others make', async () => {
+  const own = ['--model', `./${everyday}`];
+  const list = (name, rows) => {
+    writeFileSync(join(root, name), `image,label,split\n${rows.map((row) => `${row}\n`).join('')}`);
+    return join(root, name);
+  };
+  const read = (name) => readFileSync(join(root, name));
+  for (const code of ['1f34e', '1f697']) writeFileSync(join(root, `${code}.png`), emoji(code));
+  writeFileSync(join(root, 'cut.png'), drawing(1).subarray(0, 60));
+  const good = ['choose', 'judge'].flatMap((split) => Array.from({ length: 24 }, (_, i) => `${i % 2 ? '1f34e' : '1f697'}.png,${i % 2 ? 'fruit' : 'a car'},${split}`));
+  // What fails stands before, between and after the others.
+  const rows = ['cut.png,fruit,choose', ...good.slice(0, 5), 'gone.png,a car,judge', ...good.slice(5), 'cut.png,,judge'];
+  for (const [job, more] of [[['background'], []], [['measure', join(root, 'pack.safetensors')], ['--name', 'emoji']]]) {
+    const run = (name, listed, to) => kin(['labels', ...job, list(name, listed), '-o', join(root, to), ...more, ...own]);
+    assert.equal((await run('good.csv', good, 'of-good')).code, 0);
+    const { code, err } = await run('some.csv', rows, 'of-some');
+    assert.equal(code, 3, err);
+    assert.deepEqual(err.match(/^.*(?:cut|gone)\.png: .*$/mg).map((line) => /(cut|gone)\.png: (.*)/.exec(line)[1]), ['cut', 'gone', 'cut'], err);
+    assert.deepEqual(read('of-some'), read('of-good'));
+    if (job.length > 1) assert.ok(JSON.parse(read('of-some')).labels['a car'], 'there is a threshold');
+    const none = await run('none.csv', [rows[0], ...job.length > 1 ? [] : [good[0]], rows.at(-1)], 'of-some');
+    assert.equal(none.code, 1, none.err);
+    assert.match(none.err, job.length > 1 ? /kin: of the 2 pictures of .*none\.csv none could be read\n$/ : /kin: of the 3 pictures of .*none\.csv 1 could be read: a background needs some hundred\n$/);
+    assert.deepEqual(read('of-some'), read('of-good'), 'what was there stays');
+  }
+});
+
 test('what is wrong with a file of labels, or its use, is said in a sentence', async () => {
   const wrong = [['labels: [a]', /no labels: a map/], ['labels: {a: [b]}\nlabel: x', /has 'label'/], ['labels: {a: {threshold: 0.5}}', /threshold; one comes from 'labels measure'/],
     ['labels: {a: {word: [b]}}', /has 'word'/], ['labels: {a: [""]}', /lists of texts/], ['labels: {a: [b]}\ntemplates: ["x"]', /\{\} where/], ['labels: {a: [b', /not YAML/],
