@@ -514,6 +514,10 @@ static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n,
         return kin_fail(err, KIN_NOT_A_MODEL, "The model has neither vocab.json with merges.txt nor tokenizer.json.");
     }
     TRY(read_specials(t, files, err));
+    if (!t->n_merges) /* no CLIP model is without: the file is empty, or cut after its first line */
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "%s has no merges, so every word would fall apart into its letters: fetch it again.",
+                        files->whole.type ? "tokenizer.json" : "merges.txt");
     find_units(t);
     return KIN_OK;
 }

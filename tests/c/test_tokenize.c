@@ -172,7 +172,7 @@ void test_tokenize_file_forms_are_one_model(void)
 void test_tokenize_canonical_order(void)
 {
     static const char want[] =
-        "{\"context\":9,\"merges\":[],\"special_tokens\":{\"bos_token\":\"<|startoftext|>\",\"eos_token\":"
+        "{\"context\":9,\"merges\":[[\"a\",\"b\"]],\"special_tokens\":{\"bos_token\":\"<|startoftext|>\",\"eos_token\":"
         "\"<|endoftext|>\",\"pad_token\":\"<|endoftext|>\",\"unk_token\":\"<|endoftext|>\"},\"vocab\":{"
         "\"<|endoftext|>\":7,\"<|startoftext|>\":6,\"a\":4,\"ab\":3,\"b\":2,\"\xf0\x9f\x98\x80\":1,\"\xef\xac\x81\":0}"
         "}";
@@ -180,7 +180,7 @@ void test_tokenize_canonical_order(void)
     tokenizer *t;
     CHECK_EQ(open_text("{\"\xef\xac\x81\":0,\"\xf0\x9f\x98\x80\":1,\"b\":2,\"ab\":3,\"a\":4,"
                        "\"<|startoftext|>\":6,\"<|endoftext|>\":7}",
-                       "", NULL, NULL, &t),
+                       "a b", NULL, NULL, &t),
              KIN_OK);
     CHECK_EQ(tokenizer_canonical_json(t, 9, text, sizeof text), sizeof want - 1);
     text[sizeof want - 1] = 0;
@@ -273,23 +273,23 @@ void test_tokenize_refuses(void)
     CHECK_EQ(open_text(tiny_vocab, "b a\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(tiny_vocab, "a\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(tiny_vocab, "a b c\n", NULL, NULL, &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"bos_token\":\"<none>\"}", &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"bos_token\":\"\"}", &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"bos_token\":\"<none>\"}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"bos_token\":\"\"}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{", &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(NULL, NULL, "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":7}", &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":null}", &t), KIN_OK); /* as if not given */
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":7}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":null}", &t), KIN_OK); /* as if not given */
     tokenizer_close(t);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":{\"content\":7}}", &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"pad_token\":{\"content\":\"<p>\",\"single_word\":true}}", &t),
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":{\"content\":7}}", &t), KIN_NOT_A_MODEL);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":{\"content\":\"<p>\",\"single_word\":true}}", &t),
              KIN_UNSUPPORTED);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"<p>\"}}}", &t),
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"<p>\"}}}", &t),
              KIN_UNSUPPORTED); /* its id would be 8 */
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<p>\"}}}", &t),
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<p>\"}}}", &t),
              KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"image_token\":\"<image>\"}", &t), KIN_UNSUPPORTED);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"image_token\":{\"content\":\"<image>\"}}", &t), KIN_UNSUPPORTED);
-    CHECK_EQ(open_text(tiny_vocab, "", NULL, "{\"split_special_tokens\":true}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"image_token\":\"<image>\"}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"image_token\":{\"content\":\"<image>\"}}", &t), KIN_UNSUPPORTED);
+    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"split_special_tokens\":true}", &t), KIN_UNSUPPORTED);
     CHECK_EQ(open_text(tiny_vocab, "", "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL); /* tokenizer.json counts */
     CHECK(t == NULL);
 }
@@ -319,6 +319,7 @@ static void check_sentence(const char *const files[6], kin_status status, const 
 #define MERGE_LINE "Merge 1 is not two tokens with a space between them."
 #define MERGE_LIST "tokenizer.json: model.merges is not a list."
 #define MERGE_PAIR "tokenizer.json: merge 1 is not a pair of tokens."
+#define NO_MERGES(file) file " has no merges, so every word would fall apart into its letters: fetch it again."
 #define ADDED_ID "An added token's id is not a whole number."
 
 /* One file or token wrong each: the sentence says which, not what comes of it later. */
@@ -343,6 +344,10 @@ void test_tokenize_says_what_is_wrong(void)
         {.merges = " b", .says = MERGE_LINE},
         {.merges = "a ", .says = MERGE_LINE},
         {.merges = "a b c", .says = MERGE_LINE},
+        {.merges = "", .says = NO_MERGES("merges.txt")},
+        {.merges = "#version: 0.2\n\r\n", .says = NO_MERGES("merges.txt")},
+        {.merges = "#version: 0.2", .says = NO_MERGES("merges.txt")},
+        {.merges = "a b", .json = WHOLE("[]"), .says = NO_MERGES("tokenizer.json")},
         {.json = "{", .says = "tokenizer.json is not valid JSON"},
         {.json = "{\"model\":{\"vocab\":[0,1],\"merges\":[]}}", .says = VOCAB_FORM},
         {.json = WHOLE("{}"), .says = MERGE_LIST},

@@ -107,7 +107,9 @@ test('what was there is not lost', async (t) => {
 test('what is wrong with the small files is said before the weights are read', async (t) => {
   const root = folder(t);
   const cases = [['merges.txt', null, /merges\.txt/], ['preprocessor_config.json', null, /preprocessor_config\.json/],
-    ['merges.txt', 'no such\n', /Merge 1/], ['preprocessor_config.json', '{"size":[8,8],"crop_size":8}', /8x8.*32x32/],
+    ['merges.txt', 'no such\n', /Merge 1/], ['merges.txt', '', /merges\.txt has no merges/], ['merges.txt', '#version: 0.2\n', /merges\.txt has no merges/],
+    ['vocab.json', '', /vocab\.json/], ['vocab.json', '{}', /vocabulary/], ['vocab.json', '{"a":0,"b', /vocab\.json/], ['tokenizer.json', '', /tokenizer\.json/],
+    ['tokenizer_config.json', '', /tokenizer_config\.json/], ['special_tokens_map.json', '', /special_tokens_map\.json/], ['preprocessor_config.json', '{"size":[8,8],"crop_size":8}', /8x8.*32x32/],
     ['config.json', '{"model_type":"siglip"}', /"siglip"/]];
   for (const [i, [name, content, sentence]] of cases.entries()) {
     const path = tinyModel(join(root, `hf${i}`));
