@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { withModel } from '../lib/engine.js';
+import { pixel, withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, UsageError } from '../lib/options.js';
@@ -62,6 +62,7 @@ export async function run({ values, positionals, modelOptions }, io) {
     const pack = await openStoredLabels(packPath, { clip, signal });
     const catalog = values.catalog === undefined ? undefined : await openStored(values.catalog, { signal });
     try {
+      await clip.describe(pixel(), { pack, catalog, signal });
       // A row that cannot be read keeps its place, so that lines are those of the file.
       const unread = [];
       const fail = async (row, error) => {

@@ -1,7 +1,7 @@
 // kin embed: a line for every picture or text, in the order given; a bad picture is a line too. With --layer all rows of
 // a layer stand in an embedding's place.
 import { basename } from 'node:path';
-import { withModel } from '../lib/engine.js';
+import { pixel, withModel } from '../lib/engine.js';
 import { writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { npy } from '../lib/npy.js';
@@ -100,7 +100,8 @@ export async function run({ values, positionals, modelOptions }, io) {
   const results = [];
   let failed = 0;
   await withModel(modelOptions, io, async (clip) => {
-    await clip.preload(values.text ? 'text' : 'image', { signal: io.signal });
+    if (how) await clip.hiddenStates(values.text ? { text: '' } : pixel(), { ...how, signal: io.signal });
+    else await clip.preload(values.text ? 'text' : 'image', { signal: io.signal });
     const progress = io.progress('embedded', jobs.length);
     for (const [i, job] of jobs.entries()) {
       const result = { ...job };
@@ -112,7 +113,6 @@ export async function run({ values, positionals, modelOptions }, io) {
         Object.assign(result, how ? await made : { embedding: await made });
       } catch (error) {
         if (io.signal.aborted || job.file === undefined) throw error;
-        if (how && ['bad-argument', 'unsupported'].includes(error.code)) throw error; // the layer is wrong for all
         result.error = asError(error);
         io.note(error.message);
         failed++;

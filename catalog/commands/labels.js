@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bestOf, kindsOf } from '#web/shared/draft.js';
 import { isMeasured, isThreshold, meanOf, prepare, statistics, unit } from '#web/shared/labels.js';
 import { phrases as usual } from '#web/shared/phrases.js';
-import { library, withModel } from '../lib/engine.js';
+import { library, pixel, withModel } from '../lib/engine.js';
 import { exists, writeFileSafely } from '../lib/files.js';
 import { backgroundBytes, measureLabels, measureParts, packBytes, readLabels, readPictures, rightOf } from '../lib/labels.js';
 import { kin } from '../lib/name.js';
@@ -143,6 +143,13 @@ async function build([path], values, modelOptions, io) {
   });
 }
 
+// A pack of another model is refused here.
+async function openJudging(path, clip, { signal }) {
+  const pack = await openStoredLabels(path, { clip, signal });
+  await pack.classify(pixel(), { multiLabel: true, signal });
+  return pack;
+}
+
 const cell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 async function apply([path, products], values, modelOptions, io) {
@@ -154,7 +161,7 @@ async function apply([path, products], values, modelOptions, io) {
     io.note(`row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${error.message}`);
   };
   await withModel(modelOptions, io, async (clip) => {
-    const pack = await openStoredLabels(path, { clip, signal: io.signal });
+    const pack = await openJudging(path, clip, io);
     const names = pack.info.labels.map(({ label }) => label);
     const listed = await readProducts(products, { map: readMap(values.map), fields: [], text: [], signal: io.signal }, (row) =>
       report(row, row.error));
@@ -200,7 +207,7 @@ async function measure([path, list], values, modelOptions, io) {
   const pictures = await readPictures(list);
   return withModel(modelOptions, io, async (clip) => {
     const { signal } = io, tell = (note) => io.note(note);
-    const pack = await openStoredLabels(path, { clip, signal });
+    const pack = await openJudging(path, clip, io);
     const readAll = async (listed, make) => {
       const read = await readEach(listed, io, make);
       if (!read.length) throw new Error(`of the ${counted(pictures.length, 'picture')} of ${list} none could be read`);

@@ -2,7 +2,7 @@
 // then holds, so a converted folder and the original loaded with dtype q8 are the same model.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { library, withModel } from './engine.js';
+import { library, pixel, withModel } from './engine.js';
 import { writeFolderSafely } from './files.js';
 import { tensorFiles } from './tensors.js';
 
@@ -32,7 +32,7 @@ async function readCopies(folder) {
 // Reads all of an open model but its weights: what is wrong with the small files is said before the large ones
 // are read or fetched.
 export async function readSmallFiles(clip, { signal }) {
-  await clip.preprocess({ data: new Uint8Array(3), width: 1, height: 1 }, { signal });
+  await clip.preprocess(pixel(), { signal });
   await clip.tokenize('a', { signal });
 }
 

@@ -48,6 +48,10 @@ export async function openModel(options, io) {
   return load({ model, ...rest, signal: io.signal });
 }
 
+// A picture that is always there: what would be wrong with every picture (the model, a pack of another one, an option) is said of it,
+// before anything is read or written.
+export const pixel = () => ({ data: new Uint8Array(3), width: 1, height: 1 });
+
 // Runs `work` with an open model and closes it whatever happens.
 export async function withModel(options, io, work) {
   const clip = await openModel(options, io);

@@ -336,4 +336,21 @@ test('alt: a line a product, in the file\'s order whatever fails', async () => {
     const result = await kin(args);
     assert.deepEqual([result.code, message.test(result.err)], [code, true], result.err);
   }
+  // Not a word on standard output, nor in the file, before a wrong pack or model is refused: not even of a row that cannot be read.
+  writeFileSync(join(root, 'first.csv'), 'id,image\na,broken.png\nb,dress.png\n');
+  writeFileSync(join(root, 'old.csv'), 'old');
+  const packOf = async (name, text) => {
+    writeFileSync(join(root, 'pack.yaml'), text);
+    assert.equal((await kin(['labels', 'build', join(root, 'pack.yaml'), '-o', join(root, name), ...own, '-q'])).code, 0);
+    return join(root, name);
+  };
+  const plain = await packOf('plain', 'languages: [en]\nlabels: {shoe: [shoe]}');
+  const german = await packOf('german', 'languages: [de]\nparts: [{kind: object, labels: [Schuh]}]');
+  for (const [args, message] of [[['--pack', plain, ...own], /no kinds of phrases/], [['--pack', german, ...own], /are in 'de'/],
+    [['--pack', small, '--model', model], /another image model/]])
+    for (const [to, out] of [[[], ''], [['-o', join(root, 'old.csv')], ''], [['--json'], '']]) {
+      const result = await kin(['alt', join(root, 'first.csv'), ...args, ...to]);
+      assert.deepEqual([result.code, result.out, message.test(result.err)], [1, out, true], result.err);
+      assert.equal(readFileSync(join(root, 'old.csv'), 'utf8'), 'old');
+    }
 });

@@ -291,6 +291,12 @@ test('measure, build and apply: a threshold travels with its figures, to the wei
   writeFileSync(join(root, 'typo.csv'), 'image,label\n1f34e.png,Fruit|?animal\n1f697.png,a car\n');
   assert.match((await kin(['labels', 'measure', join(root, 'pack.safetensors'), join(root, 'typo.csv'), '-o', join(root, 'typo.json'), ...own])).err,
     /typo\.csv names labels that the pack has not: Fruit\n/);
+  writeFileSync(join(root, 'first.csv'), 'id,image\na,gone.png\nb,1f34e.png\n');
+  for (const args of [['apply', 'first.csv'], ['apply', 'first.csv', '--json'], ['measure', 'pictures.csv', '-o', join(root, 'not-written')]].map(([job, list, ...more]) =>
+    [job, join(root, 'pack.safetensors'), join(root, list), ...more])) {
+    const { code, out, err } = await kin(['labels', ...args, '--model', model]);
+    assert.deepEqual([code, out, /another image model/.test(err)], [1, '', true], err);
+  }
   for (const [pack, sentence] of [[join(root, 'none'), /none: there is no such file/], [yaml, /labels\.yaml: .*safetensors/]])
     assert.match((await kin(['labels', 'apply', pack, join(root, 'pictures.csv'), ...own])).err, sentence);
   const said = JSON.parse(readFileSync(join(root, 'measured.json')));
