@@ -11,6 +11,7 @@ import { counted } from '../lib/terminal.js';
 export const usage = `Usage: ${kin} export <catalogue | folder> --to parquet|npy|jsonl|pgvector|qdrant|milvus -o <file> [--table products]
 
 Of a file, or of the newest generation of a folder that 'publish' wrote. A record a picture: its product's id, its number, title, url, image, fields, and its vector of length 1.
+Paths of pictures count from the catalogue's folder, as in the catalogue.
 
   parquet    columns, with the int8 row and its scale beside the vector
   npy        FILE.npy, and beside it .i8.npy, .scale.npy, .ids.json and .items.jsonl, in the same order

@@ -8,7 +8,7 @@ import { counted, size } from '../lib/terminal.js';
 export const usage = `Usage: ${kin} related <catalogue | folder> -o <related.json | related.jsonl> [--limit 12] [--filter "stock = true"]
 
 Writes { "id": [{ "id", "score", "title", "url", "image" }, ...] } with the products most like each one, best first, or with
-.jsonl a line a product, { "id", "related": [...] }. No model is needed.
+.jsonl a line a product, { "id", "related": [...] }. No model is needed. Paths of pictures count from the catalogue's folder.
 
   --limit N        how many for each product (default 12)
   --filter F       which products may be named; every product of the catalogue gets a list
