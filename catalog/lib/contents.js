@@ -6,6 +6,7 @@
 //
 // metadata are those that a base keeps. An item is the bytes of its JSON and a newline, none where a market lacks the product.
 import { readFile } from 'node:fs/promises';
+import { isItem } from '#web/shared/types.js';
 import { library } from './engine.js';
 import { saidOf } from './stored.js';
 import { readHeader } from './tensors.js';
@@ -22,9 +23,9 @@ export function itemOf(market, i, what) {
   if (!bytes.length) return null;
   try {
     const item = JSON.parse(decoder.decode(bytes));
-    if (item && typeof item === 'object' && !Array.isArray(item)) return item;
+    if (isItem(item)) return item;
   } catch {} // told below
-  throw new Error(`${what}: the item of product ${i} is not a JSON object`);
+  throw new Error(`${what}: the item of product ${i} is not a JSON object of at most 64 levels`);
 }
 
 // A catalogue file, of which the engine has checked the very bytes that are read here.

@@ -4,6 +4,7 @@
 //
 // Strict as the engine is about what is read here: checksums first, then what docs/format.md says of the tensors.
 import { closeSync } from 'node:fs';
+import { isItem } from '#web/shared/types.js';
 import { crc32More } from './crc32.js';
 import { kin } from './name.js';
 import { openFile, Part, pieceBytes } from './part.js';
@@ -126,8 +127,8 @@ function* readProducts(part, { M, R, E, items = true, vectors = true }, wrong) {
       if (error instanceof SyntaxError || error instanceof TypeError) wrong(`the id or item of product ${i} cannot be read`);
       throw error;
     }
-    if (items && (typeof item !== 'object' || item === null || Array.isArray(item)))
-      wrong(`the item of product ${i} is not a JSON object`);
+    if (items && !isItem(item))
+      wrong(`the item of product ${i} is not a JSON object of at most 64 levels`);
     const pictures = [];
     while (row < R && of === i) {
       const picture = { index: rowPicture.take(2).readUInt16LE() };

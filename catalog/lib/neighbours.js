@@ -2,6 +2,7 @@
 // cost is more than the search itself. No model is needed. The engine checks the file and holds it.
 import { readFile, stat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import { addTypes, isItem } from '#web/shared/types.js';
 import { compileFilter, openBytes, openSearching } from './engine.js';
 import { fileOf, openProducts } from './product-rows.js';
 
@@ -27,15 +28,15 @@ export async function openNeighbours(path, io) {
     try {
       value = JSON.parse(text(itemOffsets, items, i));
     } catch {} // told below
-    if (value === null || typeof value !== 'object' || Array.isArray(value))
-      throw new Error(`${path}: the item of product ${i} is not a JSON object`);
+    if (!isItem(value))
+      throw new Error(`${path}: the item of product ${i} is not a JSON object of at most 64 levels`);
     return value;
   }
 
   // Which products pass a filter, as the engine takes it.
   async function maskOf(filter) {
     const types = new Map();
-    for (let i = 0; i < products; i++) for (const [field, value] of Object.entries(item(i))) addType(types, field, value);
+    for (let i = 0; i < products; i++) addTypes(types, item(i));
     const passes = await compileFilter(filter, Object.fromEntries(types));
     const mask = engine.allocate(products);
     const view = engine.view(mask, products);
@@ -87,14 +88,6 @@ async function bytesOf(path, most, io) {
   if (!info.isFile()) throw new Error(`${path} is not a file: name the catalogue that a build wrote`);
   if (info.size > most) throw new Error(`${path} is too large for a catalogue`);
   return { file: await readFile(path), size: info.size };
-}
-
-// As filters see fields: a list if one of the values is, else a text, where they differ.
-function addType(types, field, value) {
-  const type = Array.isArray(value) ? 'list' : value === null ? null : typeof value;
-  if (!type) return;
-  const was = types.get(field);
-  types.set(field, !was || was === type ? type : was === 'list' || type === 'list' ? 'list' : 'string');
 }
 
 // Runs work(i) for 0 … n - 1; between some of them the event loop gets a turn, in which Ctrl-C is heard.

@@ -1,6 +1,7 @@
 // Catalogues and model folders as they lie on disk, for `inspect` and `verify`.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isItem } from '#web/shared/types.js';
 import { library } from './engine.js';
 import { kin } from './name.js';
 import { isProducts } from './sources.js';
@@ -56,9 +57,9 @@ export async function readCatalogue(path, io) {
     const products = listProducts(catalog).map(({ id, item: bytes }, i) => {
       try {
         const item = JSON.parse(decoder.decode(bytes));
-        if (item && typeof item === 'object' && !Array.isArray(item)) return { id, item };
+        if (isItem(item)) return { id, item };
       } catch {} // told below
-      throw new Error(`${path}: the item of product ${i} is not a JSON object`);
+      throw new Error(`${path}: the item of product ${i} is not a JSON object of at most 64 levels`);
     });
     return { metadata, pictures, dim, products };
   } finally {

@@ -18,7 +18,7 @@ import { currentItems, readCurrent, readPublished } from '../../catalog/lib/publ
 import { openCatalog } from '../../web/index.node.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { module } from '../../web/worker/platform.node.js';
-import { seeded } from './checksums.js';
+import { mended, seeded } from './checksums.js';
 import { cli, folder, kin } from './cli-support.js';
 import { dim, goldenProducts, products, publish, rowOf, writeCatalogue } from './publish-support.js';
 
@@ -566,4 +566,40 @@ test('two at once: the second says that the first is at it', async (t) => {
   assert.equal((await publish(join(root, 'first.kin'), path)).result.changed, false);
   copyFileSync(join(root, 'first.kin'), join(root, 'c.kin'));
   assert.ok(!existsSync(join(path, '.publish.lock')));
+});
+
+test('an item nested 64 deep is one to writer, pages, verify and publish alike, and one nested deeper to none', async (t) => {
+  const at = folder(t), shop = join(at, 'shop.kin');
+  const nested = (levels) => `${'['.repeat(levels)}"x"${']'.repeat(levels)}`; // the item's own object is one level more
+  const mark = 'm'.repeat(nested(64).length - 2);
+  const list = products(4);
+  list[2].item.deep = JSON.parse(nested(63));
+  await writeCatalogue(shop, list);
+  const good = join(at, 'good');
+  await publish(shop, good);
+  for (const path of [shop, good]) assert.deepEqual((await kin(['verify', path])).out, `${path}: good\n`);
+  const shown = await openCatalog(shop);
+  assert.deepEqual(shown.get('sku-2').deep, list[2].item.deep);
+  await shown.close();
+  list[2].item.deep = JSON.parse(nested(64));
+  await assert.rejects(writeCatalogue(join(at, 'never.kin'), list), /not a JSON object on one line/);
+  // By another writer: a text of the same length in its place, and checksums that fit.
+  list[2].item.deep = mark;
+  await writeCatalogue(shop, list);
+  const bytes = readFileSync(shop), place = bytes.indexOf(`"${mark}"`);
+  bytes.write(nested(64), place);
+  const deep = join(at, 'deep.kin');
+  writeFileSync(deep, mended(bytes));
+  const catalog = await openCatalog(deep);
+  assert.throws(() => catalog.get('sku-2'), { code: 'not-a-catalog', message: /Item 2 .* at most 64 levels/ });
+  assert.equal(catalog.get('sku-1').price, 11);
+  await catalog.close();
+  const refused = /item of product 2 is not a JSON object of at most 64 levels/;
+  for (const args of [['verify', deep], ['related', deep, '-o', join(at, 'related.json')], ['export', deep, '--to', 'jsonl', '-o', join(at, 'out.jsonl')], ['publish', deep, '-o', good]]) {
+    const { code, err } = await kin(args);
+    assert.deepEqual([code, refused.test(err)], [1, true], `${args[0]}: ${err}`);
+  }
+  assert.deepEqual((await kin(['verify', good])).out, `${good}: good\n`, 'and what was published stays');
+  const contents = await readCatalogueFile(deep, io);
+  await assert.rejects(nextGeneration(null, contents, { model: '', what: deep, told: () => {} }), refused);
 });

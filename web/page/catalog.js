@@ -5,7 +5,7 @@ import { Client, usualStall } from './client.js';
 import { fail, onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
 import { exactness, partsOf, readQuery, rowsOf, searchOptions, typesWith } from './query.js';
-import { addTypes } from '../shared/types.js';
+import { addTypes, isItem } from '../shared/types.js';
 
 const contents = Symbol('contents');
 const opening = shape({ clip: aClip, adapter: anything, locale: words, fields: call, ...runOptions });
@@ -78,8 +78,8 @@ class Catalog {
       try {
         item = JSON.parse(this.#text(itemOffsets, items, i));
       } catch {} // told below
-      if (!item || typeof item !== 'object' || Array.isArray(item))
-        fail('not-a-catalog', `Item ${i} of the catalogue is not a JSON object: build it again.`);
+      if (!isItem(item))
+        fail('not-a-catalog', `Item ${i} of the catalogue is not a JSON object of at most 64 levels: build it again.`);
       this.#items[i] = item;
     }
     return this.#items[i];

@@ -8,3 +8,7 @@ export function addType(types, field, value) {
   if (type) types.set(field, !was || was === type ? type : was === 'list' || type === 'list' ? 'list' : 'string');
 }
 export const addTypes = (types, item) => Object.entries(item).forEach(([field, value]) => addType(types, field, value));
+
+// What a writer takes for an item, once it is parsed: an object nested at most 64 deep.
+const isFlat = (value, depth = 64) => value !== Object(value) || depth > 0 && Object.values(value).every((one) => isFlat(one, depth - 1));
+export const isItem = (value) => value === Object(value) && !Array.isArray(value) && isFlat(value);

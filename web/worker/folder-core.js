@@ -10,7 +10,7 @@ import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
 import { matcher, valueOf } from '../shared/matcher.js';
 import { openUrl, watch } from '../shared/source.js';
-import { addTypes } from '../shared/types.js';
+import { addTypes, isItem } from '../shared/types.js';
 
 const arrays = { F64: Float64Array, F32: Float32Array, U32: Uint32Array, U16: Uint16Array, U8: Uint8Array, I8: Int8Array };
 const mostBytes = 20 * 2 ** 20; // of a file
@@ -102,16 +102,13 @@ const encoder = new TextEncoder();
 const sumOf = (counts) => counts.reduce((sum, one) => sum + one, 0);
 const slice = (offsets, bytes, i) => bytes.subarray(offsets[i], offsets[i + 1]);
 
-// As deep as items of a catalogue file may be.
-const isFlat = (value, depth = 64) => value !== Object(value) || depth > 0 && Object.values(value).every((one) => isFlat(one, depth - 1));
-
 // `id`: whose item it must be; undefined where that is not known yet.
 function parseItem(bytes, id) {
   let item = null;
   try {
     item = JSON.parse(decoder.decode(bytes));
   } catch {} // told below
-  is(isText(item?.id) && isFlat(item), 'an item is no plain object with an id');
+  is(isItem(item) && isText(item.id), 'an item is no plain object with an id');
   is(id === undefined || item.id === id, `the item of '${id}' is that of '${item.id}'`);
   return item;
 }
