@@ -4,6 +4,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ctypes import c_size_t, c_uint32, c_void_p
@@ -229,10 +231,23 @@ def quantise(vector: Any, dim: int) -> NDArray[np.int8]:
     return row
 
 
+def _open_number(path: str | os.PathLike[str]) -> int | None:
+    """`/dev/stdout` and its like name what this process has open: a file there is gone on with where it stands."""
+    text = os.path.abspath(path)
+    named = re.fullmatch(r'/(?:dev|proc/self)/fd/([0-9]+)', text)
+    return int(named[1]) if named else {'/dev/stdout': 1, '/dev/stderr': 2}.get(text)
+
+
 def write_safely(path: str | os.PathLike[str], fill: Callable[[Any], object], mode: int = 0o666) -> None:
     """A file that is there whole or not at all: written beside, synced, renamed. A link stays, and what it leads to is written;
     a device or a pipe takes the bytes as they come. mode: who may read a new one."""
-    target = Path(os.path.realpath(path))
+    target, number = Path(os.path.realpath(path)), _open_number(path)
+    if number is not None and target.is_file():
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()  # what was printed before comes before
+        with os.fdopen(os.dup(number), 'wb') as file:
+            fill(file)
+        return
     if target.exists() and not target.is_file() and not target.is_dir():
         with open(target, 'wb') as file:
             fill(file)

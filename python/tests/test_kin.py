@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -220,6 +221,17 @@ class Catalogues(unittest.TestCase):
         catalog_module.write_safely(self.path('pipe'), lambda file: file.write(b'through it'))
         self.assertEqual(reader.communicate()[0], b'through it')
         self.assertTrue(self.path('pipe').is_fifo())
+
+    def test_standard_output_that_is_a_file_is_gone_on_with(self):
+        write = "from kin.catalog import write_safely; print('first '); write_safely({!r}, lambda file: file.write(b'it ')); print('last')"
+        for place in ('/dev/stdout', '/dev/fd/1', '/proc/self/fd/1', '/dev/../dev/stdout'):
+            with self.subTest(place), open(self.path('log'), 'wb') as log:
+                log.write(b'before ')
+                log.flush()
+                self.path('same').unlink(missing_ok=True)
+                os.link(self.path('log'), self.path('same'))  # the same file still, not one in its place
+                subprocess.run([sys.executable, '-c', write.format(place)], stdout=log, check=True)
+                self.assertEqual(self.path('same').read_bytes(), b'before first \nit last\n')
 
     def test_a_picture_that_fails_fails_no_job(self):
         good = (IMAGES / PICTURES[0]).read_bytes()
