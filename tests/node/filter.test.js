@@ -48,6 +48,15 @@ test('a bare value is what its field is, digit for digit', () => {
   assert.deepEqual(odd.filter(compileFilter('zip = 1e3', { zip: 'number' })), []);
 });
 
+test('elements of a list are texts, whatever they are in the item: a file says what a folder says', () => {
+  const odd = [{ sizes: [38, 39.5] }, { sizes: ['38', 'XL'] }, { sizes: [] }, { sizes: 38 }, { sizes: [true, null] }, {}];
+  const found = (filter) => odd.flatMap((item, i) => (compileFilter(filter, { sizes: 'list' })(item) ? [i] : []));
+  for (const [filter, wanted] of [['sizes has 38', [0, 1, 3]], ['sizes has "38"', [0, 1, 3]], ['sizes has 39.5', [0]], ['sizes has 38.0', []], ['sizes has XL', [1]],
+    ['sizes has "true"', [4]], ['not sizes has 38', [2, 4, 5]], ['sizes = null', [5]], [{ sizes: { has: '38' } }, [0, 1, 3]]])
+    assert.deepEqual(found(filter), wanted, JSON.stringify(filter));
+  assert.throws(() => found({ sizes: { has: 38 } }), { code: 'bad-filter', message: "'sizes' is a list of strings, but the filter compares it with 38." });
+});
+
 test('fields named as what every object inherits', () => {
   const names = ['constructor', 'toString', 'valueOf', '__proto__', 'hasOwnProperty'];
   for (const name of names) {
@@ -107,7 +116,7 @@ test('columns of a folder say what the items say, whatever is missing and howeve
   const types = { price: 'number', colour: 'string', sale: 'boolean', tags: 'list', rare: 'boolean' };
   const n = 3001; // no multiple of what a loop takes at once
   const items = Array.from({ length: n }, (_, i) => ({ ...(i % 11 && { price: (i * 7919) % 1000 - 300 }), ...(i % 13 && { colour: ['red', 'blue', ''][i % 3] }),
-    ...(i % 5 && { sale: i % 4 === 0 }), ...(i % 7 && { tags: [['new', 'wool'], [], ['new'], ['old', 'new', 'old']][i % 4] }), ...(i % 1000 === 17 && { rare: true }) }));
+    ...(i % 5 && { sale: i % 4 === 0 }), ...(i % 7 && { tags: [['new', 'wool'], [38], ['new'], ['old', 'new', 'old', 38, '39']][i % 4] }), ...(i % 1000 === 17 && { rare: true }) }));
   const lines = items.map((item) => Buffer.from(`${JSON.stringify(item)}\n`)), offsets = new Uint32Array(n + 1);
   lines.forEach((line, i) => { offsets[i + 1] = offsets[i] + line.length; });
   const [F64, U32, U8] = ['F64', 'U32', 'U8'].map((dtype) => [dtype, null]);
@@ -121,7 +130,7 @@ test('columns of a folder say what the items say, whatever is missing and howeve
   assert.deepEqual([...columns.keys()].sort(), Object.keys(types).sort());
   const filters = ['price < 50', 'price <= 50', 'price > 50', 'price >= 50', 'price = 50', 'price != 50', 'price in (50, 51, null)', 'price = null', 'price != null',
     'colour = red', 'colour != red', 'colour in (red, "")', 'colour = null', 'sale', 'not sale', 'sale != true', 'sale = null', 'tags has new', 'not tags has old',
-    'tags has none', 'tags = null', 'tags != null', 'rare', 'not rare', 'rare and price < 200', 'price < 0 or price > 600 or colour = blue and tags has wool',
+    'tags has none', 'tags has 38', 'tags has 39', 'tags = null', 'tags != null', 'rare', 'not rare', 'rare and price < 200', 'price < 0 or price > 600 or colour = blue and tags has wool',
     'not (sale or price > 100) and not tags has wool and colour != blue', 'none = null'];
   for (const filter of filters) {
     const tree = readFilter(filter, { ...types, none: 'string' }), passes = compileFilter(filter, { ...types, none: 'string' });

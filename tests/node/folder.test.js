@@ -398,6 +398,23 @@ test('fields that are set at once are all known, of one type each, also of the g
     assert.deepEqual((await open.search({ vector: vector(3) }, { filter })).hits.map((hit) => hit.id), [id], filter);
 });
 
+test('numbers in lists, and values of several types, are counted and asked for in a folder as in a file', async () => {
+  const list = products(60).map((one, i) => ({ ...one, item: { ...one.item, sizes: [[38, 'XL'], ['38', 38], [39.5], 38, []][i % 5], code: i % 2 ? 7 : '7' } }));
+  const { folder } = await published(list);
+  list[1] = { ...list[1], item: { ...list[1].item, sizes: [39.5, 38] } }; // in a delta from here on
+  const file = await writeCatalogue(join(root, 'sizes.safetensors'), list);
+  await publish(file, folder);
+  const [one, other] = [await openCatalog(file), await openCatalog(folder)];
+  const ask = (open, how) => open.search({ vector: vector(3) }, how);
+  const { facets } = await ask(one, { facets: ['sizes', 'code'] });
+  assert.deepEqual(facets, { sizes: [{ value: '38', count: 36 }, { value: '39.5', count: 13 }, { value: 'XL', count: 12 }], code: [{ value: '7', count: 60 }] });
+  assert.deepEqual((await ask(other, { facets: ['sizes', 'code'] })).facets, facets);
+  for (const [field, values] of Object.entries(facets))
+    for (const { value, count } of values)
+      for (const open of [one, other]) assert.equal((await ask(open, { filter: { [field]: field === 'sizes' ? { has: value } : value } })).total, count, `${field} ${value}`);
+  for (const filter of ['sizes has 38', 'not sizes has 39.5', 'code = 7']) same(await ask(other, { filter }), await ask(one, { filter }));
+});
+
 test('fields named as what every object inherits, which some products lack', async () => {
   const names = ['constructor', '__proto__', 'toString'], list = products(60);
   const field = (item, value) => Object.fromEntries([...Object.entries(item), ...names.map((name) => [name, value])]);

@@ -129,7 +129,7 @@ function readTest({ field, op, value }, types) {
   const read = (one) => {
     const given = one instanceof Word ? one.as(wanted) : one;
     if (typeOf(given) !== wanted && (given !== null || orders || op === 'has') || Number.isNaN(given))
-      bad(`'${field}' is a ${wanted}, but the filter compares it with ${JSON.stringify(one) ?? typeof one}.`);
+      bad(`'${field}' is a ${type === 'list' ? 'list of strings' : type}, but the filter compares it with ${JSON.stringify(one) ?? typeof one}.`);
     return given;
   };
   const want = op === 'in' ? value.map(read) : read(value);

@@ -1,6 +1,7 @@
 // What a search may be asked beside its hits: how often each value of a field occurs, and whether confidence can be asked
 // for at all.
 import { fail } from '../shared/errors.js';
+import { valueOf, valuesOf } from '../shared/matcher.js';
 import { instead } from './names.js';
 
 const most = 100; // values of a field that are told
@@ -20,9 +21,7 @@ export function refine(fields = [], minConfidence, metadata, types) {
       if (mask && !mask[i]) continue;
       const item = itemOf(i);
       for (const [field, values] of counts) {
-        const have = Object.hasOwn(item, field) ? item[field] : null;
-        for (const value of new Set(Array.isArray(have) ? have : [have ?? null]))
-          if (value !== null) values.set(value, (values.get(value) ?? 0) + 1);
+        for (const value of valuesOf(types[field], valueOf(item, field))) values.set(value, (values.get(value) ?? 0) + 1);
       }
     }
     return Object.fromEntries(Array.from(counts, ([field, values]) => [field, mostFrequent(values)]));

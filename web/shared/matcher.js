@@ -5,11 +5,15 @@ export const tests = {
   eq: (have, want) => have === want, ne: (have, want) => have !== want,
   lt: (have, want) => have < want, le: (have, want) => have <= want,
   gt: (have, want) => have > want, ge: (have, want) => have >= want,
-  in: (have, want) => want.includes(have), has: (have, want) => have.includes(want),
+  in: (have, want) => want.includes(have), has: (have, want) => have.some((one) => String(one) === want),
 };
-// Values of several types under one name are read as its type says: as texts, or as lists.
-const readers = { string: String, list: (have) => (Array.isArray(have) ? have : [String(have)]) };
+// Values of several types under one name are read as its type says: as texts, or as lists, whose elements are texts as a folder's
+// columns hold them.
+const readers = { string: String, list: (have) => (Array.isArray(have) ? have : [have]) };
 export const readAs = (type, have) => readers[type]?.(have) ?? have;
+// What a filter can ask a field for, each once, of an item that has `have` there.
+export const valuesOf = (type, have) =>
+  (have === null ? [] : type === 'list' ? new Set(readAs(type, have).map(String)) : [readAs(type, have)]);
 // Own fields only: every object inherits a 'constructor'.
 export const valueOf = (item, field) => (Object.hasOwn(item, field) ? item[field] : null) ?? null;
 

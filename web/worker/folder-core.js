@@ -8,7 +8,7 @@ import { blend, scan, unit } from './catalog-core.js';
 import { countOf, countValues, fieldsOf, isOffsets, matching, readColumn, valueAt } from './columns.js';
 import { checkAbort, fail } from '../shared/errors.js';
 import { openFinder } from './engine.js';
-import { matcher, valueOf } from '../shared/matcher.js';
+import { matcher, valueOf, valuesOf } from '../shared/matcher.js';
 import { openUrl, watch } from '../shared/source.js';
 import { addTypes, isItem } from '../shared/types.js';
 
@@ -498,11 +498,12 @@ export class FolderCore {
     const rest = mask.slice();
     for (const [product] of others) rest[product] = 0;
     return fields.map((field) => {
-      const counts = this.#columns.has(field) ? countValues(this.#columns.get(field), rest, state.base.products) : new Map();
-      for (const [product, item] of others) {
-        const have = mask[product] ? valueOf(item, field) : null;
-        for (const value of new Set(Array.isArray(have) ? have : [have])) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
-      }
+      const counts = new Map(), column = this.#columns.get(field);
+      const add = (have, n) => {
+        for (const value of valuesOf(state.types.get(field), have)) counts.set(value, (counts.get(value) ?? 0) + n);
+      };
+      for (const [value, n] of column ? countValues(column, rest, state.base.products) : []) add(value, n);
+      for (const [product, item] of others) if (mask[product]) add(valueOf(item, field), 1);
       return [field, [...counts]];
     });
   }
