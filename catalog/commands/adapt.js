@@ -5,8 +5,8 @@ import { exists, writeFileSafely } from '../lib/files.js';
 import { kin } from '../lib/name.js';
 import { asNumber, commonUsage, UsageError, wholeNumber } from '../lib/options.js';
 import { checkFile } from '../lib/output.js';
+import { readVectors } from '../lib/product-rows.js';
 import { readMap } from '../lib/products.js';
-import { readVectors } from '../lib/stored.js';
 import { readFileHeader } from '../lib/tensors.js';
 
 export const usage = `Usage: ${kin} adapt <pairs.csv> -o <adapter.safetensors> [--catalog C]
@@ -19,7 +19,7 @@ kind, lie nearer. Some are held out: half of those say when to stop, the other h
 and after. One that does not help is not written, and the exit code is 1.
 
 pairs.csv      columns left and right: pictures' paths beside the file or, with --catalog, products' ids
-  --catalog C  a catalogue whose ids pairs may name, or whose products have kinds
+  --catalog C  a catalogue (a file, or a folder that 'publish' wrote) whose ids pairs may name, or whose products have kinds
   --kinds F    a column or field: products with the same value belong together
   --rank N     1 to 64: how much it may change, and its size, 8 bytes a number of a vector each
   --seed N     the same examples and seed give the same bytes

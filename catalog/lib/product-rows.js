@@ -32,6 +32,18 @@ async function openFolder(folder, io) {
   return { metadata, dim, products: sold.length, pictures, bytes, *check() {}, read, close() {} };
 }
 
+// All of it at once -> { metadata, products: [{ id, item, vectors: [Float32Array] }] }
+export async function readVectors(path, io) {
+  const rows = await openProducts(path, io);
+  try {
+    for (const _ of rows.check()) io.signal.throwIfAborted();
+    return { metadata: rows.metadata, products: Array.from(rows.read({}), ({ id, item, pictures }) =>
+      ({ id, item, vectors: pictures.map(({ vector }) => vector.slice()) })) }; // of a file they are the next product's too
+  } finally {
+    rows.close();
+  }
+}
+
 function picturesOf({ dim, rowStart, rowPicture, vectors, scale }, i, wanted) {
   return Array.from({ length: rowStart[i + 1] - rowStart[i] }, (_, k) => {
     const at = rowStart[i] + k, row = vectors.subarray(at * dim, (at + 1) * dim);

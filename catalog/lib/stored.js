@@ -5,7 +5,6 @@ import { isItem } from '#web/shared/types.js';
 import { library } from './engine.js';
 import { kin } from './name.js';
 import { isProducts } from './sources.js';
-import { readHeader } from './tensors.js';
 
 // A path -> { kind: 'model' | 'catalog', manifest, published: whether it is a folder that publish wrote }.
 export async function whatIs(path) {
@@ -65,22 +64,6 @@ export async function readCatalogue(path, io) {
   } finally {
     await catalog.close();
   }
-}
-
-// The vectors of a catalogue's products, each picture's -> [{ id, item, vectors: [Float32Array] }], with its metadata.
-export async function readVectors(path, io) {
-  const { metadata, dim, products } = await readCatalogue(path, io); // all is checked there
-  const bytes = await readFile(path);
-  const data = 8 + Number(bytes.readBigUInt64LE());
-  const { tensors } = readHeader(bytes);
-  const part = (name) => bytes.subarray(...tensors[name].data_offsets.map((at) => data + at));
-  const [rows, scales, items] = [part('vectors'), part('scale'), part('row_item')];
-  for (const product of products) product.vectors = [];
-  for (let r = 0; 4 * r < scales.length; r++) {
-    const scale = scales.readFloatLE(4 * r);
-    products[items.readUInt32LE(4 * r)].vectors.push(Float32Array.from({ length: dim }, (_, i) => rows.readInt8(r * dim + i) * scale));
-  }
-  return { metadata, products };
 }
 
 // What the items hold: [{ field, type, products, examples }].

@@ -215,6 +215,14 @@ test('the command: kinds of a products file and of a catalogue, pairs, a search;
   const [told] = json.lines();
   assert.ok(told.after > told.before && told.examples === 240 && told.bytes === readFileSync(second).length);
   assert.equal(readHeader(readFileSync(second)).metadata['kin.image_id'], await clip.identify('image'));
+  // the same of a folder that was published; what is neither is told
+  const published = join(shop, 'published');
+  assert.equal((await kin(['publish', catalog, '-o', published])).code, 0);
+  const ofFolder = await run('adapt', '--catalog', published, '--kinds', 'kind', '-o', join(shop, 'folder.safetensors'), '--hold-out', '0.4', '--json', '--rank', '8', '--seed', '3');
+  assert.equal(ofFolder.code, 0, ofFolder.err);
+  assert.equal(ofFolder.lines()[0].examples, 240);
+  for (const [path, sentence] of [[shop, /nor a folder that 'publish' wrote/], [join(shop, 'gone.kin'), /gone\.kin/], [products, /products\.csv/]])
+    assert.match((await run('adapt', '--catalog', path, '--kinds', 'kind', '-o', second)).err, new RegExp(`^kin: [^\n]*${sentence.source}[^\n]*\n$`));
   const search = await run('search', catalog, '--like', 'p5', '--adapter', out, '--json', '--limit', '10');
   assert.equal(search.code, 0, search.err);
   const [plain] = (await run('search', catalog, '--like', 'p5', '--json', '--limit', '10')).lines();

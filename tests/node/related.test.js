@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { openCatalog } from '../../web/index.node.js';
 import { drawing, folder, kin, tinyModel } from './cli-support.js';
 import { writeCatalogue } from '../data/catalogue.js';
+import { products, writeCatalogue as writeProducts } from './publish-support.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
@@ -43,6 +44,36 @@ test('each product gets its nearest others, best first', async (t) => {
     hits.forEach((hit, i) => assert.ok(Math.abs(hit.score - related[id][i].score) < 1e-4));
   }
   await catalog.close();
+});
+
+test('one product, or a filter that nothing passes: empty lists, and a page that says so', async (t) => {
+  const at = folder(t), [shop, published, out, page] = ['shop.kin', 'published', 'related.json', 'report.html'].map((name) => join(at, name));
+  const made = async (list) => {
+    await writeProducts(shop, list);
+    assert.equal((await kin(['publish', shop, '-o', published, '-q'])).code, 0);
+  };
+  const lists = async (catalogue, ...more) => {
+    const { code, err } = await kin(['related', catalogue, '-o', out, ...more]);
+    assert.equal(code, 0, err);
+    return JSON.parse(readFileSync(out, 'utf8'));
+  };
+  await made(products(1, 7)); // with two pictures
+  for (const catalogue of [shop, published]) {
+    assert.deepEqual(await lists(catalogue), { 'sku-7': [] });
+    const { code, err } = await kin(['report', catalogue, '-o', page]);
+    assert.equal(code, 0, err);
+    assert.doesNotMatch(readFileSync(page, 'utf8').replace(/<style>[^]*<\/style>/, ''), /NaN|undefined|Infinity|null/);
+  }
+  await made(products(2, 7));
+  for (const catalogue of [shop, published]) {
+    assert.deepEqual(await lists(catalogue, '--filter', 'price > 1000'), { 'sku-7': [], 'sku-8': [] });
+    assert.deepEqual((await lists(catalogue))['sku-8'].map(({ id }) => id), ['sku-7']);
+  }
+  for (const [wrong, sentence] of [[at, /is not a file, nor a folder that 'publish' wrote/], [join(at, 'gone'), /there is no /]])
+    for (const [command, file] of [['related', out], ['report', page]]) {
+      const { code, err } = await kin([command, wrong, '-o', file]);
+      assert.deepEqual([code, sentence.test(err), err.split('\n').length], [1, true, 2], err);
+    }
 });
 
 test('a line a product, only what passes the filter, and the same bytes again', async (t) => {

@@ -256,7 +256,7 @@ test('bad pictures at random places: none of the others is shifted, all are repo
   assert.deepEqual(report.failures.map(({ id }) => id), [...bad].sort((a, b) => a - b).map((i) => `p${i}`));
   // Each good row is that of its picture embedded alone.
   const { load, openCatalog, quantise } = await import('../../web/index.node.js');
-  const { readVectors } = await import('../../catalog/lib/stored.js');
+  const { readVectors } = await import('../../catalog/lib/product-rows.js');
   const { products: stored } = await readVectors(out, { signal: new AbortController().signal });
   const clip = await load({ model });
   t.after(() => clip.close());
