@@ -92,7 +92,7 @@ test('a box in pixels, beside the picture or without an area is refused; one ove
   const box = (x, y, width, height) => clip.preprocess(image, { box: { x, y, width, height } });
   for (const pixels of [[10, 10, 200, 200], [0, 0, 40, 40], [0, 0, 40, 0.5], [0.5, 0.5, 0.1, 3], [1, 0, 0.5, 0.5], [0, 1, 1, 1], [-0.5, 0, 0.5, 1],
     [10, 10, 50, 50], [0, -2, 1, 1]])
-    await refused(() => box(...pixels), /^box is a part of the picture in fractions of it.*divide pixels by the picture's width/);
+    await refused(() => box(...pixels), /^box is a part of the picture in fractions of it.*divide pixels by its width/);
   for (const none of [[0, 0, 0, 1], [0, 0, 1, -1]]) await refused(() => box(...none), /^box is a part/);
   for (const missing of [{ x: 0.1, y: 0.1 }, { x: 0, y: 0, width: 1 }, {}]) await refused(() => clip.embedImage(image, { box: missing }), /^box needs /);
   for (const wrong of [NaN, Infinity, '1', 1n, [1]]) await refused(() => box(0, 0, wrong, 1), /^width is a finite number/);
@@ -126,7 +126,7 @@ test('what is of another type is refused by its name', async () => {
     [() => catalog.search({ mix: [null] }), /^mix takes \{ image, text, vector, id, box, fit, weight \}, not null/], [() => catalog.search({ mix: {} }), /^mix is a list/],
     [() => catalog.search({ mix: [{ id: 'p1', weight: '1' }] }), /^weight is a finite number/],
     ...[[1e308, 1e308], [1e308, -1e308], [1, -1]].map((weights) => [() => catalog.search({ mix: weights.map((weight) => ({ id: 'p1', weight })) }),
-      /^The weights cancel each other out or are too large/]),
+      /^The weights cancel out or are too large/]),
     [() => catalog.get(), /^An id is a text/], [() => catalog.get([null]), /^An id/], [() => catalog.setFields({ id: 'p1' }), /^A row is a list/],
     [() => catalog.setFields([null]), /^A row is an object/], [() => catalog.setFields([{ price: 1 }]), /^id is a text/],
     [() => clip.embedText(5), /^A text is a text, not 5/], [() => clip.preload('sound'), /^A tower is 'image' or 'text', not 'sound'/],

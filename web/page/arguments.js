@@ -89,7 +89,7 @@ const sides = shape({ x: number, y: number, width: number, height: number }, ['x
 export function box(value, name) {
   const found = sides(value, name);
   return isBox(found) ? found : wrong(`${name} is a part of the picture in fractions of it, such as ` +
-    `{ x: 0.1, y: 0.2, width: 0.5, height: 0.5 }, not ${JSON.stringify(found)}: divide pixels by the picture's width and height.`);
+    `{ x: 0.1, y: 0.2, width: 0.5, height: 0.5 }, not ${JSON.stringify(found)}: divide pixels by its width and height.`);
 }
 
 export const pictureOptions = { box, fit, signal };

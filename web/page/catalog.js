@@ -79,7 +79,7 @@ class Catalog {
         item = JSON.parse(this.#text(itemOffsets, items, i));
       } catch {} // told below
       if (!isItem(item))
-        fail('not-a-catalog', `Item ${i} of the catalogue is not a JSON object of at most 64 levels: build it again.`);
+        fail('not-a-catalog', `Item ${i} is no JSON object of at most 64 levels: build the catalogue again.`);
       this.#items[i] = item;
     }
     return this.#items[i];

@@ -46,7 +46,7 @@ export function typesWith(types, rows) {
     for (const [field, value] of fields) {
       const was = found.get(field);
       if (!settable(value))
-        wrong(`'${field}' of '${id}' is neither a string, a finite number, true or false, nor a list of strings.`);
+        wrong(`'${field}' of '${id}' is no string, finite number, true or false, or list of strings.`);
       if (was && ![was, null].includes(typeOf(value)) && field !== 'image')
         wrong(`'${field}' is a ${was} in this catalogue, and '${id}' would get ${JSON.stringify(value)}.`);
       addType(found, field, value);
@@ -62,7 +62,7 @@ export async function embed(clip, { metadata, dim }, tower, { image, text, box, 
   const want = metadata[`kin.${tower}_id`];
   if (vector.length !== dim || want !== undefined && await clip.identify(tower, { signal }) !== want)
     fail('model-mismatch', `The catalogue is of ${want ? 'another' : 'no'} ${tower} model, not of '${clip.info.model}' in ` +
-      `'${clip.info.dtype}': ${want ? 'load that one' : 'search by vector or like'}, or build the catalogue again.`);
+      `'${clip.info.dtype}': ${want ? 'load that one' : 'search by vector or like'}, or build it again.`);
   return vector;
 }
 
@@ -85,4 +85,4 @@ export async function partsOf({ mix, like, unlike, ...query }, clip, info, signa
 }
 
 export const exactness = (metadata, numerics) => (metadata['kin.numerics'] === String(numerics) ? { exact: true, exactReason: null }
-  : { exact: false, exactReason: 'This catalogue was built by another release whose numbers differ: build it again.' });
+  : { exact: false, exactReason: 'It was built by another release, whose numbers differ: build it again.' });

@@ -11,4 +11,4 @@ export const addTypes = (types, item) => Object.entries(item).forEach(([field, v
 
 // What a writer takes for an item, once it is parsed: an object nested at most 64 deep.
 const isFlat = (value, depth = 64) => value !== Object(value) || depth > 0 && Object.values(value).every((one) => isFlat(one, depth - 1));
-export const isItem = (value) => value === Object(value) && !Array.isArray(value) && isFlat(value);
+export const isItem = (value) => typeOf(value) === 'object' && isFlat(value);

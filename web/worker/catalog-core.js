@@ -86,7 +86,7 @@ export class CatalogCore {
   async search({ print, parts, ...asked }, { signal }) {
     if (!this.#engine || this.#engine.spent) await this.open(signal);
     if (print !== this.#print)
-      fail('crashed', 'The engine had to be started again, and the catalogue is another one by now: open it anew.');
+      fail('crashed', 'The engine was started again, and the catalogue has changed: open it anew.');
     const engine = this.#engine, { dim } = this.about;
     const units = engine.with([new Float32Array(2 * dim)], (at) =>
       parts.map((part) => unit(part.vector ? this.#mapped(part.vector, at) : this.#row(part.row, at))));
@@ -101,7 +101,7 @@ export function blend(parts, units) {
   parts.forEach(({ weight }, k) => units[k].forEach((value, i) => { sum[i] += weight * value; }));
   const length = Math.sqrt(dot(sum, sum));
   if (!(length > 1e-6 && length < Infinity))
-    fail('bad-argument', 'The weights cancel each other out or are too large: change them.');
+    fail('bad-argument', 'The weights cancel out or are too large: change them.');
   for (const { weight, text } of parts) weights[2 * !!text + (weight < 0)] += Math.abs(weight) / length;
   return { parts, units, length, weights, query: Float32Array.from(sum, (value) => value / length) };
 }

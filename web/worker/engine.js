@@ -57,7 +57,7 @@ export class Engine {
     } catch (error) {
       this.spent = true;
       if (!Object.hasOwn(this.exports, name))
-        fail('crashed', `The engine's wasm file and these scripts are of different releases (no ${name}): serve both from one, and clear caches.`, error);
+        fail('crashed', `The wasm file and the scripts are of different releases (no ${name}): serve both from one, clear caches.`, error);
       return fail('crashed', `The engine stopped in ${name}: ${error.message}.`, error);
     }
   }

@@ -14,7 +14,7 @@ async function* ofSize(chunks, size, name) {
     yield chunk;
   }
   if (n !== size)
-    fail('not-a-model', `${name} has ${n} bytes, but manifest.json says ${size}: fetch or convert the model again.`);
+    fail('not-a-model', `${name} has ${n} bytes, but manifest.json says ${size}: fetch or convert it again.`);
 }
 
 export class ModelFiles {
