@@ -24,7 +24,7 @@ struct scan {
     float min_score;
     const struct chance *chance; /* NULL: any */
     double min_z;
-    bool runs;  /* rows are scored by runs, wanted or not, which takes a third of a row at a time */
+    bool runs;  /* rows are scored by runs, wanted or not: a third of the time of one at a time */
     bool every; /* every wanted product counts: by runs, only one that would be kept need be looked at */
     uint32_t total;
     struct best best;

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { makeColumns } from '../../catalog/lib/columns.js';
 import { readTensors } from '../../catalog/lib/parts.js';
 import { compileFilter, readFilter } from '../../web/page/filter.js';
+import { refine } from '../../web/page/refine.js';
+import { hintsOf } from '../../web/shared/draft.js';
 import { fieldsOf, matching, readColumn } from '../../web/worker/columns.js';
 
 const items = [
@@ -30,6 +32,23 @@ test('filters match what they say', () => {
     [{ tags: { has: 'new' } }, [0, 2]], [{ sale: null }, [2, 3]], [{}, [0, 1, 2, 3]], [{ price: { '<': 0 } }, [3]],
   ];
   for (const [filter, wanted] of cases) assert.deepEqual(matches(filter), wanted, JSON.stringify(filter));
+});
+
+test('an object of another writer, which holds a toString of its own, is read as its JSON', () => {
+  const odd = JSON.parse('{"toString":1,"valueOf":2}'), mixed = [{ a: odd, b: [odd, 'x'], c: odd }, { a: 'x', b: 'x', c: odd }, { a: 3, b: odd }];
+  const known = { a: 'string', b: 'list', c: 'object' };
+  const found = (filter) => mixed.map(compileFilter(filter, known));
+  assert.deepEqual(found('a = x'), [false, true, false]);
+  assert.deepEqual(found('b has x'), [true, true, false]);
+  assert.deepEqual(found('not b has x'), [false, false, true]);
+  const json = '{"toString":1,"valueOf":2}';
+  assert.deepEqual(refine(['a', 'b', 'c'], 0, {}, known)(null, 3, (i) => mixed[i]), {
+    a: [{ value: '3', count: 1 }, { value: 'x', count: 1 }, { value: json, count: 1 }],
+    b: [{ value: 'x', count: 2 }, { value: json, count: 2 }],
+    c: [{ value: json, count: 2 }],
+  });
+  const pack = { languages: ['en'], labels: [{ kind: 'object', label: 'shoe', phrases: ['a shoe'] }] };
+  assert.deepEqual([...hintsOf(pack, [{ item: { title: odd } }, { item: { title: 'Red shoe' } }])].map(([label]) => label), ['shoe']);
 });
 
 test('quotes, escapes and Unicode in values', () => {

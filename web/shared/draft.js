@@ -10,6 +10,7 @@
 // or where it has shades its share of the pixels. The confidence that the best label is right is σ(slope (w - centre)), fitted
 // on pictures with that label's kind known; `threshold` is the least confidence with which it is said.
 import { fail } from './errors.js';
+import { textOf } from './matcher.js';
 import { partedPixels, sharesOf } from './pixels.js';
 
 export const kindsOf = ['object', 'colour', 'material', 'pattern', 'setting'];
@@ -123,7 +124,7 @@ export function hintsOf(pack, hits) {
     if (typeof language === 'string' && language && !pack.languages.map(plainly).includes(plainly(language)))
       fail('unsupported', `The catalogue says that titles are in '${language.slice(0, 20)}', and the phrases of the label pack are in ` +
         `'${pack.languages.join("', '")}': leave the catalogue out.`);
-    const title = ` ${wordsOf(String(item.title ?? '')).join(' ')} `;
+    const title = ` ${wordsOf(textOf(item.title ?? '')).join(' ')} `;
     const held = names.filter(({ words }) => title.includes(words));
     const longest = held.filter(({ words }) => !held.some((other) => other.words.length > words.length && other.words.includes(words)));
     for (const label of new Set(longest.map((one) => one.label))) bonus.set(label, (bonus.get(label) ?? 0) + near / hits.length);

@@ -5,15 +5,17 @@ export const tests = {
   eq: (have, want) => have === want, ne: (have, want) => have !== want,
   lt: (have, want) => have < want, le: (have, want) => have <= want,
   gt: (have, want) => have > want, ge: (have, want) => have >= want,
-  in: (have, want) => want.includes(have), has: (have, want) => have.some((one) => String(one) === want),
+  in: (have, want) => want.includes(have), has: (have, want) => have.some((one) => textOf(one) === want),
 };
+// An object or a list has its JSON: as a text it could throw, if it holds something called toString.
+export const textOf = (value) => (value === Object(value) ? JSON.stringify(value) : String(value));
 // Values of several types under one name are read as its type says: as texts, or as lists, whose elements are texts as a folder's
 // columns hold them.
-const readers = { string: String, list: (have) => (Array.isArray(have) ? have : [have]) };
+const readers = { string: textOf, object: textOf, list: (have) => (Array.isArray(have) ? have : [have]) };
 export const readAs = (type, have) => readers[type]?.(have) ?? have;
 // What a filter can ask a field for, each once, of an item that has `have` there.
 export const valuesOf = (type, have) =>
-  (have === null ? [] : type === 'list' ? new Set(readAs(type, have).map(String)) : [readAs(type, have)]);
+  (have === null ? [] : type === 'list' ? new Set(readAs(type, have).map(textOf)) : [readAs(type, have)]);
 // Own fields only: every object inherits a 'constructor'.
 export const valueOf = (item, field) => (Object.hasOwn(item, field) ? item[field] : null) ?? null;
 
