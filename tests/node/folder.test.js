@@ -214,6 +214,14 @@ test('fields() says what the shop knows of the hits now', async () => {
   const wrong = await openCatalog(folder, { fields: async () => 'none' });
   await assert.rejects(wrong.search({ vector: vector(3) }), { code: 'bad-argument', message: /What fields\(\) gave/ });
   await wrong.close();
+  const begun = new AbortController();
+  const silent = await openCatalog(folder, { fields: (ids, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+    begun.abort();
+  }) });
+  await assert.rejects(silent.search({ vector: vector(3) }, { signal: begun.signal }), { name: 'AbortError' });
+  assert.equal((await silent.items('sku-50')).id, 'sku-50');
+  await silent.close();
 });
 
 test('a bit that is not what was published, in any file, is noticed', async () => {

@@ -102,7 +102,7 @@ class Folder {
     const embedded = performance.now();
     const queryId = crypto.getRandomValues(new Uint32Array(4)).join('-');
     const told = async ({ hits, facets: counts, total, verdict = null, coverage, generation }) => ({
-      hits: await this.#hits(hits), total, verdict, coverage, generation, queryId, truncated: total > offset + hits.length,
+      hits: await this.#hits(hits, signal), total, verdict, coverage, generation, queryId, truncated: total > offset + hits.length,
       facets: counts ? Object.fromEntries(counts.map(([field, values]) => [field, mostFrequent(values)])) : null,
       timings: { embed: embedded - start, search: performance.now() - embedded, total: performance.now() - start } });
     const search = ++this.#count;
@@ -119,10 +119,10 @@ class Folder {
   }
 
   // What the shop says of these products now is laid over what was published.
-  async #hits(hits) {
+  async #hits(hits, signal) {
     const fresh = new Map();
     if (this.#fields && hits.length)
-      for (const { id: product, fields } of read(rowsOf, await this.#fields(hits.map((hit) => hit.id)), 'What fields() gave'))
+      for (const { id: product, fields } of read(rowsOf, await this.#fields(hits.map((hit) => hit.id), { signal }), 'What fields() gave'))
         fresh.set(product, Object.fromEntries(fields));
     return hits.map(({ index, item, ...hit }) => {
       const shown = { ...item, ...fresh.get(hit.id) };
