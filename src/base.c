@@ -13,6 +13,23 @@ const char *kin_status_name(kin_status status)
     return (size_t)status < sizeof names / sizeof *names ? names[status] : "internal";
 }
 
+const char *other_file(const char *bytes, size_t n)
+{
+    static const char utf16[] = "is UTF-16: save it as UTF-8.";
+    static const char *const others[][2] = {
+        {"<", "is a web page: check its address."},
+        {"version ", "is a pointer of Git LFS, not the file itself: run 'git lfs pull' where it comes from."},
+        {"\x1f\x8b", "is packed by gzip: unpack it, or have the server say Content-Encoding: gzip."},
+        {"PK\3\4", "is a zip archive, as PyTorch's own files are: unpack it, or save the weights as safetensors."},
+        {"\xff\xfe", utf16},
+        {"\xfe\xff", utf16},
+        {"\xef\xbb\xbf", "begins with a byte order mark: save it as UTF-8 without one."}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (n >= strlen(others[i][0]) && !memcmp(bytes, others[i][0], strlen(others[i][0])))
+            return others[i][1];
+    return NULL;
+}
+
 struct cursor {
     char *at, *end; /* end leaves room for the NUL */
 };

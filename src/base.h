@@ -45,6 +45,9 @@ const char *kin_status_name(kin_status status);
  * Longer text is cut; bytes below 32 are written as '?', so hostile names cannot forge lines. */
 kin_status kin_fail(kin_error *err, kin_status status, const char *format, ...);
 
+/* What a file is that is not what it should be, as the sentence about it goes on; NULL where its beginning does not show it. */
+const char *other_file(const char *bytes, size_t n);
+
 /* Leaves the calling function with the status of `call` unless that is KIN_OK. */
 #define TRY(call)                        \
     do {                                 \

@@ -210,9 +210,8 @@ kin_status json_open(const char *text, size_t n, const char *what, json *out, ki
     const char *end = text + n, *p = skip_space(text, end);
     const char *past = n ? pass_value(p, end, 0) : NULL;
     if (!past || skip_space(past, end) != end) {
-        if (p < end && *p == '<')
-            return kin_fail(err, KIN_NOT_A_MODEL, "%s is a web page, not JSON; check its address.", what);
-        return kin_fail(err, KIN_NOT_A_MODEL, "%s is not valid JSON; fetch it again.", what);
+        const char *other = other_file(p, (size_t)(end - p));
+        return kin_fail(err, KIN_NOT_A_MODEL, "%s %s", what, other ? other : "is not valid JSON; fetch it again.");
     }
     *out = value_at(p, end);
     return KIN_OK;
@@ -336,10 +335,11 @@ json json_get(json object, const char *key)
 {
     if (object.type != JSON_OBJECT)
         return (json){JSON_ABSENT, NULL, NULL};
+    json found = {JSON_ABSENT, NULL, NULL};
     for (json it = json_first(object); it.type; it = json_next(object, it))
         if (json_equals(json_key(object, it), key))
-            return it;
-    return (json){JSON_ABSENT, NULL, NULL};
+            found = it;
+    return found;
 }
 
 bool json_number(json value, double *out)

@@ -35,7 +35,7 @@ kin_status json_open(const char *text, size_t n, const char *what, json *out, ki
 bool json_utf8(const char *text, size_t n);
 
 /* Object member by key (plain UTF-8, compared after unescaping); JSON_ABSENT when missing or when
- * `object` is no object. First of duplicates. */
+ * `object` is no object. Last of duplicates, as in JavaScript and Python. */
 json json_get(json object, const char *key);
 
 /* Iteration: for (json it = json_first(v); it.type; it = json_next(v, it)). In an object the

@@ -154,8 +154,18 @@ static kin_status take(struct loader *l, const tensor *t, kin_error *err)
     return status;
 }
 
+/* Of a file that begins otherwise than safetensors do. */
+static kin_status no_safetensors(const struct loader *l, kin_error *err)
+{
+    const char *other = other_file((const char *)l->head, 8);
+    return kin_fail(err, KIN_NOT_A_MODEL, "The model file %s",
+                    other ? other : "is not safetensors: its header length is wrong.");
+}
+
 static kin_status open_file(struct loader *l, kin_error *err)
 {
+    if (l->head[8] != '{' && other_file((const char *)l->head, 8)) /* such a beginning may be a length as well */
+        return no_safetensors(l, err);
     TRY(tensor_file_open(l->head, l->head_n, UINT64_MAX, KIN_NOT_A_MODEL, "The model file", &l->file, err));
     free(l->head);
     l->head = NULL;
@@ -188,10 +198,8 @@ static kin_status feed_head(struct loader *l, const uint8_t **bytes, size_t *n, 
         if (l->head_need == 8) {
             uint64_t header;
             memcpy(&header, l->head, 8);
-            if (header < 2 || header > TENSOR_HEADER_MAX) /* a length may look like '<', a page like no length */
-                return kin_fail(err, KIN_NOT_A_MODEL,
-                                l->head[0] == '<' ? "The server sent a web page in place of the model file."
-                                                  : "The model file is not safetensors: its header length is wrong.");
+            if (header < 2 || header > TENSOR_HEADER_MAX)
+                return no_safetensors(l, err);
             l->head_need = 8 + (size_t)header;
             uint8_t *grown = realloc(l->head, l->head_need);
             if (!grown)

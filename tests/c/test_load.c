@@ -111,7 +111,10 @@ void test_load_header_length(void)
     static const struct {
         const char *start, *says;
     } cases[] = {
-        {"<!DOCTYP", "The server sent a web page in place of the model file."},
+        {"<!DOCTYP", "The model file is a web page: check its address."},
+        {"version https://git-lfs", "The model file is a pointer of Git LFS, "},
+        {"\x1f\x8b\x08\0\x12\x34\x56\x78", "The model file is packed by gzip: "},
+        {"PK\3\4\x14\0\0\0", "The model file is a zip archive, "},
         {"\x01\xe1\xf5\x05\0\0\0\0", "not safetensors: its header length is wrong"}, /* 100 000 001 */
         {"\0\0\0\0\0\0\0\x80", "not safetensors: its header length is wrong"},
     };
@@ -123,6 +126,14 @@ void test_load_header_length(void)
         CHECK(strstr(err.text, cases[i].says));
         loader_end(&loader);
     }
+    enum { LENGTH = 0x088b1f }; /* what gzip begins with where it keeps no time, as the length of a header */
+    uint8_t *bytes = calloc(8 + LENGTH, 1);
+    memcpy(bytes, "\x1f\x8b\x08", 3);
+    loader_begin(&loader, NULL, &kernels_ref);
+    CHECK_EQ(loader_feed(&loader, bytes, 8 + LENGTH, &err), KIN_NOT_A_MODEL);
+    CHECK(strstr(err.text, "The model file is packed by gzip: "));
+    loader_end(&loader);
+    free(bytes);
 }
 
 /* A file of one text_projection in open_clip's way, its numbers 0 to 319 by rows of 40. */

@@ -6,8 +6,8 @@
 //   choice              { variant, threads, threadsReason } once started
 //   ready, holds(part), exact, kernels { name, gmacs }, peakBytes; facts and about: JSON of kin_facts, kin_info
 //   load(part, input, signal):
-//     'config'          the object of config.json, before all else
-//     'preprocessing'   bytes of its file, before 'image'
+//     'config'          bytes of config.json, before all else
+//     'preprocessing'   those of its file, before 'image'
 //     'vocabulary'      bytes of its files as model.js names them, before 'text'
 //     'image', 'text'   { dtype, files }: the weights, an async iterable of files, each one of chunks
 //   image(source, how, signal)    -> { vector, decoder }; source: as images.js takes it;
@@ -100,7 +100,7 @@ export class Encoder {
 
   async load(part, input, signal) {
     const engine = this.#engine;
-    if (part === 'config') engine.give('kin_config', JSON.stringify(input));
+    if (part === 'config') engine.give('kin_config', input);
     else if (part === 'preprocessing') engine.give('kin_preprocessing', input);
     else if (part === 'vocabulary')
       engine.give('kin_vocabulary', input.vocab, input.merges, input.tokenizer, input.tokenizerConfig,

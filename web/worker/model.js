@@ -23,7 +23,7 @@ export class ModelFiles {
   #listed = null; // names, where a manifest or an object says which there are
   #sizes = new Map(); // bytes by name, of a manifest
   #config; // its promise
-  #openClip = null; // the configuration, in a folder of open_clip's
+  #openClip = null; // the configuration's bytes, in a folder of open_clip's
 
   // `model`: the URL or path of a folder, or an object of URLs by file name.
   constructor(model, io) {
@@ -93,9 +93,9 @@ export class ModelFiles {
   }
 
   async #readConfig(watcher) {
-    const config = await this.json('config.json', watcher);
+    const config = await this.bytes('config.json', watcher);
     if (config) return config;
-    return this.#openClip = await this.json(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
+    return this.#openClip = await this.bytes(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
   }
 
   #obey({ format, files }) {
@@ -143,7 +143,7 @@ export class ModelFiles {
   }
 
   async preprocessing(watcher) {
-    if (this.#openClip) return new TextEncoder().encode(JSON.stringify(this.#openClip));
+    if (this.#openClip) return this.#openClip;
     return await this.bytes('preprocessor_config.json', watcher) ??
       await this.bytes('processor_config.json', watcher) ?? this.missing('preprocessor_config.json');
   }
