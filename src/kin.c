@@ -125,6 +125,22 @@ kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n)
     return KIN_OK;
 }
 
+/* Whether the vocabulary is the text tower's: a text's row is that of its end token, and tables have at most as many rows
+ * to spare as rounding their number up brings. */
+static kin_status check_vocabulary(const tokenizer *t, const struct tower *sizes, kin_error *err)
+{
+    int n = t->n_tokens, end = t->end;
+    for (int i = 0; i < t->n_specials; i++)
+        n = t->specials[i].id >= n ? t->specials[i].id + 1 : n;
+    if (sizes->eos_id == 2 ? end < sizes->vocab && n + 128 > sizes->vocab : end == sizes->eos_id)
+        return KIN_OK;
+    return kin_fail(
+        err, KIN_NOT_A_MODEL,
+        "The vocabulary has %d tokens and ends texts with token %d, but %s wants %d tokens and the end %d: they do "
+        "not belong together.",
+        n, end, sizes->file, sizes->vocab, sizes->eos_id == 2 ? sizes->vocab - 1 : sizes->eos_id);
+}
+
 kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
                           size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
@@ -133,6 +149,11 @@ kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, 
     tokenizer *t = NULL;
     TRY(tokenizer_open(vocab_json, vocab_n, merges_txt, merges_n, tokenizer_json, tokenizer_n, tokenizer_config,
                        tokenizer_config_n, special_tokens_map, special_n, added_tokens, added_n, &t, &ctx->error));
+    const struct tower *sizes = &ctx->sides[KIN_TEXT].sizes;
+    if (sizes->family && check_vocabulary(t, sizes, &ctx->error) != KIN_OK) {
+        tokenizer_close(t);
+        return ctx->error.status;
+    }
     tokenizer_close(ctx->tokenizer);
     ctx->tokenizer = t;
     ctx->n_ids = 0;
@@ -171,7 +192,7 @@ kin_status kin_config(kin_ctx *ctx, const char *text, size_t n)
     DEFAULT_FLOATS
     json config;
     struct side sides[2] = {0};
-    TRY(json_open(text, n, "config.json", &config, &ctx->error));
+    TRY(json_open(text, n, "config.json (or open_clip_config.json)", &config, &ctx->error));
     for (int i = 0; i < 2; i++)
         if (tower_read(&sides[i].sizes, i, true, config, &sides[i].unread) != KIN_OK)
             sides[i].sizes.family = NULL;
@@ -218,8 +239,9 @@ kin_status kin_tower_begin(kin_ctx *ctx, int tower, int dtype)
         ctx->error = s->unread;
         return ctx->error.status;
     }
-    if (tower == KIN_IMAGE) /* before hundreds of megabytes are read */
-        TRY(check_image_size(ctx, &s->sizes));
+    /* before hundreds of megabytes are read */
+    TRY(tower == KIN_IMAGE ? check_image_size(ctx, &s->sizes)
+                           : check_vocabulary(ctx->tokenizer, &s->sizes, &ctx->error));
     TRY(json_open(ctx->config, ctx->config_n, s->sizes.file, &config, &ctx->error));
     unload(s);
     ctx->running = ctx->embedded = -1;

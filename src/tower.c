@@ -110,6 +110,9 @@ kin_status tower_finish(struct tower *t, const struct kernels *k, kin_error *err
     if (missing)
         return kin_fail(err, KIN_NOT_A_MODEL, "The model's files lack %s; fetch or convert the model again.",
                         missing->name);
+    if (!(t->logit_scale < 88)) /* what a float's exponential bears; CLIP's is 4.6 at most */
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "logit_scale is too large: it is the logarithm of a factor, such as 4.6.");
     size_t rows = (size_t)t->shape.rows_max;
     bool text = t->kind == TOWER_TEXT;
     t->x = malloc(t->room * sizeof *t->x);

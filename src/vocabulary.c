@@ -156,8 +156,11 @@ static kin_status read_merges_txt(tokenizer *t, const char *text, size_t n, kin_
         if (length && text[at + length - 1] == '\r')
             length--;
         bool comment = at == 0 && length >= 8 && !memcmp(text, "#version", 8);
-        if (length && !comment)
-            TRY(add_merge_line(t, text + at, length, err));
+        kin_status status = length && !comment ? add_merge_line(t, text + at, length, err) : KIN_OK;
+        const char *other = status == KIN_NOT_A_MODEL && !t->n_merges ? other_file(text, n) : NULL;
+        if (other)
+            return kin_fail(err, status, "merges.txt %s", other);
+        TRY(status);
         at = next;
     }
     return KIN_OK;
@@ -498,11 +501,47 @@ static void find_units(tokenizer *t)
     }
 }
 
+/* That every token can come of a text: it is a unit, a special token, or what a merge makes. Else merges are missing, and
+ * words fall apart otherwise than in training. */
+static kin_status check_made(const tokenizer *t, const char *file, kin_error *err)
+{
+    uint8_t *made = calloc((size_t)t->n_tokens, 1);
+    int missing = 0, first = 0, ends = 0;
+    if (!made)
+        return short_of_memory(err);
+    for (int i = 0; i < t->n_specials; i++)
+        if (t->specials[i].id < t->n_tokens)
+            made[t->specials[i].id] = 1;
+    for (int b = 0; b < 256; b++) {
+        ends += t->unit_end[b] >= 0;
+        for (int end = 0; end < 2; end++)
+            if ((end ? t->unit_end : t->unit)[b] >= 0)
+                made[(end ? t->unit_end : t->unit)[b]] = 1;
+    }
+    for (int i = 0; i < t->n_merges; i++)
+        made[t->merges[i].merged] = 1;
+    for (int id = t->n_tokens; id-- > 0;)
+        if (t->tokens[id].n && !made[id])
+            missing++, first = id;
+    free(made);
+    if (!ends)
+        return kin_fail(err, KIN_UNSUPPORTED,
+                        "The vocabulary has no token that ends a word, such as a</w>: it is not of CLIP's kind.");
+    if (missing)
+        return kin_fail(err, KIN_NOT_A_MODEL,
+                        "%s has no merge for %d of the vocabulary's %d tokens, such as %.*s: it was cut short or is "
+                        "another model's; fetch it again.",
+                        file, missing, t->n_vocab, (int)t->tokens[first].n, t->text + t->tokens[first].at);
+    return KIN_OK;
+}
+
 static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n, const char *merges_txt,
                            size_t merges_n, const struct special_files *files, kin_error *err)
 {
     if (files->whole.type) {
-        json model = json_get(files->whole, "model");
+        json model = json_get(files->whole, "model"), type = json_get(model, "type");
+        if (type.type > JSON_NULL && !json_equals(type, "BPE"))
+            return kin_fail(err, KIN_UNSUPPORTED, "tokenizer.json: model.type must be BPE, which CLIP's is.");
         TRY(read_vocab(t, json_get(model, "vocab"), err));
         TRY(read_merges_json(t, json_get(model, "merges"), err));
     } else if (vocab_json && merges_txt) {
@@ -514,12 +553,21 @@ static kin_status open_all(tokenizer *t, const char *vocab_json, size_t vocab_n,
         return kin_fail(err, KIN_NOT_A_MODEL, "The model has neither vocab.json with merges.txt nor tokenizer.json.");
     }
     TRY(read_specials(t, files, err));
+    const char *file = files->whole.type ? "tokenizer.json" : "merges.txt";
     if (!t->n_merges) /* no CLIP model is without: the file is empty, or cut after its first line */
         return kin_fail(err, KIN_NOT_A_MODEL,
-                        "%s has no merges, so every word would fall apart into its letters: fetch it again.",
-                        files->whole.type ? "tokenizer.json" : "merges.txt");
+                        "%s has no merges, so every word would fall apart into its letters: fetch it again.", file);
     find_units(t);
-    return KIN_OK;
+    return check_made(t, file, err);
+}
+
+/* JSON_ABSENT where there is no such file. */
+static kin_status open_object(const char *text, size_t n, const char *name, json *out, kin_error *err)
+{
+    if (!text)
+        return KIN_OK;
+    TRY(json_open(text, n, name, out, err));
+    return out->type == JSON_OBJECT ? KIN_OK : kin_fail(err, KIN_NOT_A_MODEL, "%s is not a JSON object.", name);
 }
 
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
@@ -528,16 +576,10 @@ kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *me
                           const char *added_tokens, size_t added_n, tokenizer **out, kin_error *err)
 {
     struct special_files files = {0};
-    if (tokenizer_json)
-        TRY(json_open(tokenizer_json, tokenizer_n, "tokenizer.json", &files.whole, err));
-    if (tokenizer_config)
-        TRY(json_open(tokenizer_config, tokenizer_config_n, "tokenizer_config.json", &files.config, err));
-    if (special_tokens_map)
-        TRY(json_open(special_tokens_map, special_n, "special_tokens_map.json", &files.map, err));
-    if (added_tokens)
-        TRY(json_open(added_tokens, added_n, "added_tokens.json", &files.added, err));
-    if (added_tokens && files.added.type != JSON_OBJECT)
-        return kin_fail(err, KIN_NOT_A_MODEL, "added_tokens.json is not a JSON object of tokens and ids.");
+    TRY(open_object(tokenizer_json, tokenizer_n, "tokenizer.json", &files.whole, err));
+    TRY(open_object(tokenizer_config, tokenizer_config_n, "tokenizer_config.json", &files.config, err));
+    TRY(open_object(special_tokens_map, special_n, "special_tokens_map.json", &files.map, err));
+    TRY(open_object(added_tokens, added_n, "added_tokens.json", &files.added, err));
     tokenizer *t = calloc(1, sizeof *t);
     if (!t)
         return short_of_memory(err);

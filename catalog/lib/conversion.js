@@ -20,7 +20,7 @@ async function readCopies(folder) {
   for (const name of copied) {
     const bytes = await readFile(join(folder, name)).catch((error) => {
       if (error.code === 'ENOENT') return null;
-      throw error;
+      throw new Error(`${join(folder, name)} cannot be read (${error.code})`, { cause: error });
     });
     if (bytes) files.push({ name, bytes });
   }

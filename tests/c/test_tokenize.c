@@ -172,15 +172,17 @@ void test_tokenize_file_forms_are_one_model(void)
 void test_tokenize_canonical_order(void)
 {
     static const char want[] =
-        "{\"context\":9,\"merges\":[[\"a\",\"b\"]],\"special_tokens\":{\"bos_token\":\"<|startoftext|>\",\"eos_token\":"
-        "\"<|endoftext|>\",\"pad_token\":\"<|endoftext|>\",\"unk_token\":\"<|endoftext|>\"},\"vocab\":{"
-        "\"<|endoftext|>\":7,\"<|startoftext|>\":6,\"a\":4,\"ab\":3,\"b\":2,\"\xf0\x9f\x98\x80\":1,\"\xef\xac\x81\":0}"
-        "}";
+        "{\"context\":9,\"merges\":[[\"a\",\"b\"]],\"special_tokens\":{\"added\":[[\"\xef\xac\x81\",0],["
+        "\"\xf0\x9f\x98\x80\",1]],"
+        "\"bos_token\":\"<|startoftext|>\",\"eos_token\":\"<|endoftext|>\",\"pad_token\":\"<|endoftext|>\","
+        "\"unk_token\":\"<|endoftext|>\"},\"vocab\":{\"<|endoftext|>\":7,\"<|startoftext|>\":6,\"a\":4,\"ab\":3,\"b\":"
+        "2,"
+        "\"b</w>\":5,\"\xf0\x9f\x98\x80\":1,\"\xef\xac\x81\":0}}";
     char text[sizeof want];
     tokenizer *t;
-    CHECK_EQ(open_text("{\"\xef\xac\x81\":0,\"\xf0\x9f\x98\x80\":1,\"b\":2,\"ab\":3,\"a\":4,"
+    CHECK_EQ(open_text("{\"\xef\xac\x81\":0,\"\xf0\x9f\x98\x80\":1,\"b\":2,\"ab\":3,\"a\":4,\"b</w>\":5,"
                        "\"<|startoftext|>\":6,\"<|endoftext|>\":7}",
-                       "a b", NULL, NULL, &t),
+                       "a b", NULL, "{\"additional_special_tokens\":[\"\xef\xac\x81\",\"\xf0\x9f\x98\x80\"]}", &t),
              KIN_OK);
     CHECK_EQ(tokenizer_canonical_json(t, 9, text, sizeof text), sizeof want - 1);
     text[sizeof want - 1] = 0;
@@ -278,7 +280,7 @@ void test_tokenize_refuses(void)
     CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{", &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(NULL, NULL, "{\"model\":{}}", NULL, &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":7}", &t), KIN_NOT_A_MODEL);
-    CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":null}", &t), KIN_OK); /* as if not given */
+    CHECK_EQ(open_text(tiny_vocab, "a b\na b</w>", NULL, "{\"pad_token\":null}", &t), KIN_OK); /* as if not given */
     tokenizer_close(t);
     CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":{\"content\":7}}", &t), KIN_NOT_A_MODEL);
     CHECK_EQ(open_text(tiny_vocab, "a b", NULL, "{\"pad_token\":{\"content\":\"<p>\",\"single_word\":true}}", &t),
@@ -320,6 +322,7 @@ static void check_sentence(const char *const files[6], kin_status status, const 
 #define MERGE_LIST "tokenizer.json: model.merges is not a list."
 #define MERGE_PAIR "tokenizer.json: merge 1 is not a pair of tokens."
 #define NO_MERGES(file) file " has no merges, so every word would fall apart into its letters: fetch it again."
+#define NOT_MADE(file, n, token) file " has no merge for " n " tokens, such as " token ": it was cut short"
 #define ADDED_ID "An added token's id is not a whole number."
 
 /* One file or token wrong each: the sentence says which, not what comes of it later. */
@@ -363,7 +366,24 @@ void test_tokenize_says_what_is_wrong(void)
         {.config = "{", .says = "tokenizer_config.json is not valid JSON"},
         {.map = "{", .says = "special_tokens_map.json is not valid JSON"},
         {.added = "{", .says = "added_tokens.json is not valid JSON"},
-        {.added = "[]", .says = "added_tokens.json is not a JSON object of tokens and ids."},
+        {.config = "null", .says = "tokenizer_config.json is not a JSON object."},
+        {.map = "[]", .says = "special_tokens_map.json is not a JSON object."},
+        {.added = "[]", .says = "added_tokens.json is not a JSON object."},
+        {.json = "7", .says = "tokenizer.json is not a JSON object."},
+        {.json = "{\"model\":{\"type\":\"WordPiece\"}}",
+         .status = KIN_UNSUPPORTED,
+         .says = "tokenizer.json: model.type must be BPE, which CLIP's is."},
+        {.merges = "a b", .says = NOT_MADE("merges.txt", "1 of the vocabulary's 8", "ab</w>")},
+        {.merges = "a b</w>", .says = NOT_MADE("merges.txt", "1 of the vocabulary's 8", "ab")},
+        {.vocab = "{\"a\":0,\"b\":1,\"a</w>\":2,\"ab\":3,\"aab\":4,\"bab\":5," SPECIALS,
+         .merges = "a b",
+         .says = NOT_MADE("merges.txt", "2 of the vocabulary's 8", "aab")},
+        {.json = WHOLE("[\"a b\"]"),
+         .status = KIN_UNSUPPORTED,
+         .says = "The vocabulary has no token that ends a word, such as a</w>: it is not of CLIP's kind."},
+        {.merges = "version https://git-lfs.github.com/spec/v1\n", .says = "merges.txt is a pointer of Git LFS, "},
+        {.merges = "\xef\xbb\xbf#version: 0.2\na b\na b</w>\n", .says = "merges.txt begins with a byte order mark: "},
+        {.merges = "a b\n<a b", .says = "Merge 2 names a token that the vocabulary does not have."},
         {.added = "{\"<p>\":\"8\"}", .says = ADDED_ID},
         {.json = "{\"added_tokens\":[{\"id\":\"8\",\"content\":\"<p>\"}],\"model\":{\"vocab\":{\"a\":0," SPECIALS
                  ",\"merges\":[]}}",

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { readHeader, tensorFiles } from '../../catalog/lib/tensors.js';
 import { openEngine } from '../../web/worker/engine.js';
 import { seeded } from './checksums.js';
@@ -110,7 +111,10 @@ test('what is wrong with the small files is said before the weights are read', a
     ['merges.txt', 'no such\n', /Merge 1/], ['merges.txt', '', /merges\.txt has no merges/], ['merges.txt', '#version: 0.2\n', /merges\.txt has no merges/],
     ['vocab.json', '', /vocab\.json/], ['vocab.json', '{}', /vocabulary/], ['vocab.json', '{"a":0,"b', /vocab\.json/], ['tokenizer.json', '', /tokenizer\.json/],
     ['tokenizer_config.json', '', /tokenizer_config\.json/], ['special_tokens_map.json', '', /special_tokens_map\.json/], ['preprocessor_config.json', '{"size":[8,8],"crop_size":8}', /8x8.*32x32/],
-    ['config.json', '{"model_type":"siglip"}', /"siglip"/]];
+    ['config.json', '{"model_type":"siglip"}', /"siglip"/], ['config.json', '['.repeat(1e5), /config\.json .*not valid JSON/],
+    ['merges.txt', '#version: 0.2\nt h\n', /merges\.txt has no merge for 1 of the vocabulary's 516 tokens, such as the<\/w>:/],
+    ['preprocessor_config.json', gzipSync('{}'), /preprocessor_config\.json is packed by gzip/],
+    ['special_tokens_map.json', '[]', /special_tokens_map\.json is not a JSON object/]];
   for (const [i, [name, content, sentence]] of cases.entries()) {
     const path = tinyModel(join(root, `hf${i}`));
     writeFileSync(join(path, 'model.safetensors'), 'not read'); // reading it would be what is complained of
@@ -121,6 +125,22 @@ test('what is wrong with the small files is said before the weights are read', a
     assert.match(err, /^kin-clip: [^\n]+\n$|^kin: [^\n]+\n$/);
     assert.match(err, sentence);
   }
+  const path = tinyModel(join(root, 'hf'));
+  const config = JSON.parse(readFileSync(join(path, 'config.json')));
+  const refused = async (change, sentence) => {
+    const other = structuredClone(config);
+    change(other.text_config);
+    writeFileSync(join(path, 'config.json'), JSON.stringify(other));
+    assert.match((await kin(['convert', path, '-o', join(root, 'out')])).err, sentence);
+  };
+  const apart = /^kin: The vocabulary has 516 tokens and ends texts with token 515, but config\.json wants .*do not belong together\.\n$/;
+  await refused((text) => { delete text.eos_token_id; }, apart); // transformers' default is 49407
+  await refused((text) => { Object.assign(text, { eos_token_id: 2, vocab_size: 644 }); }, apart);
+  await refused((text) => { Object.assign(text, { eos_token_id: 2, vocab_size: 515 }); }, apart);
+  await refused((text) => { Object.assign(text, { eos_token_id: 2, vocab_size: 643 }); }, /token_embedding\.weight does not have the shape/);
+  rmSync(join(path, 'merges.txt'));
+  mkdirSync(join(path, 'merges.txt'));
+  assert.match((await kin(['convert', path, '-o', join(root, 'out')])).err, /^kin: .*merges\.txt cannot be read \(EISDIR\)\n$/);
 });
 
 test('a clone without Git LFS is told of its pointers', async (t) => {
