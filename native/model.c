@@ -113,12 +113,23 @@ kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 
 /* ---- what stands beside a tower ------------------------------------------------------------------ */
 
+static bool holds(struct text in, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t at = 0; at + n <= in.n; at++)
+        if (!memcmp(in.at + at, text, n))
+            return true;
+    return false;
+}
+
 static kin_status load_preprocessing(kin_ctx *ctx, const char *folder, bool open_clip, kin_error *err)
 {
     struct text rules;
-    TRY(read_file(folder, open_clip ? open_clip_config : "preprocessor_config.json", &rules, err));
-    if (!rules.at && !open_clip)
-        TRY(read_file(folder, "processor_config.json", &rules, err));
+    TRY(read_file(folder, open_clip ? open_clip_config : "processor_config.json", &rules, err));
+    if (!open_clip && !holds(rules, "\"image_processor\"")) { /* it counts where it holds them, as in the reference */
+        free(rules.at);
+        TRY(read_file(folder, "preprocessor_config.json", &rules, err));
+    }
     if (!rules.at)
         return missing(folder, "preprocessor_config.json", err);
     kin_status status = from_context(ctx, kin_preprocessing(ctx, rules.at, rules.n), err);

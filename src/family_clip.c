@@ -82,15 +82,17 @@ static bool knows(json config, int kind)
 /* What open_clip can build and CLIP is not: switches that must be off, and words that must be the usual ones. */
 static kin_status refuse_others(json its, kin_error *err)
 {
-    static const char *const off[] = {"ls_init_value", "attentional_pool",   "no_ln_pre",     "final_ln_after_pool",
-                                      "qk_norm",       "scaled_cosine_attn", "scale_heads",   "scale_attn_inner",
-                                      "scale_attn",    "scale_fc",           "embed_cls",     "no_causal_mask",
-                                      "proj_bias",     "init_logit_bias",    "multimodal_cfg"};
+    static const char *const off[] = {"ls_init_value", "attentional_pool",   "no_ln_pre",      "final_ln_after_pool",
+                                      "qk_norm",       "scaled_cosine_attn", "scale_heads",    "scale_attn_inner",
+                                      "scale_attn",    "scale_fc",           "embed_cls",      "no_causal_mask",
+                                      "proj_bias",     "init_logit_bias",    "multimodal_cfg", "tokenizer_kwargs",
+                                      "tokenizer_mode"};
     static const char *const usual[][3] = {
         {"pos_embed_type", "learnable"}, {"pool_type", "tok", "argmax"}, {"proj_type", "linear"}};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
         json value = json_get(its, off[i]);
-        if (value.type > JSON_NULL && value.type != JSON_FALSE)
+        bool empty = value.type == JSON_OBJECT && json_length(value) == 0;
+        if (value.type > JSON_NULL && value.type != JSON_FALSE && !empty)
             return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: %s is not supported.", off[i]);
     }
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {

@@ -296,7 +296,7 @@ def main():
     put('tokenize', 'text', b'\x00a b\xc3\xa9 <|endoftext|> AB \xed\xa0\x80 \xcc\x81\xcc\x88 it\'s 123!')
     put('tokenize', 'vocab', b'\x01{"a":0,"b":1,"a</w>":2,"b</w>":3,"ab":4,"ab</w>":5,"<|startoftext|>":6,"<|endoftext|>":7}')
     put('tokenize', 'merges', b'\x02#version: 0.2\na b\na b</w>\n')
-    put('tokenize', 'json', b'\x03{"model":{"vocab":{"a":0,"<|startoftext|>":1,"<|endoftext|>":2,"aa":3},"merges":[["a","a"]]},'
+    put('tokenize', 'json', b'\x03{"model":{"vocab":{"a":0,"<|startoftext|>":1,"<|endoftext|>":2,"aa":3,"a</w>":4},"merges":[["a","a"]]},'
                            b'"added_tokens":[{"content":"<|endoftext|>"}]}')
     put('tokenize', 'config', b'\x04{"added_tokens_decoder":{"6":{"content":"<|startoftext|>","normalized":true,"special":true}},'
                              b'"pad_token":"<PAD>","additional_special_tokens":["a"]}')

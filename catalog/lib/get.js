@@ -21,7 +21,9 @@ function configFiles(id, files) {
   const has = (name) => files.includes(name);
   const needed = (names) => names.find(has) ?? fail(id, `no ${names.join(' or ')}`);
   if (!has('config.json') && has(openClip)) return [openClip];
-  return [needed(['config.json', openClip]), needed(['preprocessor_config.json', 'processor_config.json'])];
+  const rules = ['preprocessor_config.json', 'processor_config.json'];
+  needed(rules);
+  return [needed(['config.json', openClip]), ...rules.filter(has)];
 }
 
 function vocabularyFiles(id, files) {

@@ -454,6 +454,10 @@ test('a model of open_clip is fetched as well, with the vocabulary of CLIP where
   const own = filesOf(fileURLToPath(new URL('../golden/open_clip/vit-gelu', import.meta.url)));
   const { 'expected.safetensors': _, 'open_clip_config.json': config, 'open_clip_model.safetensors': small } = own;
   const words = { 'vocab.json': Buffer.from(vocabulary['vocab.json']), 'merges.txt': Buffer.from(vocabulary['merges.txt']) };
+  const merges = manyMerges(49408 - 514).map((pair) => pair.join(' '));
+  const tokens = [...byteUnits(), ...merges.map((merge) => merge.replace(' ', '')), '<|startoftext|>', '<|endoftext|>'];
+  const clips = { 'vocab.json': Buffer.from(JSON.stringify(Object.fromEntries(tokens.map((token, i) => [token, i])))),
+    'merges.txt': Buffer.from(merges.join('\n')) };
   const json = JSON.parse(config);
   delete json.model_cfg.text_cfg.vocab_size; // 49,408
   const length = Number(small.readBigUInt64LE(0));
@@ -472,7 +476,7 @@ test('a model of open_clip is fetched as well, with the vocabulary of CLIP where
     'someone/own': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small, ...words } },
     'someone/bare': { main: { 'open_clip_config.json': Buffer.from(JSON.stringify(json)), 'open_clip_model.safetensors': large } },
     'someone/wordless': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small } },
-    'openai/clip-vit-base-patch32': { main: words },
+    'openai/clip-vit-base-patch32': { main: clips },
   });
   const { out, run } = user(t, hub);
   for (const name of ['own', 'bare']) {

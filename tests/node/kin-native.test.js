@@ -141,7 +141,12 @@ test('wrong options, and folders that are no models', async () => {
   const here = (name, text) => writeFileSync(join(folder, name), text);
   here('config.json', readFileSync(join(vit, 'config.json')));
   assert.match(await refused(folder), /has no preprocessor_config\.json/);
+  here('processor_config.json', '{}');
   here('preprocessor_config.json', readFileSync(join(vit, 'preprocessor_config.json')));
+  assert.match(await refused(folder), /has no image\.safetensors or model\.safetensors/);
+  here('processor_config.json', '{"image_processor":{"size":7,"crop_size":7}}');
+  assert.match(await refused(folder), /preprocessor_config\.json makes pictures of 7x7/);
+  here('processor_config.json', '{}');
   assert.match(await refused(folder), /has no image\.safetensors or model\.safetensors/);
   here('pytorch_model.bin', 'x');
   assert.match(await refused(folder), /holds its weights as pytorch_model\.bin only/);

@@ -1,6 +1,6 @@
 // Model folders as they are found: of another kind, of another format, and what of their files decides an id.
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { load } from '../../web/index.node.js';
@@ -151,6 +151,36 @@ test('added_tokens.json, and tokenizer.json beside vocab.json, count as in the r
   await assert.rejects(tokens(within('added_tokens.json', { '<sks>': 'x' })), { code: 'not-a-model' });
   await assert.rejects(tokens(within('added_tokens.json', { '<sks>': 9000 })), { code: 'unsupported', message: /8192/ });
   await assert.rejects(tokens(within('tokenizer_config.json', { image_token: '<image>' })), { code: 'unsupported', message: /image_token/ });
+});
+
+test('a logit_scale that was exponentiated already, or is none, is refused', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const bytes = readFileSync(join(path, 'model.safetensors'));
+  bytes.writeFloatLE(100, 8 + Number(bytes.readBigUInt64LE(0))); // the first tensor
+  writeFileSync(join(path, 'model.safetensors'), bytes);
+  await assert.rejects(ids(path), { code: 'not-a-model', message: /logit_scale is too large/ });
+});
+
+test('processor_config.json counts before preprocessor_config.json where it holds an image_processor, as in the reference', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const rules = { size: [32, 32], crop_size: 32 };
+  const image = async (model) => (await ids(model)).image;
+  const squashed = await image(changed(t, path, 'preprocessor_config.json', () => rules));
+  const both = (whole) => {
+    const copy = changed(t, path, 'preprocessor_config.json', () => {});
+    write(copy, 'processor_config.json', whole);
+    return copy;
+  };
+  assert.equal(await image(both({ processor_class: 'CLIPProcessor' })), await image(path));
+  const model = both({ processor_class: 'CLIPProcessor', image_processor: rules });
+  assert.equal(await image(model), squashed);
+  const out = join(folder(t), 'out');
+  assert.equal((await kin(['convert', model, '-o', out])).code, 0);
+  assert.equal(await image(out), squashed);
+  rmSync(join(model, 'preprocessor_config.json'));
+  assert.equal(await image(model), squashed);
+  write(model, 'processor_config.json', { processor_class: 'CLIPProcessor' });
+  await assert.rejects(image(model), { code: 'not-a-model', message: /has no preprocessor_config\.json/ });
 });
 
 test('convert takes the vocabulary that counts, and the ids stay', async (t) => {

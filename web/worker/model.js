@@ -93,9 +93,8 @@ export class ModelFiles {
   }
 
   async #readConfig(watcher) {
-    const config = await this.bytes('config.json', watcher);
-    if (config) return config;
-    return this.#openClip = await this.bytes(openClip, watcher) ?? this.missing(`config.json or ${openClip}`);
+    return await this.bytes('config.json', watcher) ??
+      (this.#openClip = await this.bytes(openClip, watcher) ?? this.missing(`config.json or ${openClip}`));
   }
 
   #obey({ format, files }) {
@@ -143,9 +142,9 @@ export class ModelFiles {
   }
 
   async preprocessing(watcher) {
-    if (this.#openClip) return this.#openClip;
-    return await this.bytes('preprocessor_config.json', watcher) ??
-      await this.bytes('processor_config.json', watcher) ?? this.missing('preprocessor_config.json');
+    const whole = this.#openClip ?? await this.bytes('processor_config.json', watcher); // counts, as in the reference
+    if (this.#openClip || whole && /"image_processor"/.test(new TextDecoder().decode(whole))) return whole;
+    return await this.bytes('preprocessor_config.json', watcher) ?? this.missing('preprocessor_config.json');
   }
 
   // Either `vocab` and `merges` or `tokenizer`; the last two are null where there are none.
