@@ -1,10 +1,8 @@
 // kin verify: reads every byte of a catalogue or a model and recomputes what can be recomputed.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { basename, join, sep } from 'node:path';
+import { sep } from 'node:path';
 import { withModel } from '../lib/engine.js';
-import { exists } from '../lib/files.js';
 import { readLedger } from '../lib/generations.js';
+import { fileFaults } from '../lib/models.js';
 import { kin } from '../lib/name.js';
 import { commonUsage, findModel, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
@@ -22,12 +20,6 @@ ${commonUsage}`;
 
 export const options = {};
 
-async function hashFile(path) {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(path)) hash.update(part);
-  return hash.digest('hex');
-}
-
 // What the engine refuses as damaged, as a fault like others, which are told behind the path.
 const damage = (path) => (error) => {
   if (error.code !== 'not-a-model' && error.code !== 'not-a-catalog') throw error;
@@ -35,18 +27,7 @@ const damage = (path) => (error) => {
 };
 
 async function modelFaults(path, manifest, modelOptions, io) {
-  const faults = [];
-  for (const { name, bytes, sha256 } of manifest?.files ?? []) {
-    if (typeof name !== 'string' || basename(name) !== name) {
-      faults.push(`manifest.json names '${name}', which is no file of this folder`);
-      continue;
-    }
-    const info = await exists(join(path, name));
-    if (!info?.isFile()) faults.push(`${name} is missing`);
-    else if (info.size !== bytes) faults.push(`${name} has ${info.size} bytes instead of ${bytes}`);
-    else if (await hashFile(join(path, name)) !== sha256)
-      faults.push(`${name} has other bytes than manifest.json says`);
-  }
+  const faults = manifest?.files ? await fileFaults(path, manifest) : [];
   if (faults.length) return faults;
   await withModel({ ...modelOptions, model: path, embedded: false }, io, async (clip) => {
     for (const tower of ['image', 'text']) {

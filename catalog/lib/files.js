@@ -67,7 +67,7 @@ export async function checkReplaceable(path, kind) {
     manifest = JSON.parse(await readFile(join(path, 'manifest.json'), 'utf8'));
   } catch { /* no manifest of ours: the sentence below says what to do */ }
   const ours = manifest?.kind === kind && Array.isArray(manifest.files)
-    ? new Set(['manifest.json', ...manifest.files.map((file) => file.name)]) : new Set();
+    ? new Set(['manifest.json', ...manifest.files.map((file) => file?.name)]) : new Set();
   const strange = there.find((name) => !ours.has(name));
   if (strange !== undefined)
     throw new Error(`${path} holds '${strange}', which Kin did not write there: ` +

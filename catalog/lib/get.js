@@ -7,7 +7,7 @@ import { withModel } from './engine.js';
 import { exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
 import { describeFile, describeModel, fetchFile, findConversion, HubError } from './hub.js';
-import { cacheFolder, findEntry, modelFolder } from './models.js';
+import { cacheFolder, fileFaults, findEntry, manifestOf, modelFolder } from './models.js';
 import { kin } from './name.js';
 
 const weightFiles = ['model.safetensors', 'open_clip_model.safetensors', 'model.safetensors.index.json'];
@@ -143,8 +143,11 @@ export async function getModel(name, { output, dtype = 'q8', modelOptions = {}, 
   const [key, entry] = findEntry(name);
   const kept = modelFolder(key, entry, dtype);
   const path = output ?? kept;
-  if (entry.folder || await exists(join(kept, 'manifest.json')))
+  const here = entry.folder || await exists(kept);
+  const faults = entry.folder || !here ? [] : await fileFaults(kept, manifestOf(kept));
+  if (here && !faults.length)
     return { name: key, entry, path, done: output ? await copyModel(kept, output) : null };
+  if (faults.length) say(`${kept} is damaged (${faults[0]}), so that it is fetched again`);
   if (!output) await mkdir(dirname(path), { recursive: true });
   const tell = (text) => {
     say(`${text} (${entry.source})`);

@@ -1,9 +1,11 @@
 // The models that models/index.json names, and where each lies on this machine: the embedded one in
 // the package, the others, once fetched, in the user's cache folder.
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { exists } from './files.js';
 import { nearest } from './nearest.js';
 
 const index = createRequire(import.meta.url).resolve('#models/index.json'); // by package.json
@@ -63,4 +65,28 @@ export function manifestOf(folder) {
   } catch {
     return null;
   }
+}
+
+async function hashFile(path) {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(part);
+  return hash.digest('hex');
+}
+
+// What of a converted model's folder is not as its manifest says, a sentence a file.
+export async function fileFaults(folder, manifest) {
+  if (!Array.isArray(manifest?.files)) return ['manifest.json cannot be read'];
+  const faults = [];
+  for (const file of manifest.files) {
+    const { name, bytes, sha256 } = file ?? {};
+    if (typeof name !== 'string' || basename(name) !== name) {
+      faults.push(`manifest.json names '${name}', which is no file of this folder`);
+      continue;
+    }
+    const info = await exists(join(folder, name));
+    if (!info?.isFile()) faults.push(`${name} is missing`);
+    else if (info.size !== bytes) faults.push(`${name} has ${info.size} bytes instead of ${bytes}`);
+    else if (await hashFile(join(folder, name)) !== sha256) faults.push(`${name} has other bytes than manifest.json says`);
+  }
+  return faults;
 }

@@ -179,6 +179,11 @@ test('model get: TinyCLIP in its true shape, with a connection that breaks half 
   assert.ok(readdirSync(path).every((name) => readFileSync(join(me.out, name)).equals(readFileSync(join(path, name)))));
   assert.equal(hub.asked.length, before, 'nothing is asked of the hub for a model that is here');
   assert.equal((await run(['model', 'list', 'tinyclip-8m', '--json'])).lines()[0].path, path);
+  const weights = readFileSync(join(path, 'image.safetensors'));
+  weights[weights.length - 1] ^= 1;
+  writeFileSync(join(path, 'image.safetensors'), weights);
+  const mended = await run(['model', 'get', 'tinyclip-8m'], { env: { HF_ENDPOINT: 'http://127.0.0.1:1', KIN_CACHE: cache } });
+  assert.match(mended.err, /is damaged \(image\.safetensors has other bytes than manifest\.json says\), so that it is fetched again\n.*cannot be reached/);
 });
 
 test('convert <hub id> gives what converting the folder gives', async (t) => {
