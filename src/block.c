@@ -153,7 +153,7 @@ bool block_scratch_alloc(struct block_scratch *s, const struct block_shape *shap
     s->k = malloc(rows * c * sizeof *s->k);
     s->v = malloc(rows * c * sizeof *s->v);
     s->f = malloc(rows * f * sizeof *s->f);
-    s->head = malloc(s->head_bytes * (size_t)threads);
+    s->head = calloc((size_t)threads, s->head_bytes); /* sees a product that wraps */
     if (acts_alloc(&s->acts, shape->rows_max, (int)(c > f ? c : f)) && s->h && s->q && s->k && s->v && s->f && s->head)
         return true;
     block_scratch_free(s);

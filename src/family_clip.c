@@ -203,11 +203,23 @@ static kin_status read(struct tower *t, json config, kin_error *err)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
+/* By calloc, which sees that a product wraps: 2^20 rows of 4096 floats are more than 32 bits tell. */
+static bool alloc_tokens(struct clip_tower *clip, size_t vocab, size_t c)
+{
+    if (!clip->base.shape.q8)
+        return (clip->tokens_f32 = calloc(vocab, c * sizeof *clip->tokens_f32)) != NULL;
+    clip->tokens_q8 = calloc(vocab, c);
+    clip->token_scales = calloc(vocab, sizeof *clip->token_scales);
+    return clip->tokens_q8 && clip->token_scales;
+}
+
 static bool alloc(struct clip_tower *clip)
 {
     const struct tower *t = &clip->base;
     const struct block_shape *s = &t->shape;
-    size_t c = (size_t)s->channels, vocab = (size_t)t->vocab;
+    size_t c = (size_t)s->channels;
+    if (t->kind == TOWER_TEXT && !alloc_tokens(clip, (size_t)t->vocab, c)) /* first: it may be far too large */
+        return false;
     clip->blocks = calloc((size_t)t->layers, sizeof *clip->blocks);
     clip->position = calloc((size_t)s->tokens_max * c, sizeof *clip->position);
     clip->projection = calloc((size_t)t->dim * c, sizeof *clip->projection);
@@ -216,16 +228,11 @@ static bool alloc(struct clip_tower *clip)
     for (int i = 0; i < t->layers; i++)
         if (!block_alloc(&clip->blocks[i], s))
             return false;
-    if (t->kind == TOWER_IMAGE) {
-        clip->class_token = calloc(c, sizeof *clip->class_token);
-        return clip->class_token && norm_alloc(&clip->pre, s->channels) &&
-               patches_alloc(&clip->patches, t->image_size, t->patch, s->channels, s->q8);
-    }
-    if (!s->q8)
-        return (clip->tokens_f32 = calloc(vocab * c, sizeof *clip->tokens_f32)) != NULL;
-    clip->tokens_q8 = calloc(vocab, c);
-    clip->token_scales = calloc(vocab, sizeof *clip->token_scales);
-    return clip->tokens_q8 && clip->token_scales;
+    if (t->kind == TOWER_TEXT)
+        return true;
+    clip->class_token = calloc(c, sizeof *clip->class_token);
+    return clip->class_token && norm_alloc(&clip->pre, s->channels) &&
+           patches_alloc(&clip->patches, t->image_size, t->patch, s->channels, s->q8);
 }
 
 static void list_norm(struct tower *t, const struct norm *n, const char *prefix, const char *weight, const char *bias)

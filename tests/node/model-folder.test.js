@@ -153,6 +153,23 @@ test('added_tokens.json, and tokenizer.json beside vocab.json, count as in the r
   await assert.rejects(tokens(within('tokenizer_config.json', { image_token: '<image>' })), { code: 'unsupported', message: /image_token/ });
 });
 
+test('a table whose bytes are more than 32 bits tell is not read', async (t) => {
+  const path = tinyModel(join(folder(t), 'model'));
+  const config = read(path, 'config.json');
+  Object.assign(config.text_config, { hidden_size: 4096, num_attention_heads: 8, num_hidden_layers: 1, vocab_size: 2 ** 20 });
+  write(path, 'config.json', config);
+  const header = Buffer.from(JSON.stringify({ 'text_model.embeddings.token_embedding.weight':
+    { dtype: 'F32', shape: [2 ** 20, 4096], data_offsets: [0, 2 ** 34] } }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(join(path, 'text.safetensors'), Buffer.concat([length, header, Buffer.alloc(2 ** 22)]));
+  for (const dtype of ['f32', 'q8']) {
+    const clip = await load({ model: path, worker: false, dtype });
+    await assert.rejects(clip.identify('text'), { code: 'out-of-memory', message: /text tower's weights/ });
+    await clip.close();
+  }
+});
+
 test('a logit_scale that was exponentiated already, or is none, is refused', async (t) => {
   const path = tinyModel(join(folder(t), 'model'));
   const bytes = readFileSync(join(path, 'model.safetensors'));
