@@ -80,15 +80,14 @@ static bool knows(json config, int kind)
 }
 
 /* What open_clip can build and CLIP is not: switches that must be off, and words that must be the usual ones. */
-static kin_status refuse_others(json its, kin_error *err)
+static kin_status refuse_others(json its, const char *pool, kin_error *err)
 {
     static const char *const off[] = {"ls_init_value", "attentional_pool",   "no_ln_pre",      "final_ln_after_pool",
                                       "qk_norm",       "scaled_cosine_attn", "scale_heads",    "scale_attn_inner",
                                       "scale_attn",    "scale_fc",           "embed_cls",      "no_causal_mask",
                                       "proj_bias",     "init_logit_bias",    "multimodal_cfg", "tokenizer_kwargs",
                                       "tokenizer_mode"};
-    static const char *const usual[][3] = {
-        {"pos_embed_type", "learnable"}, {"pool_type", "tok", "argmax"}, {"proj_type", "linear"}};
+    const char *const usual[][2] = {{"pos_embed_type", "learnable"}, {"pool_type", pool}, {"proj_type", "linear"}};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
         json value = json_get(its, off[i]);
         bool empty = value.type == JSON_OBJECT && json_length(value) == 0;
@@ -97,10 +96,8 @@ static kin_status refuse_others(json its, kin_error *err)
     }
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
         json value = json_get(its, usual[i][0]);
-        if (value.type > JSON_NULL && !json_equals(value, usual[i][1]) &&
-            !(usual[i][2] && json_equals(value, usual[i][2])))
-            return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: %s must be %s.", usual[i][0],
-                            usual[i][2] ? "tok or argmax" : usual[i][1]);
+        if (value.type > JSON_NULL && !json_equals(value, usual[i][1]))
+            return kin_fail(err, KIN_UNSUPPORTED, "open_clip_config.json: %s must be %s.", usual[i][0], usual[i][1]);
     }
     return KIN_OK;
 }
@@ -132,8 +129,9 @@ static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
     json its = json_get(model, image ? "vision_cfg" : "text_cfg"), ratio = json_get(its, "mlp_ratio");
     struct block_shape *s = &t->shape;
     double times = 4;
-    TRY(refuse_others(model, err));
-    TRY(refuse_others(its, err));
+    const char *pool = image ? "tok" : "argmax";
+    TRY(refuse_others(model, pool, err));
+    TRY(refuse_others(its, pool, err));
     TRY(whole(t, its, "width", 8, 8192, image ? 768 : 512, &s->channels, err));
     TRY(whole(t, its, "layers", 1, 128, 12, &t->layers, err));
     TRY(whole(t, its, image ? "head_width" : "heads", 1, image ? 8192 : 256, image ? 64 : 8, &s->heads, err));

@@ -52,12 +52,12 @@ function showReading(io) {
 // { licence, languages, hub, revision } for the manifest. Resolves to { ids, bytes, files }.
 export async function convertFolder(folder, output, { dtype, modelOptions, about = {}, io }) {
   const { exportTower } = await library();
-  const files = await readCopies(folder);
   const open = { ...modelOptions, model: folder, embedded: false, dtype, onProgress: showReading(io) };
   return withModel(open, io, async (clip) => {
     const metadata = { format: 'pt', ...(dtype === 'q8' && { 'kin.weights': 's7q128' }) };
     const ids = {};
     await readSmallFiles(clip, io);
+    const files = await readCopies(folder);
     for (const tower of ['image', 'text']) {
       const { id, tensors } = await exportTower(clip, tower, { signal: io.signal });
       ids[tower] = id;

@@ -9,7 +9,8 @@ export const library = () => import('#web/index.node.js');
 // A folder that `kin convert --dtype f32` wrote stays f32 unless another dtype is asked for.
 function folderDtype(model) {
   try {
-    return JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8')).dtype;
+    const { dtype } = JSON.parse(readFileSync(join(model, 'manifest.json'), 'utf8'));
+    return dtype === 'f32' ? dtype : undefined;
   } catch {
     return undefined;
   }

@@ -27,9 +27,9 @@ async function readShapes(path) {
     if (await readInto(handle, head, 0) < head.length) throw wrong();
     const header = readHeader(head);
     if (!header) throw wrong();
-    return Object.entries(header.tensors).map(([name, { shape }]) => {
-      if (!Array.isArray(shape)) throw wrong();
-      return [name, shape];
+    return Object.entries(header.tensors).map(([name, tensor]) => {
+      if (!Array.isArray(tensor?.shape)) throw wrong();
+      return [name, tensor.shape];
     });
   } finally {
     await handle.close();

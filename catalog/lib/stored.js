@@ -21,8 +21,12 @@ export async function whatIs(path) {
       throw new Error(`${join(path, 'manifest.json')} is not JSON`);
     }
   }
-  if (manifest?.kind === 'catalog' || manifest?.kind === 'model')
+  if (manifest?.kind === 'catalog' || manifest?.kind === 'model') {
+    const files = manifest.files ?? [];
+    if (!Array.isArray(files) || files.some((file) => typeof file?.name !== 'string' || !Number.isSafeInteger(file.bytes)))
+      throw new Error(`${join(path, 'manifest.json')} does not list files by name and bytes: make the folder anew`);
     return { kind: manifest.kind, manifest };
+  }
   if (names.includes('config.json') || names.includes('open_clip_config.json')) return { kind: 'model', manifest: null };
   throw new Error(`${path} is neither a catalogue nor a model: it has no current.json or manifest.json of Kin's ` +
     'and no config.json or open_clip_config.json');

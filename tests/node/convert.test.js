@@ -195,6 +195,14 @@ test('verify sees one changed byte, a missing and a cut file', async (t) => {
     writeFileSync(join(out, name), bytes);
   }
   assert.match((await kin(['verify', out])).out, /: good\n$/);
+  const list = join(out, 'manifest.json'), manifest = JSON.parse(readFileSync(list));
+  for (const files of [7, {}, 'abc', [null], [{ name: 7, bytes: 1 }], [{ name: 'config.json' }]]) {
+    writeFileSync(list, JSON.stringify({ ...manifest, files }));
+    for (const command of ['verify', 'inspect'])
+      assert.match((await kin([command, out])).err, /^kin: .*manifest\.json does not list files by name and bytes: .*\n$/, JSON.stringify(files));
+  }
+  writeFileSync(list, JSON.stringify({ ...manifest, dtype: 'f64' }));
+  assert.match((await kin(['verify', out])).out, /: good\n$/);
   const plain = await kin(['verify', join(root, 'hf')]);
   assert.equal(plain.code, 0);
   assert.match(plain.out, /readable; without a manifest\.json/);

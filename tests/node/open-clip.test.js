@@ -158,6 +158,8 @@ test('what open_clip has and Kin has not is refused by name', async (t) => {
   await refused((model) => { model.text_cfg.tokenizer_kwargs = { clean: 'canonicalize' }; }, text, 'unsupported', /tokenizer_kwargs/);
   await refused((model) => { model.text_cfg.tokenizer_mode = 'clips'; }, text, 'unsupported', /tokenizer_mode/);
   await refused((model) => { Object.assign(model.text_cfg, { tokenizer_kwargs: {}, pool_type: 'last' }); }, text, 'unsupported', /pool_type/);
+  await refused((model) => { model.text_cfg.pool_type = 'tok'; }, text, 'unsupported', /pool_type must be argmax/);
+  await refused((model) => { model.vision_cfg.pool_type = 'argmax'; }, (clip) => clip.identify('image'), 'unsupported', /pool_type must be tok/);
   await refused((model) => { model.init_logit_bias = -10; }, text, 'unsupported', /init_logit_bias/);
   await refused((model) => { model.text_cfg.width = 40; }, text, 'not-a-model', /shape that open_clip_config\.json asks for/);
   await refused((model) => { delete model.embed_dim; }, text, 'unsupported', /^open_clip_config\.json: embed_dim/);
