@@ -14,11 +14,12 @@ ${commonUsage}`;
 
 export const options = { public: { type: 'boolean' } };
 
-const shown = (value) => JSON.stringify(value).replace(/\p{C}+/gu, ' ');
+const harmless = (text) => String(text).replace(/\p{C}+/gu, ' '); // to a terminal
+const shown = (value) => harmless(JSON.stringify(value));
 
 async function printMetadata(metadata, io) {
   for (const [key, value] of Object.entries(metadata).sort())
-    await io.line(`  ${key.padEnd(16)} ${value.replace(/\p{C}+/gu, ' ')}`);
+    await io.line(`  ${key.padEnd(16)} ${harmless(value)}`);
 }
 
 async function printFields(fields, io) {
@@ -97,9 +98,9 @@ async function inspectModel(path, manifest, { values, modelOptions }, io) {
     const { files, ...rest } = about;
     for (const [key, value] of Object.entries(rest))
       if (value !== null && value !== undefined)
-        await io.line(`${key.padEnd(16)} ${typeof value === 'string' ? value : shown(value)}`);
+        await io.line(`${key.padEnd(16)} ${typeof value === 'string' ? harmless(value) : shown(value)}`);
     for (const { name, bytes, sha256 } of files ?? [])
-      await io.line(`  ${name.padEnd(28)} ${String(bytes).padStart(10)} bytes  ${sha256}`);
+      await io.line(`  ${harmless(name).padEnd(28)} ${String(bytes).padStart(10)} bytes  ${harmless(sha256)}`);
   });
 }
 

@@ -201,6 +201,8 @@ test('verify sees one changed byte, a missing and a cut file', async (t) => {
     for (const command of ['verify', 'inspect'])
       assert.match((await kin([command, out])).err, /^kin: .*manifest\.json does not list files by name and bytes: .*\n$/, JSON.stringify(files));
   }
+  writeFileSync(list, JSON.stringify({ ...manifest, licence: '\u001b[2J' }));
+  assert.match((await kin(['inspect', out])).out, /^licence +\[2J$/m);
   writeFileSync(list, JSON.stringify({ ...manifest, dtype: 'f64' }));
   assert.match((await kin(['verify', out])).out, /: good\n$/);
   const plain = await kin(['verify', join(root, 'hf')]);
