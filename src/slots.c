@@ -104,13 +104,26 @@ static kin_status set_scales(struct slot *s, const struct kernels *k, uint64_t f
     return set_floats(s, k, first, n, rows, err);
 }
 
+/* What is kept as halves: 65520 and more would be infinite. */
+static kin_status halve(const struct slot *s, float value, uint16_t *out, kin_error *err)
+{
+    *out = float_to_f16(value);
+    if ((*out & 0x7C00) != 0x7C00)
+        return KIN_OK;
+    return kin_fail(err, KIN_UNSUPPORTED,
+                    "%s holds a number above 65504, which q8 does not keep; load it with dtype 'f32'.", s->name);
+}
+
 static kin_status set_halves(struct slot *s, const struct kernels *k, uint64_t first, uint64_t n, const float *rows,
                              kin_error *err)
 {
     float *to = s->to.floats + begin(s, first);
-    (void)k, (void)err;
-    for (size_t i = 0, all = count(s, n); i < all; i++)
-        to[i] = f16_to_float(float_to_f16(rows[i]));
+    uint16_t half;
+    (void)k;
+    for (size_t i = 0, all = count(s, n); i < all; i++) {
+        TRY(halve(s, rows[i], &half, err));
+        to[i] = f16_to_float(half);
+    }
     return KIN_OK;
 }
 
@@ -125,9 +138,9 @@ static kin_status set_raw_halves(struct slot *s, const struct kernels *k, uint64
                                  kin_error *err)
 {
     uint16_t *to = s->to.halves + begin(s, first);
-    (void)k, (void)err;
+    (void)k;
     for (size_t i = 0, all = count(s, n); i < all; i++)
-        to[i] = float_to_f16(rows[i]);
+        TRY(halve(s, rows[i], &to[i], err));
     return KIN_OK;
 }
 

@@ -170,6 +170,25 @@ test('a table whose bytes are more than 32 bits tell is not read', async (t) => 
   }
 });
 
+test('weights that halves cannot keep are refused as q8 and read as f32', async (t) => {
+  for (const name of ['vision_model.embeddings.patch_embedding.weight', 'visual_projection.weight']) {
+    const path = tinyModel(join(folder(t), 'model'));
+    const bytes = readFileSync(join(path, 'model.safetensors'));
+    const data = 8 + Number(bytes.readBigUInt64LE(0));
+    const [at] = JSON.parse(bytes.toString('utf8', 8, data))[name].data_offsets;
+    const vector = async (value, dtype) => {
+      bytes.writeFloatLE(value, data + at + 4);
+      writeFileSync(join(path, 'model.safetensors'), bytes);
+      const clip = await load({ model: path, worker: false, dtype });
+      return clip.embedImage({ data: new Uint8Array(3), width: 1, height: 1 }).finally(() => clip.close());
+    };
+    await vector(65_519, 'q8');
+    await assert.rejects(vector(65_520, 'q8'), { code: 'unsupported', message: new RegExp(`^${name} holds a number above 65504`) });
+    await assert.rejects(vector(-1e30, 'q8'), { code: 'unsupported' });
+    await vector(1e9, 'f32');
+  }
+});
+
 test('a logit_scale that was exponentiated already, or is none, is refused', async (t) => {
   const path = tinyModel(join(folder(t), 'model'));
   const bytes = readFileSync(join(path, 'model.safetensors'));
