@@ -123,12 +123,22 @@ static kin_status read_sides(struct tower *t, json its, uint64_t patch, kin_erro
     return KIN_OK;
 }
 
+/* A part of the configuration, which may be missing. */
+static kin_status check_part(const struct tower *t, json part, kin_error *err)
+{
+    if (part.type <= JSON_NULL || part.type == JSON_OBJECT)
+        return KIN_OK;
+    return kin_fail(err, KIN_NOT_A_MODEL, "%s: what it says of the %s tower is not an object.", t->file,
+                    t->kind == TOWER_IMAGE ? "image" : "text");
+}
+
 static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
 {
     bool image = t->kind == TOWER_IMAGE;
     json its = json_get(model, image ? "vision_cfg" : "text_cfg"), ratio = json_get(its, "mlp_ratio");
     struct block_shape *s = &t->shape;
     double times = 4;
+    TRY(check_part(t, its, err));
     const char *pool = image ? "tok" : "argmax";
     TRY(refuse_others(model, pool, err));
     TRY(refuse_others(its, pool, err));
@@ -169,6 +179,7 @@ static kin_status read(struct tower *t, json config, kin_error *err)
     struct block_shape *s = &t->shape;
     if (model.type == JSON_OBJECT)
         return read_open_clip(t, model, err);
+    TRY(check_part(t, its, err));
     TRY(whole(t, its, "hidden_size", 8, 8192, image ? 768 : 512, &s->channels, err));
     TRY(whole(t, its, "intermediate_size", 8, 32768, image ? 3072 : 2048, &s->hidden, err));
     TRY(whole(t, its, "num_hidden_layers", 1, 128, 12, &t->layers, err));

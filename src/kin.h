@@ -66,7 +66,8 @@ void kin_free(void *p);
  * tower whose sizes cannot be read is told of when it is begun, if the other's can. */
 kin_status kin_config(kin_ctx *ctx, const char *json, size_t n);
 kin_status kin_preprocessing(kin_ctx *ctx, const char *json, size_t n);
-/* tokenizer_json, or vocab and merges (the other NULL, 0; tokenizer_json counts); the last three may be NULL, 0. */
+/* tokenizer_json, or vocab and merges (the other NULL, 0; tokenizer_json counts); the last three may be NULL, 0.
+ * KIN_NOT_A_MODEL where the text tower of kin_config has other tokens. */
 kin_status kin_vocabulary(kin_ctx *ctx, const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
                           size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,

@@ -41,6 +41,8 @@ static kin_status find_family(json config, int tower, const struct family **out,
     const char *key;
     if (config.type != JSON_OBJECT)
         return kin_fail(err, KIN_NOT_A_MODEL, "config.json is not a JSON object.");
+    if (json_get(config, "model_cfg").type != JSON_OBJECT && json_get(config, "preprocess_cfg").type != JSON_ABSENT)
+        return kin_fail(err, KIN_NOT_A_MODEL, "open_clip_config.json has no model_cfg.");
     *out = family_of(config, tower);
     if (*out && family_of(config, !tower))
         return KIN_OK;

@@ -15,7 +15,7 @@ typedef struct tokenizer tokenizer;
  * an added_tokens_decoder; without that, added tokens are those of added_tokens.json and tokenizer.json, by id; one that is "normalized" is cut from the normalised text instead of the raw
  * text, so it also stands for its spellings in capitals (the published CLIP folders have such a start
  * token); one that the vocabulary lacks gets the next id, but start, end and unknown token have to be
- * there. "lstrip" and "rstrip" change no id. "single_word", a role of another name and split_special_tokens are KIN_UNSUPPORTED. */
+ * there. Every entry must be a unit, such a token or what a merge makes. "lstrip" and "rstrip" change no id. "single_word", a role of another name and split_special_tokens are KIN_UNSUPPORTED. */
 kin_status tokenizer_open(const char *vocab_json, size_t vocab_n, const char *merges_txt, size_t merges_n,
                           const char *tokenizer_json, size_t tokenizer_n, const char *tokenizer_config,
                           size_t tokenizer_config_n, const char *special_tokens_map, size_t special_n,
