@@ -34,13 +34,14 @@ static kin_status refuse_others(json config, json size, kin_error *err)
 {
     static const char *const types[] = {"image_processor_type", "feature_extractor_type"};
     for (size_t i = 0; i < 2; i++) {
+        json type = json_get(config, types[i]);
         char name[64] = "";
-        size_t n = json_string(json_get(config, types[i]), name, sizeof name);
-        if (n <= sizeof name && memcmp(name, "CLIP", 4) != 0)
+        size_t n = json_string(type, name, sizeof name);
+        if (type.type == JSON_STRING && memcmp(name, "CLIP", 4) != 0)
             return kin_fail(err, KIN_UNSUPPORTED,
                             "preprocessor_config.json: %s is %.*s, which may cut and scale pictures otherwise than "
                             "CLIPImageProcessor does; where it does not, name that.",
-                            types[i], (int)n, name);
+                            types[i], (int)(n < sizeof name ? n : sizeof name), name);
     }
     static const char *const switches[] = {"do_pad", "use_square_size",
                                            "default_to_square"}; /* the last: of a number */
