@@ -6,13 +6,12 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from ctypes import c_void_p
-from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Union, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._library import FACTS, MORE, OK, ErrorPlace, KinError, lib, out_of_memory, text, utf8
+from ._library import FACTS, MORE, OK, ErrorPlace, KinError, Owned, chosen, lib, out_of_memory, path_of, reading, text, utf8, whole
 
 Image = Union[bytes, bytearray, memoryview, str, 'os.PathLike[str]', NDArray[np.uint8]]
 Vector = NDArray[np.float32]
@@ -48,44 +47,37 @@ class Model:
     """
 
     def __init__(self, folder: str | os.PathLike[str], dtype: Literal['q8', 'f32'] = 'q8', threads: int = 1) -> None:
-        self._ctx: int | None = None
-        self._team: int | None = None
-        if dtype not in _DTYPES:
-            raise KinError('bad-argument', f"dtype is 'q8' or 'f32', not {dtype!r}.")
-        if not 1 <= threads <= _LIMITS['threads']:
-            raise KinError('bad-argument', f"threads is 1 to {_LIMITS['threads']}, not {threads}.")
-        self._folder, self._dtype, self._threads = os.fspath(folder), dtype, threads
+        self._ctx: Owned | None = None
+        chosen(dtype, _DTYPES, 'dtype')
+        self._folder, self._dtype, self._threads = path_of(folder, 'folder'), dtype, whole(threads, 1, _LIMITS['threads'], 'threads')
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._loaded: set[str] = set()
         self._error = ErrorPlace()
-        self._ctx = lib.kin_open()
-        if not self._ctx:
-            raise out_of_memory('a model')
-        if threads > 1:
-            self._team = lib.kin_team_open(threads)
-            if not self._team:
+        team = None
+        if self._threads > 1:
+            opened = lib.kin_team_open(self._threads)
+            if not opened:
                 raise out_of_memory(f'{threads} threads')
-            lib.kin_use_pool(self._ctx, lib.kin_team_pool(self._team))
+            team = Owned(opened, lib.kin_team_close)
+        at = lib.kin_open()
+        if not at:
+            raise out_of_memory('a model')
+        self._ctx = Owned(at, lib.kin_close, team)  # which goes before its team
+        if team:
+            lib.kin_use_pool(self._ctx, lib.kin_team_pool(team))
         self._error.check(lib.kin_model_open(self._ctx, os.fsencode(self._folder), self._error.at))
 
     def close(self) -> None:
         """Gives the memory back; later calls raise. Also by `with`."""
         with self._lock:
-            ctx, self._ctx, team, self._team = self._ctx, None, self._team, None
-            if self._process == os.getpid():  # in a fork the helper threads are not there to be waited for
-                lib.kin_close(ctx)
-                lib.kin_team_close(team)
+            self._ctx = None
 
     def __enter__(self) -> Model:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, '_ctx', None) and lib is not None:
-            self.close()
 
     @property
     def dim(self) -> int:
@@ -106,11 +98,10 @@ class Model:
 
     def identify(self, tower: Literal['image', 'text']) -> str:
         """The SHA-256 by which catalogues know a tower, as 64 hex digits."""
-        if tower not in _TOWERS:
-            raise KinError('bad-argument', f"A tower is 'image' or 'text', not {tower!r}.")
+        number = chosen(tower, _TOWERS, 'A tower')
         with self._lock:
             self._with(tower)
-            self._check(lib.kin_identify(self._ctx, _TOWERS[tower]))
+            self._check(lib.kin_identify(self._ctx, number))
             return str(self._about()[tower]['id'])
 
     @overload
@@ -132,14 +123,13 @@ class Model:
         Returns float32 [len(images), dim], rows of unit length; with errors='return' a list of float32 [dim] and KinError.
         Raises KinError: 'unsupported-image', 'bad-image', 'truncated-image', 'too-large', 'unreadable' (a path), 'bad-argument'.
         """
-        if fit not in _FITS:
-            raise KinError('bad-argument', f"fit is 'crop' or 'pad', not {fit!r}.")
-        if isinstance(images, (str, bytes, os.PathLike)):
+        way = chosen(fit, _FITS, 'fit')
+        if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)) or isinstance(images, np.ndarray) and images.ndim in (2, 3):
             raise KinError('bad-argument', 'embed_images takes a list of pictures: put the one into [ ].')
 
         def one(image: Image) -> Vector:
             self._hold(image)
-            self._check(lib.kin_image_prepare(self._ctx, 0, 0, 1, 1, _FITS[fit]))
+            self._check(lib.kin_image_prepare(self._ctx, 0, 0, 1, 1, way))
             return self._run(lib.kin_image_begin)
         return self._each('image', images, one, errors)
 
@@ -150,11 +140,12 @@ class Model:
 
     def embed_texts(self, texts: Sequence[str], *, errors: Literal['raise', 'return'] = 'raise') -> Vector | list[Vector | KinError]:
         """Embeds texts, cut to the model's context. Returns and raises as embed_images ('too-large': over 1 MB of text)."""
-        if isinstance(texts, str):
+        if isinstance(texts, (str, bytes)):
             raise KinError('bad-argument', 'embed_texts takes a list of texts: put the one into [ ].')
 
         def one(words: str) -> Vector:
             given = utf8(words, 'A text')
+            lib.kin_text_begin(self._ctx)  # takes a text away that a call left there which was interrupted (Ctrl-C)
             self._check(lib.kin_tokenize(self._ctx, given, len(given)))
             self._check(lib.kin_text_add(self._ctx))
             return self._run(lib.kin_text_begin)
@@ -172,7 +163,7 @@ class Model:
     def _usable(self) -> None:
         if self._ctx is None:
             raise KinError('closed', 'The model is closed: open it again.')
-        if self._team and self._process != os.getpid():
+        if self._threads > 1 and self._process != os.getpid():
             raise KinError('bad-argument', "The model was opened before this process was forked, and its threads stayed behind: open it here.")
 
     def _check(self, status: int) -> None:
@@ -186,7 +177,7 @@ class Model:
         self._error.check(lib.kin_model_load(self._ctx, os.fsencode(self._folder), _TOWERS[tower], _DTYPES[self._dtype], self._error.at))
         self._loaded.add(tower)
 
-    def _run(self, begin: Callable[[int | None], int]) -> Vector:
+    def _run(self, begin: Callable[[Owned | None], int]) -> Vector:
         self._check(begin(self._ctx))
         while (status := lib.kin_step(self._ctx)) == MORE:
             pass
@@ -197,10 +188,15 @@ class Model:
     def _each(self, tower: str, given: Sequence[T], one: Callable[[T], Vector], errors: str) -> Vector | list[Vector | KinError]:
         if errors not in ('raise', 'return'):
             raise KinError('bad-argument', f"errors is 'raise' or 'return', not {errors!r}.")
+        try:
+            values = iter(given)
+        except TypeError:
+            raise KinError('bad-argument', f'embed_{tower}s takes a list, not {type(given).__name__}.') from None
         results: list[Vector | KinError] = []
         with self._lock:
             self._with(tower)
-            for value in given:
+            for value in values:
+                self._usable()  # which whoever gives the values may have changed
                 try:
                     results.append(one(value))
                 except KinError as error:
@@ -219,11 +215,11 @@ class Model:
         if isinstance(image, (bytes, bytearray, memoryview)):
             given = bytes(image)
         elif isinstance(image, (str, os.PathLike)):
-            given = _read(os.fspath(image))
+            given = read_picture(image)
         else:
-            raise KinError('bad-argument', f'A picture is bytes, a path or an array of uint8, not {type(image).__name__}.')
-        if len(given) > _LIMITS['pictureBytes']:
-            raise KinError('too-large', f"The picture is larger than {_LIMITS['pictureBytes'] >> 20} MiB.")
+            raise KinError('bad-argument', f'A picture is bytes, a path or an array of uint8, not {type(image).__name__}'
+                           "; of Pillow's: np.asarray(image.convert('RGB')).")
+        check_size(len(given), 'The picture')
         self._check(lib.kin_image_decode(self._ctx, given, len(given)))
 
     def _hold_pixels(self, pixels: NDArray[Any]) -> None:
@@ -235,11 +231,12 @@ class Model:
         self._check(lib.kin_image_raw(self._ctx, tight.ctypes.data_as(c_void_p), width, height, channels, None, 0))
 
 
-def _read(path: str) -> bytes:
-    try:
-        if os.path.getsize(path) > _LIMITS['pictureBytes']:
-            raise KinError('too-large', f"{path} is larger than {_LIMITS['pictureBytes'] >> 20} MiB.")
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise KinError('unreadable', f'{path} cannot be read ({why}).') from error
+def check_size(n: int, what: str) -> None:
+    if n > _LIMITS['pictureBytes']:
+        raise KinError('too-large', f"{what} is larger than {_LIMITS['pictureBytes'] >> 20} MiB.")
+
+
+def read_picture(path: str | os.PathLike[str]) -> bytes:
+    with reading(path, 'A picture') as (file, size):
+        check_size(size, os.fspath(path))
+        return file.read(size)

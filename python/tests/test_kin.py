@@ -1,7 +1,10 @@
 """The Python module beside the command, which runs the WebAssembly engine: the same bits, hits, bytes and errors."""
+import copy
+import ctypes
 import json
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import tempfile
@@ -12,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import kin
-from kin import catalog as catalog_module, spark
+from kin import _library as library, catalog as catalog_module, model as model_module, spark
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / 'tests' / 'golden' / 'images'
@@ -29,6 +32,15 @@ def command(*args):
     if done.returncode not in (0, 3):
         raise AssertionError(f'{args[0]} ended with {done.returncode}: {done.stderr.decode()}')
     return done.stdout.decode()
+
+
+def run_all(threads, meanwhile=lambda: None):
+    running = list(threads)
+    for thread in running:
+        thread.start()
+    meanwhile()
+    for thread in running:
+        thread.join()
 
 
 def by_command(model, *args):
@@ -75,7 +87,6 @@ class Embedding(unittest.TestCase):
                 self.assertEqual(error.code, 'bad-argument')
 
     def test_a_thread_that_rounds_otherwise(self):
-        import ctypes
         libm, upward = ctypes.CDLL('libm.so.6' if os.uname().sysname == 'Linux' else None), {'x86_64': 0x800}.get(os.uname().machine, 0x400000)
         with kin.Model(VIT) as model:
             wanted = model.embed_images([IMAGES / 'png-colour-2-8-0.png'])
@@ -95,11 +106,7 @@ class Embedding(unittest.TestCase):
 
             def work(i):
                 got[i] = model.embed_images([IMAGES / PICTURES[i]])[0]
-            threads = [threading.Thread(target=work, args=(i,)) for i in range(len(PICTURES))]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            run_all(threading.Thread(target=work, args=(i,)) for i in range(len(PICTURES)))
         np.testing.assert_array_equal(np.stack(got), wanted)
 
     def test_what_it_is_and_what_is_refused(self):
@@ -110,19 +117,63 @@ class Embedding(unittest.TestCase):
             self.assertEqual((model.info['numerics'], model.info['dtype']), (manifest['numerics'], 'q8'))
             self.assertIn(model.info['kernels'], kin.kernels())
         for code, call in [('closed', lambda: model.embed_texts(['x'])), ('bad-argument', lambda: kin.Model(VIT, dtype='int4')),
-                           ('bad-argument', lambda: kin.Model(VIT, threads=17)), ('not-a-model', lambda: kin.Model(IMAGES)),
+                           ('bad-argument', lambda: kin.Model(VIT, threads=17)),
+                           ('bad-argument', lambda: kin.Model(VIT, threads=1.5)), ('bad-argument', lambda: kin.Model(None)), ('unreadable', lambda: kin.Model('')),
+                           ('unreadable', lambda: kin.Model(f'{VIT}\0x')), ('not-a-model', lambda: kin.Model(IMAGES)),
                            ('unsupported', lambda: kin.Model(VIT, dtype='f32').embed_texts(['x']))]:
             with self.assertRaises(kin.KinError) as caught:
                 call()
             self.assertEqual(caught.exception.code, code)
         with kin.Model(VIT) as model:
             for code, call in [('unreadable', lambda: model.embed_images(['/nowhere.jpg'])), ('bad-argument', lambda: model.embed_images('a.jpg')),
-                               ('bad-argument', lambda: model.embed_images([1])), ('truncated-image', lambda: model.embed_images([b'\xff\xd8\xff'])),
+                               ('bad-argument', lambda: model.embed_images([1])),
+                               ('bad-argument', lambda: model.embed_images(None)), ('bad-argument', lambda: model.embed_texts(5)),
+                               ('bad-argument', lambda: model.embed_images(np.zeros((9, 9, 3), np.uint8), errors='return')), ('truncated-image', lambda: model.embed_images([b'\xff\xd8\xff'])),
                                ('bad-argument', lambda: model.embed_images([], fit='fill')), ('bad-argument', lambda: model.embed_texts([b'x']))]:
                 with self.assertRaises(kin.KinError) as caught:
                     call()
                 self.assertEqual(caught.exception.code, code)
                 self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).code, code)
+
+    def test_an_interrupted_text_is_not_the_next_ones_vector(self):
+        with kin.Model(VIT) as model:
+            [dog] = model.embed_texts(['a dog'])
+            given = b'a red shoe'  # Ctrl-C between two functions of the engine leaves this
+            self.assertEqual(library.lib.kin_tokenize(model._ctx, given, len(given)), library.OK)
+            self.assertEqual(library.lib.kin_text_add(model._ctx), library.OK)
+            np.testing.assert_array_equal(model.embed_texts(['a dog'])[0], dog)
+
+    def test_what_is_open_stays_in_its_process(self):
+        with kin.Model(VIT) as model:
+            wanted = model.embed_texts(['a dog'])
+            for send in (copy.deepcopy, pickle.dumps):
+                for one in (model, kin.CatalogWriter(4, {})):
+                    with self.assertRaises(TypeError):
+                        send(one)
+            del one
+            twin = copy.copy(model)
+        np.testing.assert_array_equal(twin.embed_texts(['a dog']), wanted)
+
+    def test_a_model_that_is_closed_by_who_gives_the_pictures(self):
+        model = kin.Model(VIT)
+
+        def pictures():
+            yield IMAGES / PICTURES[0]
+            model.close()
+            yield IMAGES / PICTURES[1]
+        with self.assertRaises(kin.KinError) as caught:
+            model.embed_images(pictures())
+        self.assertEqual(caught.exception.code, 'closed')
+
+    def test_a_path_is_that_of_a_regular_file(self):
+        with tempfile.TemporaryDirectory() as folder, kin.Model(VIT) as model:
+            os.mkfifo(Path(folder) / 'pipe')
+            for path in ('/dev/zero', Path(folder) / 'pipe', folder, 'a\0b', '', 'half \ud800'):
+                for call in (lambda: model.embed_images([path]), lambda: kin.Catalog(path)):
+                    with self.subTest(path), self.assertRaises(kin.KinError) as caught:
+                        call()
+                    self.assertEqual(caught.exception.code, 'unreadable')
+                    str(caught.exception).encode()  # can be logged
 
     @unittest.skipUnless(hasattr(os, 'fork'), 'no fork here')
     def test_a_fork(self):
@@ -174,9 +225,12 @@ class Catalogues(unittest.TestCase):
             self.assertEqual(hits[0].item['title'], f'Größe "{hits[0].id[1:]}"')
             self.assertEqual(hits[0].id, 'p3')
             self.assertAlmostEqual(float(catalog.vector(hits[0].row) @ model.embed_images([IMAGES / 'png-colour-2-8-0.png'])[0]), hits[0].score, 3)
-            for wrong in (np.zeros(model.dim), np.ones(3), [np.nan] * model.dim):
+            for wrong in (np.zeros(model.dim), np.ones(3), [np.nan] * model.dim, ['1'] * model.dim, None, [10 ** 400] * model.dim):
                 with self.assertRaises(kin.KinError):
                     catalog.search(wrong)
+            for wrong in ({'k': 1.5}, {'k': 0}, {'k': '3'}, {'min_score': None}, {'min_score': float('nan')}):
+                with self.assertRaises(kin.KinError):
+                    catalog.search(np.ones(model.dim), **wrong)
 
     def test_written_bytes_are_those_of_the_command(self):
         with kin.Catalog(self.path('5.safetensors')) as catalog, kin.Model(VIT) as model:
@@ -185,7 +239,7 @@ class Catalogues(unittest.TestCase):
             for i, id in enumerate(catalog.ids()):
                 item = catalog.item(i)
                 vectors = model.embed_images([IMAGES / name for name in item['image']])
-                writer.add(id, catalog._text('item', i).decode().rstrip('\n'), vectors)
+                writer.add(id, catalog._open().text('item', i).decode().rstrip('\n'), vectors)
         with self.assertRaises(kin.KinError) as caught:
             writer.add('p0', {}, vectors)
         self.assertEqual(caught.exception.code, 'bad-argument')
@@ -206,6 +260,13 @@ class Catalogues(unittest.TestCase):
         for rows in (np.array([[200, 0, 0, 1]]), np.array([[0.5, 0, 0, 1]]), np.ones((1, 8), np.int8)):
             refused(lambda: writer.add_rows('a', '{"id":"a"}', rows), 'Rows are int8 [pictures, 4]')
         refused(lambda: writer.add(5, {}, [1, 0, 0, 0]), 'An id is a str, not int')
+        for item, part in (({'a': float('nan')}, 'cannot be written as JSON'), ({'a': np.int64(1)}, 'cannot be written as JSON'), ([], 'is a dict, not list'),
+                           ('{"id":"b"}', "says the id 'b'"), ('{}', 'says the id None'), ('[]', 'not a JSON object')):
+            refused(lambda: writer.add('a', item, [1, 0, 0, 0]), part)
+        for vectors in ('abc', [['1', '0', '0', '0']], [[1, 0, 0, 0], [1]], {}, [1j, 0, 0, 0]):
+            refused(lambda: writer.add('a', {}, vectors), 'no numbers')
+        refused(lambda: kin.CatalogWriter(2 ** 32 + 4, {}), 'dim is a whole number from 1 to 4096')
+        refused(lambda: kin.CatalogWriter(4, None), 'The metadata is a dict')
         refused(lambda: writer.add('a', {}, []), '0 pictures')
         writer.add('one', {}, [1, 0, 0, 0])
         writer.add('half \udc00', {'title': 'half \ud800'}, [[0, 1, 0, 0], [0, 0, 1, 0]])
@@ -221,6 +282,61 @@ class Catalogues(unittest.TestCase):
         catalog_module.write_safely(self.path('pipe'), lambda file: file.write(b'through it'))
         self.assertEqual(reader.communicate()[0], b'through it')
         self.assertTrue(self.path('pipe').is_fifo())
+
+    def test_a_disk_that_is_too_small_loses_nothing(self):
+        writer, target = kin.CatalogWriter(64, {}), self.path('full.safetensors')
+        for i in range(400):
+            writer.add(f'p{i}', {'id': 'another', 'title': 'x' * 100}, np.eye(64)[i % 64])
+        ended = subprocess.Popen(['true'])
+        ended.wait()
+        left = self.path(f'.{target.name}.kin-{catalog_module._HOST}-{ended.pid}-{0:016x}')  # a killed process' own
+        left.write_bytes(b'x')
+        target.write_bytes(b'old')
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20000, limits[1]))
+        try:
+            with self.assertRaises(OSError) as caught:
+                writer.write(target)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertEqual((caught.exception.filename, target.read_bytes()), (os.fspath(target), b'old'))
+        for path in (self.path('nowhere') / 'x', self.path('')):
+            with self.assertRaises(OSError) as caught:
+                writer.write(path)
+            self.assertEqual(caught.exception.filename, os.fspath(path))
+        writer.write(target)
+        with kin.Catalog(target) as catalog:
+            self.assertEqual((len(catalog), catalog.item(7)['id']), (400, 'p7'))
+        self.assertEqual([path.name for path in self.path('').glob('.*')], [])
+        with self.assertRaises(kin.KinError) as caught:
+            writer.write(target)
+        self.assertEqual(caught.exception.code, 'closed')
+
+    def test_threads_of_one_writer_and_of_one_catalogue(self):
+        writer = kin.CatalogWriter(64, {})
+
+        def add(k):
+            for i in range(1500):
+                writer.add(f'{k}-{i}', {'title': 'x' * 50}, np.roll(np.arange(64), i))
+        run_all(threading.Thread(target=add, args=(k,)) for k in range(4))
+        path = self.path('threads.safetensors')
+        writer.write(path)
+        self.assertIn('good', command('verify', path))
+        for _ in range(20):
+            catalog = kin.Catalog(path)
+            found = []
+
+            def search():
+                try:
+                    while True:
+                        found.append(len(catalog.search(np.ones(64))))
+                except kin.KinError as error:
+                    found.append(error.code)
+            run_all((threading.Thread(target=search) for _ in range(3)), catalog.close)
+            self.assertEqual(found.count('closed'), 3)
+            for call in (catalog.ids, lambda: catalog.item(0), lambda: catalog.vector(0)):
+                with self.assertRaises(kin.KinError):
+                    call()
 
     def test_standard_output_that_is_a_file_is_gone_on_with(self):
         write = "from kin.catalog import write_safely; print('first '); write_safely({!r}, lambda file: file.write(b'it ')); print('last')"
@@ -264,6 +380,7 @@ class Catalogues(unittest.TestCase):
             with self.assertRaises(kin.KinError) as caught:
                 kin.Catalog(self.path('damaged'))
             self.assertEqual(caught.exception.code, 'not-a-catalog')
+            self.assertTrue(str(caught.exception).startswith(f"{self.path('damaged')}: "))
         with self.assertRaises(kin.KinError) as caught:
             kin.Catalog(self.path('nowhere'))
         self.assertEqual(caught.exception.code, 'unreadable')
