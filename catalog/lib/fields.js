@@ -161,10 +161,12 @@ export class Columns {
 
   // A value that has no type is its row's error. Rows that failed have no say.
   check(row) {
-    for (const [field, value] of Object.entries(row.item))
-      if (!row.error && this.#columns.has(field) && typeof value === 'object' && value !== null
-        && !(Array.isArray(value) && value.every((one) => typeof one === 'string')))
+    for (const [field, value] of Object.entries(row.item)) {
+      if (row.error || !this.#columns.has(field)) continue;
+      if (typeof value === 'object' && value !== null && !(Array.isArray(value) && value.every((one) => typeof one === 'string')))
         row.error = new Error(`its ${field} is neither a string, number, boolean nor a list of strings`);
+      if (Math.abs(value) === Infinity) row.error = new Error(`its ${field} is a number beyond 1.8e308, which JSON would drop`);
+    }
   }
 
   look(row) {

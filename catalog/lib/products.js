@@ -105,11 +105,21 @@ function imagesOf({ records }, { plain, images: columns, place }, cells) {
   return { images: [...new Set(placed.sort(([, a], [, b]) => (a === b ? 0 : a - b)).map(([image]) => image))] };
 }
 
+// Text of a file with types is a picture, or a list as JSON, where a table knows no lists.
+function listOf(value) {
+  if (!value.trimStart().startsWith('[')) return [value];
+  try {
+    return JSON.parse(value);
+  } catch {
+    return [value]; // a file may be called so
+  }
+}
+
 // A list, or text, which as a cell may name several.
 function readImages(value, cells) {
   if (value === undefined || value === null || value === '') return { images: [] };
   if (typeof value !== 'string') return { images: checkImages(value) };
-  return cells ? splitImages(value) : { images: checkImages([value]) };
+  return cells ? splitImages(value) : { images: checkImages(listOf(value)) };
 }
 
 const isMissing = (value) => value === undefined || value === null || value === '';

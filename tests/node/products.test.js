@@ -55,6 +55,15 @@ test('several pictures: | or a JSON array', async (t) => {
   ]);
 });
 
+test('text of a file with types is a picture, or a list as JSON; a number that JSON cannot hold fails its row', async (t) => {
+  const products = await read(t, 'p.jsonl', ['["a.png", " b|c.png "]', '[x].png', '[1]', 'a|b.png']
+    .map((image, i) => JSON.stringify({ id: `${i}`, image, n: i })).join('\n') + '\n{"id":"4","image":"a.png","n":-1e999}', { fields: ['n'] });
+  assert.deepEqual(brief(products), [
+    [1, '0', ['a.png', 'b|c.png']], [2, '1', ['[x].png']], [3, '2', 'its images are not a list of paths or URLs'], [4, '3', ['a|b.png']],
+    [5, '4', 'its n is a number beyond 1.8e308, which JSON would drop'],
+  ]);
+});
+
 test('rows that fail keep their place: wrong cells, empty id, repeated id', async (t) => {
   const products = await read(t, 'p.csv', 'id,image\n1,a.png\n2,b.png,x\n,c.png\n1,d.png\n5,e.png\n');
   assert.deepEqual(brief(products), [
