@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import journal
-from ._library import KinError
+from ._library import FACTS, KinError, chosen, whole
 from .catalog import quantise, write_safely
-from .model import Model
+from .model import Model, read_picture
 
 if TYPE_CHECKING:
     import pandas
@@ -54,18 +54,28 @@ def embed(products: DataFrame, model: str | os.PathLike[str], folder: str | os.P
     root: the folder that paths count from and stay inside. read: gives a picture's bytes by its path or address instead.
     fit: as Model.embed_images takes it. batch: products a time.
 
-    Returns a Part for each partition. Raises KinError; a picture that fails is counted and fails nothing.
+    Returns a Part for each partition. Raises KinError, before the job starts where it can; a picture that fails is counted and fails nothing.
     """
     if (root is None) == (read is None):
         raise KinError('bad-argument', 'embed needs root, the folder of the pictures, or read, which fetches one: one of the two.')
+    _check_column(products, image)
+    chosen(fit, FACTS['fits'], 'fit')
+    if root is not None and not os.path.isdir(root):
+        raise KinError('unreadable', f'root is the folder of the pictures, and {os.fspath(root)} is no folder.')
+    Model(model).close()
     reader = read or _Inside(os.fspath(root) if root is not None else '')
     os.makedirs(folder, exist_ok=True)
-    for stale in [*Path(folder).glob('part-*.rows'), *Path(folder).glob('.part-*.new')]:
+    for stale in [*Path(folder).glob('part-*.rows'), *Path(folder).glob('.part-*.rows.kin-*')]:
         stale.unlink(missing_ok=True)
-    work = _Work(os.fspath(model), os.fspath(folder), reader, fit, int(time.time() * 1000))
-    products.sparkSession.conf.set('spark.sql.execution.arrow.maxRecordsPerBatch', str(batch))
+    work = _Work(os.path.abspath(model), os.path.abspath(folder), reader, fit, int(time.time() * 1000))  # tasks run in other folders
     done = products.select(products[image].alias('image')).mapInPandas(work, 'name string, pictures long, rows long, failed long, error string')
-    parts = sorted(Part(*row) for row in done.collect())
+    conf, name = products.sparkSession.conf, 'spark.sql.execution.arrow.maxRecordsPerBatch'
+    before = conf.get(name)
+    conf.set(name, str(whole(batch, 1, 2 ** 31 - 1, 'batch')))
+    try:
+        parts = sorted(Part(*row) for row in done.collect())
+    finally:
+        conf.set(name, before)
     _check_whole(Path(folder), [part.name for part in parts])
     return parts
 
@@ -116,7 +126,7 @@ class _Inside:
         path = os.path.realpath(os.path.join(self.root, ref))
         if os.path.commonpath([self.root, path]) != self.root:
             raise KinError('unreadable', f'{ref} lies outside {self.root}.')
-        return Path(path).read_bytes()
+        return read_picture(path)
 
 
 _models: dict[str, Model] = {}  # of this worker's process, which Spark uses for task after task
@@ -129,18 +139,18 @@ def _model(folder: str) -> Model:
 
 
 def refs_of(value: Any) -> list[str]:
-    """The pictures that a cell names."""
+    """The pictures that a cell names, as the command reads them."""
     if value is None:
         return []
+    listed: Any = [value]
     if not isinstance(value, str):
-        return [str(ref) for ref in value]
-    if not value.lstrip().startswith('['):
-        return [value] if value else []
-    try:
-        listed = json.loads(value)
-    except ValueError:
-        return [value]
-    return [ref for ref in listed if isinstance(ref, str)] if isinstance(listed, list) else []
+        listed = value
+    elif value.lstrip().startswith('['):
+        try:
+            listed = json.loads(value)
+        except (ValueError, RecursionError):
+            pass  # a file may be called so
+    return [ref.strip() for ref in listed if isinstance(ref, str) and ref.strip()]
 
 
 class _Work:
@@ -172,7 +182,7 @@ class _Work:
                             file.write(made)
                     except KinError as error:
                         counts['failed'] += 1
-                        counts['error'] = counts['error'] or f'{ref}: {error}'
+                        counts['error'] = counts['error'] or str(KinError(error.code, f'{ref}: {error}'))
         counts['rows'] = len(there)
 
     def _bytes(self, ref: str) -> bytes:
@@ -194,6 +204,12 @@ class _Work:
             there.add(digest)
         if ref.startswith(('https://', 'http://')):
             yield journal.seen(ref, digest, self.started)
+
+
+def _check_column(products: DataFrame, image: str) -> None:
+    kinds = dict(products.dtypes)
+    if kinds.get(image) not in ('string', 'array<string>'):
+        raise KinError('bad-argument', f'{image!r} is no column of texts, or of arrays of them, among {kinds}: name the one of the pictures in image=.')
 
 
 def _check_whole(folder: Path, names: list[str]) -> None:
