@@ -28,24 +28,28 @@ export const options = { ids: { type: 'string' }, items: { type: 'string' }, fie
 
 const always = ['id', 'title', 'url', 'image'];
 
+function readJsonIds(path, text) {
+  let ids;
+  try {
+    ids = JSON.parse(text);
+  } catch {
+    throw new Error(`${path} is not JSON`);
+  }
+  if (!Array.isArray(ids)) throw new Error(`${path} holds no JSON list`);
+  const strange = ids.findIndex((id) => typeof id !== 'string');
+  if (strange >= 0) throw new Error(`${path}: its element ${strange + 1} is no text in quotes`);
+  return ids.map((id) => id.toWellFormed());
+}
+
 // -> Map of id -> row
 async function readIds(path, rows) {
   const text = await readText(path);
-  let ids;
-  if (/^\s*\[/.test(text) && /\.json$/i.test(path)) {
-    try {
-      ids = JSON.parse(text);
-    } catch {
-      throw new Error(`${path} is not JSON`);
-    }
-    const strange = ids.findIndex((id) => typeof id !== 'string');
-    if (strange >= 0) throw new Error(`${path}: its element ${strange + 1} is no text in quotes`);
-    ids = ids.map((id) => id.toWellFormed());
-  } else {
-    ids = text.split(/\r?\n/);
-    if (ids.at(-1) === '') ids.pop();
-  }
-  if (ids.length !== rows) throw new Error(`${path} has ${ids.length} ids for ${rows} vectors`);
+  const isJson = /\.json$/i.test(path);
+  const ids = isJson ? readJsonIds(path, text) : text.split(/\r?\n/);
+  if (!isJson && ids.at(-1) === '') ids.pop();
+  if (ids.length !== rows)
+    throw new Error(`${path} has ${counted(ids.length, 'id')} for ${counted(rows, 'vector')}` +
+      (isJson ? '' : ', a line each (a JSON list is known by its .json)'));
   const found = new Map();
   ids.forEach((id, i) => {
     if (!id) throw new Error(`${path}: id ${i + 1} is empty`);

@@ -41,6 +41,7 @@ export async function readCatalogueFile(path, io) {
   });
   const { metadata, dim, products } = catalog.info;
   await catalog.close();
+  if (!products) throw new Error(`${path} has no products`);
   const { tensors } = readHeader(bytes);
   const data = bytes.byteOffset + 8 + Number(bytes.readBigUInt64LE());
   const part = (name, Type) => {

@@ -20,7 +20,7 @@ const layout = {
   vectors: ['I8', 1, ({ R, E }) => [R, E]], ids: ['U8', 1, null], items: ['U8', 1, null],
 };
 
-function checkTensors(tensors, dataBytes, wrong) {
+function checkTensors(path, tensors, dataBytes, wrong) {
   const spans = Object.values(tensors).map((tensor) => tensor?.data_offsets);
   const isSpan = (span) => Array.isArray(span) && span.length === 2 && span.every(Number.isSafeInteger);
   if (!spans.every(isSpan)) wrong('a tensor has no place');
@@ -40,6 +40,7 @@ function checkTensors(tensors, dataBytes, wrong) {
       || tensor.data_offsets[1] - tensor.data_offsets[0] !== want.reduce((a, b) => a * b, width))
       wrong(`its tensor '${name}' is missing or has another type or shape`);
   }
+  if (M === 0) throw new Error(`${path} has no products`);
   if (!(M >= 1 && R >= M && E >= 1 && E <= 4096)) wrong('it has no products or no pictures');
   return { M, R, E };
 }
@@ -86,7 +87,7 @@ export function openRows(path) {
     if (metadata?.['kin.kind'] !== 'catalog') throw new Error(`${path} is not a catalogue`);
     if (metadata['kin.format'] !== '2' || metadata['kin.needs'] !== undefined)
       throw new Error(`${path} is a catalogue of another release: build it again`);
-    const { M, R, E } = checkTensors(tensors, size - data, wrong);
+    const { M, R, E } = checkTensors(path, tensors, size - data, wrong);
     const part = (name) => new Part(fd, tensors[name].data_offsets.map((at) => data + at), wrong);
     return { metadata, dim: E, products: M, pictures: R, bytes: size,
       check: () => checkSums(fd, head, metadata['kin.crc32'], tensors, data, wrong),
@@ -129,6 +130,7 @@ function* readProducts(part, { M, R, E, items = true, vectors = true }, wrong) {
     }
     if (items && !isItem(item))
       wrong(`the item of product ${i} is not a JSON object of at most 64 levels`);
+    if (items && item.id !== id) wrong(`the item of product ${i} has another id`);
     const pictures = [];
     while (row < R && of === i) {
       const picture = { index: rowPicture.take(2).readUInt16LE() };

@@ -46,7 +46,15 @@ function readDict(text) {
   }
 }
 
-// -> { rows, dim, read(out): the next row's numbers into Float32Array [dim], close() }
+// A vector may have any length, also one that float32 cannot hold, or whose squares it cannot: then by a power of two, which changes
+// no digit. A length that is none (0, NaN, infinite) stays that.
+function fit(values) {
+  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const exponent = Math.max(-1000, Math.floor(Math.log2(most)));
+  return most > 0 && most < Infinity && Math.abs(exponent) > 60 ? values.map((value) => value * 2 ** -exponent) : values;
+}
+
+// -> { rows, dim, read(out): the next row's numbers into Float32Array [dim], or a multiple of them, close() }
 export function openNpy(path) {
   const { fd, size } = openFile(path, 'name a .npy file of vectors');
   const wrong = (why) => { throw new Error(`${path}: ${why}`); };
@@ -69,11 +77,13 @@ export function openNpy(path) {
     if (!rows || !dim || dim > 4096) wrong(`its shape is ${shape}: there are 1 or more vectors of 1 to 4,096 numbers`);
     const left = size - 8 - wide - length;
     if (rows * dim * width !== left) wrong(`its header says ${shape} of ${descr}, ${rows * dim * width} bytes, but ${left} follow`);
+    const values = new Float64Array(dim);
     return {
       rows, dim, close: () => closeSync(fd),
       read(out) {
         const bytes = part.take(dim * width);
-        for (let k = 0; k < dim; k++) out[k] = number(bytes, k * width);
+        for (let k = 0; k < dim; k++) values[k] = number(bytes, k * width);
+        out.set(fit(values));
       },
     };
   } catch (error) {

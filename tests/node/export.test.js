@@ -125,7 +125,7 @@ test('fields named as a language names things, and halves of characters, are tex
 test('a product whose id PostgreSQL cannot hold is left out, and said so', async (t) => {
   const at = folder(t);
   const shop = await write(join(at, 'shop.kin'), 4, [['a\0', { id: 'a\0' }, [[1, 0, 0, 0]]], ['b', { id: 'b', title: 'nul \0' }, [[0, 1, 0, 0]]],
-    ['c'.repeat(2601), { id: 'c' }, [[0, 0, 1, 0]]]]);
+    ['c'.repeat(2601), { id: 'c'.repeat(2601) }, [[0, 0, 1, 0]]]]);
   const { code, err, out } = await kin(['export', shop, '--to', 'pgvector', '--table', 'my "shop".things', '--json', '-o', join(at, 'o.sql')]);
   assert.equal(code, 3, err);
   const { leftOut, products, pictures } = JSON.parse(out);
@@ -241,6 +241,21 @@ test('wrong use says what is wrong', async (t) => {
   assert.deepEqual(readdirSync(at), ['shop.kin']);
 });
 
+// As Python's CatalogWriter and a page's createCatalog write it, and verify calls it good.
+test('a catalogue without products, and one whose item has another id', async (t) => {
+  const at = folder(t), none = join(at, 'none.kin'), other = join(at, 'other.kin');
+  await write(none, 3, []);
+  await write(other, 3, [['a', { id: 'b' }, [Float32Array.of(1, 2, 3)]]]);
+  assert.match((await kin(['verify', none])).out, /good/);
+  for (const command of ['export --to jsonl', 'report', 'publish']) {
+    const { code, err } = await kin([...command.split(' '), none, '-o', join(at, 'x')]);
+    assert.deepEqual([code, err], [1, `kin: ${none} has no products\n`]);
+  }
+  const { code, err } = await kin(['export', '--to', 'jsonl', other, '-o', join(at, 'x')]);
+  assert.deepEqual([code, /the item of product 0 has another id/.test(err)], [1, true]);
+  assert.deepEqual(readdirSync(at).sort(), ['none.kin', 'other.kin']);
+});
+
 /* ---- import ---- */
 
 function npyFile(path, values, { descr = '<f4', shape, header, version = 1 } = {}) {
@@ -312,6 +327,20 @@ test('halves and doubles are read', async (t) => {
   assert.ok(made[0].equals(made[2]) && made[1].equals(made[2]));
 });
 
+test('vectors of any length that a double has', async (t) => {
+  const at = folder(t);
+  writeFileSync(join(at, 'ids.txt'), 'a\nb\n');
+  const made = [];
+  const given = [['<f8', Float64Array, 0], ['<f8', Float64Array, 1000], ['<f8', Float64Array, -1060], ['<f4', Float32Array, 120], ['<f4', Float32Array, -140]];
+  for (const [descr, Type, exponent] of given) {
+    npyFile(join(at, 'v.npy'), Type.from([1, -2, 0.5, 8, 7, 0.25], (value) => value * 2 ** exponent), { descr, shape: [2, 3] });
+    const { code, err } = await kin(['import', join(at, 'v.npy'), '--ids', join(at, 'ids.txt'), '-o', join(at, 'v.kin')]);
+    assert.equal(code, 0, err);
+    made.push(readFileSync(join(at, 'v.kin')));
+  }
+  assert.deepEqual(made.map((bytes) => bytes.equals(made[0])), [true, true, true, true, true]);
+});
+
 test('headers that lie, that are no plain array, or that are programs', async (t) => {
   const at = folder(t);
   const ids = join(at, 'ids.txt');
@@ -362,11 +391,13 @@ test('rows, ids and items that no catalogue can hold', async (t) => {
   for (const bad of [NaN, Infinity, -Infinity]) await refused(Float32Array.of(1, 2, 3, 4, bad, 6), 'a\nb', undefined, /row 1 \('b'\)/);
   await refused(Float32Array.of(0, 0, 0, 4, 5, 6), 'a\nb', undefined, /row 0 \('a'\)/);
   await refused(good, 'a\na\n', undefined, /id 2, 'a', is that of id 1/);
-  await refused(good, 'a\n', undefined, /1 ids for 2 vectors/);
+  await refused(good, 'a\n', undefined, /1 id for 2 vectors/);
   await refused(good, 'a\nb\nc', undefined, /3 ids for 2 vectors/);
   await refused(good, 'a\n\n', undefined, /id 2 is empty/);
   await refused(good, '["a", 2]', undefined, /element 2 is no text/, join(at, 'ids.json'));
   await refused(good, '["a", ', undefined, /not JSON/, join(at, 'ids.json'));
+  for (const none of ['{"a":1}', 'null', '"ab"', '2']) await refused(good, none, undefined, /ids\.json holds no JSON list/, join(at, 'ids.json'));
+  await refused(good, '["a","b"]', undefined, /has 1 id for 2 vectors, a line each \(a JSON list is known by its \.json\)/);
   await refused(good, 'a\nb', '{"id":"c"}', /'c', which --ids has not/);
   await refused(good, 'a\nb', '{"id":"a"}\n{"id":"a"}', /second time in line 2/);
   await refused(good, 'a\nb', '{"title":"x"}', /no id/);
