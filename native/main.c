@@ -316,7 +316,7 @@ static int read_embed(int n, char **args)
         else if (dtype)
             o.dtype = strcmp(value, "q8") ? KIN_F32 : KIN_Q8;
     }
-    return o.model ? embed(&o) : wrong("embed needs --model and a folder", "");
+    return o.model && *o.model ? embed(&o) : wrong("embed needs --model and a folder", "");
 }
 
 int main(int n, char **args)
@@ -327,6 +327,8 @@ int main(int n, char **args)
     }
     if (n == 2 && !strcmp(args[1], "kernels"))
         return list_kernels();
+    if (n > 2 && !strcmp(args[1], "kernels"))
+        return wrong("kernels takes nothing, not ", args[2]);
     if (n < 2 || strcmp(args[1], "embed"))
         return wrong(n < 2 ? "a command is missing: embed or kernels" : "there is no command ", n < 2 ? "" : args[1]);
     return read_embed(n - 2, args + 2);

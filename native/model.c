@@ -2,9 +2,12 @@
  * order they are looked for. manifest.json is not asked: what is cut short shows by its own header and checksums. */
 #include "kin_native.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { CONFIG_MOST = 64 << 20, PIECE = 1 << 20, NAME_MOST = 200, SHARDS_MOST = 10000 };
 static const char open_clip_config[] = "open_clip_config.json";
@@ -20,10 +23,31 @@ static kin_status from_context(kin_ctx *ctx, kin_status status, kin_error *err)
     return status == KIN_OK ? KIN_OK : kin_fail(err, status, "%s", kin_error_text(ctx));
 }
 
+/* The same of what a file holds. */
+static kin_status of_file(kin_ctx *ctx, kin_status status, const char *name, kin_error *err)
+{
+    return status == KIN_OK ? KIN_OK : kin_fail(err, status, "%s: %s", name, kin_error_text(ctx));
+}
+
 static bool slash_ends(const char *folder)
 {
     size_t n = strlen(folder);
     return n && folder[n - 1] == '/';
+}
+
+/* A regular file, or NULL and errno: a pipe would keep us for ever. */
+static FILE *open_regular(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    bool regular = fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+    FILE *file = regular ? fdopen(fd, "rb") : NULL;
+    if (!file)
+        close(fd);
+    errno = regular ? errno : 0;
+    return file;
 }
 
 /* *out is NULL where there is no such file. */
@@ -35,13 +59,13 @@ static kin_status open_file(const char *folder, const char *name, FILE **out, ki
     if (!path)
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to open %s.", name);
     snprintf(path, room, "%s%s%s", folder, slash_ends(folder) ? "" : "/", name);
-    errno = 0;
-    *out = fopen(path, "rb");
+    *out = open_regular(path);
     int why = errno;
     free(path);
     if (*out || why == ENOENT || why == ENOTDIR)
         return KIN_OK;
-    return kin_fail(err, KIN_NOT_A_MODEL, "%s: %s cannot be read (%s).", name, folder, strerror(why));
+    return kin_fail(err, KIN_NOT_A_MODEL, "%s of %s cannot be read (%s).", name, folder,
+                    why ? strerror(why) : "it is not a regular file");
 }
 
 static kin_status broken_off(const char *folder, const char *name, kin_error *err)
@@ -106,7 +130,8 @@ kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
     struct text config;
     bool open_clip;
     TRY(read_config(folder, &config, &open_clip, err));
-    kin_status status = from_context(ctx, kin_config(ctx, config.at, config.n), err);
+    kin_status status =
+        of_file(ctx, kin_config(ctx, config.at, config.n), open_clip ? open_clip_config : "config.json", err);
     free(config.at);
     return status;
 }
@@ -124,15 +149,16 @@ static bool holds(struct text in, const char *text)
 
 static kin_status load_preprocessing(kin_ctx *ctx, const char *folder, bool open_clip, kin_error *err)
 {
+    const char *name = open_clip ? open_clip_config : "processor_config.json";
     struct text rules;
-    TRY(read_file(folder, open_clip ? open_clip_config : "processor_config.json", &rules, err));
+    TRY(read_file(folder, name, &rules, err));
     if (!open_clip && !holds(rules, "\"image_processor\"")) { /* it counts where it holds them, as in the reference */
         free(rules.at);
-        TRY(read_file(folder, "preprocessor_config.json", &rules, err));
+        TRY(read_file(folder, name = "preprocessor_config.json", &rules, err));
     }
     if (!rules.at)
         return missing(folder, "preprocessor_config.json", err);
-    kin_status status = from_context(ctx, kin_preprocessing(ctx, rules.at, rules.n), err);
+    kin_status status = of_file(ctx, kin_preprocessing(ctx, rules.at, rules.n), name, err);
     free(rules.at);
     return status;
 }
@@ -298,10 +324,10 @@ static kin_status feed_file(kin_ctx *ctx, const char *folder, const char *name, 
         return kin_fail(err, KIN_OUT_OF_MEMORY, "Not enough memory to read %s.", name);
     kin_status status = KIN_OK;
     for (size_t n; status == KIN_OK && (n = fread(piece, 1, PIECE, file)) > 0;)
-        status = from_context(ctx, kin_tower_feed(ctx, piece, n), err);
+        status = of_file(ctx, kin_tower_feed(ctx, piece, n), name, err);
     free(piece);
     TRY(status);
-    return ferror(file) ? broken_off(folder, name, err) : from_context(ctx, kin_tower_file_end(ctx), err);
+    return ferror(file) ? broken_off(folder, name, err) : of_file(ctx, kin_tower_file_end(ctx), name, err);
 }
 
 static kin_status feed_shards(kin_ctx *ctx, const char *folder, const struct names *names, kin_error *err)

@@ -168,6 +168,10 @@ class Embedding(unittest.TestCase):
     def test_a_path_is_that_of_a_regular_file(self):
         with tempfile.TemporaryDirectory() as folder, kin.Model(VIT) as model:
             os.mkfifo(Path(folder) / 'pipe')
+            os.mkfifo(Path(folder) / 'config.json')
+            with self.assertRaises(kin.KinError) as caught:
+                kin.Model(folder)
+            self.assertEqual(caught.exception.code, 'not-a-model')
             for path in ('/dev/zero', Path(folder) / 'pipe', folder, 'a\0b', '', 'half \ud800'):
                 for call in (lambda: model.embed_images([path]), lambda: kin.Catalog(path)):
                     with self.subTest(path), self.assertRaises(kin.KinError) as caught:

@@ -1,5 +1,6 @@
 // kin-native against the engine in WebAssembly: the same bits and the same errors, by its own protocol.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,7 +129,7 @@ test('input that is cut or no frames ends it with a sentence', async () => {
 
 test('wrong options, and folders that are no models', async () => {
   for (const [args, sentence] of [[[], /a command is missing/], [['embed'], /needs --model/], [['embed', '--modle', 'x'], /no option --modle/],
-    [['embed', '--model'], /value is missing/], [['embed', '--model', vit, '--threads', '17'], /1 to 16, not 17/],
+    [['embed', '--model'], /value is missing/], [['embed', '--model', ''], /needs --model/], [['kernels', 'x'], /kernels takes nothing, not x/], [['embed', '--model', vit, '--threads', '17'], /1 to 16, not 17/],
     [['embed', '--model', vit, '--dtype', 'int4'], /q8 or f32, not int4/]]) {
     const { code, complaint } = await run(args, [], { plain: true });
     assert.equal(code, 2, args.join(' '));
@@ -158,5 +159,13 @@ test('wrong options, and folders that are no models', async () => {
   assert.match(await refused(folder), /has no image-1\.safetensors/);
   const whole = readFileSync(join(vit, 'image.safetensors'));
   here('image-1.safetensors', whole.subarray(0, whole.length / 2));
-  assert.match(await refused(folder), /kin-native: .*(cut|ends|ended|short|truncated|bytes)/);
+  assert.match(await refused(folder), /kin-native: image-1\.safetensors: .*(cut|ends|ended|short|truncated|bytes)/);
+  for (const [name, make] of [['image-1.safetensors', 'mkfifo'], ['preprocessor_config.json', 'mkfifo'], ['config.json', 'mkdir']]) { // nobody writes into it
+    rmSync(join(folder, name));
+    execFileSync(make, [join(folder, name)]);
+    assert.match(await refused(folder), new RegExp(`kin-native: ${name.replaceAll('.', '\\.')} of .* cannot be read \\(it is not a regular file\\)`));
+  }
+  rmSync(join(folder, 'config.json'), { recursive: true });
+  here('config.json', '[]');
+  assert.match(await refused(folder), /kin-native: config\.json: .* not a JSON object/);
 });
