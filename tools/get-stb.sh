@@ -49,7 +49,7 @@ if [ -z "$found" ] && command -v curl >/dev/null; then
 fi
 
 if [ -z "$found" ]; then
-    echo "stb_image.h 2.30 was not found. Put it in a folder and say: make STB_DIR=/that/folder" >&2
+    echo "stb_image.h 2.30 was not found. Put it in a folder and name that in STB_DIR: make STB_DIR=/that/folder, or STB_DIR=/that/folder pip install ./python" >&2
     exit 1
 fi
 [ "$found" = "$work/stb_image.h" ] || cp "$found" "$work/stb_image.h"

@@ -28,15 +28,6 @@ class KinError(Exception):
         return KinError, (self.code, str(self))
 
 
-def _open() -> ctypes.CDLL:
-    path = os.environ.get('KIN_LIBRARY') or str(Path(__file__).with_name('libkin.so'))
-    try:
-        return ctypes.CDLL(path)
-    except OSError as error:
-        raise ImportError(f'libkin.so cannot be loaded from {path} ({error}): install the package with pip install ./python, '
-                          'or name a library that make native built in KIN_LIBRARY.') from None
-
-
 _TYPES: dict[str, tuple[Any, list[Any]]] = {
     'kin_facts': (c_size_t, [c_void_p, c_size_t]),
     'kin_open': (c_void_p, []),
@@ -85,11 +76,20 @@ _TYPES: dict[str, tuple[Any, list[Any]]] = {
     'kin_error_struct_status': (c_int, [c_void_p]),
 }
 
+def _open() -> ctypes.CDLL:
+    path = os.environ.get('KIN_LIBRARY') or str(Path(__file__).with_name('libkin.so'))
+    try:
+        library = ctypes.CDLL(path)
+        for name, (result, arguments) in _TYPES.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+    except (OSError, AttributeError) as error:  # not a library; another one, or of another release
+        raise ImportError(f'libkin.so cannot be loaded from {path} ({error}): install the package with pip install ./python, '
+                          'or name a library that make native built in KIN_LIBRARY.') from None
+    return library
+
+
 lib = _open()
-for _name, (_result, _arguments) in _TYPES.items():
-    _function = getattr(lib, _name)
-    _function.restype = _result
-    _function.argtypes = _arguments
 
 
 def _read_facts() -> dict[str, Any]:

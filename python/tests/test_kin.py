@@ -1,6 +1,7 @@
 """The Python module beside the command, which runs the WebAssembly engine: the same bits, hits, bytes and errors."""
 import copy
 import ctypes
+import ctypes.util
 import json
 import os
 import pickle
@@ -45,6 +46,14 @@ def run_all(threads, meanwhile=lambda: None):
 
 def by_command(model, *args):
     return [json.loads(line) for line in command('embed', *args, '--model', model, '--quiet').splitlines()]
+
+
+class Library(unittest.TestCase):
+    def test_what_is_not_the_library_is_an_import_error(self):
+        for path in ('/nowhere.so', __file__, ctypes.util.find_library('m') or 'libm.so.6'):
+            done = subprocess.run([sys.executable, '-c', 'import kin'], env={**os.environ, 'KIN_LIBRARY': path, 'PYTHONPATH': os.pathsep.join(sys.path)},
+                                  capture_output=True, text=True, check=False)
+            self.assertRegex(done.stderr.splitlines()[-1], r'^ImportError: libkin\.so cannot be loaded from .*: install the package')
 
 
 class Embedding(unittest.TestCase):
