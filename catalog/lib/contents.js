@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { isItem } from '#web/shared/types.js';
 import { library } from './engine.js';
+import { forReading } from './files.js';
 import { saidOf } from './stored.js';
 import { readHeader } from './tensors.js';
 
@@ -30,7 +31,7 @@ export function itemOf(market, i, what) {
 
 // A catalogue file, of which the engine has checked the very bytes that are read here.
 export async function readCatalogueFile(path, io) {
-  const bytes = await readFile(path).catch((error) => {
+  const bytes = await readFile(path, { flag: forReading }).catch((error) => {
     const why = { ENOENT: 'there is no such file', EISDIR: 'it is a folder; publish takes a catalogue file', ERR_FS_FILE_TOO_LARGE:
       'it is larger than 2 GiB' }[error.code] ?? error.code;
     throw new Error(`cannot read ${path}: ${why}`);

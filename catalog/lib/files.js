@@ -5,6 +5,9 @@ import { access, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:
 import { dirname, join, resolve } from 'node:path';
 import { beside, removeLeft, replaceFiles, syncFolder, writeNew } from '#web/shared/files.node.js';
 
+// How a file is opened that somebody names: a named pipe, which would keep us for ever, is as an empty file.
+export const forReading = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
 // Fills `buffer` from a place of an open file: a read may give less than was asked for. -> how many bytes there were
 export async function readInto(handle, buffer, position) {
   let done = 0;

@@ -3,7 +3,7 @@
 // download is the architecture that models/index.json lists; values are the hub's hashes' business.
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { readInto } from './files.js';
+import { forReading, readInto } from './files.js';
 import { readHeader } from './tensors.js';
 
 const longestHeader = 100e6;
@@ -17,7 +17,7 @@ export function fingerprintShapes(shapes) {
 
 async function readShapes(path) {
   const wrong = () => new Error(`${path} is not a safetensors file`);
-  const handle = await open(path);
+  const handle = await open(path, forReading);
   try {
     const length = Buffer.alloc(8);
     if (await readInto(handle, length, 0) < 8) throw wrong();

@@ -21,13 +21,14 @@ const isRecord = (one) => Number.isSafeInteger(one?.generation) && typeof one.cu
 // -> { generations, pending }; nothing known where the file is not there.
 export async function readLedger(folder) {
   const path = join(folder, 'generations.json');
-  const ledger = await readJson(path);
+  const mend = 'remove it, and the files of older generations stay where they are';
+  const ledger = await readJson(path).catch((error) => { throw new Error(`${error.message}: ${mend}`); });
   if (!ledger) return { generations: [], pending: [] };
   if (ledger.kind !== kind) throw new Error(`${path} is not a catalogue's: name another folder with -o, or move that file away`);
   if (ledger.format !== format) throw new Error(`${path} has format ${ledger.format}, which this release does not know`);
   const { generations, pending } = ledger;
   if (![generations, pending].every(Array.isArray) || !generations.every(isRecord) || !pending.every(isPartName))
-    throw new Error(`${path} is damaged: remove it, and the files of older generations stay where they are`);
+    throw new Error(`${path} is damaged: ${mend}`);
   return { generations, pending };
 }
 
@@ -70,7 +71,9 @@ export async function openFolder(folder, io) {
   });
   const release = await lockFolder(folder);
   try {
-    const current = await readCurrent(folder);
+    const current = await readCurrent(folder).catch((error) => {
+      throw new Error(`${error.message}: name another folder with -o, or remove that file, and a whole base is published`);
+    });
     const ledger = await readLedger(folder);
     // Of a damaged one publish writes a whole base, as the first time.
     const base = current && await readBase(folder, current.base).catch((error) =>
@@ -102,7 +105,7 @@ async function writePart(folder, { name, hash, bytes }) {
 // Makes `next` ({ base: hash, deltas: [hash], model }) the folder's generation. parts: files that may not be there yet;
 // base: the JSON that next names; keep: how many generations' files stay. -> the new current.json
 export async function commit({ folder, current: before, ledger }, { next, base, parts, keep, signal, told = () => {} }) {
-  const generation = (before?.generation ?? 0) + 1;
+  const generation = Math.max(before?.generation ?? 0, ledger.generations.at(-1)?.generation ?? 0) + 1; // pages go forward alone
   const current = { kind: 'catalog-current', format, generation, model: next.model, base: next.base, deltas: next.deltas };
   const text = `${JSON.stringify(current)}\n`;
   if (Buffer.byteLength(text) > maxCurrent) throw new Error(`current.json would have more than ${maxCurrent} bytes`);

@@ -1,5 +1,6 @@
 // A file read in stretches, each with a buffer that moves along it: what is held does not grow with the file.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { forReading } from './files.js';
 
 export const pieceBytes = 2 ** 20;
 
@@ -7,7 +8,7 @@ export const pieceBytes = 2 ** 20;
 export function openFile(path, mend) {
   let fd;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, forReading);
     const info = fstatSync(fd);
     if (info.isFile()) return { fd, size: info.size };
   } catch (error) {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from './crc32.js';
+import { forReading } from './files.js';
 import { fileParts, readHeader, widestFirst } from './tensors.js';
 
 export const format = 2;
@@ -51,7 +52,7 @@ export async function readPartBytes(folder, kind, hash) {
   const name = partName(kind, hash);
   if (!isPartName(name)) throw new Error(`${folder}: '${name}' is no name of a file of a catalogue`);
   const path = join(folder, name);
-  const bytes = await readFile(path).catch((error) => {
+  const bytes = await readFile(path, { flag: forReading }).catch((error) => {
     throw new Error(error.code === 'ENOENT' ? `${path} is missing` : `${path} cannot be read (${error.code})`);
   });
   if (bytes.length > maxPart) throw new Error(`${path} has ${bytes.length} bytes, more than any such file`);

@@ -1,19 +1,19 @@
 // Picture bytes: from a file inside a folder, from an allowed https host, or from a path that the
 // user typed; and WebP decoded by libwebp's wasm, which the engine does not read itself.
-import { constants } from 'node:fs';
 import { open, readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isAbsolute, join, resolve, sep } from 'node:path';
 import { schemeOf } from '#web/shared/addresses.js';
+import { forReading } from './files.js';
 import { bad, maxBytes } from './refusal.js';
 import { readRemote } from './remote.js';
 
-// Reads a regular file; O_NONBLOCK so that a named pipe cannot hold us for ever.
+// Reads a regular file.
 async function readRegular(path, shown) {
   let handle;
   try {
-    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    handle = await open(path, forReading);
   } catch (error) {
     const why = { ENOENT: 'there is no such file', ENOTDIR: 'there is no such file',
       EACCES: 'reading it is not allowed', EISDIR: 'it is a folder',

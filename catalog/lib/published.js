@@ -2,7 +2,7 @@
 // For publish (what is there already), verify and inspect; a page has its own reader.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists } from './files.js';
+import { exists, forReading } from './files.js';
 import { startBits } from './base.js';
 import { codeBytes, codesOf, farCodesOf, farSteps, trainCodes } from './codes.js';
 import { columnTypes, makeColumns, makeSold } from './columns.js';
@@ -19,7 +19,7 @@ const isText = (value) => typeof value === 'string';
 const mostBytes = 2 ** 31; // of all rows, and of a market's items: a base is made of a catalogue file
 
 export async function readJson(path) {
-  const text = await readFile(path, 'utf8').catch((error) => {
+  const text = await readFile(path, { encoding: 'utf8', flag: forReading }).catch((error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
     throw new Error(`${path} cannot be read (${error.code})`);
   });

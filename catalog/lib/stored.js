@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isItem } from '#web/shared/types.js';
 import { library } from './engine.js';
+import { forReading } from './files.js';
 import { kin } from './name.js';
 import { isProducts } from './sources.js';
 
@@ -16,7 +17,7 @@ export async function whatIs(path) {
   let manifest = null;
   if (names.includes('manifest.json')) {
     try {
-      manifest = JSON.parse(await readFile(join(path, 'manifest.json'), 'utf8'));
+      manifest = JSON.parse(await readFile(join(path, 'manifest.json'), { encoding: 'utf8', flag: forReading }));
     } catch {
       throw new Error(`${join(path, 'manifest.json')} is not JSON`);
     }

@@ -4,7 +4,7 @@
 
 import { open } from 'node:fs/promises';
 import { crc32 } from './crc32.js';
-import { readInto } from './files.js';
+import { forReading, readInto } from './files.js';
 
 const MiB = 2 ** 20;
 const maxPiece = 16 * MiB;
@@ -95,7 +95,7 @@ export function readHeader(bytes) {
 
 // The same of a file, of which nothing but the header is read.
 export async function readFileHeader(path) {
-  const handle = await open(path, 'r');
+  const handle = await open(path, forReading);
   try {
     const length = Buffer.alloc(8);
     const n = await readInto(handle, length, 0) === 8 ? length.readBigUInt64LE() : 0n;

@@ -1,6 +1,7 @@
 // A text file in pieces, so that it may be larger than memory. It can be read again, while it stays the same. It is in
 // UTF-8, or as an XML declaration says.
 import { open } from 'node:fs/promises';
+import { forReading } from './files.js';
 
 const pieceBytes = 2 ** 22; // a smaller file is read at once: it may change while its pictures are embedded
 
@@ -17,13 +18,13 @@ function decoderFor(path, start, save) {
 
 // -> { size, pieces(), position(), close() }; pieces() yields the text from its start, position() says how far it is.
 export async function openText(path) {
-  const handle = await open(path, 'r').catch((error) => {
+  const handle = await open(path, forReading).catch((error) => {
     throw Object.assign(new Error(error.code === 'ENOENT' ? `there is no ${path}` : `cannot read ${path}: ${error.code}`), { code: error.code });
   });
   const info = await handle.stat();
-  if (info.isDirectory()) {
+  if (!info.isFile()) { // a pipe could not be read twice
     await handle.close();
-    throw new Error(`${path} is a folder, not a file`);
+    throw new Error(`${path} is ${info.isDirectory() ? 'a folder' : 'a pipe or a device'}, not a file`);
   }
   const { size, mtimeMs } = info;
   let position = 0;

@@ -1,5 +1,6 @@
 // kin export and kin import: files as other programs read them, hostile texts and headers, memory, and the way there and back. The engines
 // themselves are asked by `make test-data`.
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync, existsSync, readdirSync } from 'node:fs';
@@ -239,6 +240,19 @@ test('wrong use says what is wrong', async (t) => {
     assert.match(result.err, sentence);
   }
   assert.deepEqual(readdirSync(at), ['shop.kin']);
+});
+
+test('a named pipe that nobody writes into keeps no command', { timeout: 60000 }, async (t) => {
+  const at = folder(t), pipe = join(at, 'pipe'), [rows, ids, out] = [join(at, 'v.npy'), join(at, 'ids.txt'), join(at, 'o')];
+  execFileSync('mkfifo', [pipe]);
+  writeFileSync(ids, 'a');
+  npyFile(rows, Float32Array.of(1, 2), { shape: [1, 2] });
+  for (const args of [['export', pipe, '--to', 'npy', '-o', out], ['publish', pipe, '-o', out], ['import', pipe, '--ids', ids, '-o', out], ['import', rows, '--ids', pipe, '-o', out],
+    ['import', rows, '--ids', ids, '--items', pipe, '-o', out]]) {
+    const { code, err } = await kin(args);
+    assert.deepEqual([code, err.includes(pipe), err.split('\n').length], [1, true, 2], err);
+  }
+  assert.deepEqual(readdirSync(at), ['ids.txt', 'pipe', 'v.npy']);
 });
 
 // As Python's CatalogWriter and a page's createCatalog write it, and verify calls it good.

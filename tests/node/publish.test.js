@@ -374,6 +374,15 @@ test('verify finds a flipped bit in any file, a missing one and a shorter one; p
   assert.equal(result.whole, true);
   await publish(join(root, 'a.kin'), path, { keep: '1' });
   assert.deepEqual(await verify(), { code: 0, faults: [] });
+  // Open pages go to a higher generation only.
+  const { generation } = current(path);
+  writeFileSync(join(path, 'current.json'), 'half');
+  await assert.rejects(publish(catalogue, path), /current\.json is not JSON: name another folder with -o, or remove that file, and a whole base is published$/);
+  rmSync(join(path, 'current.json'));
+  assert.equal((await publish(catalogue, path)).result.generation, generation + 1);
+  writeFileSync(join(path, 'generations.json'), 'half');
+  await assert.rejects(publish(catalogue, path), /generations\.json is not JSON: remove it/);
+  assert.equal(current(path).generation, generation + 1);
 });
 
 test('verify refuses what a page refuses, however right the names are, in a sentence; publish mends it', async (t) => {
