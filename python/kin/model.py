@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from ctypes import c_void_p
 from typing import Any, Literal, TypedDict, TypeVar, Union, overload
@@ -41,7 +42,7 @@ class Model:
     threads: 1 to 16, for one picture at a time. For many pictures as many processes of one thread each do more.
 
     A tower is loaded when it is first needed. One call runs at a time; others wait. A model does not survive a fork where
-    it has more than one thread: open it in the child.
+    it has more than one thread, or is at work in one: open it in the child.
 
     Raises KinError: 'not-a-model', 'unsupported', 'bad-argument', 'out-of-memory'.
     """
@@ -51,7 +52,7 @@ class Model:
         chosen(dtype, _DTYPES, 'dtype')
         self._folder, self._dtype, self._threads = path_of(folder, 'folder'), dtype, whole(threads, 1, _LIMITS['threads'], 'threads')
         self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._left_behind = False
         self._loaded: set[str] = set()
         self._error = ErrorPlace()
         team = None
@@ -64,6 +65,7 @@ class Model:
         if not at:
             raise out_of_memory('a model')
         self._ctx = Owned(at, lib.kin_close, team)  # which goes before its team
+        _opened.add(self)
         if team:
             lib.kin_use_pool(self._ctx, lib.kin_team_pool(team))
         self._error.check(lib.kin_model_open(self._ctx, os.fsencode(self._folder), self._error.at))
@@ -151,6 +153,12 @@ class Model:
             return self._run(lib.kin_text_begin)
         return self._each('text', texts, one, errors)
 
+    def _forked(self) -> None:
+        """In the child: what a thread that is not here has in hand is of no use any more, nor is its lock."""
+        if self._threads > 1 or not self._lock.acquire(blocking=False):
+            self._left_behind, self._ctx = True, None
+        self._lock = threading.RLock()
+
     # --- within the lock --------------------------------------------------------------------------
 
     def _about(self) -> dict[str, Any]:
@@ -161,10 +169,10 @@ class Model:
         return about
 
     def _usable(self) -> None:
+        if self._left_behind:
+            raise KinError('bad-argument', 'The model has threads, or was at work in one, which stayed behind when this process was forked: open it here.')
         if self._ctx is None:
             raise KinError('closed', 'The model is closed: open it again.')
-        if self._threads > 1 and self._process != os.getpid():
-            raise KinError('bad-argument', "The model was opened before this process was forked, and its threads stayed behind: open it here.")
 
     def _check(self, status: int) -> None:
         if status != OK:
@@ -229,6 +237,17 @@ class Model:
         tight = np.ascontiguousarray(pixels)
         height, width, channels = tight.shape
         self._check(lib.kin_image_raw(self._ctx, tight.ctypes.data_as(c_void_p), width, height, channels, None, 0))
+
+
+_opened: weakref.WeakSet[Model] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for model in list(_opened):
+        model._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def check_size(n: int, what: str) -> None:

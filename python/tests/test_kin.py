@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -202,6 +203,31 @@ class Embedding(unittest.TestCase):
                 os._exit({True: 0, None: 1, False: 2}[same])
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0 if good else 1)
             model.close()
+
+    @unittest.skipUnless(hasattr(os, 'fork'), 'no fork here')
+    def test_a_fork_while_another_thread_embeds(self):
+        model, held, forked = kin.Model(VIT), threading.Event(), threading.Event()
+
+        def pictures():
+            yield IMAGES / PICTURES[0]
+            held.set()
+            forked.wait()
+        thread = threading.Thread(target=lambda: model.embed_images(pictures()))
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # ends a child that waits for ever
+            try:
+                model.embed_texts(['a red shoe'])
+            except kin.KinError as error:
+                os._exit(0 if 'forked' in str(error) else 1)
+            os._exit(2)
+        status = os.waitpid(child, 0)[1]
+        forked.set()
+        thread.join()
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        self.assertEqual(model.embed_texts(['a red shoe']).shape, (1, model.dim))
 
 
 
