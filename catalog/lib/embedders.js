@@ -167,9 +167,12 @@ class Pool {
   }
 }
 
-// The native engine, where it has been built: KIN_NATIVE, or in a checkout build/native/kin-native.
+// The native engine: KIN_NATIVE, whether it is there or not (none, where that is empty), or in a checkout build/native/kin-native,
+// where it has been built.
 function findNative(program) {
-  const path = process.env.KIN_NATIVE ?? join(dirname(program), '../build/native/kin-native');
+  const { KIN_NATIVE: named } = process.env;
+  if (named !== undefined) return named || null;
+  const path = join(dirname(program), '../build/native/kin-native');
   return existsSync(path) ? path : null;
 }
 

@@ -71,6 +71,11 @@ test('an engine of other numerics or another model is not used', { skip: process
   assert.equal(code, 0, err);
   assert.match(err, /strange is not used: it embeds by another model or numerics/);
   assert.equal(report.engine, 'wasm');
+  for (const named of [join(root, 'nowhere'), root]) {
+    const other = await build(products, join(root, 'b.kin'), model, [], { env: { KIN_NATIVE: named } });
+    assert.deepEqual([other.code, other.report.engine], [0, 'wasm'], other.err);
+    assert.ok(other.err.includes(`${named} is not used: `), other.err);
+  }
 });
 
 test('the second of two builds leaves at once; the lock goes with who holds it', async (t) => {
