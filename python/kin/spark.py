@@ -58,7 +58,7 @@ def embed(products: DataFrame, model: str | os.PathLike[str], folder: str | os.P
     """
     if (root is None) == (read is None):
         raise KinError('bad-argument', 'embed needs root, the folder of the pictures, or read, which fetches one: one of the two.')
-    _check_column(products, image)
+    column = _column(products, image)
     chosen(fit, FACTS['fits'], 'fit')
     if root is not None and not os.path.isdir(root):
         raise KinError('unreadable', f'root is the folder of the pictures, and {os.fspath(root)} is no folder.')
@@ -68,7 +68,7 @@ def embed(products: DataFrame, model: str | os.PathLike[str], folder: str | os.P
     for stale in [*Path(folder).glob('part-*.rows'), *Path(folder).glob('.part-*.rows.kin-*')]:
         stale.unlink(missing_ok=True)
     work = _Work(os.path.abspath(model), os.path.abspath(folder), reader, fit, int(time.time() * 1000))  # tasks run in other folders
-    done = products.select(products[image].alias('image')).mapInPandas(work, 'name string, pictures long, rows long, failed long, error string')
+    done = column.mapInPandas(work, 'name string, pictures long, rows long, failed long, error string')
     conf, name = products.sparkSession.conf, 'spark.sql.execution.arrow.maxRecordsPerBatch'
     before = conf.get(name)
     conf.set(name, str(whole(batch, 1, 2 ** 31 - 1, 'batch')))
@@ -206,10 +206,17 @@ class _Work:
             yield journal.seen(ref, digest, self.started)
 
 
-def _check_column(products: DataFrame, image: str) -> None:
-    kinds = dict(products.dtypes)
-    if kinds.get(image) not in ('string', 'array<string>'):
-        raise KinError('bad-argument', f'{image!r} is no column of texts, or of arrays of them, among {kinds}: name the one of the pictures in image=.')
+def _column(products: DataFrame, image: str) -> DataFrame:
+    """That column alone, which may be a field of one, as `image`."""
+    from pyspark.errors import AnalysisException
+    wrong = f'{image!r} is no column of texts, or of arrays of them, among {dict(products.dtypes)}: name the one of the pictures in image=.'
+    try:
+        column = products.select(products[image].alias('image'))
+        if column.dtypes[0][1] in ('string', 'array<string>'):
+            return column
+    except AnalysisException as error:
+        raise KinError('bad-argument', wrong) from error
+    raise KinError('bad-argument', wrong)
 
 
 def _check_whole(folder: Path, names: list[str]) -> None:

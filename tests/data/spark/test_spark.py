@@ -181,8 +181,8 @@ class Job(unittest.TestCase):
         here = os.getcwd()
         try:
             os.chdir(self.folder)
-            for column, wanted in (('list', (2, 2, 0)), ('text', (1, 0, 1))):
-                parts = spark.embed(frame, os.path.relpath(VIT), f'cells-{column}', root='shop', image=column)
+            for column, wanted in (('of.list', (2, 2, 0)), ('text', (1, 0, 1))):
+                parts = spark.embed(frame.selectExpr('text', 'struct(list) AS of'), os.path.relpath(VIT), f'cells-{column}', root='shop', image=column)
                 self.assertEqual(tuple(sum(part[i] for part in parts) for i in (1, 2, 3)), wanted)
         finally:
             os.chdir(here)
