@@ -15,7 +15,7 @@ import { chooseColumns, targets } from './feeds.js';
 import { Columns } from './fields.js';
 import { UsageError } from './options.js';
 import { Paths } from './paths.js';
-import { openSource, watched } from './sources.js';
+import { isProducts, openSource, watched } from './sources.js';
 import { counted } from './terminal.js';
 import { Variants } from './variants.js';
 
@@ -175,13 +175,16 @@ async function readFolder(root, { map, fields, from, separator, version }) {
     }
   };
   await walk(root, '');
+  const table = others.sort().find(isProducts);
+  if (!paths.length && table !== undefined) // as Spark writes a data set
+    throw new Error(`${root} holds no pictures, but '${table}': name the products file itself; of several make one`);
   const rows = paths.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map((path, i) => ({
       row: i + 1, id: path, images: [path], error: null,
       item: { title: basename(path, extname(path)) },
     }));
   const notes = others.length ? [`left out: ${others.length} files that are no pictures by their names, ` +
-    `such as ${others.sort()[0]}`] : [];
+    `such as ${others[0]}`] : [];
   return { choice: null, published: [], withheld: [], types: {}, odd: [], notes, count: rows.length,
     pictures: rows.length, drafts: 0, async* rows() { yield* rows; } };
 }

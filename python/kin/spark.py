@@ -1,9 +1,9 @@
 """Embedding as a job on Apache Spark, and the merge of its parts into what one machine would have built.
 
     from kin import spark
-    parts = spark.embed(session.read.parquet('products.parquet'), '/models/vit-b32', '/shared/parts', root='/shared/pictures')
+    parts = spark.embed(session.read.parquet('/shared/shop/products.parquet'), '/models/vit-b32', '/shared/parts', root='/shared/shop')
     spark.merge('/shared/parts', 'catalog.safetensors')
-    $ npx kin-clip build products.parquet -o catalog.safetensors --model /models/vit-b32
+    $ npx kin-clip build /shared/shop/products.parquet -o catalog.safetensors --model /models/vit-b32
 
 Each partition writes one file of rows, under a name of its own number, beside first and then renamed: a task that Spark runs
 again, or twice at a time, leaves the same bytes. The merge puts all rows where a build that was stopped keeps its own; the

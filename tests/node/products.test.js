@@ -64,6 +64,14 @@ test('text of a file with types is a picture, or a list as JSON; a number that J
   ]);
 });
 
+test('a folder of tables, as Spark writes it, is told', async (t) => {
+  const root = folder(t);
+  for (const name of ['_SUCCESS', 'part-00001.parquet', 'part-00000.parquet']) writeFileSync(join(root, name), '');
+  await assert.rejects(collect(root), { message: `${root} holds no pictures, but 'part-00000.parquet': name the products file itself; of several make one` });
+  writeFileSync(join(root, 'a.png'), drawing(1));
+  assert.deepEqual(brief(await collect(root)), [[1, 'a.png', ['a.png']]]);
+});
+
 test('rows that fail keep their place: wrong cells, empty id, repeated id', async (t) => {
   const products = await read(t, 'p.csv', 'id,image\n1,a.png\n2,b.png,x\n,c.png\n1,d.png\n5,e.png\n');
   assert.deepEqual(brief(products), [
