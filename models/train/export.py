@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Step 6, export:  export.py RAW OUT FOLDER [--body MODEL [--share S]]  writes an open_clip folder and holds it against open_clip.
+"""Step 6, export:  export.py RAW OUT FOLDER [--begun MODEL [--share S] [--same-image]]  writes an open_clip folder and holds it
+against open_clip.
 
-The body is rounded anew; with --body it is that of an 8-bit folder as it stands, where nothing of it was tuned since. With
---share 0.6 projection and text tower go so much of the way from that folder's, with which training began, to what was learnt.
+MODEL is the 8-bit folder with which training began (resume.py). With --share 0.6 the text tower goes so much of the way from there
+to what was learnt; with --same-image the image tower stays that folder's as it stands, where only words were taught.
 """
 import argparse
 import json
@@ -24,11 +25,12 @@ def main():
     a = argparse.ArgumentParser()
     for name in ('raw', 'out', 'folder'):
         a.add_argument(name)
-    a.add_argument('--body', help='an 8-bit folder whose body is taken')
-    a.add_argument('--share', type=float, default=1, help='of the way from there')
+    a.add_argument('--begun', help='the 8-bit folder with which training began')
+    a.add_argument('--share', type=float, default=1, help='of the way from its text tower')
+    a.add_argument('--same-image', action='store_true', help='its image tower as it stands')
     o = a.parse_args()
-    if o.share != 1 and not o.body:
-        a.error('--share is of the way from a --body')
+    if (o.share != 1 or o.same_image) and not o.begun:
+        a.error('--share and --same-image are of a folder --begun')
     raw, out, folder = o.raw, o.out, o.folder
     os.makedirs(folder, exist_ok=True)
     texts = Texts(out)
@@ -37,13 +39,14 @@ def main():
     model = new_model()
     model.visual.trunk.load_state_dict(trunk.state_dict())
     tower, project, scale = torch.load(f'{out}/text.pt')['tower'], head.weight(), head.scale.data
-    if o.body:
-        stored = load_file(f'{o.body}/image.safetensors')
-        body(model.visual.trunk, stored)
-        begin_text(model, o.body)
+    if o.share != 1:
+        begin_text(model, o.begun)
         tower = {k: model.state_dict()[k].lerp(v, o.share) for k, v in tower.items()}
-        project = torch.from_numpy(stored['visual_projection.weight'].astype('f4')).lerp(project, o.share)
-        scale = torch.tensor(float(stored['logit_scale'])).lerp(scale, o.share)
+    if o.same_image:
+        stored = load_file(f'{o.begun}/image.safetensors')
+        body(model.visual.trunk, stored)
+        project = torch.from_numpy(stored['visual_projection.weight'].astype('f4'))
+        scale = torch.tensor(float(stored['logit_scale']))
     else:
         round_body(model.visual.trunk, shown(out, pictures.records, 256))
     model.load_state_dict(tower, strict=False)

@@ -94,9 +94,10 @@ class Trainer:
         if o.said:
             self.head.names.data.copy_(torch.load(f'{o.out}/said.pt'))
             self.head.names.requires_grad_(False)
-        groups = [dict(params=[q for q in self.head.parameters() if q.requires_grad], lr=o.rate, base=o.rate)]
+        groups = [dict(params=of, base=rate) for of, rate in (
+            ([self.head.project, self.head.scale], o.rate), ([self.head.names], o.rate if o.name_rate is None else o.name_rate))]
         if o.tune:
-            groups.append(dict(params=upper_parameters(self.trunk), lr=o.tune_rate, base=o.tune_rate))
+            groups.append(dict(params=upper_parameters(self.trunk), base=o.tune_rate))
         self.tuned = o.tune or os.path.exists(f'{o.out}/head.pt') and torch.load(f'{o.out}/head.pt')['tuned']
         if self.tuned and not o.tune:
             p.features = torch.stack([features_of(p, self.trunk, range(len(p.records)), k).half() for k in range(len(p.maps))])
@@ -302,6 +303,7 @@ def main():
     a.add_argument('--batch', type=int, default=512, help='pictures a step')
     a.add_argument('--shadows', type=int, default=256, help='pictures made of class rows, a step')
     a.add_argument('--rate', type=float, default=2e-3)
+    a.add_argument('--name-rate', type=float, help="of the names' places, where not the same")
     a.add_argument('--tune', action='store_true')
     a.add_argument('--tune-rate', type=float, default=3e-4)
     a.add_argument('--said', action='store_true')

@@ -339,7 +339,7 @@ test('a picture that cannot be read is left out of a background and of a measure
     assert.equal(code, 3, err);
     assert.deepEqual(err.match(/^.*(?:cut|gone)\.png: .*$/mg).map((line) => /(cut|gone)\.png: (.*)/.exec(line)[1]), ['cut', 'gone', 'cut'], err);
     assert.deepEqual(read('of-some'), read('of-good'));
-    if (job.length > 1) assert.ok(JSON.parse(read('of-some')).labels['a car'], 'there is a threshold');
+    if (job.length > 1) assert.ok(Object.keys(JSON.parse(read('of-some')).labels).length, 'there is a threshold');
     const none = await run('none.csv', [rows[0], ...job.length > 1 ? [] : [good[0]], rows.at(-1)], 'of-some');
     assert.equal(none.code, 1, none.err);
     assert.match(none.err, job.length > 1 ? /kin: of the 2 pictures of .*none\.csv none could be read\n$/ : /kin: of the 3 pictures of .*none\.csv 1 could be read: a background needs some hundred\n$/);
