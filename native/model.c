@@ -138,12 +138,19 @@ kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 
 /* ---- what stands beside a tower ------------------------------------------------------------------ */
 
-static bool holds(struct text in, const char *text)
+/* Whether a member of that name is an object. */
+static bool holds_object(struct text in, const char *name)
 {
-    size_t n = strlen(text);
-    for (size_t at = 0; at + n <= in.n; at++)
-        if (!memcmp(in.at + at, text, n))
+    size_t n = strlen(name);
+    for (size_t at = 0; at + n <= in.n; at++) {
+        if (memcmp(in.at + at, name, n) != 0)
+            continue;
+        size_t next = at + n;
+        while (next < in.n && memchr(" \t\r\n:", in.at[next], 5))
+            next++;
+        if (next < in.n && in.at[next] == '{')
             return true;
+    }
     return false;
 }
 
@@ -152,7 +159,8 @@ static kin_status load_preprocessing(kin_ctx *ctx, const char *folder, bool open
     const char *name = open_clip ? open_clip_config : "processor_config.json";
     struct text rules;
     TRY(read_file(folder, name, &rules, err));
-    if (!open_clip && !holds(rules, "\"image_processor\"")) { /* it counts where it holds them, as in the reference */
+    /* it counts where it holds them, as in the reference */
+    if (!open_clip && !holds_object(rules, "\"image_processor\"")) {
         free(rules.at);
         TRY(read_file(folder, name = "preprocessor_config.json", &rules, err));
     }

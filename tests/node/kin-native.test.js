@@ -145,7 +145,9 @@ test('wrong options, and folders that are no models', async () => {
   here('processor_config.json', '{}');
   here('preprocessor_config.json', readFileSync(join(vit, 'preprocessor_config.json')));
   assert.match(await refused(folder), /has no image\.safetensors or model\.safetensors/);
-  here('processor_config.json', '{"image_processor":{"size":7,"crop_size":7}}');
+  here('processor_config.json', '{"attributes":["image_processor","tokenizer"]}');
+  assert.match(await refused(folder), /has no image\.safetensors or model\.safetensors/);
+  here('processor_config.json', '{"image_processor": {"size":7,"crop_size":7}}');
   assert.match(await refused(folder), /preprocessor_config\.json makes pictures of 7x7/);
   here('processor_config.json', '{}');
   assert.match(await refused(folder), /has no image\.safetensors or model\.safetensors/);

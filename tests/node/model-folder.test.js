@@ -207,7 +207,8 @@ test('processor_config.json counts before preprocessor_config.json where it hold
     write(copy, 'processor_config.json', whole);
     return copy;
   };
-  assert.equal(await image(both({ processor_class: 'CLIPProcessor' })), await image(path));
+  for (const more of [{}, { attributes: ['image_processor', 'tokenizer'] }, { image_processor: 'CLIPImageProcessor' }])
+    assert.equal(await image(both({ processor_class: 'CLIPProcessor', ...more })), await image(path), 'the word alone');
   const model = both({ processor_class: 'CLIPProcessor', image_processor: rules });
   assert.equal(await image(model), squashed);
   const out = join(folder(t), 'out');

@@ -143,7 +143,7 @@ export class ModelFiles {
 
   async preprocessing(watcher) {
     const whole = this.#openClip ?? await this.bytes('processor_config.json', watcher); // counts, as in the reference
-    if (this.#openClip || whole && /"image_processor"/.test(new TextDecoder().decode(whole))) return whole;
+    if (this.#openClip || whole && /"image_processor\W+{/.test(new TextDecoder().decode(whole))) return whole;
     return await this.bytes('preprocessor_config.json', watcher) ?? this.missing('preprocessor_config.json');
   }
 
