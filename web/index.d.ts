@@ -375,8 +375,8 @@ export interface FolderOptions extends RunOptions {
   clip?: Clip;
   /** A market's items: their language, prices, what is sold there. Default: the catalogue's own. */
   locale?: string;
-  /** What the shop knows of these products now (price, stock): laid over their items. A search waits for it; `signal` is the search's. */
-  fields?: (ids: string[], options: { signal?: AbortSignal }) => Promise<({ id: string } & Item)[]>;
+  /** What the shop knows of these products now (price, stock): laid over their items. A search waits for it; `signal` ends with the search, and by close(). */
+  fields?: (ids: string[], options: { signal: AbortSignal }) => Promise<({ id: string } & Item)[]>;
 }
 
 /** Opens a catalogue in an engine of its own. `like`, `unlike`, `id` and `vector` need no clip. `adapter`: what trainAdapter or

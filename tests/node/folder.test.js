@@ -55,8 +55,9 @@ test('a folder answers as the file does, to the bit', async () => {
 
 test('of a large one a query reads a few shards; what is found before comes first', async () => {
   const { file, folder } = await published(products(16000));
-  const asked = [];
-  const one = await openCatalog(file), other = await openCatalog(folder, { resolve: (name, url) => (asked.push(name), url) });
+  const asked = [], late = []; // ms after which the shop says what it knows of hits
+  const one = await openCatalog(file), other = await openCatalog(folder, { resolve: (name, url) => (asked.push(name), url),
+    fields: () => new Promise((resolve) => { setTimeout(resolve, late.shift() ?? 0, []); }) });
   const shards = () => asked.filter((name) => name.startsWith('shard')).length;
   const all = readdirSync(folder).filter((name) => name.startsWith('shard')).length;
   assert.equal(shards(), 0);
@@ -75,6 +76,7 @@ test('of a large one a query reads a few shards; what is found before comes firs
   assert.equal(shards(), read);
   assert.equal(asked.filter((name) => name.startsWith('ids')).length, 0, 'ids were not needed');
   order.length = 0;
+  late.push(2000);
   const whole = await other.search({ vector: vector(8) }, { limit: 10, exact: true, onUpdate: (told) => order.push(told) });
   same(whole, await one.search({ vector: vector(8) }, { limit: 10, exact: true }));
   assert.deepEqual(order.map(({ coverage, hits }) => [coverage, hits.length]), [[0, 10], [32 / all, 10]], 'what the first shards hold comes before the rest');
@@ -466,4 +468,50 @@ test('a call that failed or was given up leaves nothing to the next one', async 
   once.clear();
   assert.equal(await find(4, { limit: 900 }), 'sku-4');
   await open.close();
+});
+
+test('nobody waits for a shop that does not answer, nor for what a refresh has yet to fetch', async () => {
+  const list = products(60), { folder } = await published(list), never = new Promise(() => {});
+  let silent = /^$/, begun = () => {};
+  const fetch = async (url) => {
+    begun();
+    return silent.test(url) ? never : new Response(readFileSync(join(folder, url.slice(url.lastIndexOf('/') + 1))));
+  };
+  const told = [], how = { limit: 3, onUpdate: ({ coverage }) => told.push(coverage) }, query = { vector: vector(3) };
+  const heard = [];
+  let then;
+  const mute = await openCatalog('https://shop.example/shop/', { fetch, fields: (ids, { signal }) => new Promise((_, reject) => {
+    heard.push(signal);
+    signal.addEventListener('abort', () => reject(signal.reason));
+    setTimeout(then);
+  }) });
+  for (const seed of [3, 7]) {
+    const stop = new AbortController();
+    then = () => stop.abort('enough');
+    await assert.rejects(mute.search({ vector: vector(seed) }, { ...how, signal: stop.signal }), { name: 'AbortError' });
+  }
+  then = () => mute.close();
+  await assert.rejects(mute.search(query, how), { code: 'closed' });
+  assert.ok(heard.every((signal) => signal.aborted));
+  assert.deepEqual(told, [], 'nothing is told of a search that was given up');
+
+  const open = await openCatalog('https://shop.example/shop/', { fetch }), answer = plain(await open.search(query)), { timings } = await open.search(query);
+  assert.deepEqual(Object.keys(timings), ['embed', 'filter', 'search', 'total']);
+  await publish(await writeCatalogue(join(root, 'late.safetensors'), list.slice(1)), folder);
+  silent = /base|delta/;
+  const coming = new Promise((resolve) => { begun = resolve; }), gone = new AbortController();
+  const first = open.refresh(), second = open.refresh({ signal: gone.signal });
+  await coming;
+  assert.deepEqual(plain(await open.search(query)), answer, 'it goes on with what it has');
+  assert.equal((await open.items('sku-0')).id, 'sku-0');
+  gone.abort();
+  await assert.rejects(second, { name: 'AbortError' });
+  await assert.rejects(open.refresh({ signal: gone.signal }), { name: 'AbortError' });
+  silent = /^$/;
+  assert.equal((await open.search(query)).hits[0].id, 'sku-3'); // the refresh begins anew
+  assert.deepEqual([await first, open.info.products], [{ changed: true, generation: 2 }, 59]);
+  silent = /current/;
+  const last = assert.rejects(open.refresh(), { code: 'closed' }), rows = assert.rejects(open.setFields([{ id: 'sku-1', price: 2 }]), { code: 'closed' });
+  await open.close();
+  await Promise.all([last, rows]);
 });

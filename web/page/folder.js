@@ -1,5 +1,6 @@
 // An open catalogue's folder: what is asked of it, and its hits; folder-core.js, in a worker of its own, reads and searches.
 import { call, id, oneOrMore, read, shape, signal as aSignal, wrong } from './arguments.js';
+import { onAbort } from './client.js';
 import { finder } from './engine.js';
 import { onFirstUse } from '../shared/errors.js';
 import { outward } from './outward.js';
@@ -11,31 +12,28 @@ const watching = shape({ signal: aSignal });
 
 export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, fetch, resolve, cache, stall }) {
   if (adapter) wrong('An adapter needs all rows: open the file, not the folder.');
-  const client = await finder(host, { worker, onProgress: (told) => told.update || onProgress?.(told), io: { fetch, resolve, cache, stall } },
-    { call: 'openFolder', args: [{ source, locale, silent: !onProgress }] });
+  const updates = new Map();
+  const client = await finder(host, { worker, io: { fetch, resolve, cache, stall },
+    onProgress: ({ search, update, ...told }) => (update ? updates.get(search)?.(update) : onProgress?.(told)) },
+  { call: 'openFolder', args: [{ source, locale, silent: !onProgress }] });
   const base = schemeOf('.', source) ? source.replace(/(?:\/current\.json|\/*)$/, '') : null; // of a path: none
-  return outward(new Folder(client, await client.start(signal), { clip, fields, base, onProgress }));
+  return outward(new Folder(client, await client.start(signal), { clip, fields, base, updates }));
 }
 
 class Folder {
   #client;
-  #clip;
-  #fields;
-  #base;
-  #onProgress;
   #about;
+  #given;
   #changed = Promise.resolve();
+  #closing = new AbortController();
+  #room; // aborts what the worker does of a refresh
   #count = 0;
-  #updates = new Map(); // searches that want to hear of what is found before all is read
 
-  constructor(client, about, { clip, fields, base, onProgress }) {
+  // `updates`: of searches that want to hear of what is found before all is read, by their numbers
+  constructor(client, about, given) {
     this.#client = client;
-    this.#clip = clip;
-    this.#fields = fields;
-    this.#base = base;
-    this.#onProgress = onProgress;
     this.#about = about;
-    client.onProgress = ({ search, update, ...told }) => (update ? this.#updates.get(search)?.(update) : this.#onProgress?.(told));
+    this.#given = given;
   }
 
   get info() {
@@ -55,16 +53,38 @@ class Folder {
     return wrong('Items of a folder are fetched: await catalog.items(ids).');
   }
 
+  // What work(over) gives, but for an abort or close(), which abort `over`: nobody waits then for its turn, or for the shop's `fields`.
+  #until(work, signal) {
+    const over = new AbortController(), { signal: closing } = this.#closing;
+    return new Promise((resolve, reject) => {
+      const done = () => heard.forEach((forget) => forget());
+      const end = () => {
+        done();
+        over.abort();
+        resolve(this.#client.call('', [], signal)); // says why
+      };
+      const heard = [closing, signal ?? closing].map((one) => onAbort(one, end));
+      if (signal?.aborted) end();
+      work(over.signal).then(resolve, reject).finally(done);
+    });
+  }
+
+  // The worker does one call after the other, and this one does not wait for what a refresh has yet to fetch: that begins anew behind it.
+  #now(...call) {
+    this.#room?.abort();
+    return this.#client.call(...call);
+  }
+
   // One id -> its item or undefined; a list -> a list.
   async items(ids, options) {
     const { signal } = read(watching, options, 'items()');
-    const items = await this.#client.call('items', [read(oneOrMore(id), ids, 'An id')], signal);
+    const items = await this.#now('items', [read(oneOrMore(id), ids, 'An id')], signal);
     return Array.isArray(ids) ? items : items[0];
   }
 
   // What changes #about begins with what the change before it left.
-  #inTurn(change) {
-    return this.#changed = this.#changed.then(change, change);
+  #inTurn(change, signal) {
+    return this.#until((over) => (this.#changed = this.#changed.then(() => change(over), () => change(over))), signal);
   }
 
   // As of a file; they stay when the catalogue changes (refresh).
@@ -81,57 +101,72 @@ class Folder {
   // under way end with the one they began with.
   async refresh(options) {
     const { signal } = read(watching, options, 'refresh()');
-    return this.#inTurn(async () => {
-      const { changed, ...about } = await this.#client.call('refresh', [], signal);
-      this.#about = about;
-      return { changed, generation: about.generation };
-    });
+    return this.#inTurn(async (over) => {
+      while (!over.aborted) {
+        const room = this.#room = new AbortController();
+        onAbort(over, () => room.abort());
+        try {
+          const { changed, ...about } = await this.#client.call('refresh', [], room.signal), { generation } = this.#about;
+          this.#about = about;
+          return { changed: changed || about.generation !== generation, generation: about.generation };
+        } catch (error) {
+          if (!room.signal.aborted) throw error;
+        }
+      }
+    }, signal);
   }
 
   async search(query, options) {
-    const { limit = 24, offset = 0, filter, minScore = -Infinity, minConfidence = 0, diversity = 0, facets, exact = false, onUpdate, signal } =
-      read(searching, options, 'search()');
-    const asked = read(readQuery, query, 'A query');
-    const start = performance.now();
+    const given = read(searching, options, 'search()'), asked = read(readQuery, query, 'A query');
+    return this.#until((signal) => this.#search(asked, { ...given, signal }), given.signal);
+  }
+
+  async #search(asked, { limit = 24, offset = 0, filter, minScore = -Infinity, minConfidence = 0, diversity = 0, facets, exact, onUpdate, signal }) {
+    const now = () => performance.now(), start = now();
     const { types, metadata } = this.#about;
-    const { readFilter } = filter === undefined || filter === '' ? {} : await onFirstUse(import('./filter.js'));
+    const { readFilter } = (filter ?? '') === '' ? {} : await onFirstUse(import('./filter.js'));
     const tree = readFilter && read(() => readFilter(filter, types), filter, 'The filter');
     const { refine, mostFrequent } = facets || minConfidence ? await onFirstUse(import('./refine.js')) : {};
     refine?.(facets, minConfidence, metadata, types);
-    const parts = await partsOf(asked, this.#clip, this.#about, signal);
-    const embedded = performance.now();
+    const parts = await partsOf(asked, this.#given.clip, this.#about, signal);
+    const embedded = now();
     const queryId = crypto.getRandomValues(new Uint32Array(4)).join('-');
     const told = async ({ hits, facets: counts, total, verdict = null, coverage, generation }) => ({
       hits: await this.#hits(hits, signal), total, verdict, coverage, generation, queryId, truncated: total > offset + hits.length,
       facets: counts ? Object.fromEntries(counts.map(([field, values]) => [field, mostFrequent(values)])) : null,
-      timings: { embed: embedded - start, search: performance.now() - embedded, total: performance.now() - start } });
-    const search = ++this.#count;
-    let first = null;
-    if (onUpdate) this.#updates.set(search, (update) => { first = told(update).then(onUpdate); first.catch(() => {}); });
+      timings: { embed: embedded - start, filter: 0, search: now() - embedded, total: now() - start } });
+    const search = ++this.#count, { updates } = this.#given;
+    let last = null; // in their order
+    if (onUpdate) updates.set(search, (update) => {
+      last = Promise.all([told(update), last]).then(([one]) => signal.aborted || onUpdate(one));
+      last.catch(() => {}); // heard below
+    });
     try {
-      const found = await this.#client.call('search', [{ search, parts, tree, minScore, minConfidence, diversity, exact, facets, offset,
+      const found = await this.#now('search', [{ search, parts, tree, minScore, minConfidence, diversity, exact, facets, offset,
         count: offset + limit, updates: !!onUpdate }], signal);
-      await first; // in their order
+      await last;
       return await told(found);
     } finally {
-      this.#updates.delete(search);
+      updates.delete(search);
     }
   }
 
   // What the shop says of these products now is laid over what was published.
   async #hits(hits, signal) {
-    const fresh = new Map();
-    if (this.#fields && hits.length)
-      for (const { id: product, fields } of read(rowsOf, await this.#fields(hits.map((hit) => hit.id), { signal }), 'What fields() gave'))
+    const fresh = new Map(), { fields: asked, base } = this.#given;
+    if (asked && hits.length)
+      for (const { id: product, fields } of read(rowsOf, await asked(hits.map((hit) => hit.id), { signal }), 'What fields() gave'))
         fresh.set(product, Object.fromEntries(fields));
     return hits.map(({ index, item, ...hit }) => {
       const shown = { ...item, ...fresh.get(hit.id) };
       const { image } = shown;
-      return { ...hit, item: shown, image: { url: pictureAddress(Array.isArray(image) ? image[index] : image, this.#base), index } };
+      return { ...hit, item: shown, image: { url: pictureAddress(Array.isArray(image) ? image[index] : image, base), index } };
     });
   }
 
   close() {
-    return this.#client.close();
+    const closed = this.#client.close();
+    this.#closing.abort();
+    return closed;
   }
 }

@@ -24,23 +24,23 @@ const page = 60; // '<'
 
 const broken = (what) => fail('not-a-catalog', `The catalogue's folder is damaged: ${what}. Publish it again.`);
 const is = (right, what) => right || broken(what);
-const isHash = (value) => typeof value === 'string' && /^[\w-]{22}$/.test(value);
+const isText = (value) => typeof value === 'string';
+const isHash = (value) => isText(value) && /^[\w-]{22}$/.test(value);
 const isSize = (value, least = 0) => Number.isSafeInteger(value) && value >= least && value < 2 ** 31;
 const codeBytes = (dim) => 16 * Math.ceil(dim / 128); // of a plane of a row's
-const filesFor = (n, each) => Math.ceil(n / each);
 const sizeOf = ({ each }, n, i) => Math.min(each, n - i * each); // of the i-th file
 
 // `bytes`: what a file holds of each at least, so that no more is made room for than files can bring.
 function readList(list, each, n, bytes, name) {
   is(list && isSize(list[each], 1) && list[each] * bytes <= mostBytes && Array.isArray(list.files) && list.files.every(isHash) &&
-    list.files.length === filesFor(n, list[each]), `its list of ${name} does not fit`);
+    list.files.length === Math.ceil(n / list[each]), `its list of ${name} does not fit`);
   return { each: list[each], files: list.files };
 }
 
 function readBytes(text, Type, n, name) {
-  is(typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0, `${name} is not in base64`);
+  is(isText(text) && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0, name);
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-  is(bytes.length === n, `${name} has ${bytes.length} bytes for ${n} numbers`);
+  is(bytes.length === n, name);
   return new Type(bytes.buffer);
 }
 
@@ -54,8 +54,6 @@ function readJson(bytes, kind, name) {
   return json;
 }
 
-const isText = (value) => typeof value === 'string';
-
 function readCurrent(bytes) {
   const current = readJson(bytes, 'catalog-current', 'current.json');
   is(isSize(current.generation) && isHash(current.base) && Array.isArray(current.deltas) && current.deltas.every(isHash), 'current.json');
@@ -64,14 +62,14 @@ function readCurrent(bytes) {
 
 function readBase(bytes, locale) {
   const json = readJson(bytes, 'catalog', 'The base');
-  const { products, rows, dim, metadata, near, far, null_best: best = null, markets } = json;
+  const { products, rows, dim, metadata, near, far, null_best: best = null } = json, markets = Object(json.markets);
   is(isSize(products) && isSize(rows, products) && isSize(dim, 1) && dim <= 4096 && rows * (dim + 10) <= mostRows, 'its sizes');
   is(metadata && Object.values(metadata).every(isText), 'its metadata');
   is(best === null || Array.isArray(best) && best.length === 2 && best.every(Number.isFinite), 'null_best');
   is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
   is(!far || [1, 2, 3].includes(far.planes) && isSize(far.rows, 1) && isSize(far.shards, 1), 'far');
-  const market = Object.hasOwn(markets ?? {}, locale) ? markets[locale] : null;
-  if (!market) fail('bad-argument', `The catalogue has no market '${locale}'${locale ? `: it has ${Object.keys(markets ?? {}).filter(Boolean).join(', ') || 'none but the first'}` : ''}.`);
+  const market = Object.hasOwn(markets, locale) ? markets[locale] : null;
+  if (!market) fail('bad-argument', `The catalogue has no market '${locale}': it has ${Object.keys(markets).filter(Boolean).join(', ') || 'none but the first'}.`);
   const columns = Object.entries(market.columns ?? {});
   is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
   is(market.sold === undefined || isHash(market.sold), 'what is sold');
@@ -108,7 +106,7 @@ function parseItem(bytes, id) {
   try {
     item = JSON.parse(decoder.decode(bytes));
   } catch {} // told below
-  is(isItem(item) && isText(item.id), 'an item is no plain object with an id');
+  is(isItem(item) && isText(item.id), 'an item, or its id');
   is(id === undefined || item.id === id, `the item of '${id}' is that of '${item.id}'`);
   return item;
 }
@@ -130,10 +128,12 @@ function inBase(state, id) {
 // An id's product, whether it is alive or not; undefined: there is none, or a delta took it out. The ids are there.
 const find = (state, id) => (state.deltaIds.has(id) ? state.deltaIds.get(id) : inBase(state, id));
 
-function known(state, id) {
+// One that is alive.
+function alive(state, id) {
   const product = find(state, id);
-  return product !== undefined && state.alive[product] ? product : fail('unknown-id', `The catalogue has no product '${id}'.`);
+  return state.alive[product] ? product : undefined;
 }
+const known = (state, id) => alive(state, id) ?? fail('unknown-id', `The catalogue has no product '${id}'.`);
 
 // Which of a product's pictures its k-th row is.
 function pictureOf(state, product, k) {
@@ -167,7 +167,7 @@ export class FolderCore {
   // silent: nobody wants to hear of files.
   constructor(platform, { source, locale = '', silent, io }) {
     this.platform = platform;
-    this.source = source.replace(/(?:^|[/\\])current\.json$/, '').replace(/[/\\]*$/, '');
+    this.source = source.replace(/(?:^|[/\\]+)current\.json$|[/\\]*$/, '');
     this.locale = locale;
     this.silent = silent;
     this.io = { ...io, openFile: platform.openFile, copied: !platform.openFile }; // it is tabs that are short of memory
@@ -279,8 +279,12 @@ export class FolderCore {
     });
   }
 
-  #status(name, ...args) {
-    if (this.#engine.call(name, ...args, this.#engine.error)) this.#engine.throwError();
+  #call(name, ...args) {
+    return this.#engine.call(`kin_folder_${name}`, ...args);
+  }
+
+  #status(...args) {
+    if (this.#call(...args, this.#engine.error)) this.#engine.throwError();
   }
 
   /* ---- a generation ---- */
@@ -295,7 +299,7 @@ export class FolderCore {
     try {
       await this.#readDeltas(state, current.deltas.slice(goesOn ? was.current.deltas.length : 0), watcher);
     } catch (error) {
-      if (goesOn) this.#engine.call('kin_folder_trim', state.folder, was.current.deltas.length);
+      if (goesOn) this.#call('trim', state.folder, was.current.deltas.length);
       else this.#close(state);
       throw error;
     }
@@ -308,7 +312,7 @@ export class FolderCore {
   }
 
   #close({ folder }) {
-    this.#engine.call('kin_folder_close', folder);
+    this.#call('close', folder);
   }
 
   async #readBase(current, watcher) {
@@ -322,7 +326,7 @@ export class FolderCore {
       const counts = new Uint16Array(products);
       const state = { base, folder, counts, far: 0, ids: null, deltaIds: new Map(), places: [], added: [], items: new Map(), products: { n: products, pictures: 0 }, hashes: null,
         types: new Map(Array.from(base.columns, ([field, { type }]) => [field, type])) };
-      const sold = base.sold ? this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8')) : null;
+      const sold = base.sold && this.#part('column', base.sold, watcher, ({ copy }) => copy('value', 'U8'));
       const beside = Promise.all([sold, base.pictures && this.#lists(base, watcher)]);
       beside.catch(() => {}); // told below, when no codes are under way to the folder any more
       let product = -1;
@@ -332,13 +336,13 @@ export class FolderCore {
         is(size === n * codeBytes(dim) && starts.length === Math.ceil(n / 8), 'a file of codes');
         for (let row = 0; row < n; row++) {
           product += starts[row >> 3] >> (row & 7) & 1;
-          is(product >= 0 && product < products && counts[product] < 65535, 'the products of its codes');
+          is(product >= 0 && product < products && counts[product] < 65535, 'its codes');
           counts[product]++;
         }
-        this.#status('kin_folder_codes', folder, bits, n);
+        this.#status('codes', folder, bits, n);
       });
       const [isSold, ids] = await beside;
-      engine.with([counts], (at) => this.#status('kin_folder_products', folder, at, products));
+      engine.with([counts], (at) => this.#status('products', folder, at, products));
       is(!isSold || isSold.length === products && isSold.every((one) => one < 2), 'what is sold');
       if (ids) takeIds(state, ids);
       return { ...state, alive: isSold ?? new Uint8Array(products).fill(1) };
@@ -363,10 +367,10 @@ export class FolderCore {
     const items = copy(`items${suffix}`, 'U8'), itemOffsets = copy(`item_offsets${suffix}`, 'U32');
     const rows = sumOf(counts);
     is(isOffsets(offsets, n, ids) && pictures.length === rows && places.length === n && (!itemOffsets.length || isOffsets(itemOffsets, n, items)) &&
-      isOffsets(goneOffsets, gonePlaces.length, gone), 'the products of a delta');
+      isOffsets(goneOffsets, gonePlaces.length, gone), 'a delta');
     const [vectors, numbers] = at('vectors', 'I8'), [scale, scales] = at('scale', 'F32'), [nulls, stats] = at('null', 'F32');
-    is(numbers === rows * base.dim && scales === rows && (!base.best || stats === 4 * rows), 'the vectors of a delta');
-    this.#engine.with([counts], (each) => this.#status('kin_folder_delta', state.folder, each, n, vectors, scale, base.best ? nulls : 0));
+    is(numbers === rows * base.dim && scales === rows && (!base.best || stats === 4 * rows), 'a delta');
+    this.#engine.with([counts], (each) => this.#status('delta', state.folder, each, n, vectors, scale, base.best ? nulls : 0));
     this.#place(state, { n, counts, pictures, places, id: (i) => decoder.decode(slice(offsets, ids, i)),
       item: itemOffsets.length ? (i) => slice(itemOffsets, items, i) : null });
     gonePlaces.forEach((place, i) => {
@@ -384,7 +388,7 @@ export class FolderCore {
     let row = 0;
     for (let i = 0; i < n; i++) {
       const name = id(i), was = placeOf(state, name, places[i]), number = first + i;
-      is(was !== undefined || counts[i], 'a delta changes a product that is not there');
+      is(was !== undefined || counts[i], 'a delta changes what is not there');
       const own = counts[i] ? number : was; // without rows it keeps those it has
       state.added.push(pictures.slice(row, row + counts[i]));
       row += counts[i];
@@ -443,8 +447,8 @@ export class FolderCore {
     const state = this.#state;
     await this.#ids(state, watcher);
     return Promise.all(ids.map((id) => {
-      const product = find(state, id);
-      return product !== undefined && state.alive[product] ? this.#item(state, product, watcher) : undefined;
+      const product = alive(state, id);
+      return product === undefined ? product : this.#item(state, product, watcher);
     }));
   }
 
@@ -519,16 +523,21 @@ export class FolderCore {
     const most = Math.max(numbers.length, Math.floor((shardBytes - base.rows * codeBytes(base.dim) / 8) / (base.shards.each * (base.dim + 20))));
     for (const i of this.#held) {
       if (this.#held.size <= most) break;
-      engine.call('kin_folder_forget', folder, i);
+      this.#call('forget', folder, i);
       this.#held.delete(i);
     }
-    const missing = numbers.filter((i) => i < base.shards.files.length && !engine.call('kin_folder_has', folder, i));
+    const missing = this.#lacking(state, numbers);
     await this.#each(missing.length, (k) => this.#part('shard', base.shards.files[missing[k]], watcher, ({ at }) => {
       const n = sizeOf(base.shards, base.rows, missing[k]);
       const [vectors, scale, nulls] = [at('vectors', 'I8'), at('scale', 'F32'), at('null', 'F32')];
       is(vectors[1] === n * base.dim && scale[1] === n && (!base.best || nulls[1] === 4 * n), 'a shard');
-      this.#status('kin_folder_shard', folder, missing[k], vectors[0], scale[0], base.best ? nulls[0] : 0, n);
+      this.#status('shard', folder, missing[k], vectors[0], scale[0], base.best ? nulls[0] : 0, n);
     }));
+  }
+
+  // Those of these shards that are not in the engine.
+  #lacking({ folder, base }, numbers) {
+    return numbers.filter((i) => i < base.shards.files.length && !this.#call('has', folder, i));
   }
 
   // Fetches the finer codes, by which words are told apart; what is there of them stays where that fails.
@@ -537,7 +546,7 @@ export class FolderCore {
     await this.#inOrder('far', far.files, state.far, watcher, ({ at }, i) => {
       const n = sizeOf(far, rows, i), [bits, size] = at('far', 'U8'), [scale, scales] = at('scale', 'F32');
       is(size === n * far.planes * codeBytes(dim) && scales === n, 'a file of finer codes');
-      this.#status('kin_folder_far', folder, far.planes, bits, scale, n);
+      this.#status('far', folder, far.planes, bits, scale, n);
       state.far++;
     });
   }
@@ -546,7 +555,7 @@ export class FolderCore {
     const engine = this.#engine, { dim } = state.base;
     await this.#shards(state, [engine.pointer('kin_folder_first', state.folder, product)], watcher);
     return engine.with([new Float32Array(dim)], (at) => {
-      engine.call('kin_folder_vector', state.folder, product, at);
+      this.#call('vector', state.folder, product, at);
       return engine.floats(at, dim);
     });
   }
@@ -555,10 +564,9 @@ export class FolderCore {
 
   // -> { changed, … as open() }: the newest generation, where that is another; the old one stays until the new one is there.
   async refresh(watcher) {
-    const { current } = this.#state;
+    const { products } = this.#state;
     this.#state = await this.#read(watcher);
-    const now = this.#state.current;
-    return { changed: now.base !== current.base || now.deltas.join() !== current.deltas.join(), ...this.#about() };
+    return { changed: this.#state.products !== products, ...this.#about() };
   }
 
   // asked: { search: its number, parts: [{ weight, vector | id, text }], tree, minScore, minConfidence, diversity, exact, offset, count, facets, updates }
@@ -596,8 +604,8 @@ export class FolderCore {
     const whole = exact || all <= reads.shards, finer = !whole && far, missing = finer && state.far < far.files.length;
     let near = this.#near(state, query, mask, count, most, reads, finer && !missing);
     const told = { total: wanted, generation: state.current.generation, facets: counts };
-    if (updates && (missing || near.shards.some((i) => !engine.call('kin_folder_has', folder, i))))
-      watcher.onProgress({ search, update: { ...told, ...await this.#told(state, { products: near.products.slice(offset), scores: near.scores.slice(offset), offset }, watcher), coverage: 0 } });
+    if (updates && (missing || this.#lacking(state, near.shards).length))
+      watcher.onProgress({ search, update: { ...told, ...await this.#told(state, { places: near.products.map((product) => [product]), scores: near.scores, offset, count }, watcher), coverage: 0 } });
     if (missing) {
       await this.#finer(state, watcher);
       near = this.#near(state, query, mask, count, most, reads, true);
@@ -605,22 +613,19 @@ export class FolderCore {
     const shards = whole ? Array.from({ length: all }, (_, i) => i) : near.shards;
     const of = async (some, coverage) => {
       await this.#shards(state, some, watcher);
-      engine.call('kin_folder_counted', folder, countOf(state.alive));
+      this.#call('counted', folder, countOf(state.alive));
       const view = engine.with([Uint32Array.from(some)], (at) => engine.pointer('kin_folder_view', folder, at, some.length, engine.error));
       if (!view) engine.throwError();
-      const about = { dim: base.dim, products: state.products.n, metadata: base.metadata };
-      const found = scan(engine, view, about, query, { ...asked, mask, everyRow: true, count });
+      const found = scan(engine, view, { ...base, products: state.products.n }, query, { ...asked, mask, everyRow: true, count });
       const places = Array.from(found.rows.slice(0, count), (row) => engine.with([new Uint32Array(2)], (at) => {
-        engine.call('kin_folder_place', folder, row, at);
+        this.#call('place', folder, row, at);
         return engine.words(at, 2);
       }));
-      const from = (list) => list?.slice(offset, count) ?? null;
       const limited = asked.minScore > -2 || asked.minConfidence > 0; // only what was read can be counted
-      return { ...told, ...await this.#told(state, { products: from(places.map(([product]) => product)), rows: from(places.map(([, k]) => k)),
-        scores: from(found.scores), confidences: from(found.confidences), contributions: from(found.contributions), offset }, watcher),
+      return { ...told, ...await this.#told(state, { ...found, places, offset, count }, watcher),
         verdict: found.verdict ?? null, total: limited ? found.total : wanted, coverage };
     };
-    if (updates && shards.length > 2 * early && shards.slice(early).some((i) => !engine.call('kin_folder_has', folder, i)))
+    if (updates && shards.length > 2 * early && this.#lacking(state, shards.slice(early)).length)
       watcher.onProgress({ search, update: await of(shards.slice(0, early), early / shards.length) });
     return of(shards, 1);
   }
@@ -630,16 +635,18 @@ export class FolderCore {
     const cap = Math.min(base.shards.files.length, Math.max(reads.shards, Math.ceil(2 * count / base.shards.each)));
     return engine.with([query, mask, new Uint32Array(cap + 1), new Uint32Array(most + 1), new Float32Array(most + 1), new Uint32Array(1)],
       (q, _q, m, _m, shards, _s, products, _p, scores, _c, found) => {
-        const n = engine.pointer(finer ? 'kin_folder_nearer' : 'kin_folder_near', folder, q, m, Math.min(base.rows, Math.max(reads.rows, 4 * count)), shards, cap, products, scores, most, found);
+        const n = engine.pointer(`kin_folder_near${finer ? 'er' : ''}`, folder, q, m, Math.min(base.rows, Math.max(reads.rows, 4 * count)), shards, cap, products, scores, most, found);
         const [hits] = engine.words(found, 1);
         return { shards: [...engine.words(shards, n)], products: [...engine.words(products, hits)], scores: engine.floats(scores, hits) };
       });
   }
 
-  async #told(state, { products, rows, scores, confidences, contributions, offset }, watcher) {
-    const items = await Promise.all(products.map((product) => this.#item(state, product, watcher)));
-    return { hits: products.map((product, i) => ({ id: items[i].id, score: scores[i],
-      confidence: confidences?.[i] >= 0 ? confidences[i] : null, position: offset + i, item: items[i],
-      index: rows ? pictureOf(state, product, rows[i]) : 0, contributions: contributions?.[i] ?? [scores[i]] })) };
+  // places: [product, which of its rows], or the product alone
+  async #told(state, { places, scores, confidences, contributions, offset, count }, watcher) {
+    return { hits: await Promise.all(places.slice(offset, count).map(async ([product, row], i) => {
+      const position = offset + i, item = await this.#item(state, product, watcher), confidence = confidences?.[position];
+      return { id: item.id, score: scores[position], confidence: confidence >= 0 ? confidence : null, position, item,
+        index: row === undefined ? 0 : pictureOf(state, product, row), contributions: contributions?.[position] ?? [scores[position]] };
+    })) };
   }
 }
