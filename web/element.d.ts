@@ -1,4 +1,4 @@
-import type { Box, Catalog, Clip, FolderOptions, Hit, ImageSource, LoadOptions, SearchResult } from './index.js';
+import type { Box, Catalog, CatalogFolder, Clip, FolderOptions, Hit, ImageSource, LoadOptions, SearchResult } from './index.js';
 
 /** Where the element stands. `shown`: a photo is there that has not been searched by; `unavailable`: it cannot run here. */
 export type KinSearchState = 'start' | 'shown' | 'loading' | 'searching' | 'results' | 'none' | 'error' | 'unavailable';
@@ -44,7 +44,7 @@ export interface KinSearchEventMap {
 
 /** `<kin-search>`. Attributes are reflected by properties of the same names. */
 export class KinSearch extends HTMLElement {
-  /** Address of a catalogue, or of a folder with `catalog.safetensors` in it. */
+  /** Address of a catalogue's file, or of a published folder: it ends with `/` or `/current.json`. */
   catalog: string | null;
   /** Address of a model's folder. */
   model: string | null;
@@ -84,7 +84,7 @@ export class KinSearch extends HTMLElement {
   /** Fetches what a search needs. */
   preload(): Promise<void>;
   /** What it searches with, the element's to close; null where it cannot run. Rejects as load() and openCatalog() do. */
-  open(): Promise<{ clip: Clip; catalog: Catalog } | null>;
+  open(): Promise<{ clip: Clip; catalog: Catalog | CatalogFolder } | null>;
   /** The button; with `crop` the crop box, where there is one. */
   focus(options?: FocusOptions & { crop?: boolean }): void;
   /** Back to the first view; the photo is forgotten. */

@@ -187,7 +187,7 @@ export interface Clip extends Closing {
     Promise<{ label: string; score: number }[]>;
   /** A draft of alternative text by a phrase pack in English, for a person to review: of each kind what is sure enough, '' where
    * nothing is. `catalog`: titles of the nearest products help to choose between close objects. */
-  describe(source: ImageSource, options: ImageOptions & { pack: LabelPack; catalog?: Catalog }): Promise<Draft>;
+  describe(source: ImageSource, options: ImageOptions & { pack: LabelPack; catalog?: Catalog | CatalogFolder }): Promise<Draft>;
   /** All rows of a layer, as transformers' hidden_states. A text is padded to the context length. Of a convolutional image
    * tower `'last'` alone. */
   hiddenStates(source: ImageSource, options?: LayerOptions & ImageOptions): Promise<HiddenStates>;
@@ -239,6 +239,8 @@ export interface LabelPack {
     labels: { label: string; phrases: string[]; negatives: string[]; threshold?: number; measured?: Measured; fromPictures: boolean;
       kind?: PartKind; bare?: true; with?: PartKind[]; shades?: string[]; ground?: string[] }[] };
   /** A picture (with the clip), or its vector as embedImage gave it. Needs no text tower. */
+  classify(source: ImageSource | Float32Array | readonly number[], options?: LabelOptions & { none?: false }):
+    Promise<(LabelScore & { evidence: NonNullable<LabelScore['evidence']> })[]>;
   classify(source: ImageSource | Float32Array | readonly number[], options?: LabelOptions): Promise<LabelScore[]>;
   /** A label made of 3 to 10 pictures, in this page alone. `found`: how many of them find it first when it is made without them;
    * `taken`: pictures of the background that it is now first for, by the label that was. */
@@ -358,13 +360,15 @@ export declare const cache: {
 export function load(options?: LoadOptions): Promise<Clip>;
 
 /** What an open folder of a catalogue has otherwise than a file (npx kin-clip publish). */
-export interface CatalogFolder extends Omit<Catalog, 'info' | 'search' | 'get' | 'setFields'> {
+export interface CatalogFolder extends Omit<Catalog, 'info' | 'search' | 'get' | 'items' | 'setFields'> {
   /** deltas: how many are laid over the base. */
   readonly info: Catalog['info'] & { generation: number; deltas: number };
   search(query: Query, options?: SearchOptions & {
     /** Told of what the codes alone find, before the rows that say it exactly have come; scores are estimates then. */
     onUpdate?: (result: FolderResult) => void;
   }): Promise<FolderResult>;
+  items(id: string, options?: { signal?: AbortSignal }): Promise<Item | undefined>;
+  items(ids: readonly string[], options?: { signal?: AbortSignal }): Promise<(Item | undefined)[]>;
   /** These stay through refresh(). */
   setFields(rows: readonly ({ id: string } & Item)[]): Promise<void>;
   /** Goes on with the newest generation, where another was published. */
@@ -384,7 +388,7 @@ export interface FolderOptions extends RunOptions {
  * one that is put together say so, `${base}shop/` as `${string}/`. */
 export function openCatalog(source: `${string}/` | `${string}/current.json`, options?: FolderOptions): Promise<CatalogFolder>;
 export function openCatalog(source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
-  options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView }): Promise<Catalog>;
+  options?: RunOptions & { clip?: Clip; adapter?: string | URL | Blob | ArrayBuffer | ArrayBufferView | null }): Promise<Catalog>;
 
 type Vectors = readonly (Float32Array | readonly number[])[];
 /** Pairs that belong together (a photo and its product, a query and what was clicked), or vectors with the kind of each. */

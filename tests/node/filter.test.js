@@ -30,6 +30,7 @@ test('filters match what they say', () => {
     [{ color: 'red' }, [0]], [{ color: { in: ['red', 'Red'] }, price: { lt: 50 } }, [0]], [{ color: ['red', 'or'] }, [0, 3]],
     [{ price: { ge: 3, lt: 60 } }, [0, 2]], [{ or: [{ sale: true }, { price: -1 }] }, [0, 3]], [{ not: { sale: true } }, [1, 2, 3]],
     [{ tags: { has: 'new' } }, [0, 2]], [{ sale: null }, [2, 3]], [{}, [0, 1, 2, 3]], [{ price: { '<': 0 } }, [3]],
+    [{ and: ['price < 50', { sale: true }] }, [0]], [{ not: 'sale or price < 0' }, [1, 2]],
   ];
   for (const [filter, wanted] of cases) assert.deepEqual(matches(filter), wanted, JSON.stringify(filter));
 });

@@ -194,7 +194,7 @@ test('the browser entry too can be imported where there is no browser, nor half 
 
 // A page's use of the package under its own name, as TypeScript's strictest sees it.
 const usage = `
-import { cache, load, openCatalog, KinError, type Catalog, type Clip, type Hit } from 'kin-clip';
+import { cache, load, openCatalog, openLabels, trainAdapter, KinError, type Catalog, type Clip, type Hit } from 'kin-clip';
 export async function similar(file: File): Promise<Hit[]> {
   const clip = await load({ model: '/model/', onProgress: (p) => console.log(p.status, p.file) });
   const catalog = await openCatalog('/catalog.safetensors', { clip });
@@ -259,6 +259,16 @@ export async function more(clip: Clip, catalog: Catalog, address: { readonly tru
   await catalog.search({ like: ids }, { facets: ids, filter: { price: numbers } });
   await catalog.search({ mix: [{ vector: numbers }, { text: 'green' }] as const });
   await clip.classify('/a.jpg', ids, { templates: ['a {}'] as const });
+  // As the documents say it, without a cast.
+  const folder = await openCatalog('/shop/', { clip, fields: async (ids, { signal }) => (await fetch('/stock?ids=' + ids, { signal })).json() });
+  await folder.items(ids, { signal: new AbortController().signal });
+  const pack = await openLabels('/alt.safetensors', { clip });
+  await clip.describe('/a.jpg', { pack, catalog: Math.random() < 0.5 ? folder : catalog });
+  for (const { evidence } of await pack.classify('/a.jpg', { multiLabel: true })) console.log(evidence.phrase);
+  for (const { evidence } of await pack.classify('/a.jpg', { none: true })) console.log(evidence?.phrase);
+  const { bytes: adapter } = await trainAdapter({ left: [numbers], kinds: ids });
+  await openCatalog('/catalog.safetensors', { clip, adapter });
+  await catalog.search({ text: 'a boot' }, { filter: { and: ['price < 50', { colour: 'red' }], not: 'sale' } });
   // @ts-expect-error
   await load({ worker: { trusted: false } });
   // @ts-expect-error
@@ -278,6 +288,10 @@ element.strings = { lang: 'pt', choose: 'Procurar', shown: { one: '{n}', other: 
 element.renderHit = ({ item, confidence }, { title, text }) => (confidence ?? 0) > 0.5 ? document.createElement('b') : title + text('price') + item.id;
 element.loadOptions = { decode: 'fast', threads: 1, cache: 'persistent', onProgress: ({ loaded }) => console.log(loaded) };
 element.find = async (query, { signal }) => (await element.open())?.catalog.search(query, { limit: 24, signal });
+const catalog = (await element.open())?.catalog; // of a published folder it has no get()
+if (catalog && 'get' in catalog) catalog.get('a1');
+// @ts-expect-error
+catalog?.get('a1');
 await element.show('/photo.jpg', { x: 0, y: 0, width: 0.5, height: 1 });
 element.focus({ crop: true, preventScroll: true });
 document.addEventListener('kin-remove', () => element.reset());

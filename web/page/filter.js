@@ -88,16 +88,17 @@ function parse(text) {
   return at < list.length ? bad(`The filter goes on with ${rest()} where 'and' or 'or' should be.`) : tree;
 }
 
-// { color: { in: […] }, price: { lt: 50 }, sale: true, or: […], not: {…} } -> the same tree.
-function fromObject(object, depth = 0) {
+// { color: { in: […] }, price: { lt: 50 }, sale: true, or: […], not: {…} }, or a text -> the same tree.
+function treeOf(object, depth = 0) {
   if (depth > maxDepth) deep();
+  if (typeof object === 'string') return parse(object);
   if (object === null || typeof object !== 'object' || Array.isArray(object))
     bad('A filter is a text or an object of fields.');
   const parts = Object.entries(object).flatMap(([field, wanted]) => {
-    if (field === 'not') return { not: fromObject(wanted, depth + 1) };
+    if (field === 'not') return { not: treeOf(wanted, depth + 1) };
     if (field === 'and' || field === 'or') {
       if (!Array.isArray(wanted) || !wanted.length) bad(`'${field}' in a filter takes a list of filters.`);
-      return { [field]: wanted.map((one) => fromObject(one, depth + 1)) };
+      return { [field]: wanted.map((one) => treeOf(one, depth + 1)) };
     }
     if (Array.isArray(wanted)) return { field, op: 'in', value: wanted };
     if (wanted === null || typeof wanted !== 'object') return { field, op: 'eq', value: wanted };
@@ -143,5 +144,5 @@ function check(node, types) {
 }
 
 // `types`: { field: 'string' | 'number' | 'boolean' | 'list' }.
-export const readFilter = (filter, types) => check(typeof filter === 'string' ? parse(filter) : fromObject(filter), types);
+export const readFilter = (filter, types) => check(treeOf(filter), types);
 export const compileFilter = (filter, types) => matcher(readFilter(filter, types)); // item => boolean
