@@ -104,15 +104,43 @@ test('where it cannot run it hides, or leaves the place to the page\'s own way',
   await end(page);
 });
 
+// The news of a worker's end comes when it comes.
+async function running(page, n) {
+  for (let i = 0; i < 100 && page.workers().length !== n; i++) await page.waitForTimeout(50);
+  assert.equal(page.workers().length, n);
+}
+
+test('what could not be loaded, or is still on its way when the element leaves the page, keeps no worker', async () => {
+  const page = await visit(), weights = '**/model/image.safetensors';
+  let asked;
+  const coming = new Promise((resolve) => { asked = resolve; });
+  await page.route(weights, (route) => route.abort());
+  await upload(page, strawberry);
+  assert.equal(await state(page), 'error');
+  await running(page, 0);
+  await page.unroute(weights);
+  await page.route(weights, () => asked()); // and never answered
+  await part(page, '.notice button').click();
+  await coming;
+  await page.evaluate(() => {
+    window.kept = document.querySelector('kin-search');
+    window.kept.remove();
+  });
+  await running(page, 0);
+  await page.unroute(weights);
+  await page.evaluate(() => document.querySelector('main').append(window.kept));
+  await upload(page, strawberry);
+  assert.equal(await state(page), 'results');
+  assert.equal((await told(page, 'kin-error')).length, 1, 'leaving is no error');
+  await end(page, [/^warning: kin-search/, /net::ERR_FAILED/]);
+});
+
 // ---- pages of all kinds --------------------------------------------------------------------------------------------------
 test('several elements share what they load; what leaves the page ends its workers, and works again when it comes back', async () => {
   const page = await visit(pageOf(`<div id="a"><kin-search ${usual}></kin-search></div><div id="b"><kin-search ${usual}></kin-search></div>`));
   await upload(page, strawberry);
   await upload(page, sample('1f460'), 1);
-  const workers = async (n) => {
-    for (let i = 0; i < 50 && page.workers().length !== n; i++) await page.waitForTimeout(50);
-    assert.equal(page.workers().length, n);
-  };
+  const workers = (n) => running(page, n);
   await workers(2);
   const first = await titles(page);
   assert.notDeepEqual(first, await titles(page, 1));

@@ -2,7 +2,7 @@
 // lets go of it; when nobody holds it, its workers end.
 import { load, openCatalog } from '../index.js';
 
-const engines = new Map(); // name -> { holders, heard: Set of functions, opened }
+const engines = new Map(); // name -> { holders, heard: Set of functions, leaving: an AbortController, opened }
 
 // loadOptions hold functions: they are the same only where it is the same object.
 const numbers = new WeakMap();
@@ -22,22 +22,25 @@ function share(heard) {
   };
 }
 
-async function open({ catalog, model, locale, worker, options }, heard) {
+async function open({ catalog, model, locale, worker, options }, heard, signal) {
   const hear = share(heard);
   const onProgress = (progress) => {
     hear(progress);
     options.onProgress?.(progress);
   };
   const { fields, ...loading } = options;
-  const clip = await load({ ...loading, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, onProgress });
+  const clip = await load({ ...loading, worker: worker ?? options.worker, model: model && new URL(model, document.baseURI).href, signal, onProgress });
+  let file;
   try {
     const { resolve, fetch, stall } = options; // its worker is the clip's
     const cache = /^(persistent|session|memory)$/.test(options.cache) ? undefined : options.cache; // stores are of models
-    const [file] = await Promise.all([openCatalog(new URL(catalog, document.baseURI).href,
-      { clip, locale: locale ?? undefined, fields, resolve, fetch, cache, stall, onProgress }), clip.preload('image')]);
-    return { clip, catalog: file };
+    file = openCatalog(new URL(catalog, document.baseURI).href,
+      { clip, locale: locale ?? undefined, fields, resolve, fetch, cache, stall, signal, onProgress });
+    await Promise.all([file, clip.preload('image', { signal })]);
+    return { clip, catalog: await file };
   } catch (error) {
     clip.close().catch(() => {});
+    file?.then((one) => one.close()).catch(() => {});
     throw error;
   }
 }
@@ -52,8 +55,8 @@ export function hold(asked, heard) {
   const name = JSON.stringify([asked.catalog, asked.model, asked.locale, asked.worker, numberOf(asked.options)]);
   let engine = engines.get(name);
   if (!engine) {
-    const listening = new Set();
-    engine = { holders: 0, heard: listening, opened: open(asked, listening) };
+    const listening = new Set(), leaving = new AbortController();
+    engine = { holders: 0, heard: listening, leaving, opened: open(asked, listening, leaving.signal) };
     engines.set(name, engine);
     engine.opened.catch(() => { if (engines.get(name) === engine) engines.delete(name); }); // the next try begins anew
   }
@@ -66,6 +69,7 @@ export function hold(asked, heard) {
     engine.heard.delete(heard);
     if (--engine.holders) return;
     if (engines.get(name) === engine) engines.delete(name);
+    engine.leaving.abort(); // of what is still on its way
     close(engine.opened).catch(() => {}); // it had failed
   } };
 }
