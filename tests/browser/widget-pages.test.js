@@ -104,6 +104,36 @@ test('where it cannot run it hides, or leaves the place to the page\'s own way',
   await end(page);
 });
 
+test('search() settles and rejects with nothing, whatever a page gives it; a box in pixels is told of, not searched as all of the photo', async () => {
+  const page = await visit(pageOf(`<kin-search ${usual} fallback-url="http://["></kin-search>`));
+  const got = await page.evaluate(async () => {
+    const element = document.querySelector('kin-search'), photo = '/samples/1f353.png', outcomes = [];
+    const told = async (work) => outcomes.push(await work().then(() => [element.state, element.error?.code ?? null], String));
+    for (const [source, box] of [[undefined], [5], [new Response('')], [photo, { x: 0, y: 0, width: 200, height: 100 }], [photo, { x: 0.5, y: 0, width: 1, height: 1 }],
+      [photo, { x: 'a' }], [photo, 5], ['/none.png']]) {
+      element.error = null;
+      await told(() => element.search(source, box));
+    }
+    element.find = () => new Promise(() => {});
+    await told(() => {
+      const searched = element.search(photo);
+      setTimeout(() => element.reset());
+      return Promise.race([searched, new Promise((_, reject) => { setTimeout(reject, 10_000, 'it still waits'); })]);
+    });
+    return outcomes;
+  });
+  const wrong = ['error', 'bad-argument'];
+  assert.deepEqual(got.slice(0, -2), [wrong, wrong, wrong, wrong, ['results', null], wrong, wrong]);
+  assert.deepEqual(got.slice(-2), [['error', 'http'], ['start', 'http']]);
+  assert.equal(await page.evaluate(async () => {
+    const element = document.querySelector('kin-search');
+    element.find = null;
+    await element.search('/none.png');
+    return element.shadowRoot.querySelector('.fallback').href;
+  }), '', 'an address that is none is no link');
+  await end(page, [/^warning: kin-search/, /404/]);
+});
+
 // The news of a worker's end comes when it comes.
 async function running(page, n) {
   for (let i = 0; i < 100 && page.workers().length !== n; i++) await page.waitForTimeout(50);

@@ -5,7 +5,7 @@ import { localeOf, wordsOf } from './texts.js';
 import { makeView } from './view.js';
 
 const noOptions = {};
-const isWhole = ({ width, height }) => width > 0.99 && height > 0.99;
+const isWhole = ({ x, y, width, height }) => [x, y, width - 1, height - 1].every((off) => Math.abs(off) < 0.01);
 
 // 'group, price:10|25|50' -> [{ field, steps }]; steps: null where the catalogue's values are taken.
 const filtersOf = (text) => (text ?? '').split(',').map((part) => part.trim()).filter(Boolean).map((part) => {
@@ -91,8 +91,9 @@ export async function act(element, parts) {
   async function look(on = false) {
     searching.abort();
     const { signal } = (searching = new AbortController());
+    const over = new Promise((resolve) => { signal.addEventListener('abort', resolve); });
     try {
-      await (element.find ? hand(signal) : search(on, signal));
+      await Promise.race([element.find ? hand(signal) : search(on, signal), over]); // a page's own may never answer
     } catch (error) {
       if (signal.aborted) return;
       set({ kind: 'error', code: error?.code, hits: [] });

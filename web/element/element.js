@@ -223,8 +223,8 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   // The link to fallback-url, if that is an address of the web.
   instead() {
     const link = make('a', 'fallback', this.texts().instead);
-    const address = new URL(this.fallbackUrl, page.baseURI);
-    if (/^https?:$/.test(address.protocol)) link.href = address;
+    link.href = this.fallbackUrl;
+    if (!/^https?:$/.test(link.protocol)) link.removeAttribute('href');
     return link;
   }
   #say() {
