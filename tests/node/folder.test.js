@@ -515,3 +515,24 @@ test('nobody waits for a shop that does not answer, nor for what a refresh has y
   await open.close();
   await Promise.all([last, rows]);
 });
+
+test('what setFields gave stays when the worker is ended and another one takes its place, and when all of the catalogue is new', async () => {
+  const single = (list) => list.map((one) => ({ ...one, rows: [one.rows[0]], item: { ...one.item, image: 'a.jpg' } })); // ids are not read at first
+  const { folder } = await published(single(products(60))), worker = join(root, 'ended.mjs');
+  writeFileSync(worker, `import { parentPort } from 'node:worker_threads';
+    import ${JSON.stringify(new URL('../../web/worker/worker.node.js', import.meta.url).href)};
+    parentPort.on('message', ({ call, args }) => { if (call === 'items' && args[0][0] === 'the end') process.exit(); });`);
+  const open = await openCatalog(folder, { worker });
+  await open.setFields([{ id: 'sku-3', price: 1 }, { id: 'sku-3', stock: 2 }]);
+  await open.setFields([{ id: 'sku-3', stock: 3 }, { id: 'sku-4', stock: 4 }]);
+  const found = async () => (await open.search({ vector: vector(3) }, { filter: 'stock > 0' })).hits.map(({ id, item: { price, stock } }) => [id, price, stock]).sort();
+  const wanted = [['sku-3', 1, 3], ['sku-4', 14, 4]];
+  assert.deepEqual(await found(), wanted);
+  await assert.rejects(open.items(['the end']), { code: 'crashed' });
+  assert.deepEqual(await found(), wanted);
+  await publish(await writeCatalogue(join(root, 'all-new.safetensors'), single(products(60, 3))), folder);
+  assert.deepEqual(await open.refresh(), { changed: true, generation: 2 });
+  assert.deepEqual(await found(), wanted);
+  assert.deepEqual((await open.search({ vector: vector(3) }, { facets: 'stock' })).facets, { stock: [{ value: 3, count: 1 }, { value: 4, count: 1 }] });
+  await open.close();
+});

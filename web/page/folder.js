@@ -10,12 +10,12 @@ import { exactness, partsOf, readQuery, rowsOf, searchOptions, typesWith } from 
 const searching = shape({ ...searchOptions, onUpdate: call });
 const watching = shape({ signal: aSignal });
 
-export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, fetch, resolve, cache, stall }) {
-  if (adapter) wrong('An adapter needs all rows: open the file, not the folder.');
+export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, ...io }) {
+  if (adapter) wrong('An adapter is for files, not for folders.');
   const updates = new Map();
-  const client = await finder(host, { worker, io: { fetch, resolve, cache, stall },
+  const client = await finder(host, { worker, io,
     onProgress: ({ search, update, ...told }) => (update ? updates.get(search)?.(update) : onProgress?.(told)) },
-  { call: 'openFolder', args: [{ source, locale, silent: !onProgress }] });
+  { call: 'openFolder', args: [{ source, locale, patches: new Map(), silent: !onProgress }] });
   const base = schemeOf('.', source) ? source.replace(/(?:\/current\.json|\/*)$/, '') : null; // of a path: none
   return outward(new Folder(client, await client.start(signal), { clip, fields, base, updates }));
 }
@@ -91,9 +91,12 @@ class Folder {
   async setFields(rows) {
     const found = read(rowsOf, rows, 'A row');
     return this.#inTurn(async () => {
-      const types = Object.fromEntries(typesWith(Object.entries(this.#about.types), found));
-      await this.#client.call('setFields', [found, types]);
-      this.#about.types = types;
+      const types = typesWith(Object.entries(this.#about.types), found);
+      const { patches } = this.#client.open.args[0], rows = new Map(); // a worker that is started anew begins with them
+      for (const { id, fields } of found) rows.set(id, { ...rows.get(id) ?? patches.get(id), ...Object.fromEntries(fields) });
+      await this.#client.call('setFields', [rows, types]);
+      rows.forEach((fields, id) => patches.set(id, fields));
+      this.#about.types = Object.fromEntries(types);
     });
   }
 

@@ -23,7 +23,7 @@ export class EngineCore {
   // -> of the last { value, bytes: as many of the room as the value says }
   run(session, calls) {
     const engine = this.#engine;
-    if (session !== this.#session) fail('crashed', "Kin's worker was started again meanwhile: call it once more.");
+    if (session !== this.#session) fail('crashed', "Kin's worker was started anew: call it once more.");
     let result;
     for (const [kind, name, ...args] of calls) {
       const inputs = args.map((arg) => (typeof arg === 'number' ? null : arg.room ? new Uint8Array(arg.room) : arg));

@@ -49,7 +49,7 @@ function readJson(bytes, kind, name) {
   try {
     json = JSON.parse(new TextDecoder().decode(bytes));
   } catch {} // told below
-  if (json?.kind !== kind) fail('not-a-catalog', `${name} is not one of a catalogue's folder: check the address.`);
+  if (json?.kind !== kind) fail('not-a-catalog', `${name} is none of a catalogue's folder: check the address.`);
   if (json.format !== 2) fail('unsupported', `${name} is of format ${JSON.stringify(json.format)}: update Kin, or publish it with this release.`);
   return json;
 }
@@ -69,7 +69,7 @@ function readBase(bytes, locale) {
   is(isSize(near?.rows, 1) && isSize(near?.shards, 1) && isSize(near?.text_shards ?? near.shards, 1), 'near');
   is(!far || [1, 2, 3].includes(far.planes) && isSize(far.rows, 1) && isSize(far.shards, 1), 'far');
   const market = Object.hasOwn(markets, locale) ? markets[locale] : null;
-  if (!market) fail('bad-argument', `The catalogue has no market '${locale}': it has ${Object.keys(markets).filter(Boolean).join(', ') || 'none but the first'}.`);
+  if (!market) fail('bad-argument', `The catalogue has no market '${locale}': it has ${Object.keys(markets).filter(Boolean).join(', ') || 'none'}.`);
   const columns = Object.entries(market.columns ?? {});
   is(columns.every(([, column]) => (column?.file === null || isHash(column?.file)) && ['number', 'string', 'boolean', 'list'].includes(column.type)), 'its columns');
   is(market.sold === undefined || isHash(market.sold), 'what is sold');
@@ -106,7 +106,7 @@ function parseItem(bytes, id) {
   try {
     item = JSON.parse(decoder.decode(bytes));
   } catch {} // told below
-  is(isItem(item) && isText(item.id), 'an item, or its id');
+  is(isItem(item) && isText(item.id), 'an item is no plain object with an id');
   is(id === undefined || item.id === id, `the item of '${id}' is that of '${item.id}'`);
   return item;
 }
@@ -162,11 +162,12 @@ function checkPlaces(state) {
 export class FolderCore {
   #engine = null;
   #state = null;
-  #patches = new Map(); // what setFields gave, by id: it stays with later generations
+  #patches; // what setFields gave, by id: it stays with later generations
 
   // silent: nobody wants to hear of files.
-  constructor(platform, { source, locale = '', silent, io }) {
+  constructor(platform, { source, locale = '', patches = new Map(), silent, io }) {
     this.platform = platform;
+    this.#patches = patches;
     this.source = source.replace(/(?:^|[/\\]+)current\.json$|[/\\]*$/, '');
     this.locale = locale;
     this.silent = silent;
@@ -213,7 +214,7 @@ export class FolderCore {
         return engine.bytes(out, 32);
       });
       const found = btoa(String.fromCharCode(...digest)).replaceAll('+', '-').replaceAll('/', '_').slice(0, 22);
-      if (found !== hash) fail('not-a-catalog', `${name} holds other bytes than were published: fetch it anew, or publish again.`);
+      if (found !== hash) fail('not-a-catalog', `${name} holds other bytes than were published: fetch or publish it again.`);
       return work(at, n);
     });
   }
@@ -333,7 +334,7 @@ export class FolderCore {
       await this.#inOrder('codes', codes.files, 0, watcher, ({ at, copy }, i) => {
         const n = sizeOf(codes, rows, i);
         const [bits, size] = at('codes', 'U8'), starts = copy('starts', 'U8');
-        is(size === n * codeBytes(dim) && starts.length === Math.ceil(n / 8), 'a file of codes');
+        is(size === n * codeBytes(dim) && starts.length === Math.ceil(n / 8), 'its codes');
         for (let row = 0; row < n; row++) {
           product += starts[row >> 3] >> (row & 7) & 1;
           is(product >= 0 && product < products && counts[product] < 65535, 'its codes');
@@ -388,7 +389,7 @@ export class FolderCore {
     let row = 0;
     for (let i = 0; i < n; i++) {
       const name = id(i), was = placeOf(state, name, places[i]), number = first + i;
-      is(was !== undefined || counts[i], 'a delta changes what is not there');
+      is(was !== undefined || counts[i], 'a delta');
       const own = counts[i] ? number : was; // without rows it keeps those it has
       state.added.push(pictures.slice(row, row + counts[i]));
       row += counts[i];
@@ -452,13 +453,13 @@ export class FolderCore {
     }));
   }
 
-  // rows: [{ id, fields: [[name, value], …] }], types: what the page found their types to be; all or none.
+  // rows: a Map of ids to all fields set so far, types: a Map of what the page found their types to be; all or none.
   async setFields(rows, types, watcher) {
     const state = this.#state;
     await this.#ids(state, watcher);
-    for (const { id } of rows) known(state, id);
-    for (const { id, fields } of rows) this.#patches.set(id, { ...this.#patches.get(id), ...Object.fromEntries(fields) });
-    state.types = new Map(Object.entries(types));
+    for (const id of rows.keys()) known(state, id);
+    rows.forEach((fields, id) => this.#patches.set(id, fields));
+    state.types = types;
   }
 
   /* ---- filters ---- */
@@ -584,7 +585,7 @@ export class FolderCore {
   async #search(state, { search, parts, tree, facets, updates, exact, offset, count, ...asked }, watcher) {
     const engine = this.#engine, { base, folder } = state, used = [];
     const units = [];
-    if (parts.some(({ vector }) => !vector)) await this.#ids(state, watcher);
+    if (this.#patches.size || parts.some(({ vector }) => !vector)) await this.#ids(state, watcher);
     for (const { vector, id } of parts) {
       if (vector) units.push(unit(vector));
       else {
