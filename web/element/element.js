@@ -224,7 +224,9 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
   instead() {
     const link = make('a', 'fallback', this.texts().instead);
     link.href = this.fallbackUrl;
-    if (!/^https?:$/.test(link.protocol)) link.removeAttribute('href');
+    const { href, protocol } = link; // whole
+    if (/^https?:$/.test(protocol)) link.href = href;
+    else link.removeAttribute('href');
     return link;
   }
   #say() {
