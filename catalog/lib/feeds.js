@@ -72,9 +72,13 @@ function finder(columns) {
 
 function recognise(columns, map, from, pictures, name) {
   const find = finder(columns);
-  const has = (feed) => [feed.id, ...pictures ? [feed.images[0]] : [], ...feed === feeds.plain ? [] : [feed.title]]
-    .every((names) => find(names) !== undefined);
-  if (from === undefined) return Object.values(feeds).find(has) ?? feeds.plain;
+  const has = (feed, ...more) => [feed.id, ...more, ...feed === feeds.plain ? [] : [feed.title]].every((names) => find(names) !== undefined);
+  if (from === undefined) {
+    const all = Object.values(feeds), whole = all.find((feed) => has(feed, feed.images[0]));
+    // Without pictures `id` is a name that many have: then the one of whose names most are there.
+    const count = (feed) => targets.filter((target) => map[target] ?? find(feed[target])).length;
+    return whole ?? (pictures ? undefined : all.filter((feed) => has(feed)).sort((a, b) => count(b) - count(a))[0]) ?? feeds.plain;
+  }
   const feed = feeds[from];
   for (const [target, names] of [['id', feed.id], ...pictures ? [['image', feed.images[0]]] : []])
     if (from !== 'plain' && !map[target] && find(names) === undefined)

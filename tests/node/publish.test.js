@@ -207,6 +207,28 @@ test('markets have the catalogue\'s fields where nothing else is said, and what 
   assert.deepEqual((await contentOf(join(root, 'named'), 'de')).find(({ id }) => id === 'sku-5').item, { title: 'Ding 5', sale: false, image: ['img/5-0.jpg'] });
 });
 
+test('a market is read as the feed that it is, with or without its pictures', async (t) => {
+  const root = folder(t), market = join(root, 'de.csv');
+  const catalogue = await writeCatalogue(join(root, 'a.kin'), products(4));
+  const woo = 'ID,Type,SKU,Name,Published,Regular price,Images,Parent\nsku-1,variable,a,Ding,1,,a.jpg,\nsku-9,variation,,Ding - rot,1,5.50,r.jpg,a\n' +
+    'sku-2,simple,b,Entwurf,-1,6.50,b.jpg,\n';
+  const google = 'id\ttitle\tlink\timage_link\tprice\nsku-1\tDing\thttps://x.example/1\ta.jpg\t5,50 EUR\n';
+  const without = (table, mark, column) => table.split('\n').map((line) => line.split(mark).toSpliced(column, 1).join(mark)).join('\n');
+  for (const [name, content, item, left] of [
+    ['woo', woo, { title: 'Ding', price: 5.5 }, 'left out: 1 draft'],
+    ['woo-bare', without(woo, ',', 6), { title: 'Ding', price: 5.5 }, 'left out: 1 draft'],
+    ['google', google, { title: 'Ding', url: 'https://x.example/1', price: 5.5 }],
+    ['google-bare', without(google, '\t', 3), { title: 'Ding', url: 'https://x.example/1', price: 5.5 }],
+    ['shopify', 'Handle,Title,Variant Price\nsku-1,Ding,5.50\nsku-1,,6\n', { title: 'Ding', price: 5.5 }],
+    ['plain', 'id,title,url,price\nsku-1,Ding,/d,5.50\n', { title: 'Ding', url: '/d', price: 5.5 }],
+  ]) {
+    writeFileSync(market, content);
+    const { said } = await publish(catalogue, join(root, name), { market: [`de=${market}`] });
+    assert.deepEqual((await contentOf(join(root, name), 'de')).map(({ id, item: { image: _, ...its } }) => [id, its]), [['sku-1', item]], name);
+    if (left) assert.ok(said.includes(`${market}: ${left}`), said.join('\n'));
+  }
+});
+
 test('markets: other items of the same products, not sold where the file lacks them, each in a delta of its own', async (t) => {
   const root = folder(t), path = join(root, 'web'), list = products(100);
   const german = (price) => `id,title,price,waehrung\n${list.slice(0, 98).map(({ id }, i) => `${id},Ding ${i},"${i === 5 ? price : i + 1},50",EUR\n`).join('')}other,Fremd,"1,00",EUR\n`;
