@@ -6,7 +6,7 @@ import { describe, dryRun } from '../lib/dry-run.js';
 import { readForm } from '../lib/feeds.js';
 import { readLimit } from '../lib/limits.js';
 import { kin } from '../lib/name.js';
-import { asNumber, commonUsage, oneArgument, oneOf, UsageError, wholeNumber } from '../lib/options.js';
+import { asNumber, commonUsage, namesOf, oneArgument, oneOf, UsageError, wholeNumber } from '../lib/options.js';
 import { checkFile, checkOutput } from '../lib/output.js';
 import { readMap } from '../lib/products.js';
 import { writeRelated } from '../lib/related.js';
@@ -26,9 +26,11 @@ product, its path the id. Exit code 3: written, but some rows failed. A build th
 where it was when the same command is run again; what it has is in <catalogue>.part until then.
 
   --fields a,b     columns to publish beside id, title, url and image: anyone can read them.
-                   * takes all but those that look private (cost, supplier, e-mail, stock ...)
+                   * takes all but those that look private (cost, supplier, e-mail, stock ...); a name
+                   with a comma stands in double quotes
   --text a,b       of these, columns to keep as text where all cells are numbers, or true and false
-  --map title=Name the column of id, title, url or image where it has another name
+  --map title=Name the column of id, title, url or image where it has another name; of images several
+                   (image=A,image=B)
   --from F         plain, shopify, woocommerce or google: read the columns as this, whatever they look like
   --separator S    what parts the cells of CSV: , ; | or tab (default: found)
   --dry-run        print which column becomes what, three products, and all counts; needs no model
@@ -73,9 +75,7 @@ function readOptions(values) {
 export async function run({ values, positionals, modelOptions }, io) {
   const input = oneArgument(positionals, 'build takes one products file or folder');
   if (!values.output && !values['dry-run']) throw new UsageError('build needs -o CATALOGUE');
-  const names = (lists = []) => lists.flatMap((list) => list.split(','))
-    .map((name) => name.trim()).filter(Boolean);
-  const reading = { map: readMap(values.map), fields: names(values.fields), text: names(values.text), ...readForm(values),
+  const reading = { map: readMap(values.map), fields: namesOf(values.fields), text: namesOf(values.text), ...readForm(values),
     version: values['version-column'], signal: io.signal,
     progress: (bytes) => io.progress('reading', bytes, { unit: 1e6, name: 'MB' }) };
   if (values['dry-run']) {

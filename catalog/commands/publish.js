@@ -10,7 +10,7 @@ import { nextGeneration } from '../lib/generation.js';
 import { commit, openFolder, tidy } from '../lib/generations.js';
 import { readMarket, readMarkets } from '../lib/markets.js';
 import { kin } from '../lib/name.js';
-import { commonUsage, oneArgument, UsageError } from '../lib/options.js';
+import { commonUsage, namesOf, oneArgument, UsageError } from '../lib/options.js';
 import { readPartBytes } from '../lib/parts.js';
 import { readMap } from '../lib/products.js';
 import { faultsOf, ofName, readBase, readPublished } from '../lib/published.js';
@@ -38,8 +38,6 @@ export const options = {
   text: { type: 'string', multiple: true }, map: { type: 'string', multiple: true }, budget: { type: 'string' },
   keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
-
-const names = (lists = []) => lists.flatMap((list) => list.split(',')).map((name) => name.trim()).filter(Boolean);
 
 function readKeep(text) {
   const keep = Number(text);
@@ -153,7 +151,7 @@ export async function run({ values, positionals }, io) {
   const catalogue = oneArgument(positionals, 'publish takes one catalogue file');
   const budget = values.budget === undefined ? null : readBudget(values.budget);
   const markets = readMarkets(values.market);
-  const choice = { map: readMap(values.map), fields: names(values.fields), text: names(values.text) };
+  const choice = { map: readMap(values.map), fields: namesOf(values.fields), text: namesOf(values.text) };
   if (!markets.size && [values.map, values.fields, values.text].some(Boolean))
     throw new UsageError('--fields, --text and --map are for the files of --market: the catalogue has its fields from build');
   if ((await stat(folder).catch(() => null))?.isFile()) throw new Error(`${folder} is a file: name a folder with -o`);

@@ -87,19 +87,20 @@ function recognise(columns, map, from, pictures, name) {
   return feed;
 }
 
-// The column of each target: by --map, else by the feed's names.
+// The column of each target, of pictures all of them: by --map, else by the feed's names.
 function chooseTargets(columns, feed, map, pictures, name) {
   const find = finder(columns);
-  const [id, title, url, image] = targets.map((target) => {
-    const [wanted, names] = [map[target], target === 'image' ? feed.images[0] : feed[target]];
+  const choose = (target, names, wanted, needed) => {
     const found = wanted === undefined ? find(names) : columns.find((column) => same(column, wanted));
-    if (found === undefined && (wanted !== undefined || target === 'id' || target === 'image' && pictures))
+    if (found === undefined && (wanted !== undefined || needed))
       throw new Error(`${name} has no column '${wanted ?? names[0]}' (it has: ${listed(columns)}); ` +
         `say which one with --map ${target}=COLUMN`);
     return found;
-  });
-  const more = map.image === undefined ? feed.images.slice(1).map(find) : [];
-  return { id, title, url, images: pictures ? [image, ...more.filter((column) => column !== undefined)] : [] };
+  };
+  const [id, title, url] = ['id', 'title', 'url'].map((target) => choose(target, feed[target], map[target], target === 'id'));
+  const images = map.image?.map((wanted) => choose('image', [], wanted)) ??
+    [choose('image', feed.images[0], undefined, pictures), ...feed.images.slice(1).map(find)].filter((column) => column !== undefined);
+  return { id, title, url, images: pictures ? [...new Set(images)] : [] };
 }
 
 // The rules of the feed, with the file's own names of columns.

@@ -43,6 +43,10 @@ export function refuseDash(values) {
   if (option) throw new UsageError(`--${option} takes the name of a file, not '-' (./- is a file called so)`);
 }
 
+// Names parted by commas; one with a comma in it stands in quotes.
+export const namesOf = (lists = []) => lists.flatMap((list) => [...list.matchAll(/\s*"((?:[^"]|"")+)"\s*(?:,|$)|([^,]*)(?:,|$)/g)])
+  .map(([, quoted, bare = '']) => quoted?.replaceAll('""', '"') ?? bare.trim()).filter(Boolean);
+
 const variants = ['simd', 'simd-threads', 'relaxed', 'relaxed-threads'];
 
 // Number('') is 0.

@@ -26,16 +26,19 @@ const pictureEnd = new RegExp(`${suffix}(?:[?#][^]*)?$`, 'i');
 const address = /^https?:\/\//i;
 const maxReference = 8192; // characters of a picture's path or address
 
-// `title=Name` pairs -> { title: 'Name' }.
+// `title=Name` pairs -> { title: 'Name', image: ['Photo 1', 'Photo 2'] }. A comma parts two of them where a target follows: names
+// of columns have commas too.
 export function readMap(pairs = []) {
   const map = {};
-  for (const pair of pairs.flatMap((text) => text.split(','))) {
+  for (const pair of pairs.flatMap((text) => text.split(new RegExp(`,(?=\\s*(?:${targets.join('|')})\\s*=)`)))) {
     const at = pair.indexOf('=');
     const [target, column] = [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
     if (at < 0 || !targets.includes(target) || !column)
       throw new UsageError(`--map takes ${targets.join('|')}=COLUMN, such as --map title=Name, ` +
         `not '${pair}'`);
-    map[target] = column;
+    if (target === 'image') map.image = [...map.image ?? [], column];
+    else if (map[target] === undefined) map[target] = column;
+    else throw new UsageError(`--map names two columns for ${target}, '${map[target]}' and '${column}': several are for image alone`);
   }
   return map;
 }
@@ -92,11 +95,14 @@ export function checkUrl(url) {
 const text = (value) => (value === undefined || value === null ? ''
   : typeof value === 'string' ? value.toWellFormed() : String(value));
 
-// The pictures that the columns of a product's rows name: in the order of their places, each once; of a plain file
-// also the whole cell.
+// The pictures that the columns of a product's rows name: in the order of their places, each once; of a plain file's one
+// column as they are, and also the whole cell.
 function imagesOf({ records }, { plain, images: columns, place }, cells) {
   if (!columns.length) return { images: [] };
-  if (plain) return readImages(records[0].get(columns[0]), cells);
+  if (plain) {
+    const [first, ...more] = columns.map((column) => readImages(records[0].get(column), cells));
+    return more.length ? { images: [...new Set([first, ...more].flatMap(({ images }) => images))] } : first;
+  }
   const placed = columns.flatMap((column, i) => records.flatMap((record) => {
     const at = i || place === undefined ? NaN : parseFloat(record.get(place));
     return readImages(record.get(column), true).images

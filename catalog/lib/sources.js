@@ -28,12 +28,15 @@ async function openCsv(file, name, { separator }) {
   if (first.error) throw new Error(`${name}: line ${first.line} must name the columns, but ${first.error.message}`);
   const columns = first.cells.map((column) => column.trim().normalize());
   checkCount(columns.length, name);
-  const place = new Map();
+  const [place, twice] = [new Map(), new Set()];
   for (const [i, column] of columns.entries()) {
-    if (place.has(column) && column !== '') throw new Error(`${name} has two columns named '${column.slice(0, 60)}'`);
+    if (place.has(column)) twice.add(column);
     place.set(column, i);
   }
-  return { columns, cells: true, async* records() {
+  return { columns: [...place.keys()], cells: true, async* records(wanted) {
+    const unclear = wanted.find((column) => twice.has(column));
+    if (unclear !== undefined)
+      throw new Error(`${name} has two columns named '${unclear.slice(0, 60)}': rename one, or name others for --fields and --map`);
     for await (const { line, cells, error } of records())
       if (line !== first.line) yield { row: line, error, get: (column) => cells[place.get(column)] ?? '' };
   } };

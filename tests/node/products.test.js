@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { looksPrivate } from '../../catalog/lib/fields.js';
+import { namesOf } from '../../catalog/lib/options.js';
 import { Paths } from '../../catalog/lib/paths.js';
 import { readListed } from '../../catalog/lib/pictures.js';
 import { readMap, readProducts } from '../../catalog/lib/products.js';
@@ -107,6 +108,24 @@ test('other column names are mapped, spelling of case is forgiven', async (t) =>
   assert.deepEqual(products.rows[0].item, { title: 'Lamp' });
   assert.deepEqual(brief(products), [[2, '7', ['l.png']]]);
   assert.throws(() => readMap(['colour=x']), /--map takes/);
+});
+
+test('names of columns with commas, several columns of pictures, as Etsy and PrestaShop have them', async (t) => {
+  const shop = 'Product ID;Name *;"Images (x,y,z...)";Photo 2;"GTIN, EAN";Size (")\n7;Lamp;a.jpg,b.jpg;b.jpg;42;3\n8;Desk;;c.jpg;;\n9;Chair;;;43;5\n';
+  const map = readMap(['id=Product ID,title=Name *', 'image=Images (x,y,z...), image=Photo 2']);
+  const products = await read(t, 'p.csv', shop, { map, fields: namesOf(['"GTIN, EAN", Size (")']) });
+  assert.deepEqual(brief(products), [[2, '7', ['a.jpg', 'b.jpg']], [3, '8', ['c.jpg']], [4, '9', 'it names no picture']]);
+  assert.deepEqual(products.rows[0].item, { title: 'Lamp', 'GTIN, EAN': 42, 'Size (")': 3 });
+  assert.deepEqual(namesOf(['a, b ,,', '*', '"say ""x"", y",c', '"open,d']), ['a', 'b', '*', 'say "x", y', 'c', '"open', 'd']);
+  await assert.rejects(read(t, 'p.csv', shop, { map: readMap(['id=Product ID', 'image=Photo 2,image=Photo 3']) }), { message: /no column 'Photo 3'/ });
+  assert.throws(() => readMap(['id=SKU,id=EAN']), { name: 'Error', message: /^--map names two columns for id, 'SKU' and 'EAN'/ });
+});
+
+test('a column that comes twice is refused where it is read', async (t) => {
+  const feed = 'id\timage\tshipping\tshipping\n1\ta.jpg\tUS\tCA\n';
+  assert.deepEqual(brief(await read(t, 'p.tsv', feed)), [[2, '1', ['a.jpg']]]);
+  for (const fields of [['shipping'], ['*']])
+    await assert.rejects(read(t, 'p.tsv', feed, { fields }), { message: /p\.tsv has two columns named 'shipping': rename one/ });
 });
 
 test('JSON Lines: numbers as ids, lists of pictures, lines that are no objects', async (t) => {
