@@ -2,7 +2,7 @@
 // texts where the name comes several times }. Names are those of Google's attributes, without the `g:` that a feed puts
 // before them; one of them counts before another of the same name (`g:id`, Atom's own `id`). Of what is nested deeper
 // nothing is read.
-// `sax` parses: it reads no DTD and expands no entity but XML's own five, so that none can grow or lead elsewhere. An
+// `sax` parses: it reads no DTD and expands no entity but XML's own five and HTML's characters, so that none can grow or lead elsewhere. An
 // item that is not well formed is an error of its own, and what is not around the items harms none; only the text of
 // one piece and one item is held.
 import sax from 'sax';
@@ -20,6 +20,7 @@ export async function* readXml(pieces, name) {
   const done = []; // items of the piece under way
   const wrong = (why) => new Error(`${name} is not a feed: ${why} (line ${parser.line + 1})`);
   let depth = 0;
+  let inFeed = null; // whether the element of the first level is a feed's; null: none yet
   let prefix = 'g:';
   let row = 0;
   let attributes = 0; // of the tag under way
@@ -43,13 +44,16 @@ export async function* readXml(pieces, name) {
     attributes = 0;
     if (++depth > maxDepth) throw wrong(`its elements are nested more than ${maxDepth} deep`);
     if (depth === 1) {
-      if (!/^(?:rss|feed|rdf:RDF)$/.test(tag))
+      const before = inFeed;
+      inFeed = /^(?:rss|feed|rdf:RDF)$/.test(tag);
+      if (!inFeed && before !== null) return; // behind the feed: what PHP has to say, for example
+      if (!inFeed)
         throw wrong(`its first element is <${tag.slice(0, 40)}>, not <rss> of RSS or <feed> of Atom`);
       const named = Object.entries(given).find(([key, value]) => key.startsWith('xmlns:') && value === google);
       if (named) prefix = `${named[0].slice('xmlns:'.length)}:`;
       return;
     }
-    if ((tag === 'item' || tag === 'entry') && !(item && depth > item.depth + 1)) {
+    if (inFeed && (tag === 'item' || tag === 'entry') && !(item && depth > item.depth + 1)) {
       if (item) end(new Error('it does not end before the next one begins'));
       item = { depth, values: new Map(), size: 0, error: null };
       row++;

@@ -179,6 +179,13 @@ test('XML: what is not well formed costs its item, entities are not expanded, el
     [7, '7', ['a.jpg']], [8, '8', ['a.jpg']], [9, '9', ['a.jpg']], [10, null, 'its id is empty'], [11, '11', ['a.jpg', 'b.jpg']]]);
 });
 
+test('XML as PHP sends it: HTML characters, and words behind the feed', async (t) => {
+  const { rows, items } = await read(t, 'p.xml', `\n<?xml version="1.0"?>\n${feed(item(1, 'caf&eacute;&nbsp;noir'))}\n<!-- cached -->\n<br />\n<b>Notice</b>: Undefined index\n` +
+    `<p><item><g:id>no</g:id></item></p>`);
+  assert.deepEqual(rows, [[1, '1', ['a.jpg']]]);
+  assert.equal(items[0].title, 'caf\u00e9\u00a0noir');
+});
+
 test('XML reads the same wherever its pieces end', async () => {
   const text = feed(`${item(1, '<![CDATA[a ]] b]]>&amp;c', '<!-- <item> --><g:link/>')}${item(2, 'R & D')}<item><g:id>3</g:id>${item(4, 'x</i>')}${item(5, 'é')}`);
   const records = async (length) => {
