@@ -20,7 +20,7 @@ const tries = 4, hops = 5;
 const usualAtATime = 4;
 const largestFile = 4 * 2 ** 30; // of those that the user names
 const redirects = new Set([301, 302, 303, 307, 308]);
-const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+const passing = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]); // the last five: Cloudflare's, of the host behind it
 const broken = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
   'ENETDOWN', 'EPROTO']);
 const headers = { accept: 'image/jpeg,image/png,image/webp,*/*;q=0.1', 'accept-encoding': 'identity', 'user-agent': 'kin-clip' };
@@ -53,11 +53,11 @@ function headerText(value) {
   }
 }
 
-// "120", or a date.
-function waitOf(value) {
-  if (value === undefined) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+// "120", or a date. Anything else says nothing, and so does a date that has passed: clocks differ.
+function waitOf(value = '') {
+  if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
+  const ms = /^[a-z]{3}/i.test(value) ? Date.parse(value) - Date.now() : NaN;
+  return ms > 0 ? ms : undefined;
 }
 
 // Some hosts say packed of what is not.
@@ -94,12 +94,16 @@ async function ask(url, shown, known, signal) {
   signal.throwIfAborted();
   const own = new AbortController();
   const asking = conditions(url, known);
-  let timer, response;
+  let timer, response, late;
+  const giveUp = (what) => {
+    late = what;
+    own.abort();
+  };
   const alive = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => own.abort(), silence);
+    timer = setTimeout(giveUp, silence, `no answer within ${silence / 1000} seconds`);
   };
-  const whole = setTimeout(() => own.abort(), longest);
+  const whole = setTimeout(giveUp, longest, `not all of it within ${longest / 1000} seconds`);
   const stop = () => own.abort();
   setMaxListeners(0, signal); // one for each picture under way
   signal.addEventListener('abort', stop, { once: true }); // AbortSignal.any() keeps something of each request for ever
@@ -123,7 +127,7 @@ async function ask(url, shown, known, signal) {
     throw passing.has(status) ? new Passing(answered, waitOf(response.headers['retry-after'])) : answered;
   } catch (error) {
     signal.throwIfAborted();
-    if (own.signal.aborted) throw new Passing(bad('unreadable', `${shown}: no answer within ${silence / 1000} seconds`));
+    if (own.signal.aborted) throw new Passing(bad('unreadable', `${shown}: ${late}`));
     if (broken.has(error.code)) throw new Passing(bad('unreadable', `${shown}: the connection broke (${error.code})`));
     if (error instanceof Passing || error instanceof PictureError) throw error;
     throw bad('unreadable', `${shown}: ${error.message}`);
@@ -178,8 +182,9 @@ async function askOften(url, shown, known, host, signal) {
 export async function readRemote(ref, hosts, signal, known) {
   let url = addressOf(ref.startsWith('//') ? `https:${ref}` : ref, undefined, ref);
   for (let hop = 0; hop < hops; hop++) {
-    if (url.protocol !== 'https:') throw bad('refused', `${ref}: only https is fetched`);
-    if (!hosts.has(url.host)) throw bad('refused', `${ref}: add --allow-host ${url.host} to fetch from there`);
+    const sent = hop ? `the host sends us on to ${url.protocol}//${url.host}: ` : '';
+    if (url.protocol !== 'https:') throw bad('refused', `${ref}: ${sent}only https is fetched`);
+    if (!hosts.has(url.host)) throw bad('refused', `${ref}: ${sent}add --allow-host ${url.host} to fetch from there`);
     const answer = await askOften(url, ref, known, hosts.get(url.host), signal);
     if (!(answer instanceof URL)) return answer;
     url = answer;

@@ -52,12 +52,26 @@ const breakOff = (response) => {
 
 test('what passes is tried again, and after as long as the host says', async (t) => {
   const answers = { '/busy.png': [send(429, { 'retry-after': '1' }), fine], '/down.png': [send(503), fine],
-    '/dated.png': [send(429, { 'retry-after': new Date(Date.now() + 1000).toUTCString() }), fine],
+    '/dated.png': [send(429, { 'retry-after': new Date(Date.now() + 1000).toUTCString() }), fine], '/521.png': [send(521), fine],
     '/reset.png': [hangUp, fine], '/half.png': [breakOff, fine] };
   const { host, asked, build } = await hostWith(t, answers);
   const built = await build(Object.keys(answers).map((path) => `https://${host}${path}`));
   assert.equal(built.code, 0, built.err);
   assert.deepEqual(asked, Object.fromEntries(Object.keys(answers).map((path) => [path, 2])));
+});
+
+test('a wait that is none of a host is our own, and no picture is asked for again at once', async (t) => {
+  const given = { '/past.png': 'Mon, 01 Jan 2024 00:00:00 GMT', '/half.png': '1.5', '/minus.png': '-5' };
+  const at = {};
+  const { host, build } = await hostWith(t, Object.fromEntries(Object.entries(given).map(([path, after]) => [path, (response) => {
+    (at[path] ??= []).push(performance.now());
+    return (at[path].length === 1 ? send(429, { 'retry-after': after }) : fine)(response);
+  }])));
+  for (const path of Object.keys(given)) { // one by one: they wait for each other
+    const { code, err } = await build([`https://${host}${path}`]);
+    assert.equal(code, 0, err);
+    assert.ok(at[path][1] - at[path][0] > 900, `${path}: ${at[path]}`);
+  }
 });
 
 test('but not for ever, nor what will not change', async (t) => {
@@ -89,11 +103,14 @@ test('an answer that says packed is read whether it is or not', async (t) => {
 test('redirects in raw UTF-8 or Latin-1 are followed; to no address they are an error', async (t) => {
   const to = (location) => send(302, { location });
   const { host, build } = await hostWith(t, { '/utf8.png': to(latin1('/größe é.png')), '/latin1.png': to('/gr\xf6\xdfe \xe9.png'),
-    '/größe é.png': fine, '/nowhere.png': to('https://'), '/round.png': to('/round.png') });
+    '/größe é.png': fine, '/nowhere.png': to('https://'), '/round.png': to('/round.png'),
+    '/http.png': to('http://localhost/x.png'), '/away.png': to('https://away.example/x.png') });
   const at = (path) => `https://${host}${path}`;
-  const { code, failed } = await build(['/utf8.png', '/latin1.png', '/nowhere.png', '/round.png'].map(at));
+  const { code, failed } = await build(['/utf8.png', '/latin1.png', '/nowhere.png', '/round.png', '/http.png', '/away.png'].map(at));
   assert.equal(code, 3);
   assert.deepEqual(failed, {
+    [at('/http.png')]: `refused ${at('/http.png')}: the host sends us on to http://localhost: only https is fetched`,
+    [at('/away.png')]: `refused ${at('/away.png')}: the host sends us on to https://away.example: add --allow-host away.example to fetch from there`,
     [at('/nowhere.png')]: `unreadable ${at('/nowhere.png')}: the host sends us on to 'https://', which is no address`,
     [at('/round.png')]: `unreadable ${at('/round.png')}: too many redirects` });
 });
