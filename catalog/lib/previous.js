@@ -10,6 +10,8 @@ const anew = 'every picture is read and embedded anew';
 const isUrl = (text) => /^[a-z][a-z0-9+.-]+:\/\//i.test(text);
 const isFile = (path) => stat(path).then((found) => found.isFile(), () => false);
 
+const addressOf = (previous) => `${previous.replace(/\/+$/, '')}.state`;
+
 // The path of its state, null if there is none.
 async function findState(previous, work, io) {
   const own = stateOf(work.output);
@@ -20,7 +22,7 @@ async function findState(previous, work, io) {
     return !found?.isDirectory() && await isFile(beside) ? beside : await isFile(own) ? own : null;
   }
   if (await isFile(own)) return own;
-  return await fetchFile(`${previous.replace(/\/+$/, '')}.state`, work.path('previous'), io.signal) ? work.path('previous') : null;
+  return await fetchFile(addressOf(previous), work.path('previous'), io.signal) ? work.path('previous') : null;
 }
 
 // -> Journal, or null where nothing of it can be used, which is said.
@@ -32,7 +34,8 @@ export async function openPrevious(previous, { work, about, io }) {
     return null;
   }
   const found = await Journal.read(path, about);
-  if (!found) io.note(`--previous: ${path} is of another model, --fit or --decode, or damaged: ${anew}`);
-  else if (!found.whole) io.note(`--previous: ${path} is damaged: what is whole of it is used`);
+  const shown = path === work.path('previous') ? addressOf(previous) : path;
+  if (!found) io.note(`--previous: ${shown} is of another model, --fit or --decode, or damaged: ${anew}`);
+  else if (!found.whole) io.note(`--previous: ${shown} is damaged: what is whole of it is used`);
   return found;
 }

@@ -5,9 +5,8 @@
 //
 // By node:https, not fetch: that unpacks what an answer says is packed, and Node 20's never ends where it is not.
 import { once, setMaxListeners } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { request } from 'node:https';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Gate } from './gate.js';
@@ -71,8 +70,10 @@ function unpacked(bytes, encoding, shown) {
   }
 }
 
-async function readBody(response, shown, alive) {
-  if (Number(response.headers['content-length']) > maxBytes) throw tooLarge(shown);
+// The body of an answer, whole: what `ask` reads of a picture. `alive()` with each piece.
+async function readPicture(response, shown, alive) {
+  const { etag, 'last-modified': modified, 'content-length': length, 'content-encoding': encoding } = response.headers;
+  if (Number(length) > maxBytes) throw tooLarge(shown);
   const parts = [];
   let n = 0;
   for await (const part of response) {
@@ -82,15 +83,16 @@ async function readBody(response, shown, alive) {
     parts.push(part);
   }
   if (!n) throw bad('unreadable', `${shown}: the host sent nothing (it answered ${response.statusCode})`);
-  return new Uint8Array(unpacked(Buffer.concat(parts), response.headers['content-encoding'], shown));
+  return { bytes: new Uint8Array(unpacked(Buffer.concat(parts), encoding, shown)), etag, modified };
 }
 
 // What makes a request conditional: only where the answer that is known came from this very address.
 const conditions = (url, known) => (known?.url !== url.href ? {} : {
   ...(known.etag && { 'if-none-match': known.etag }), ...(known.modified && { 'if-modified-since': known.modified }) });
 
-// One request: { bytes, url, etag, modified } or { unchanged: true }, or the URL of the next hop.
-async function ask(url, shown, known, signal) {
+// One request: what `read` makes of the answer, with its `url`; or { unchanged: true }, or the URL of the next hop. `within`: ms
+// that all of it may take.
+async function ask(url, shown, { known, read, within, signal }) {
   signal.throwIfAborted();
   const own = new AbortController();
   const asking = conditions(url, known);
@@ -103,7 +105,7 @@ async function ask(url, shown, known, signal) {
     clearTimeout(timer);
     timer = setTimeout(giveUp, silence, `no answer within ${silence / 1000} seconds`);
   };
-  const whole = setTimeout(giveUp, longest, `not all of it within ${longest / 1000} seconds`);
+  const whole = within && setTimeout(giveUp, within, `not all of it within ${within / 1000} seconds`);
   const stop = () => own.abort();
   setMaxListeners(0, signal); // one for each picture under way
   signal.addEventListener('abort', stop, { once: true }); // AbortSignal.any() keeps something of each request for ever
@@ -119,17 +121,14 @@ async function ask(url, shown, known, signal) {
       await once(response.resume(), 'end', { signal: own.signal }); // then the connection can serve the next
       return { unchanged: true };
     }
-    if (status >= 200 && status < 300) {
-      const { etag, 'last-modified': modified } = response.headers;
-      return { bytes: await readBody(response, shown, alive), url: url.href, etag, modified };
-    }
-    const answered = bad('unreadable', `${shown}: the host answered ${status}`);
+    if (status >= 200 && status < 300) return { ...await read(response, shown, alive), url: url.href };
+    const answered = Object.assign(bad('unreadable', `${shown}: the host answered ${status}`), { status });
     throw passing.has(status) ? new Passing(answered, waitOf(response.headers['retry-after'])) : answered;
   } catch (error) {
     signal.throwIfAborted();
     if (own.signal.aborted) throw new Passing(bad('unreadable', `${shown}: ${late}`));
     if (broken.has(error.code)) throw new Passing(bad('unreadable', `${shown}: the connection broke (${error.code})`));
-    if (error instanceof Passing || error instanceof PictureError) throw error;
+    if (error instanceof Passing || error instanceof PictureError || error.fatal) throw error;
     throw bad('unreadable', `${shown}: ${error.message}`);
   } finally {
     clearTimeout(timer);
@@ -141,8 +140,8 @@ async function ask(url, shown, known, signal) {
 
 // `--allow-host` and `--per-host` -> Map of allowed host -> { until, failed, gate }: when it may be asked again; whether it
 // failed to the last; how many at a time.
-export const allowedHosts = (names = [], atATime = usualAtATime) =>
-  new Map(names.map((name) => [hostOf(name), { until: 0, failed: false, gate: new Gate(atATime) }]));
+export const allowedHosts = (names = [], atATime = usualAtATime) => new Map(names.map((name) => [hostOf(name), newHost(atATime)]));
+const newHost = (atATime) => ({ until: 0, failed: false, gate: new Gate(atATime) });
 
 // A host as URLs have it, of what was typed: the address of one will do, without a path.
 function hostOf(typed) {
@@ -155,12 +154,13 @@ function hostOf(typed) {
 }
 
 // The same with patience.
-async function askOften(url, shown, known, host, signal) {
+async function askOften(url, shown, host, asking) {
+  const { signal } = asking;
   for (let tried = 1; ; tried++) {
     try {
       const answer = await host.gate.pass(async () => {
         while (host.until > Date.now()) await sleep(host.until - Date.now(), undefined, { signal });
-        return ask(url, shown, known, signal);
+        return ask(url, shown, asking);
       });
       host.failed = false;
       return answer;
@@ -178,50 +178,55 @@ async function askOften(url, shown, known, host, signal) {
   }
 }
 
-// -> { bytes, url, etag, modified }, or { unchanged: true } where `known`, what an earlier answer gave, holds still.
-export async function readRemote(ref, hosts, signal, known) {
+// Along redirects; `entryOf(url, sent)` gives the host's entry, or refuses it.
+async function follow(ref, entryOf, asking) {
   let url = addressOf(ref.startsWith('//') ? `https:${ref}` : ref, undefined, ref);
   for (let hop = 0; hop < hops; hop++) {
     const sent = hop ? `the host sends us on to ${url.protocol}//${url.host}: ` : '';
     if (url.protocol !== 'https:') throw bad('refused', `${ref}: ${sent}only https is fetched`);
-    if (!hosts.has(url.host)) throw bad('refused', `${ref}: ${sent}add --allow-host ${url.host} to fetch from there`);
-    const answer = await askOften(url, ref, known, hosts.get(url.host), signal);
+    const answer = await askOften(url, ref, entryOf(url, sent), asking);
     if (!(answer instanceof URL)) return answer;
     url = answer;
   }
   throw bad('unreadable', `${ref}: too many redirects`);
 }
 
-async function* limited(parts, address) {
-  let n = 0;
-  for await (const part of parts) {
-    n += part.length;
-    if (n > largestFile) throw new Error(`${address} is larger than ${largestFile / 2 ** 30} GiB`);
-    yield part;
+// -> { bytes, url, etag, modified }, or { unchanged: true } where `known`, what an earlier answer gave, holds still.
+export function readRemote(ref, hosts, signal, known) {
+  const allowed = (url, sent) => {
+    if (!hosts.has(url.host)) throw bad('refused', `${ref}: ${sent}add --allow-host ${url.host} to fetch from there`);
+    return hosts.get(url.host);
+  };
+  return follow(ref, allowed, { known, read: readPicture, within: longest, signal });
+}
+
+// A body to a file. What the disk refuses is no fault of the host's.
+async function readToFile(response, shown, alive, path) {
+  const ours = (work) => work.catch((error) => { throw Object.assign(error, { fatal: true }); });
+  const handle = await ours(open(path, 'w', 0o600));
+  try {
+    let n = 0;
+    for await (const part of response) {
+      alive();
+      n += part.length;
+      if (n > largestFile) throw bad('too-large', `${shown}: more than ${largestFile / 2 ** 30} GiB`);
+      await ours(handle.writeFile(part));
+    }
+  } finally {
+    await ours(handle.close());
   }
 }
 
 // A file from an https address that the user typed, to `path`. False where the host has none.
 export async function fetchFile(address, path, signal) {
-  let url = addressOf(address, undefined, address);
-  for (let hop = 0; hop < hops; hop++) {
-    if (url.protocol !== 'https:') throw new Error(`${address}: only https is fetched`);
-    const response = await new Promise((resolve, reject) => {
-      const asking = request(url, { headers: { ...headers, accept: '*/*' }, signal, timeout: silence }, resolve);
-      asking.on('error', reject).on('timeout', () => asking.destroy(new Error(`no answer within ${silence / 1000} seconds`))).end();
-    }).catch((error) => {
-      signal.throwIfAborted();
-      throw new Error(`${address} cannot be fetched: ${error.message}`);
-    });
-    const { statusCode: status, headers: { location } } = response;
-    if (status === 200) {
-      await pipeline(response, (parts) => limited(parts, address), createWriteStream(path, { mode: 0o600 }));
-      return true;
-    }
-    response.destroy();
-    if (status === 404 || status === 403 || status === 410) return false;
-    if (!redirects.has(status) || !location) throw new Error(`${address} cannot be fetched: the host answered ${status}`);
-    url = addressOf(headerText(location), url, address);
+  const read = (response, shown, alive) => readToFile(response, shown, alive, path);
+  const hosts = new Map();
+  const any = ({ host }) => hosts.get(host) ?? hosts.set(host, newHost(1)).get(host);
+  try {
+    await follow(address, any, { read, signal });
+    return true;
+  } catch (error) {
+    if ([403, 404, 410].includes(error.status)) return false;
+    throw error;
   }
-  throw new Error(`${address} cannot be fetched: too many redirects`);
 }

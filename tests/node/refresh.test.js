@@ -20,7 +20,7 @@ after(() => rmSync(base, { recursive: true }));
 
 const monday = 'Mon, 02 Nov 2026 08:00:00 GMT';
 
-// A host of pictures: files[path] = { body, etag, modified, to, status }. log: [{ path, status, conditional }] of what it answered.
+// A host of pictures: files[path] = { body, etag, modified, to, status, breaks: how often it breaks off half way at first }. log: [{ path, status, conditional }] of what it answered.
 async function hostOf(t, files, { delay = 0 } = {}) {
   const host = { files, log: [], busy: 0, most: 0, connections: 0 };
   const server = createServer(own, async (request, response) => {
@@ -35,6 +35,10 @@ async function hostOf(t, files, { delay = 0 } = {}) {
     };
     if (!file) return answer(404);
     if (file.to) return answer(302, { location: file.to });
+    if (file.breaks-- > 0) {
+      response.writeHead(200, { 'content-length': file.body.length });
+      return response.write(file.body.subarray(0, file.body.length / 2), () => response.socket.destroy());
+    }
     if (file.status) return answer(file.status, { 'retry-after': file.after });
     if (file.etag ? match === file.etag : file.modified && since === file.modified) return answer(304);
     return answer(200, { etag: file.etag, 'last-modified': file.modified }, file.body);
@@ -141,6 +145,18 @@ test('--previous of an address: the state lies here, or where the host has it', 
     assert.deepEqual([again.code, again.report.counts.embedded, again.report.counts.notModified], [0, 0, 5], again.err);
   }
   assert.deepEqual(readFileSync(other), readFileSync(out));
+
+  const third = join(root, 'third.kin');
+  files['/shop.kin.state'].breaks = 1;
+  const again = await build(products, third, model, args, { env: own.env });
+  assert.deepEqual([again.code, again.report.counts.embedded], [0, 0], again.err);
+  files['/shop.kin.state'] = { status: 503, after: '3600' };
+  const refused = await build(products, join(root, 'fourth.kin'), model, args, { env: own.env });
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /^kin: https:.*shop\.kin\.state: the host answered 503 and asks us to come again in 60 minutes$/m);
+  files['/shop.kin.state'] = { body: '<!doctype html>' };
+  const page = await build(products, join(root, 'fifth.kin'), model, args, { env: own.env });
+  assert.match(page.err, /^--previous: https:.*shop\.kin\.state is of another model, --fit or --decode, or damaged/m);
 });
 
 test('a host that says unchanged without being asked has sent nothing', async (t) => {
