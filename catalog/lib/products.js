@@ -23,7 +23,6 @@ const maxPictures = 65535; // of one product, as the catalogue numbers them
 const suffix = '\\.(?:jpe?g|jpe|jfif|pjpe?g|pjp|png|webp|gif|avif|hei[cf]|bmp|tiff?)';
 const pictureFile = new RegExp(`${suffix}$`, 'i');
 const pictureEnd = new RegExp(`${suffix}(?:[?#][^]*)?$`, 'i');
-const address = /^https?:\/\//i;
 const maxReference = 8192; // characters of a picture's path or address
 
 // `title=Name` pairs -> { title: 'Name', image: ['Photo 1', 'Photo 2'] }. A comma parts two of them where a target follows: names
@@ -43,8 +42,8 @@ export function readMap(pairs = []) {
   return map;
 }
 
-// The pictures of a CSV cell: a JSON array, or parted by |, or by commas where every piece is a picture. Those that
-// commas part have the whole cell too: it may be the name of one.
+// The pictures of a CSV cell: a JSON array, or parted by |, or where an address begins, or by commas where every piece is a picture.
+// Those that are not parted by | have the whole cell too: it may be the name of one.
 function splitImages(cell) {
   const whole = cell.trim();
   if (whole.startsWith('[')) {
@@ -57,22 +56,31 @@ function splitImages(cell) {
     return { images: checkImages(list) };
   }
   if (whole.includes('|')) return { images: checkImages(whole.split('|')) };
-  const pieces = checkImages(splitAtPictures(whole));
-  return pieces.length > 1 && pieces.every((one) => address.test(one) || pictureEnd.test(one)) ? { images: pieces, whole }
-    : { images: checkImages([whole]) };
+  const images = checkImages(whole.split(beforeAddress).map(withoutMarks).flatMap(splitAtPictures));
+  return images.length === 1 && images[0] === whole || whole.length > maxReference ? { images } : { images, whole };
 }
 
-// At the commas after which an address begins, or before which a picture's name ends.
-function splitAtPictures(cell) {
+// A blank, line end, comma or semicolon, after which an address begins.
+const beforeAddress = /[\s,;](?=(?:https?:)?\/\/)/i;
+
+// Without more of these at the end. No expression does this in one pass where there are many.
+function withoutMarks(piece) {
+  let end = piece.length;
+  while (end && /[\s,;]/.test(piece[end - 1])) end--;
+  return piece.slice(0, end);
+}
+
+// At the commas before which a picture's name ends, if that makes pictures of all pieces: addresses have commas too.
+function splitAtPictures(piece) {
   const pieces = [];
   let before = '';
-  for (const part of cell.split(',')) {
-    const bare = part.trim();
-    if (pieces.length && !address.test(bare) && !pictureEnd.test(before)) pieces.push(`${pieces.pop()},${part}`);
+  for (const part of piece.split(',')) {
+    if (pieces.length && !pictureEnd.test(before)) pieces.push(`${pieces.pop()},${part}`);
     else pieces.push(part);
-    before = bare;
+    before = part.trim();
   }
-  return pieces;
+  const named = pieces.filter((one) => one.trim());
+  return named.length > 1 && named.every((one) => pictureEnd.test(one.trim())) ? named : [piece];
 }
 
 function checkImages(list) {

@@ -94,7 +94,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 44,"variable, virtual",tee,Tee,1,visible,,"Clothing > T, Nuts\\, bolts",,"a.jpg, b.jpg"
 46,variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
 47,variation,,Tee - not yet,0,visible,21,,id:44,no.jpg
-50,simple,,Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg"
+50,simple,,Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg?fit=8\\,8, https://shop.example/cap.jpg?fit=8\\,8"
 51,simple,,Private,0,visible,1,,,p.jpg
 52,simple,,Draft,-1,visible,1,,,p.jpg
 53,simple,,Hidden,1,hidden,1,,,p.jpg
@@ -102,7 +102,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 61,variation,,Draft hat - red,1,visible,3,,hat,h2.jpg
 70,variation,,Lost,1,visible,3,,gone,h2.jpg
 `, { fields: ['price', 'categories'] });
-  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1', 'https://shop.example/w_4,h_4/cap.jpg']],
+  assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1', 'https://shop.example/w_4,h_4/cap.jpg?fit=8,8', 'https://shop.example/cap.jpg?fit=8,8']],
     [12, '70', "it belongs to 'gone', of which there is no first row"]]);
   assert.deepEqual(items, [{ title: 'Tee', price: 20, categories: ['Clothing > T', 'Nuts, bolts'] }, { title: 'Cap', price: 9.5 }]);
   assert.equal(drafts, 4);
@@ -330,7 +330,8 @@ test('blanks, commas and dots by the million take no longer than as many letters
   const { rows, types } = await read(t, 'p.csv', `id,image,price\n1,a.jpg," ${blanks}x"\n2,b.jpg,5\n3,"x${blanks},y",6\n4,"${commas}",7\n` +
     `5,"e.jpg?${blanks}${commas}",${'1.'.repeat(2 ** 20)}\n6,f.jpg,${'1.000'.repeat(2 ** 20)}\n`, { fields: ['price'] });
   assert.deepEqual(rows.map(([row, id, result]) => [row, id, typeof result === 'string' ? result.replace(/\d+/, 'N') : result]), [
-    [2, '1', ['a.jpg']], [3, '2', ['b.jpg']], ...['3', '4', '5'].map((id, i) => [4 + i, id, 'the address of its picture has N characters: 8192 at most']),
+    [2, '1', ['a.jpg']], [3, '2', ['b.jpg']], [4, '3', 'the address of its picture has N characters: 8192 at most'],
+    [5, '4', 'it names no picture'], [6, '5', ['e.jpg?']],
     [7, '6', ['f.jpg']]]);
   assert.equal(types.price, 'string');
 });

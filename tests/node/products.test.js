@@ -289,7 +289,7 @@ test('fields named as what every object inherits are published', async (t) => {
 
 test('pictures parted by commas: where every piece is one, and the whole is none', async (t) => {
   const root = folder(t);
-  writeFileSync(join(root, 'one.jpg, two.jpg'), 'x');
+  for (const name of ['one.jpg, two.jpg', 'odd;']) writeFileSync(join(root, name), 'x');
   const cells = [
     ['a.jpg,b.jpg', ['a.jpg', 'b.jpg']], ['a.jpg, b.PNG ,c.jfif,', ['a.jpg', 'b.PNG', 'c.jfif']],
     ['https://x/a.jpg, https://x/b.jpg?v=1', ['https://x/a.jpg', 'https://x/b.jpg?v=1']],
@@ -298,8 +298,11 @@ test('pictures parted by commas: where every piece is one, and the whole is none
     ['https://x/w_4,h_4/a.jpg,https://x/w_4,h_4/b.jpg', ['https://x/w_4,h_4/a.jpg', 'https://x/w_4,h_4/b.jpg']],
     ['https://x/a.jpg?v=1,2', ['https://x/a.jpg?v=1,2']],
     ['https://x/a.jpg,img/b.jpg', ['https://x/a.jpg', 'img/b.jpg']],
+    ['https://x/a.jpg?fit=8,8,https://x/b.jpg?fit=8,8&ssl=1', ['https://x/a.jpg?fit=8,8', 'https://x/b.jpg?fit=8,8&ssl=1']],
+    ['//x/a.jpg?v=1,2, //x/b', ['//x/a.jpg?v=1,2', '//x/b']], ['a.jpg https://x/b', ['a.jpg', 'https://x/b']],
+    ['https://x/a.jpg\r\nhttps://x/b.jpg\n', ['https://x/a.jpg', 'https://x/b.jpg']], ['https://x/a b.jpg;https://x/c.jpg;', ['https://x/a b.jpg', 'https://x/c.jpg']],
     ['Boot, red.jpg', ['Boot, red.jpg']], ['a.jpg, and more', ['a.jpg, and more']],
-    ['one.jpg, two.jpg', ['one.jpg, two.jpg']], ['a, b.jpg|c.jpg', ['a, b.jpg', 'c.jpg']],
+    ['a.jpg,', ['a.jpg']], ['odd;', ['odd;']], ['one.jpg, two.jpg', ['one.jpg, two.jpg']], ['a, b.jpg|c.jpg', ['a, b.jpg', 'c.jpg']],
   ];
   writeFileSync(join(root, 'p.csv'), `id,image\n${cells.map(([cell], i) => `${i},"${cell}"`).join('\n')}\n`);
   const { rows, pictures } = await collect(join(root, 'p.csv'));
