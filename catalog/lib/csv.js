@@ -74,7 +74,7 @@ function findDelimiter(text, separator) {
   if (separator || named) return { delimiter: separator ?? named[1], skip: named?.[0].length ?? 0 };
   const line = /\S[^\r\n]*/.exec(text)?.[0].replace(/"(?:[^"]|"")*"/g, '') ?? '';
   const count = (mark) => line.split(mark).length;
-  return { delimiter: [',', ';', '\t'].reduce((a, b) => (count(b) > count(a) ? b : a)), skip: 0 };
+  return { delimiter: [',', ';', '\t', '|'].reduce((a, b) => (count(b) > count(a) ? b : a)), skip: 0 };
 }
 
 export async function* readCsv(pieces, separator) {

@@ -6,6 +6,7 @@
 //   child     rows that belong to a product of another row: those whose `when` column fits; `of` names the product by
 //             one of its `keys` (prefix -> column); `repeats`: so does a row that follows a product and has its id
 //   shown     column -> values with which a product is shown; with others, but not without one, it is a draft
+//   guarded   cells that a spreadsheet would take for a formula have a ' before them, which is no part of them
 //   fields    names under which columns are published, all of them public; `lists`: parted by commas
 //   every     columns that are published as a list of what the rows of a product have; of others the first that has
 //             anything counts
@@ -31,7 +32,7 @@ const feeds = {
   woocommerce: {
     name: 'a WooCommerce export', id: ['ID'], title: ['Name'], url: [], images: [['Images']],
     child: { when: [['Type'], /^variation\b/i], of: ['Parent'], keys: { '': ['SKU'], 'id:': ['ID'] } },
-    shown: { Published: ['1', 'true'], 'Visibility in catalog': ['visible', 'catalog', 'search'] },
+    guarded: true, shown: { Published: ['1', 'true'], 'Visibility in catalog': ['visible', 'catalog', 'search'] },
     fields: { price: ['Regular price'], sale_price: ['Sale price'], sku: ['SKU'], categories: ['Categories'],
       tags: ['Tags'], brands: ['Brands'] },
     lists: ['categories', 'tags', 'brands'],
@@ -158,7 +159,7 @@ function chooseFields(columns, feed, { fields, ifThere, used, id, title, url, im
 }
 
 // options: { map, fields, ifThere: fields that the file may lack, from, version, pictures: false where none are asked for };
-// name: the file's. Returns what each column becomes: { feed, plain, id, title, url, images, version, place, shown, child,
+// name: the file's. Returns what each column becomes: { feed, plain, guarded, id, title, url, images, version, place, shown, child,
 // published: [{ field, column, list, every }], withheld, ignored, columns }, of which `columns` are those that are read at all.
 export function chooseColumns(all, { map = {}, fields = [], ifThere = [], from, pictures = true, version, name }) {
   const feed = recognise(all, map, from, pictures, name);
@@ -173,6 +174,6 @@ export function chooseColumns(all, { map = {}, fields = [], ifThere = [], from, 
   const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, ifThere, used }, name);
   const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column),
     ...published.map(({ column }) => column)]);
-  return { feed: feed.name, plain: feed === feeds.plain, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
+  return { feed: feed.name, plain: feed === feeds.plain, guarded: feed.guarded === true, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
     ignored: all.filter((column) => column && !read.has(column) && !withheld.includes(column)) };
 }

@@ -23,6 +23,7 @@ const maxPictures = 65535; // of one product, as the catalogue numbers them
 const suffix = '\\.(?:jpe?g|jpe|jfif|pjpe?g|pjp|png|webp|gif|avif|hei[cf]|bmp|tiff?)';
 const pictureFile = new RegExp(`${suffix}$`, 'i');
 const pictureEnd = new RegExp(`${suffix}(?:[?#][^]*)?$`, 'i');
+const rounded = /^-?\d(?:[.,]\d+)?E\+\d{2,3}$/; // as spreadsheets show a long number, whose digits are gone
 const maxReference = 8192; // characters of a picture's path or address
 
 // `title=Name` pairs -> { title: 'Name', image: ['Photo 1', 'Photo 2'] }. A comma parts two of them where a target follows: names
@@ -142,12 +143,15 @@ const isMissing = (value) => value === undefined || value === null || value === 
 const splitList = (value) => (Array.isArray(value) ? value : text(value).split(/(?<!\\),/)
   .map((one) => one.replaceAll('\\,', ',').trim()).filter(Boolean));
 
+const unguarded = (value) => (typeof value === 'string' ? value.replace(/^'(?=[=+@-])/, '') : value);
+
 // A product's records -> one row.
 function toRow(product, choice, cells) {
   const { row, records: [first] } = product;
   const result = { row, id: null, images: [], item: {}, error: null };
+  const said = (record, column) => (choice.guarded ? unguarded(record.get(column)) : record.get(column));
   try {
-    const rawId = first.get(choice.id);
+    const rawId = said(first, choice.id);
     if (product.error && isMissing(rawId)) throw product.error;
     if (typeof rawId === 'string' ? !rawId.trim() : !Number.isSafeInteger(rawId))
       throw new Error(isMissing(rawId) || typeof rawId === 'string' ? 'its id is empty' : 'its id is not a string');
@@ -157,11 +161,11 @@ function toRow(product, choice, cells) {
     if (choice.version !== undefined)
       result.version = product.records.map((record) => text(record.get(choice.version)).trim()).join('\n').trim();
     Object.assign(result, imagesOf(product, choice, cells));
-    const title = choice.title === undefined ? '' : text(first.get(choice.title));
+    const title = choice.title === undefined ? '' : text(said(first, choice.title));
     const url = choice.url === undefined ? '' : checkUrl(text(first.get(choice.url)));
     const parts = [['title', title], ['url', url]].filter(([, value]) => value);
     for (const { field, column, list, every } of choice.published) {
-      const values = product.records.map((record) => record.get(column)).filter((one) => !isMissing(one));
+      const values = product.records.map((record) => said(record, column)).filter((one) => !isMissing(one));
       if (values.length) parts.push([field, list ? splitList(values[0]) : every ? [...new Set(values.map(text))] : values[0]]);
     }
     result.item = Object.fromEntries(parts); // a field may be named __proto__
@@ -265,9 +269,11 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   }
 
   let [count, pictures] = [0, 0];
+  let short = null; // ids that a spreadsheet has rounded: { count, first }
   for await (const row of checked(watched(records(), source, options))) {
     count++;
     if (row.id !== null) ids.add(row.id);
+    if (cells && rounded.test(row.id)) short = { count: (short?.count ?? 0) + 1, first: short?.first ?? row };
     if (row.error) report(row);
     else {
       fields.look(row);
@@ -294,10 +300,11 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   }
   const published = choice.published.map(({ field }) => field);
   const { drafts } = variants;
+  const odd = [...short ? [`${counted(short.count, 'id')} ${short.count > 1 ? 'are numbers' : 'is a number'} that a spreadsheet has rounded, such as ` +
+    `${short.first.id} in row ${short.first.row}: format its column as text and export again`] : [], ...fields.odd];
   const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
-    ...drafts ? [`left out: ${counted(drafts, 'draft')}`] : [], ...fields.notes, ...fields.odd];
-  return { choice, published, withheld: choice.withheld, types: fields.types, odd: fields.odd, notes, count, pictures, drafts,
-    rows: good };
+    ...drafts ? [`left out: ${counted(drafts, 'draft')}`] : [], ...fields.notes, ...odd];
+  return { choice, published, withheld: choice.withheld, types: fields.types, odd, notes, count, pictures, drafts, rows: good };
 }
 
 // options: { map, fields, ifThere: fields that the file may lack, from, separator, text, version, pictures: false where none
@@ -306,7 +313,7 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
 // paths   where listed pictures lie
 // choice  what each column becomes, as feeds.js says; null of a folder
 // types   { field: type }
-// notes   what was read, in sentences; `odd`: those of columns that few values made a text
+// notes   what was read, in sentences; `odd`: those of columns that few values made a text, and of ids that are none
 // count   of rows; pictures of those without an error; drafts that were left out
 // rows    those that were not reported, to be read once; those whose id came before have an error still
 export async function readProducts(path, options, report) {

@@ -92,6 +92,7 @@ test('as spreadsheets leave it: sep=, blanks, empty rows and cells, old line end
   const cases = [
     ['sep=;\r\nid;a,b\r\n1;x', [[2, ['id', 'a,b']], [3, ['1', 'x']]]],
     ['"sep=|"\nid|b\n1|x', [[2, ['id', 'b']], [3, ['1', 'x']]]],
+    ['id|a,b|c\n1|x|y|', [[1, ['id', 'a,b', 'c']], [2, ['1', 'x', 'y', '']]]],
     ['SEP=\t\nid\tb\n1\tx', [[2, ['id', 'b']], [3, ['1', 'x']]]],
     ['id, a , "b, c" \n 1 ,\tx y\u00a0, " kept "', [[1, ['id', 'a', 'b, c']], [2, ['1', 'x y', ' kept ']]]],
     ['\n,,\n\nid,a,\n\n1,x\n,,,\n2,y,\n3,z,,\n""," "\n,\n\n', [[4, ['id', 'a', '']],

@@ -94,17 +94,18 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
 44,"variable, virtual",tee,Tee,1,visible,,"Clothing > T, Nuts\\, bolts",,"a.jpg, b.jpg"
 46,variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
 47,variation,,Tee - not yet,0,visible,21,,id:44,no.jpg
-50,simple,,Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg?fit=8\\,8, https://shop.example/cap.jpg?fit=8\\,8"
+50,simple,'@cap,'-50% Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg?fit=8\\,8, https://shop.example/cap.jpg?fit=8\\,8"
 51,simple,,Private,0,visible,1,,,p.jpg
-52,simple,,Draft,-1,visible,1,,,p.jpg
+52,simple,,Draft,'-1,visible,1,,,p.jpg
 53,simple,,Hidden,1,hidden,1,,,p.jpg
 60,variable,hat,Draft hat,-1,visible,,,,h.jpg
 61,variation,,Draft hat - red,1,visible,3,,hat,h2.jpg
 70,variation,,Lost,1,visible,3,,gone,h2.jpg
-`, { fields: ['price', 'categories'] });
+`, { fields: ['price', 'categories', 'sku'] });
   assert.deepEqual(rows, [[3, '44', ['a.jpg', 'b.jpg', 'red.jpg', 'blue.jpg']], [6, '50', ['https://shop.example/cap?a=1', 'https://shop.example/w_4,h_4/cap.jpg?fit=8,8', 'https://shop.example/cap.jpg?fit=8,8']],
     [12, '70', "it belongs to 'gone', of which there is no first row"]]);
-  assert.deepEqual(items, [{ title: 'Tee', price: 20, categories: ['Clothing > T', 'Nuts, bolts'] }, { title: 'Cap', price: 9.5 }]);
+  assert.deepEqual(items, [{ title: 'Tee', price: 20, categories: ['Clothing > T', 'Nuts, bolts'], sku: 'tee' },
+    { title: '-50% Cap', price: 9.5, sku: '@cap' }]);
   assert.equal(drafts, 4);
 });
 

@@ -121,6 +121,12 @@ test('names of columns with commas, several columns of pictures, as Etsy and Pre
   assert.throws(() => readMap(['id=SKU,id=EAN']), { name: 'Error', message: /^--map names two columns for id, 'SKU' and 'EAN'/ });
 });
 
+test('ids that a spreadsheet has rounded are told, and no others', async (t) => {
+  const { odd } = await read(t, 'p.csv', 'id;image\n4006381333931;a.jpg\n8.05632E+11;b.jpg\n8,05633E+11;c.jpg\n1E5;d.jpg\nE+11;e.jpg\n');
+  assert.deepEqual(odd, ['2 ids are numbers that a spreadsheet has rounded, such as 8.05632E+11 in row 3: format its column as text and export again']);
+  assert.deepEqual((await read(t, 'p.csv', 'id,image\n805632000000,a.jpg\n')).odd, []);
+});
+
 test('a column that comes twice is refused where it is read', async (t) => {
   const feed = 'id\timage\tshipping\tshipping\n1\ta.jpg\tUS\tCA\n';
   assert.deepEqual(brief(await read(t, 'p.tsv', feed)), [[2, '1', ['a.jpg']]]);
