@@ -28,11 +28,28 @@ class Failures {
   }
 }
 
+// Where pictures would be fetched from, most first: `cdn.shop.example`, or with its scheme where that is not https.
+class Hosts {
+  #pictures = new Map();
+
+  add(ref) {
+    const address = ref.replace(/^(?=\/\/)/, 'https:');
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(address) || !URL.canParse(address)) return;
+    const { protocol, host } = new URL(address);
+    const name = protocol === 'https:' ? host : `${protocol}//${host}`;
+    if (this.#pictures.size < 1000 || this.#pictures.has(name)) this.#pictures.set(name, (this.#pictures.get(name) ?? 0) + 1);
+  }
+
+  get all() {
+    return [...this.#pictures].map(([host, pictures]) => ({ host, pictures })).sort((a, b) => b.pictures - a.pictures);
+  }
+}
+
 // -> what `--json` prints
 export async function dryRun(path, options) {
   const failures = new Failures();
   const products = await readProducts(path, options, (row) => failures.add(row));
-  const shown = [];
+  const shown = [], hosts = new Hosts();
   let [count, pictures] = [0, 0];
   for await (const { row, id, images, item, error } of products.rows(options.progress)) {
     options.signal?.throwIfAborted();
@@ -40,6 +57,7 @@ export async function dryRun(path, options) {
     else {
       count++;
       pictures += images.length;
+      for (const image of images) hosts.add(image);
       if (shown.length < samples) shown.push({ id, ...item, image: images.length === 1 ? images[0] : images });
     }
   }
@@ -48,14 +66,22 @@ export async function dryRun(path, options) {
     : { id: 'path', title: 'file name', image: ['path'] };
   return { read_as: choice?.feed ?? 'a folder', columns: targets,
     fields: (choice?.published ?? []).map(({ field, column }) => ({ field, column, type: types[field] })),
-    withheld, ignored: choice?.ignored ?? [], samples: shown, products: count, pictures, drafts,
+    withheld, ignored: choice?.ignored ?? [], samples: shown, products: count, pictures, hosts: hosts.all, drafts,
     rows_failed: failures.count, reasons: failures.reasons, notes: odd };
 }
 
 const shorten = (key, value) => (typeof value === 'string' && value.length > longest ? `${value.slice(0, longest)} ...` : value);
 
+function fetched(hosts) {
+  const named = (some) => some.slice(0, shownReasons).map(({ host, pictures }) => `${host} (${pictures})`).join(', ') +
+    (some.length > shownReasons ? ` and ${some.length - shownReasons} more` : '');
+  const [https, others] = [false, true].map((other) => hosts.filter(({ host }) => host.includes('//') === other));
+  return [...https.length ? [`  fetched from ${named(https)}: build needs --allow-host for each`] : [],
+    ...others.length ? [`  not fetched, since not by https: ${named(others)}`] : []];
+}
+
 // The same for people, in lines.
-export function describe({ read_as: readAs, columns, fields, withheld, ignored, samples: shown, products, pictures, drafts,
+export function describe({ read_as: readAs, columns, fields, withheld, ignored, samples: shown, products, pictures, hosts, drafts,
   rows_failed: failed, reasons, notes }) {
   const line = (name, what) => `  ${name.padEnd(16)} ${what}`;
   const chosen = Object.entries(columns).filter(([, column]) => column !== undefined)
@@ -68,6 +94,7 @@ export function describe({ read_as: readAs, columns, fields, withheld, ignored, 
     ...shown.map((item) => JSON.stringify(item, shorten)),
     `${counted(products, 'product')}, ${counted(pictures, 'picture')} (not looked at)` +
       (drafts ? `; left out: ${counted(drafts, 'draft')}` : '') + (failed ? `; ${counted(failed, 'row')} would fail` : ''),
+    ...fetched(hosts),
     ...reasons.slice(0, shownReasons)
       .map(({ rows, first, message }) => `  ${counted(rows, 'row')}, first row ${first}: ${message}`),
     ...reasons.length > shownReasons ? [`  and for ${reasons.length - shownReasons} more reasons (--json lists them)`] : []];

@@ -420,6 +420,16 @@ test('--dry-run: mapping, three products, counts and reasons; nothing is written
   assert.deepEqual(readdirSync(root), before);
 });
 
+test('--dry-run: the hosts that pictures would be fetched from', async (t) => {
+  const root = folder(t);
+  writeFileSync(join(root, 'p.csv'), 'id,image\n1,foto: 1.jpg|//cdn.example/a.jpg|https://CDN.example/b.jpg\n2,http://old.example/a.jpg|https://x.example:8443/a b.jpg\n3,https://:1/x\n');
+  const args = ['build', join(root, 'p.csv'), '--dry-run'];
+  assert.deepEqual((await kin(args)).out.split('\n').slice(-4, -1), ['3 products, 6 pictures (not looked at)',
+    '  fetched from cdn.example (2), x.example:8443 (1): build needs --allow-host for each', '  not fetched, since not by https: http://old.example (1)']);
+  assert.deepEqual((await kin([...args, '--json'])).lines()[0].hosts, [{ host: 'cdn.example', pictures: 2 }, { host: 'http://old.example', pictures: 1 },
+    { host: 'x.example:8443', pictures: 1 }]);
+});
+
 test('--dry-run of a folder, of a private column, of drafts alone and of what cannot be read', async (t) => {
   const root = folder(t);
   mkdirSync(join(root, 'shop'));
