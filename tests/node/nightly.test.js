@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,19 +16,29 @@ const { steps, env } = workflow.jobs.build;
 const count = Number(process.env.KIN_NIGHTLY) || 30;
 const pictureOf = (n) => png(16, 16, (x, y) => [n & 255, (n >> 8) & 255, ((n >> 16) << 5) | (x ^ y)]); // no two alike
 
-// Its steps but those that are actions and `npm ci`. -> { code, err } of the first that fails, or of the last
+// Its steps in their order, but `npm ci`, on a machine that has what the cache kept (`kept/`) and no more. -> { code, err } of the one that
+// fails, or of the last
 async function night(root, variables) {
   const values = Object.fromEntries(Object.entries(env).map(([name, text]) => [name, text.replace(/\$\{\{ vars\.(\w+) \}\}/g, (_, variable) => variables[variable])]));
-  for (const { run } of steps.filter((step) => step.run && step.run !== 'npm ci')) {
+  let failed = null;
+  for (const { run, uses = '', if: when, with: { path = '' } = {} } of steps) {
+    if (run === 'npm ci' || failed && when !== 'always()') continue;
+    const paths = path.split('\n').filter(Boolean), [, way] = /^actions\/cache\/(restore|save)@/.exec(uses) ?? [];
+    for (const name of way ? paths : []) {
+      const [from, to] = way === 'save' ? [join(root, name), join(root, 'kept', name)] : [join(root, 'kept', name), join(root, name)];
+      rmSync(to, { recursive: true, force: true });
+      if (existsSync(from)) cpSync(from, to, { recursive: true });
+    }
+    if (!run) continue;
     const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run], { cwd: root,
       env: { ...process.env, ...values, ...variables.env, GITHUB_STEP_SUMMARY: join(root, 'summary.md') } });
     let err = '';
     child.stdout.resume();
     child.stderr.on('data', (part) => { err += part; });
     const [code] = await once(child, 'close');
-    if (code !== 0) return { code, err };
+    if (code !== 0) failed = { code, err };
   }
-  return { code: 0, err: '' };
+  return failed ?? { code: 0, err: '' };
 }
 
 test('the nightly workflow: the first night, the next, and one on which the host of the pictures is down', async (t) => {
