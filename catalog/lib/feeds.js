@@ -31,7 +31,7 @@ const feeds = {
   },
   woocommerce: {
     name: 'a WooCommerce export', id: ['ID'], title: ['Name'], url: [], images: [['Images']],
-    child: { when: [['Type'], /^variation\b/i], of: ['Parent'], keys: { '': ['SKU'], 'id:': ['ID'] } },
+    child: { when: [['Type'], /^(?:\w+_)?variation\b/i], of: ['Parent'], keys: { '': ['SKU'], 'id:': ['ID'] } },
     guarded: true, shown: { Published: ['1', 'true'], 'Visibility in catalog': ['visible', 'catalog', 'search'] },
     fields: { price: ['Regular price'], sale_price: ['Sale price'], sku: ['SKU'], categories: ['Categories'],
       tags: ['Tags'], brands: ['Brands'] },

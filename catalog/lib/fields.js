@@ -3,15 +3,18 @@ import { UsageError } from './options.js';
 
 // A catalogue is a static file that anyone can download. Names are taken apart at case changes
 // and punctuation, so that `unitCost`, `UNIT_COST` and `cost-eur` are all seen, `costume` is not.
-const privateWords = new Set(`cost costs ek einkaufspreis purchase wholesale margin margins markup
-  profit supplier suppliers vendor lieferant email emails mail phone telephone mobile stock
+const privateWords = new Set(`cost costs cogs ek purchase wholesale margin margins markup
+  achat achats cout coût couts coûts marge marges coste costes costo costi margen margine
+  profit supplier suppliers vendor email emails mail phone telephone mobile stock
   inventory quantity qty bestand onhand reserved reorder warehouse customer customers secret
   password token internal private`.split(/\s+/));
+
+const privateParts = /e-?mail|on.?hand|einkauf|inkoop|lieferant|leverancier|fournisseur|proveedor|fornitor|lagerbestand|voorraad/i;
 
 export function looksPrivate(column) {
   const words = column.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase()
     .split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-  return words.some((word) => privateWords.has(word)) || /e-?mail|on.?hand/i.test(column);
+  return words.some((word) => privateWords.has(word)) || privateParts.test(column);
 }
 
 /* ---- the notation of a CSV cell ---- */

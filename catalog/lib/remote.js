@@ -194,6 +194,8 @@ async function follow(ref, entryOf, asking) {
 // -> { bytes, url, etag, modified }, or { unchanged: true } where `known`, what an earlier answer gave, holds still.
 export function readRemote(ref, hosts, signal, known) {
   const allowed = (url, sent) => {
+    if (!sent && (url.username || url.password)) // the catalogue has addresses as they are given
+      throw bad('refused', `${url.protocol}//${url.host}${url.pathname}: its address holds a name or password, which would be published`);
     if (!hosts.has(url.host)) throw bad('refused', `${ref}: ${sent}add --allow-host ${url.host} to fetch from there`);
     return hosts.get(url.host);
   };

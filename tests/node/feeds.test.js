@@ -92,7 +92,7 @@ test('WooCommerce: variations wherever they lie, by SKU or id, drafts left out',
   const { rows, items, drafts } = await read(t, 'p.csv', `ID,Type,SKU,Name,Published,Visibility in catalog,Regular price,Categories,Parent,Images
 45,variation,tee-red,Tee - red,1,visible,20,,tee,red.jpg
 44,"variable, virtual",tee,Tee,1,visible,,"Clothing > T, Nuts\\, bolts",,"a.jpg, b.jpg"
-46,variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
+46,subscription_variation,,Tee - blue,1,visible,21,,id:44,"blue.jpg, a.jpg"
 47,variation,,Tee - not yet,0,visible,21,,id:44,no.jpg
 50,simple,'@cap,'-50% Cap,1,catalog,9.50,,,"https://shop.example/cap?a=1, https://shop.example/w_4\\,h_4/cap.jpg?fit=8\\,8, https://shop.example/cap.jpg?fit=8\\,8"
 51,simple,,Private,0,visible,1,,,p.jpg

@@ -188,9 +188,10 @@ test('only named fields are published, private ones only by name', async (t) => 
   const named = await read(t, 'p.csv', csv, { fields: ['*', 'stock_count'] });
   assert.deepEqual(named.published, ['stock_count', 'colour', 'price']);
   assert.equal(named.rows[0].item.stock_count, 9);
-  for (const column of ['costume', 'stockings', 'marginalia', 'accost'])
+  for (const column of ['costume', 'stockings', 'marginalia', 'accost', 'Bestandteile', 'marguerite'])
     assert.equal(looksPrivate(column), false, column);
-  for (const column of ['COST', 'cost_eur', 'purchasePrice', 'e-mail', 'qtyOnHand', 'supplierId'])
+  for (const column of ['COST', 'cost_eur', 'purchasePrice', 'e-mail', 'qtyOnHand', 'supplierId', 'Lagerbestand',
+    'Nettoeinkaufspreis', "Prix d'achat HT", 'Coût', 'Fournisseurs', 'Inkoopprijs', 'Precio de coste', 'Proveedor'])
     assert.equal(looksPrivate(column), true, column);
 });
 

@@ -119,7 +119,7 @@ test('nothing sent, no address, an address without its scheme', async (t) => {
   const { host, build } = await hostWith(t, { '/fine.png': fine, '/204.png': send(204), '/empty.png': send(200) });
   const at = (path) => `https://${host}${path}`;
   const { code, failed } = await build([`//${host}/fine.png`, at('/204.png'), at('/empty.png'), 'https://', 'https://:1/x.png',
-    '//elsewhere.example/x.png', 'http://localhost/x.png']);
+    '//elsewhere.example/x.png', 'http://localhost/x.png', `https://me:secret@${host}/fine.png`]);
   assert.equal(code, 3);
   assert.deepEqual(failed, {
     [at('/204.png')]: `unreadable ${at('/204.png')}: the host sent nothing (it answered 204)`,
@@ -127,5 +127,6 @@ test('nothing sent, no address, an address without its scheme', async (t) => {
     'https://': 'unreadable https://: this is no address of a picture',
     'https://:1/x.png': 'unreadable https://:1/x.png: this is no address of a picture',
     '//elsewhere.example/x.png': 'refused //elsewhere.example/x.png: add --allow-host elsewhere.example to fetch from there',
+    [`https://me:secret@${host}/fine.png`]: `refused ${at('/fine.png')}: its address holds a name or password, which would be published`,
     'http://localhost/x.png': 'refused http://localhost/x.png: only https is fetched' });
 });
