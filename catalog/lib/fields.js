@@ -34,16 +34,20 @@ function readAmount(cell) {
   return { digits, negative: Boolean(before || after), currency: first || last };
 }
 
-// -> { way, currency }; way: dot (1.50), comma (1,50), either (15, 1.500), grouped (1,299.00), unclear (1,500), boolean,
-// list, several (a list that is none of JSON) or text.
+// Currencies of three decimals; in all others 1.299 may be a thousand and more.
+const ofThree = new Set(['BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND']);
+
+// -> { way, currency }; way: dot (1.50), comma (1,50), either (15, 1.500), dotted (1.500 €), grouped (1,299.00), unclear (1,500),
+// boolean, list, several (a list that is none of JSON) or text.
 function notation(cell) {
   if (Array.isArray(cell)) return { way: 'several' };
   if (/^(?:true|false)$/i.test(cell)) return { way: 'boolean' };
   if (cell[0] === '[' && stringList(cell)) return { way: 'list' };
   const { digits, currency } = readAmount(cell) ?? {};
   const [dot, comma] = [dots.test(digits), commas.test(digits)];
+  const either = digits?.includes('.') && currency && !ofThree.has(currency) ? 'dotted' : 'either';
   const way = grouped.test(digits) ? 'grouped' : thousands.test(digits) ? 'unclear'
-    : dot && comma ? 'either' : dot ? 'dot' : comma ? 'comma' : 'text';
+    : dot && comma ? either : dot ? 'dot' : comma ? 'comma' : 'text';
   return { way, currency };
 }
 
@@ -62,17 +66,19 @@ function toNumber(cell, change) {
 }
 
 // What a column can be: the notations it takes, its type, how a value becomes one.
+const asIs = { type: 'number', name: 'numbers', read: (cell) => toNumber(cell, (digits) => digits) };
 const kinds = {
-  dot: { ways: ['dot', 'either'], type: 'number', name: 'numbers', read: (cell) => toNumber(cell, (digits) => digits) },
-  comma: { ways: ['comma', 'either', 'unclear'], type: 'number', name: 'numbers with decimal comma',
+  whole: { ways: ['either'], ...asIs },
+  dot: { ways: ['dot', 'either', 'dotted'], ...asIs },
+  comma: { ways: ['comma', 'either', 'dotted', 'unclear'], type: 'number', name: 'numbers with decimal comma',
     read: (cell) => toNumber(cell, (digits) => digits.replaceAll('.', '').replace(',', '.')) },
-  grouped: { ways: ['grouped', 'dot', 'either', 'unclear'], type: 'number', name: 'numbers with commas for thousands',
+  grouped: { ways: ['grouped', 'dot', 'either', 'dotted', 'unclear'], type: 'number', name: 'numbers with commas for thousands',
     read: (cell) => toNumber(cell, (digits) => digits.replaceAll(',', '')) },
   boolean: { ways: ['boolean'], type: 'boolean', name: 'true or false', read: (cell) => cell.toLowerCase() === 'true' },
   list: { ways: ['list'], type: 'list', name: 'lists', read: stringList },
 };
 // The kinds that a cell is a sign of: of two that fit as many cells, the first. A decimal dot makes 1,500 a thousand.
-const kindsOf = { dot: ['dot', 'grouped'], either: ['dot'], comma: ['comma'], grouped: ['grouped'], boolean: ['boolean'],
+const kindsOf = { dot: ['dot', 'grouped'], either: ['whole'], comma: ['comma'], grouped: ['grouped'], boolean: ['boolean'],
   list: ['list'] };
 
 /* ---- one type for each column ---- */
@@ -100,8 +106,9 @@ class Column {
     const strange = [...this.seen.values()].filter((group) => !most?.fits(group));
     const [first] = strange.sort((a, b) => a.row - b.row);
     const others = strange.reduce((sum, { n }) => sum + n, -1);
-    this.odd = `row ${first.row} has ${shown(first.value)}, ` + (first.way === 'unclear'
-      ? 'whose comma may part thousands or decimals' : `most others are ${most.name}`) +
+    const mark = { unclear: 'comma', dotted: 'dot' }[first.way];
+    this.odd = `row ${first.row} has ${shown(first.value)}, ` +
+      (mark ? `whose ${mark} may part thousands or decimals` : `most others are ${most.name}`) +
       (others ? `; ${others} more like it` : '');
   }
 }
