@@ -73,7 +73,8 @@ function finder(columns) {
 
 function recognise(columns, map, from, pictures, name) {
   const find = finder(columns);
-  const has = (feed, ...more) => [feed.id, ...more, ...feed === feeds.plain ? [] : [feed.title]].every((names) => find(names) !== undefined);
+  const has = (feed, ...more) => [feed.id, ...more, ...feed === feeds.plain ? [] : [feed.title]]
+    .every((names) => find(names) !== undefined);
   if (from === undefined) {
     const all = Object.values(feeds), whole = all.find((feed) => has(feed, feed.images[0]));
     // Without pictures `id` is a name that many have: then the one of whose names most are there.
@@ -100,8 +101,8 @@ function chooseTargets(columns, feed, map, pictures, name) {
   };
   const [id, title, url] = ['id', 'title', 'url'].map((target) => choose(target, feed[target], map[target], target === 'id'));
   const images = map.image?.map((wanted) => choose('image', [], wanted)) ??
-    [choose('image', feed.images[0], undefined, pictures), ...feed.images.slice(1).map(find)].filter((column) => column !== undefined);
-  return { id, title, url, images: pictures ? [...new Set(images)] : [] };
+    [choose('image', feed.images[0], undefined, pictures), ...feed.images.slice(1).map(find)];
+  return { id, title, url, images: pictures ? [...new Set(images)].filter((column) => column !== undefined) : [] };
 }
 
 // The rules of the feed, with the file's own names of columns.
@@ -174,6 +175,7 @@ export function chooseColumns(all, { map = {}, fields = [], ifThere = [], from, 
   const { published, withheld } = chooseFields(all, feed, { ...chosen, fields, ifThere, used }, name);
   const read = new Set([...used, ...own === undefined ? [] : [own], ...(child?.keys ?? []).map(([, column]) => column),
     ...published.map(({ column }) => column)]);
-  return { feed: feed.name, plain: feed === feeds.plain, guarded: feed.guarded === true, ...chosen, ...rules, version: own, published, withheld, columns: [...read],
+  return { feed: feed.name, plain: feed === feeds.plain, guarded: feed.guarded === true, ...chosen, ...rules, version: own, published,
+    withheld, columns: [...read],
     ignored: all.filter((column) => column && !read.has(column) && !withheld.includes(column)) };
 }

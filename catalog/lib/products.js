@@ -38,13 +38,13 @@ export function readMap(pairs = []) {
         `not '${pair}'`);
     if (target === 'image') map.image = [...map.image ?? [], column];
     else if (map[target] === undefined) map[target] = column;
-    else throw new UsageError(`--map names two columns for ${target}, '${map[target]}' and '${column}': several are for image alone`);
+    else throw new UsageError(`--map names two columns for ${target}, '${map[target]}' and '${column}': only image has several`);
   }
   return map;
 }
 
-// The pictures of a CSV cell: a JSON array, or parted by |, or where an address begins, or by commas where every piece is a picture.
-// Those that are not parted by | have the whole cell too: it may be the name of one.
+// The pictures of a CSV cell: a JSON array, or parted by |, or where an address begins, or by commas where every piece is a
+// picture. Those that are not parted by | have the whole cell too: it may be the name of one.
 function splitImages(cell) {
   const whole = cell.trim();
   if (whole.startsWith('[')) {
@@ -300,8 +300,8 @@ async function readOpen(source, path, choice, paths, { text = [], ...options }, 
   }
   const published = choice.published.map(({ field }) => field);
   const { drafts } = variants;
-  const odd = [...short ? [`${counted(short.count, 'id')} ${short.count > 1 ? 'are numbers' : 'is a number'} that a spreadsheet has rounded, such as ` +
-    `${short.first.id} in row ${short.first.row}: format its column as text and export again`] : [], ...fields.odd];
+  const odd = [...short ? [`${counted(short.count, 'id')} ${short.count > 1 ? 'are numbers' : 'is a number'} that a spreadsheet has ` +
+    `rounded, such as ${short.first.id} in row ${short.first.row}: format its column as text and export again`] : [], ...fields.odd];
   const notes = [...choice.plain ? [] : [`read as ${choice.feed}: ${mappingOf(choice)}`],
     ...drafts ? [`left out: ${counted(drafts, 'draft')}`] : [], ...fields.notes, ...odd];
   return { choice, published, withheld: choice.withheld, types: fields.types, odd, notes, count, pictures, drafts, rows: good };

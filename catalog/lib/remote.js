@@ -19,7 +19,8 @@ const tries = 4, hops = 5;
 const usualAtATime = 4;
 const largestFile = 4 * 2 ** 30; // of those that the user names
 const redirects = new Set([301, 302, 303, 307, 308]);
-const passing = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]); // the last five: Cloudflare's, of the host behind it
+// The last five are Cloudflare's, of the host behind it.
+const passing = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 const broken = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
   'ENETDOWN', 'EPROTO']);
 const headers = { accept: 'image/jpeg,image/png,image/webp,*/*;q=0.1', 'accept-encoding': 'identity', 'user-agent': 'kin-clip' };
@@ -195,7 +196,7 @@ async function follow(ref, entryOf, asking) {
 export function readRemote(ref, hosts, signal, known) {
   const allowed = (url, sent) => {
     if (!sent && (url.username || url.password)) // the catalogue has addresses as they are given
-      throw bad('refused', `${url.protocol}//${url.host}${url.pathname}: its address holds a name or password, which would be published`);
+      throw bad('refused', `https://${url.host}${url.pathname}: its address holds a name or password, which would be published`);
     if (!hosts.has(url.host)) throw bad('refused', `${ref}: ${sent}add --allow-host ${url.host} to fetch from there`);
     return hosts.get(url.host);
   };

@@ -2,9 +2,9 @@
 // texts where the name comes several times }. Names are those of Google's attributes, without the `g:` that a feed puts
 // before them; one of them counts before another of the same name (`g:id`, Atom's own `id`). Of what is nested deeper
 // nothing is read.
-// `sax` parses: it reads no DTD and expands no entity but XML's own five and HTML's characters, so that none can grow or lead elsewhere. An
-// item that is not well formed is an error of its own, and what is not around the items harms none; only the text of
-// one piece and one item is held.
+// `sax` parses: it reads no DTD and expands no entity but XML's own five and HTML's characters, so that none can grow or lead
+// elsewhere. An item that is not well formed is an error of its own, and what is not around the items harms none; only the
+// text of one piece and one item is held.
 import sax from 'sax';
 
 const maxItem = 2 ** 24;
