@@ -16,6 +16,7 @@ import { oneOf, UsageError } from './options.js';
 
 export const targets = ['id', 'title', 'url', 'image'];
 
+const yes = ['true', '1', 'wahr', 'vrai', 'verdadero', 'vero', 'waar']; // as spreadsheets of other languages save TRUE
 const feeds = {
   plain: {
     name: 'plain columns', id: ['id'], title: ['title'], url: ['url'], images: [['image']],
@@ -24,7 +25,7 @@ const feeds = {
     name: 'a Shopify export', id: ['Handle', 'URL handle'], title: ['Title'], url: [],
     images: [['Image Src', 'Product image URL'], ['Variant Image', 'Variant image URL']], place: ['Image Position'],
     child: { when: [['Title'], /^$/], of: ['Handle', 'URL handle'], keys: { '': ['Handle', 'URL handle'] }, repeats: true },
-    shown: { Status: ['active'], Published: ['true', '1'], 'Published on online store': ['true', '1'] },
+    shown: { Status: ['active'], Published: yes, 'Published on online store': yes },
     fields: { price: ['Variant Price', 'Price'], vendor: ['Vendor'], type: ['Type'], tags: ['Tags'],
       category: ['Product Category'] },
     lists: ['tags'], every: ['Option1 Value', 'Option2 Value', 'Option3 Value'],
@@ -32,7 +33,7 @@ const feeds = {
   woocommerce: {
     name: 'a WooCommerce export', id: ['ID'], title: ['Name'], url: [], images: [['Images']],
     child: { when: [['Type'], /^(?:\w+_)?variation\b/i], of: ['Parent'], keys: { '': ['SKU'], 'id:': ['ID'] } },
-    guarded: true, shown: { Published: ['1', 'true'], 'Visibility in catalog': ['visible', 'catalog', 'search'] },
+    guarded: true, shown: { Published: yes, 'Visibility in catalog': ['visible', 'catalog', 'search'] },
     fields: { price: ['Regular price'], sale_price: ['Sale price'], sku: ['SKU'], categories: ['Categories'],
       tags: ['Tags'], brands: ['Brands'] },
     lists: ['categories', 'tags', 'brands'],

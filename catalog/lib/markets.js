@@ -5,6 +5,7 @@ import { packed } from './base.js';
 import { fieldTypes } from './columns.js';
 import { UsageError } from './options.js';
 import { readProducts } from './products.js';
+import { counted } from './terminal.js';
 
 const none = Buffer.alloc(0);
 
@@ -39,6 +40,7 @@ export async function readMarket(path, contents, { map, fields, text }, what, io
   if (missing.length) io.note(`${path}: no column for ${missing.join(', ')} of the catalogue: this market has no such field`);
   if (products.withheld.length)
     io.note(`${path}: not published: ${products.withheld.join(', ')} (looks private; name it in --fields to publish it)`);
+  const lost = { title: 0, url: 0 }; // what the catalogue's items have and the market's have not
   for await (const row of products.rows()) {
     if (row.error) {
       report(row);
@@ -49,10 +51,13 @@ export async function readMarket(path, contents, { map, fields, text }, what, io
       foreign++;
       continue;
     }
-    const { image } = itemOf(contents.markets.get(''), i, what);
+    const { image, ...its } = itemOf(contents.markets.get(''), i, what);
+    for (const name in lost) if (its[name] !== undefined && row.item[name] === undefined) lost[name]++;
     items[i] = Buffer.from(`${JSON.stringify({ id: row.id, ...row.item, ...image !== undefined && { image } })}\n`);
     sold++;
   }
+  for (const [name, n] of Object.entries(lost))
+    if (n) io.note(`${path}: ${counted(n, 'product')} without a ${name}, which the catalogue has`);
   const { offsets, bytes } = packed(items);
   return { market: { items: bytes, offsets }, sold, failed, foreign };
 }

@@ -7,6 +7,10 @@ const pieceBytes = 2 ** 22; // a smaller file is read at once: it may change whi
 
 const declaration = /^(?:\xef\xbb\xbf)?<\?xml\s[^>]*\bencoding\s*=\s*["']([^"']+)["']/;
 
+// By its first bytes, what a file is that was to be text.
+const packs = [['\x1f\x8b', 'packed by gzip: unpack it first'],
+  ['PK\x03\x04', 'a ZIP or a spreadsheet of Excel\'s: unpack it, or save it as "CSV UTF-8"']];
+
 function decoderFor(path, start, save) {
   const label = declaration.exec(start.subarray(0, 200).latin1Slice())?.[1] ?? 'utf-8';
   try {
@@ -46,6 +50,8 @@ export async function openText(path) {
       if (!bytesRead || now.size !== size || now.mtimeMs !== mtimeMs)
         throw new Error(`${path} was changed while it was read: start again`);
       const bytes = buffer.subarray(0, bytesRead);
+      const [, packed] = at === 0 && packs.find(([begin]) => bytes.latin1Slice(0, begin.length) === begin) || [];
+      if (packed) throw new Error(`${path} is ${packed}`);
       if (at === 0 && (/^(?:\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).latin1Slice()) || bytes.subarray(0, 1000).includes(0)))
         throw new Error(`${path} is UTF-16, or no text at all: ${save}`);
       if (at === 0) decoder = decoderFor(path, bytes, save);

@@ -51,6 +51,11 @@ test('Shopify: rows of one product, pictures by position, drafts left out', asyn
   assert.equal(notes[1], 'left out: 3 drafts');
 });
 
+test('Shopify: TRUE as a spreadsheet of another language saves it', async (t) => {
+  const { rows, drafts } = await read(t, 'p.csv', 'Handle;Title;Published;Image Src\na;A;WAHR;a.jpg\nb;B;FALSCH;b.jpg\n');
+  assert.deepEqual([rows, drafts], [[[2, 'a', ['a.jpg']]], 1]);
+});
+
 test('Shopify: the columns of its newer template, and a title in every row', async (t) => {
   const { rows, items } = await read(t, 'p.csv', 'Title,URL handle,Published on online store,Status,Price,Product image URL,Variant image URL\n' +
     'Tee,tee,TRUE,Active,5,a.jpg,\nTee,tee,TRUE,Active,6,b.jpg,v.jpg\nCap,cap,false,Active,5,c.jpg,\nHat,hat,,Unlisted,5,c.jpg,\n', { fields: ['price'] });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { looksPrivate } from '../../catalog/lib/fields.js';
 import { namesOf } from '../../catalog/lib/options.js';
 import { Paths } from '../../catalog/lib/paths.js';
@@ -90,6 +91,9 @@ test('whole files that cannot be read get a sentence', async (t) => {
   await refuse('p.csv', '', /is empty/);
   await refuse('p.csv', Buffer.from('id,image\n1,\xe4.png', 'latin1'), /is not UTF-8/);
   await refuse('p.csv', Buffer.from('\ufeffid,image\n', 'utf16le'), /is UTF-16/);
+  await refuse('p.csv', gzipSync('id,image\n'), /p\.csv is packed by gzip: unpack it first$/);
+  assert.equal((await read(t, 'p.csv', 'PK,id,image\n1,1,a.png\n')).rows.length, 1);
+  await refuse('p.csv', Buffer.from('PK\u0003\u0004'), /p\.csv is a ZIP or a spreadsheet of Excel's: unpack it, or save it as "CSV UTF-8"$/);
   await refuse('p.csv', '"id,image\n1,a.png\n2,b.png', /line 1 must name the columns, but the quote before its cell 1/);
   await refuse('p.csv', 'id,image,id\n', /two columns named 'id'/);
   await refuse('p.csv', 'sku,photo\n1,a.png', /no column 'id' .*it has: sku, photo.*--map id=COLUMN/);

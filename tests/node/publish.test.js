@@ -203,6 +203,8 @@ test('markets have the catalogue\'s fields where nothing else is said, and what 
     { title: 'Ding 5', price: 5.5, sale: false, image: ['img/5-0.jpg'] });
   assert.ok(said.includes(`${market}: fields: price (numbers with decimal comma in €), sale (true or false)`), said.join('\n'));
   assert.ok(said.includes(`${market}: no column for colour, tags of the catalogue: this market has no such field`), said.join('\n'));
+  assert.ok(said.includes(`${market}: 30 products without a url, which the catalogue has`), said.join('\n'));
+  assert.ok(!said.some((line) => /without a title/.test(line)), said.join('\n'));
   await publish(catalogue, join(root, 'named'), { market: [`de=${market}`], fields: ['sale'] });
   assert.deepEqual((await contentOf(join(root, 'named'), 'de')).find(({ id }) => id === 'sku-5').item, { title: 'Ding 5', sale: false, image: ['img/5-0.jpg'] });
 });
