@@ -29,13 +29,14 @@ export async function* lineParts(facts, failures) {
 const cell = (text) => String(text).replace(/[\\|`*_<>[\]\r\n]/g, (sign) => (/[\r\n]/.test(sign) ? ' ' : `\\${sign}`));
 const table = (rows) => ['| | |', '|---|--:|', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
 
-async function summaryOf({ done, error, output, counts, bytes, seconds: took }, failures) {
+async function summaryOf({ done, error, output, counts, bytes, seconds: took, notes }, failures) {
   const lines = [`## ${done ? 'Catalogue built' : 'Catalogue not built'}: \`${output.replaceAll('`', '')}\``, ''];
   if (error) lines.push(`**${cell(error)}**`, '');
   lines.push(table([['products', counts.products], ['pictures', counts.pictures], ['embedded', counts.embedded],
     ['reused', counts.reused], ['fetched or read', `${(bytes.read / 1e6).toFixed(1)} MB`],
     ['catalogue', `${(bytes.catalogue / 1e6).toFixed(2)} MB`], ['failed rows', counts.failedRows],
     ['failed pictures', counts.failedPictures], ['time', `${took.total} s`]]), '');
+  if (notes.length) lines.push(...notes.map((note) => `- ${cell(note)}`), '');
   let n = 0;
   for await (const one of failures.all()) {
     if (!n++) lines.push('| row | id | what failed |', '|--:|---|---|');

@@ -26,6 +26,7 @@ const stays = 'the catalogue that was there stays, and the next build goes on fr
 
 // `reading`: what readProducts takes; `work`: its workplace, which is locked.
 export class Build {
+  notes = []; // what was read, and how
   rowsFailed = 0;
   picturesFailed = 0;
   bytes = 0;
@@ -86,10 +87,9 @@ export class Build {
     });
     await told;
     if (!products.count) throw new Error(`${this.input} holds no products${products.drafts ? ' but drafts' : ''}`);
-    for (const note of products.notes) io.note(note);
-    if (products.withheld.length)
-      io.note(`not published: ${products.withheld.join(', ')} (looks private; ` +
-        'name it in --fields to publish it)');
+    this.notes = [...products.notes, ...products.withheld.length
+      ? [`not published: ${products.withheld.join(', ')} (looks private; name it in --fields to publish it)`] : []];
+    for (const note of this.notes) io.note(note);
     this.products = products;
     this.checkFailed();
   }
@@ -187,7 +187,7 @@ export class Build {
         notModified: unchanged ?? 0, failedRows: this.rowsFailed, failedPictures: this.picturesFailed },
       bytes: { read: bytes ?? 0, catalogue: this.bytes, state: this.stateBytes ?? 0 },
       seconds: { ...this.took, total: Math.round(performance.now() - this.began) / 1000 },
-      workers: this.workers ?? 0, engine: this.embedders?.engine ?? null, fields: this.products?.types ?? {} };
+      workers: this.workers ?? 0, engine: this.embedders?.engine ?? null, fields: this.products?.types ?? {}, notes: this.notes };
   }
 
   async say() {

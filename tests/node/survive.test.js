@@ -228,7 +228,7 @@ test('--max-failed and --max-shrink keep the catalogue that is there, and the ne
 test('--report and --summary tell what was done; --json the same', async (t) => {
   const root = folder(t);
   const { products, model } = makeShop(root, 8, new Set([1]));
-  writeFileSync(products, `${readFileSync(products, 'utf8')}\n"p|9",<b>,1,img/none.png\n,no id,1,img/1.png`);
+  writeFileSync(products, `${readFileSync(products, 'utf8')}\n"p|9",<b>,on request,img/none.png\n,no id,1,img/1.png`);
   const [out, summary] = [join(root, 'shop.kin'), join(root, 'summary.md')];
   const { code, report, lines } = await build(products, out, model, ['--summary', summary, '--json', '--fields', 'price']);
   assert.equal(code, 3);
@@ -239,10 +239,13 @@ test('--report and --summary tell what was done; --json the same', async (t) => 
     notModified: 0, failedRows: 3, failedPictures: 2 });
   assert.equal(report.bytes.catalogue, readFileSync(out).length);
   assert.equal(report.bytes.state, readFileSync(`${out}.state`).length);
-  assert.deepEqual(report.fields, { price: 'number' });
+  assert.deepEqual(report.fields, { price: 'string' });
+  const odd = `'price' is text, for which < and > are errors: row 10 has "on request", most others are numbers (mend it, or say --text price)`;
+  assert.deepEqual(report.notes, ['fields: price (text)', odd]);
   const text = readFileSync(summary, 'utf8');
   assert.match(text, /^## Catalogue built: `.*shop\.kin`\n/);
   assert.match(text, /\| products \| 7 \|/);
+  assert.match(text, /^- 'price' is text, for which \\< and \\> are errors: row 10 has "on request"/m);
   assert.match(text, /\| 10 \| p\\\|9 \| img\/none\.png: there is no such file \|/);
   const failed = await build(products, out, model, ['--summary', summary, '--max-failed', '0']);
   assert.equal(failed.code, 1);
