@@ -6,6 +6,7 @@ import { schemeOf } from '#web/shared/addresses.js';
 import { printReading, readBudget, reading } from '../lib/budget.js';
 import { itemOf, readCatalogueFile } from '../lib/contents.js';
 import { packed } from '../lib/base.js';
+import { readForm } from '../lib/feeds.js';
 import { nextGeneration } from '../lib/generation.js';
 import { commit, openFolder, tidy } from '../lib/generations.js';
 import { readMarket, readMarkets } from '../lib/markets.js';
@@ -27,7 +28,7 @@ later a delta of what changed. Pages that are open move to it in one step; curre
                      times. Products that it lacks are not sold there. Its pictures are the catalogue's. A market that no
                      --market names any more goes
   --fields a,b       columns of the markets' files to publish, as in build (default: those of the catalogue's fields that
-                     a file has); --text and --map as there too
+                     a file has); --text, --map, --from and --separator as there too
   --budget 3MB       publish nothing, and end with 1, where first hits need more bytes than that
   --keep 3           generations whose files stay, for pages that are still open on them
   --rollback         make the generation before the present one the next
@@ -35,7 +36,8 @@ ${commonUsage}`;
 
 export const options = {
   output: { type: 'string', short: 'o' }, market: { type: 'string', multiple: true }, fields: { type: 'string', multiple: true },
-  text: { type: 'string', multiple: true }, map: { type: 'string', multiple: true }, budget: { type: 'string' },
+  text: { type: 'string', multiple: true }, map: { type: 'string', multiple: true }, from: { type: 'string' },
+  separator: { type: 'string' }, budget: { type: 'string' },
   keep: { type: 'string' }, rollback: { type: 'boolean' },
 };
 
@@ -151,9 +153,9 @@ export async function run({ values, positionals }, io) {
   const catalogue = oneArgument(positionals, 'publish takes one catalogue file');
   const budget = values.budget === undefined ? null : readBudget(values.budget);
   const markets = readMarkets(values.market);
-  const choice = { map: readMap(values.map), fields: namesOf(values.fields), text: namesOf(values.text) };
-  if (!markets.size && [values.map, values.fields, values.text].some(Boolean))
-    throw new UsageError('--fields, --text and --map are for the files of --market: the catalogue has its fields from build');
+  const choice = { map: readMap(values.map), fields: namesOf(values.fields), text: namesOf(values.text), ...readForm(values) };
+  const [stray] = ['fields', 'text', 'map', 'from', 'separator'].filter((name) => !markets.size && values[name] !== undefined);
+  if (stray) throw new UsageError(`--${stray} is for the files of --market: the catalogue has its fields from build`);
   if ((await stat(folder).catch(() => null))?.isFile()) throw new Error(`${folder} is a file: name a folder with -o`);
   const { contents, failed } = await readContents(catalogue, folder, { markets, choice }, io);
   const state = await openFolder(folder, io);

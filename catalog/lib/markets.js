@@ -24,7 +24,8 @@ export function readMarkets(pairs = []) {
 
 // Fields that are not named are the catalogue's, as far as the file has columns of them.
 // -> { market: { items, offsets }, sold, failed: rows that could not be read, foreign: products that the catalogue lacks }
-export async function readMarket(path, contents, { map, fields, text }, what, io) {
+export async function readMarket(path, contents, choice, what, io) {
+  const { fields } = choice;
   const place = new Map(contents.ids.map((id, i) => [id, i]));
   const items = contents.ids.map(() => none);
   let [failed, foreign, sold] = [0, 0, 0];
@@ -33,7 +34,7 @@ export async function readMarket(path, contents, { map, fields, text }, what, io
     io.note(`${path}: row ${row.row}${row.id === null ? '' : ` (${row.id})`}: ${row.error.message}`);
   };
   const own = fields.length ? [] : Object.keys(fieldTypes(contents.markets.get(''), contents.ids.length, what));
-  const products = await readProducts(path, { map, fields, ifThere: own, text, pictures: false, signal: io.signal,
+  const products = await readProducts(path, { ...choice, ifThere: own, pictures: false, signal: io.signal,
     progress: (bytes) => io.progress(`reading ${path}`, bytes, { unit: 1e6, name: 'MB' }) }, report);
   for (const note of products.notes) io.note(`${path}: ${note}`);
   const missing = own.filter((field) => !products.choice?.published.some((one) => one.field === field));

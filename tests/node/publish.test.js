@@ -216,16 +216,18 @@ test('a market is read as the feed that it is, with or without its pictures', as
     'sku-2,simple,b,Entwurf,-1,6.50,b.jpg,\n';
   const google = 'id\ttitle\tlink\timage_link\tprice\nsku-1\tDing\thttps://x.example/1\ta.jpg\t5,50 EUR\n';
   const without = (table, mark, column) => table.split('\n').map((line) => line.split(mark).toSpliced(column, 1).join(mark)).join('\n');
-  for (const [name, content, item, left] of [
+  for (const [name, content, item, left, more] of [
     ['woo', woo, { title: 'Ding', price: 5.5 }, 'left out: 1 draft'],
     ['woo-bare', without(woo, ',', 6), { title: 'Ding', price: 5.5 }, 'left out: 1 draft'],
     ['google', google, { title: 'Ding', url: 'https://x.example/1', price: 5.5 }],
     ['google-bare', without(google, '\t', 3), { title: 'Ding', url: 'https://x.example/1', price: 5.5 }],
     ['shopify', 'Handle,Title,Variant Price\nsku-1,Ding,5.50\nsku-1,,6\n', { title: 'Ding', price: 5.5 }],
     ['plain', 'id,title,url,price\nsku-1,Ding,/d,5.50\n', { title: 'Ding', url: '/d', price: 5.5 }],
+    ['named', woo.replace('ID,', 'Nummer,').replaceAll(',', '|'), { title: 'Ding', price: 5.5 }, 'left out: 1 draft',
+      { from: 'woocommerce', separator: '|', map: ['id=Nummer'] }],
   ]) {
     writeFileSync(market, content);
-    const { said } = await publish(catalogue, join(root, name), { market: [`de=${market}`] });
+    const { said } = await publish(catalogue, join(root, name), { market: [`de=${market}`], ...more });
     assert.deepEqual((await contentOf(join(root, name), 'de')).map(({ id, item: { image: _, ...its } }) => [id, its]), [['sku-1', item]], name);
     if (left) assert.ok(said.includes(`${market}: ${left}`), said.join('\n'));
   }
