@@ -19,8 +19,10 @@ export function looksPrivate(column) {
 
 /* ---- the notation of a CSV cell ---- */
 
-const sign = `\\p{Sc}|${Intl.supportedValuesOf('currency').join('|')}`;
-const amount = new RegExp(`^(-?)\\s*(${sign})?\\s*(-?)([\\d.,]+)\\s*(${sign})?$`, 'u');
+const sign = `US\\$|R\\$|\\p{Sc}|zł|kr|Kč|Ft|lei|${Intl.supportedValuesOf('currency').join('|')}`;
+const amount = new RegExp(`^(-?)\\s*(${sign})?\\s*(-?)(\\d[\\d.,'’\\s]*?|[.,][\\d.,]*)\\s*(${sign})?$`, 'u');
+// Thousands by blanks or apostrophes. A blank alone may part two numbers: 116 122.
+const parted = /^[1-9]\d{0,2}(?:[\s'’]\d{3})+(?:[.,]\d+)?$/;
 const dots = /^(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const commas = /^(?:0|[1-9]\d*|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d+)?$/;
 const thousands = /^[1-9]\d{0,2},\d{3}$/;
@@ -29,9 +31,11 @@ const grouped = /^[1-9]\d{0,2}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})$/;
 // -> { digits, negative, currency }, or null. Longer ones lose digits as a number: they are article numbers.
 function readAmount(cell) {
   if (cell.length > 64) return null;
-  const [, before, first = '', after, digits, last = ''] = amount.exec(cell) ?? [];
-  if (!digits || before && after || first && last || digits.replace(/\D/g, '').length > 15) return null;
-  return { digits, negative: Boolean(before || after), currency: first || last };
+  const [, before, first = '', after, written, last = ''] = amount.exec(cell) ?? [];
+  if (!written || before && after || first && last || written.replace(/\D/g, '').length > 15) return null;
+  const currency = first || last;
+  if (/[\s'’]/.test(written) && !(parted.test(written) && (currency || /[^\d ]/.test(written)))) return null;
+  return { digits: written.replace(/[\s'’]/g, ''), negative: Boolean(before || after), currency };
 }
 
 // Currencies of three decimals; in all others 1.299 may be a thousand and more.

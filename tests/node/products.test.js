@@ -222,6 +222,9 @@ test('a CSV column is a number if every cell is one in one notation', async (t) 
     [['$1,299.00', '$9.50', '$7', '$2,400', '$1,234,567'], 'number', [1299, 9.5, 7, 2400, 1234567],
       /numbers with commas for thousands in \$/],
     [['19.90 EUR', '1,299 EUR'], 'number', [19.9, 1299], /commas for thousands in EUR/],
+    [['1 299,00 €', '19,90 €', '1\u202f000 €', '1\u00a0234\u00a0567,5 €'], 'number', [1299, 19.9, 1000, 1234567.5], /with decimal comma in €/],
+    [['1 299,00', '9', '-12 000,50'], 'number', [1299, 9, -12000.5]], [['CHF 1\u2019299.00', "CHF 1'000'000", 'CHF 9.50'], 'number', [1299, 1e6, 9.5]],
+    [['1 299,00 zł', '5 zł'], 'number', [1299, 5], /in zł/], [['1 299 kr', '5 kr'], 'number', [1299, 5], /in kr/],
     [['1.299 €', '499 €', '0,99 €'], 'number', [1299, 499, 0.99], /with decimal comma in €/], [['1.299 €', '1.299.000 €'], 'number', [1299, 1299000]],
     [['1.299 €', '19.90 €'], 'number', [1.299, 19.9]], [['$1.299', '$1,299.00'], 'number', [1.299, 1299]],
     [['1.250 KWD', '5 KWD'], 'number', [1.25, 5], /numbers in KWD/],
@@ -245,6 +248,7 @@ test('a column with an odd cell stays text, and the build names row and cell', a
     [['1,299.00', '1.299,00', '5'], 3, '1.299,00', /commas for thousands/], [['1,299.00 €', '5 $', '6 €'], 3, '5 $', /in €/],
     [['1.299,00 €', '1,299.00', '19.90 EUR'], 3, '1,299.00', /numbers with decimal comma in €; 1 more/],
     [['€5', '6', '7'], 2, '€5', /are numbers/], [['5 €', '6 EUR'], 3, '6 EUR', /numbers in €/],
+    [['1 29,00 €', '1 299,00 €'], 2, '1 29,00 €', /numbers with decimal comma in €/],
     [['499 €', '1.299 €', '2.450 €'], 3, '1.299 €', /whose dot may part thousands or decimals; 1 more like it/],
     [['EUR 1.299', 'EUR 2.450'], 2, 'EUR 1.299', /whose dot may part thousands or decimals; 1 more/],
     [['1,299', '12,345'], 2, '1,299', /whose comma may part thousands or decimals; 1 more/],
@@ -264,7 +268,7 @@ test('a column with an odd cell stays text, and the build names row and cell', a
     assert.match(odd, why);
     assert.match(odd, /--text f\)$/);
   }
-  for (const cells of [['S', 'M', '42', 'L'], ['D-01234', 'D-20095'], ['007', '008']])
+  for (const cells of [['116 122', '128 134'], ['030 123 456', '0800 1234'], ['1 299 000x'], ["5' 6'"], ['S', 'M', '42', 'L'], ['D-01234', 'D-20095'], ['007', '008']])
     assert.deepEqual(await column(t, cells), ['string', cells, 'fields: f (text)']);
   assert.deepEqual(await column(t, ['9', '10'], { text: ['f'] }), ['string', ['9', '10'], 'fields: f (text)']);
   const kept = await column(t, ['9', 'x', '10'], { text: ['f'] });
