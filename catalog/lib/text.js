@@ -50,7 +50,7 @@ export async function openText(path) {
       if (!bytesRead || now.size !== size || now.mtimeMs !== mtimeMs)
         throw new Error(`${path} was changed while it was read: start again`);
       const bytes = buffer.subarray(0, bytesRead);
-      const [, packed] = at === 0 && packs.find(([begin]) => bytes.latin1Slice(0, begin.length) === begin) || [];
+      const [, packed] = at === 0 && packs.find(([begin]) => bytes.subarray(0, begin.length).latin1Slice() === begin) || [];
       if (packed) throw new Error(`${path} is ${packed}`);
       if (at === 0 && (/^(?:\xff\xfe|\xfe\xff)/.test(bytes.subarray(0, 2).latin1Slice()) || bytes.subarray(0, 1000).includes(0)))
         throw new Error(`${path} is UTF-16, or no text at all: ${save}`);

@@ -89,6 +89,7 @@ test('whole files that cannot be read get a sentence', async (t) => {
   const refuse = (name, content, what, options) =>
     assert.rejects(read(t, name, content, options), { message: what });
   await refuse('p.csv', '', /is empty/);
+  await refuse('p.csv', '{', /no column 'id' .it has: \{/);
   await refuse('p.csv', Buffer.from('id,image\n1,\xe4.png', 'latin1'), /is not UTF-8/);
   await refuse('p.csv', Buffer.from('\ufeffid,image\n', 'utf16le'), /is UTF-16/);
   await refuse('p.csv', gzipSync('id,image\n'), /p\.csv is packed by gzip: unpack it first$/);
