@@ -92,6 +92,7 @@ test('whole files that cannot be read get a sentence', async (t) => {
   await refuse('p.csv', '{', /no column 'id' .it has: \{/);
   await refuse('p.csv', Buffer.from('id,image\n1,\xe4.png', 'latin1'), /is not UTF-8/);
   await refuse('p.csv', Buffer.from('\ufeffid,image\n', 'utf16le'), /is UTF-16/);
+  await refuse('p.csv', 'i', /p\.csv has no column 'id'/);
   await refuse('p.csv', gzipSync('id,image\n'), /p\.csv is packed by gzip: unpack it first$/);
   assert.equal((await read(t, 'p.csv', 'PK,id,image\n1,1,a.png\n')).rows.length, 1);
   await refuse('p.csv', Buffer.from('PK\u0003\u0004'), /p\.csv is a ZIP or a spreadsheet of Excel's: unpack it, or save it as "CSV UTF-8"$/);
