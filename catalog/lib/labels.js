@@ -177,8 +177,9 @@ export function chooseThreshold(scored, precision, rare) {
 }
 
 // pictures: [{ vector, labels, split }]; `?label` among the labels: not to be counted for it. -> { label: { threshold,
-// measured } } of those labels that have pictures enough: chosen on one part, counted on the other.
-export async function measureLabels(pack, pictures, precision, data, tell) {
+// measured } } of those labels that have pictures enough: chosen on one part, of which a share of `asked` has to be right, counted
+// on the other.
+export async function measureLabels(pack, pictures, precision, data, tell, asked = precision) {
   const found = [];
   for (const { vector } of pictures)
     found.push(new Map((await pack.classify(vector, { multiLabel: true })).map(({ label, score }) => [label, score])));
@@ -188,10 +189,10 @@ export async function measureLabels(pack, pictures, precision, data, tell) {
       ? [{ is: labels.includes(label), score: found[i].get(label) }] : []));
     const [choose, judge] = [of('choose'), of('judge')];
     const positives = judge.filter(({ is }) => is).length;
-    const threshold = positives < least ? null : chooseThreshold(choose, precision, (judge.length - positives) / positives);
+    const threshold = positives < least ? null : chooseThreshold(choose, asked, (judge.length - positives) / positives);
     if (threshold === null) {
       tell(`${label}: no threshold: ${positives < least ? `${positives} pictures to judge it by, ${least} are needed`
-        : `none is right in ${precision * 100} %`}`);
+        : `none is right in ${asked * 100} %`}`);
       continue;
     }
     const measured = { ...counted(judge, threshold), data };

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Step 4, pictures:  head.py OUT --minutes 5 [--tune] [--said]
+"""Step 4, pictures:  head.py OUT --minutes 5 [--tune] [--share 0.7] [--said]
 
 Learns the projection from the body's features to 256 numbers, and a place among the pictures for every name. With
 --tune the body's upper part learns too, from the kept maps, at a small rate, and is held to its ImageNet scores.
-With --said the names' places are where the text tower puts them, and stay there. OUT/head.pt is where it ends;
-it begins from there if there is one.
+With --share 0.7 the weights go so much of the way from where this began, which keeps most of what either knows. With
+--said the names' places are where the text tower puts them, and stay there. OUT/head.pt is where it ends; it begins
+from there if there is one.
 """
 import argparse
 import math
@@ -69,6 +70,17 @@ def upper_parameters(trunk):
     return [p for part in parts for p in part.parameters()]
 
 
+def covered(x, some):
+    """Maps of some of the pictures with a rectangle of up to 4 x 4 of the 7 x 7 places blank, as if something lay there:
+    the kept views are few."""
+    n, side, at = len(x), x.shape[-1], torch.arange(x.shape[-1])
+    size, first = torch.randint(1, 5, (2, n, 1)), torch.rand(2, n, 1)
+    first = (first * (side - size + 1)).long()
+    inside = (at >= first) & (at < first + size)        # [2, n, side]: rows, columns
+    hole = (inside[0][:, :, None] & inside[1][:, None] & some[:, None, None])[:, None]
+    return torch.where(hole, x.mean((0, 2, 3), keepdim=True), x)
+
+
 def features_of(pictures, trunk, rows, view=0, size=256):
     """The tuned body's features of pictures in one view."""
     out = []
@@ -117,8 +129,11 @@ class Trainer:
         if not self.o.tune:
             return self.pictures.features[views, rows].float()
         x = np.stack([self.pictures.maps[v][i] for v, i in zip(views.tolist(), rows.tolist())])
+        x = torch.from_numpy(x).to(FAST)
+        if learn:
+            x = covered(x, (views > 0) & (torch.rand(len(x)) < .5))
         with torch.set_grad_enabled(learn):
-            return upper(self.trunk, torch.from_numpy(x).to(FAST))
+            return upper(self.trunk, x)
 
     @torch.no_grad()
     def refresh(self):
@@ -139,6 +154,9 @@ class Trainer:
         some = torch.rand(len(p.maps), len(rows)) * p.there[:, rows]
         some[0] = torch.where(torch.rand(len(rows)) < 1 / 6, 1., some[0] * 0)
         return rows, some.argmax(0)
+
+    def learnt(self):
+        return [self.head.project, self.head.scale, self.head.names, *upper_parameters(self.trunk)]
 
     def losses(self):
         o, p, t, head = self.o, self.pictures, self.texts, self.head
@@ -213,7 +231,7 @@ class Trainer:
 
     def run(self):
         o, start, step, total = self.o, time.time(), 0, {}
-        cpu = time.process_time()
+        cpu, begun = time.process_time(), [p.detach().clone() for p in self.learnt()]
         # Minutes of work, however much of the machine others take.
         while (done := (time.process_time() - cpu) / 60 / o.minutes) < 1:
             for g in self.optimiser.param_groups:
@@ -234,6 +252,8 @@ class Trainer:
                 total = {}
             if step % 100 == 0:
                 self.save()
+        for p, first in zip(self.learnt(), begun):
+            p.data.copy_(first.lerp(p.data, o.share))
         self.save()
         print(step, 'steps', {k: round(v, 1) for k, v in quick_figures(self).items()})
 
@@ -306,6 +326,7 @@ def main():
     a.add_argument('--name-rate', type=float, help="of the names' places, where not the same")
     a.add_argument('--tune', action='store_true')
     a.add_argument('--tune-rate', type=float, default=3e-4)
+    a.add_argument('--share', type=float, default=1, help='of the way that was learnt, from where this began')
     a.add_argument('--said', action='store_true')
     a.add_argument('--threads', type=int, default=2)
     o = a.parse_args()
