@@ -1,6 +1,6 @@
 // The models that contenders read, made once into build/bench/models/.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { python } from './native.js';
 
 export const folder = 'build/bench/models';
@@ -24,7 +24,13 @@ function run(command, ...args) {
   return status === 0;
 }
 
+// The manifest names the weights, by their hashes.
+const manifest = (at) => (existsSync(`${at}/manifest.json`) ? readFileSync(`${at}/manifest.json`, 'utf8') : null);
+
 export function makeModels() {
+  // What was made of the embedded model with other weights is made anew.
+  for (const name of names.filter(embedded))
+    if (manifest(`${folder}/${name}`) !== manifest(kinFolder(name))) rmSync(`${folder}/${name}`, { recursive: true, force: true });
   if (!names.every((name) => ['reference.json', 'photo.json'].every((file) => existsSync(`${folder}/${name}/${file}`))) &&
       !run(python, 'bench/make_models.py', folder, ...names))
     throw new Error('bench/make_models.py failed.');
@@ -35,6 +41,7 @@ export function makeModels() {
       throw new Error(`${model} could not be converted for Kin.`);
     if (existsSync(litertPython) && !existsSync(`${model}/tflite/done`) && !run(litertPython, 'bench/make_tflite.py', model))
       console.log(`${model} could not be converted for LiteRT; its rows are left out.`);
+    if (embedded(name)) copyFileSync(`${kinFolder(name)}/manifest.json`, `${model}/manifest.json`);
   }
 }
 
