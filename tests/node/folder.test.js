@@ -472,9 +472,10 @@ test('a call that failed or was given up leaves nothing to the next one', async 
 
 test('nobody waits for a shop that does not answer, nor for what a refresh has yet to fetch', async () => {
   const list = products(60), { folder } = await published(list), never = new Promise(() => {});
-  let silent = /^$/, begun = () => {};
+  let silent = /^$/, slow = silent, begun = () => {};
   const fetch = async (url) => {
     begun();
+    if (slow.test(url)) await new Promise((resolve) => { setTimeout(resolve, 50); });
     return silent.test(url) ? never : new Response(readFileSync(join(folder, url.slice(url.lastIndexOf('/') + 1))));
   };
   const told = [], how = { limit: 3, onUpdate: ({ coverage }) => told.push(coverage) }, query = { vector: vector(3) };
@@ -510,6 +511,12 @@ test('nobody waits for a shop that does not answer, nor for what a refresh has y
   silent = /^$/;
   assert.equal((await open.search(query)).hits[0].id, 'sku-3'); // the refresh begins anew
   assert.deepEqual([await first, open.info.products], [{ changed: true, generation: 2 }, 59]);
+  slow = /current/;
+  let there = false, searches = 0;
+  const put = open.refresh().then(() => { there = true; });
+  for (; !there && searches < 300; searches++) await open.search(query);
+  assert.ok(there, 'searches that never cease do not put it off for ever');
+  await put;
   silent = /current/;
   const last = assert.rejects(open.refresh(), { code: 'closed' }), rows = assert.rejects(open.setFields([{ id: 'sku-1', price: 2 }]), { code: 'closed' });
   await open.close();

@@ -11,7 +11,7 @@ const searching = shape({ ...searchOptions, onUpdate: call });
 const watching = shape({ signal: aSignal });
 
 export async function openFolder(host, source, { clip, adapter, locale, fields, signal, onProgress, worker, ...io }) {
-  if (adapter) wrong('An adapter is for files, not for folders.');
+  if (adapter) wrong('An adapter is for files alone.');
   const updates = new Map();
   const client = await finder(host, { worker, io,
     onProgress: ({ search, update, ...told }) => (update ? updates.get(search)?.(update) : onProgress?.(told)) },
@@ -50,7 +50,7 @@ class Folder {
   }
 
   get() {
-    return wrong('Items of a folder are fetched: await catalog.items(ids).');
+    return wrong('Items of a folder: await catalog.items(ids).');
   }
 
   // What work(over) gives, but for an abort or close(), which abort `over`: nobody waits then for its turn, or for the shop's `fields`.
@@ -105,8 +105,9 @@ class Folder {
   async refresh(options) {
     const { signal } = read(watching, options, 'refresh()');
     return this.#inTurn(async (over) => {
-      while (!over.aborted) {
-        const room = this.#room = new AbortController();
+      for (let tries = 0; !over.aborted; tries++) {
+        const room = new AbortController();
+        if (tries < 3) this.#room = room; // or calls that never cease would put it off for ever
         onAbort(over, () => room.abort());
         try {
           const { changed, ...about } = await this.#client.call('refresh', [], room.signal), { generation } = this.#about;
