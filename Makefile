@@ -275,8 +275,7 @@ test: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory -j$(JOBS) all build/release/tests/run build/release/tests/replay-kin build/asan/tests/run build/asan/tests/run-shortage $(FUZZ:%=build/fuzz/replay-%)
 	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target test-c test-native fuzz-replay check-format site
 	@$(MAKE) --no-print-directory test-node
-	@$(MAKE) --no-print-directory test-python
-	@$(MAKE) --no-print-directory test-browser
+	@$(MAKE) --no-print-directory -j2 --output-sync=line test-python test-browser # one waits much, for pip and for pages
 # node --test of Node 20 takes no patterns; the shell spells them out. Left to itself it leaves one core idle.
 test-node: wasm dist node_modules ## Node tests
 	node --test --test-reporter=spec --test-concurrency=$(JOBS) tests/node/*.test.js
