@@ -178,7 +178,7 @@ export class Columns {
     for (const [field, value] of Object.entries(row.item)) {
       if (row.error || !this.#columns.has(field)) continue;
       if (typeof value === 'object' && value !== null && !(Array.isArray(value) && value.every((one) => typeof one === 'string')))
-        row.error = new Error(`its ${field} is neither a string, number, boolean nor a list of strings`);
+        row.error = new Error(`its ${field} is neither a string, number, boolean nor a list of strings: name the fields without it, such as --fields price,colour`);
       if (Math.abs(value) === Infinity) row.error = new Error(`its ${field} is a number beyond 1.8e308, which JSON would drop`);
     }
   }

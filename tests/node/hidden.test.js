@@ -236,3 +236,20 @@ test('kin embed --layer: .npy, .safetensors and lines hold what hiddenStates giv
     assert.match(result.err, message);
   }
 });
+
+// One word's weights are damaged: finite, but beyond what a sum of squares may hold. More texts than the engine takes at once.
+test('of a list of texts of which one gives no embedding none gets another\'s vector', async (t) => {
+  const path = folderOf(t, 'tanh-f32'), { texts: [sound] } = fixture('tanh-f32');
+  const file = join(path, 'model.safetensors'), bytes = readFileSync(file), start = 8 + Number(bytes.readBigUInt64LE(0));
+  const { data_offsets: [from], shape: [, width] } = JSON.parse(bytes.toString('utf8', 8, start))['text_model.embeddings.token_embedding.weight'];
+  const [id, word] = [...words].find(([, one]) => /^\w+$/.test(one) && !sound.split(' ').includes(one));
+  for (let i = 0; i < width; i++) bytes.writeFloatLE(i % 2 ? 3e38 : -3e38, start + from + (id * width + i) * 4);
+  writeFileSync(file, bytes);
+  await withClip(path, { dtype: 'f32' }, async (clip) => {
+    const wanted = await clip.embedText(sound);
+    await assert.rejects(clip.embedText(word), { code: 'not-a-model', message: /no finite embedding/ });
+    const failed = await clip.embedText([word, ...Array(400).fill(sound)]);
+    assert.deepEqual(new Set(failed.map((one) => one.code)), new Set(['not-a-model']));
+    assert.deepEqual(new Set((await clip.embedText(Array(400).fill(sound))).map(String)), new Set([String(wanted)]));
+  });
+});

@@ -93,8 +93,7 @@ export class Encoder {
 
   async close() {
     const helpers = this.#helpers;
-    this.#helpers = null;
-    this.#engine = null;
+    this.#helpers = this.#engine = null;
     await helpers?.stop();
   }
 
@@ -197,9 +196,12 @@ export class Encoder {
     const results = [];
     let added = [];
     const run = async () => {
-      if (!added.length) return;
-      const { data, dims: [, dim] } = await this.#run(signal, 'text');
-      for (const [i, at] of added.entries()) results[at] = data.slice(i * dim, (i + 1) * dim);
+      const places = added;
+      added = null; // a batch that fails ends the list: what the engine holds of it is not known
+      if (places.length) {
+        const { data, dims: [, dim] } = await this.#run(signal, 'text');
+        places.forEach((at, i) => { results[at] = data.slice(i * dim, (i + 1) * dim); });
+      }
       added = [];
     };
     const add = (text) => {
@@ -214,7 +216,7 @@ export class Encoder {
         }
         added.push(at);
       } catch (error) {
-        if (!(error instanceof KinError) || engine.spent) throw error;
+        if (!(error instanceof KinError && added) || engine.spent) throw error;
         results[at] = error;
       }
     await run();
