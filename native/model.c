@@ -114,15 +114,31 @@ static kin_status missing(const char *folder, const char *what, kin_error *err)
     return kin_fail(err, KIN_NOT_A_MODEL, "%s has no %s: is it the folder of a CLIP model?", folder, what);
 }
 
-/* The configuration, and whether it is open_clip's. */
+/* Where `name` stands from `at` on, or the end. */
+static size_t find(struct text in, const char *name, size_t at)
+{
+    size_t n = strlen(name);
+    for (; at + n <= in.n; at++)
+        if (memcmp(in.at + at, name, n) == 0)
+            return at;
+    return in.n;
+}
+
+/* The configuration, and whether it is open_clip's. Beside that a config.json may be timm's, which has no model_type. */
 static kin_status read_config(const char *folder, struct text *config, bool *open_clip, kin_error *err)
 {
+    struct text other;
     TRY(read_file(folder, "config.json", config, err));
-    *open_clip = !config->at;
-    if (config->at)
+    *open_clip = false;
+    if (config->at && find(*config, "\"model_type\"", 0) < config->n)
         return KIN_OK;
-    TRY(read_file(folder, open_clip_config, config, err));
-    return config->at ? KIN_OK : missing(folder, "config.json or open_clip_config.json", err);
+    kin_status status = read_file(folder, open_clip_config, &other, err);
+    *open_clip = status == KIN_OK && other.at;
+    if (status != KIN_OK || *open_clip) {
+        free(config->at);
+        *config = other;
+    }
+    return status != KIN_OK || config->at ? status : missing(folder, "config.json or open_clip_config.json", err);
 }
 
 kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
@@ -141,14 +157,11 @@ kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 /* Whether a member of that name is an object. */
 static bool holds_object(struct text in, const char *name)
 {
-    size_t n = strlen(name);
-    for (size_t at = 0; at + n <= in.n; at++) {
-        if (memcmp(in.at + at, name, n) != 0)
-            continue;
-        size_t next = at + n;
-        while (next < in.n && memchr(" \t\r\n:", in.at[next], 5))
-            next++;
-        if (next < in.n && in.at[next] == '{')
+    for (size_t at = 0; (at = find(in, name, at)) < in.n;) {
+        at += strlen(name);
+        while (at < in.n && memchr(" \t\r\n:", in.at[at], 5))
+            at++;
+        if (at < in.n && in.at[at] == '{')
             return true;
     }
     return false;

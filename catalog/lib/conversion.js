@@ -7,11 +7,12 @@ import { writeFolderSafely } from './files.js';
 import { tensorFiles } from './tensors.js';
 
 // All that load() may read beside the weights, copied as it is.
-const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', 'open_clip_config.json', 'vocab.json',
-  'merges.txt', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+const openClip = 'open_clip_config.json';
+const copied = ['config.json', 'preprocessor_config.json', 'processor_config.json', openClip, 'vocab.json', 'merges.txt',
+  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
 const unread = { // where the file named first is there
-  'config.json': ['open_clip_config.json'],
-  'open_clip_config.json': ['preprocessor_config.json', 'processor_config.json'],
+  'config.json': [openClip],
+  [openClip]: ['preprocessor_config.json', 'processor_config.json'],
   'tokenizer.json': ['vocab.json', 'merges.txt'],
 };
 
@@ -24,8 +25,11 @@ async function readCopies(folder) {
     });
     if (bytes) files.push({ name, bytes });
   }
+  const named = (name) => files.find((file) => file.name === name);
+  if (named(openClip) && !named('config.json')?.bytes.includes('"model_type"')) // timm's
+    files = files.filter(({ name }) => name !== 'config.json');
   for (const [first, others] of Object.entries(unread))
-    if (files.some(({ name }) => name === first)) files = files.filter(({ name }) => !others.includes(name));
+    if (named(first)) files = files.filter(({ name }) => !others.includes(name));
   return files;
 }
 

@@ -12,18 +12,24 @@ import { kin } from './name.js';
 
 const weightFiles = ['model.safetensors', 'open_clip_model.safetensors', 'model.safetensors.index.json'];
 const openClip = 'open_clip_config.json';
+const rules = ['preprocessor_config.json', 'processor_config.json'];
 // Where open_clip's models without a vocabulary of their own have theirs from.
 const clipVocabulary = { hub: 'openai/clip-vit-base-patch32', size: 49408 };
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
+// Whether open_clip's files of a model are to be taken: it has no others, or its config.json is timm's, which has no model_type.
+async function isOpenClips(main, folder, signal) {
+  const has = (name) => main.files.includes(name);
+  if (!has(openClip) || !has('config.json') || !rules.some(has)) return has(openClip);
+  const path = await fetchFile(await describeFile(main, 'config.json', signal), folder, { signal });
+  return !(await readFile(path, 'utf8')).includes('"model_type"');
+}
+
 // What load() reads beside the weights, of the files that there are.
 function configFiles(id, files) {
-  const has = (name) => files.includes(name);
-  const needed = (names) => names.find(has) ?? fail(id, `no ${names.join(' or ')}`);
-  if (!has('config.json') && has(openClip)) return [openClip];
-  const rules = ['preprocessor_config.json', 'processor_config.json'];
-  needed(rules);
-  return [needed(['config.json', openClip]), ...rules.filter(has)];
+  for (const names of [['config.json', openClip], rules])
+    if (!names.some((name) => files.includes(name))) fail(id, `no ${names.join(' or ')}`);
+  return ['config.json', ...rules].filter((name) => files.includes(name));
 }
 
 function vocabularyFiles(id, files) {
@@ -35,9 +41,9 @@ function vocabularyFiles(id, files) {
 }
 
 // The version of a model that holds its vocabulary: its own, or CLIP's for a model of open_clip's that has none.
-async function findVocabulary(main, folder, signal) {
+async function findVocabulary(main, ofOpenClip, folder, signal) {
   const own = main.files.includes('tokenizer.json') || main.files.includes('vocab.json');
-  if (own || configFiles(main.id, main.files)[0] !== openClip) return main;
+  if (own || !ofOpenClip) return main;
   const path = await fetchFile(await describeFile(main, openClip, signal), folder, { signal });
   let size;
   try {
@@ -66,9 +72,9 @@ async function findWeights(main, entry, signal) {
 }
 
 // Shards must be files of the same version; their index is fetched first.
-async function weightNames(model, folder, signal) {
-  const [index] = weightFiles.slice(-1);
-  const whole = weightFiles.find((name) => name !== index && model.files.includes(name));
+async function weightNames(model, ofOpenClip, folder, signal) {
+  const [plain, own, index] = weightFiles;
+  const whole = (ofOpenClip ? [own, plain] : [plain, own]).find((name) => model.files.includes(name));
   if (whole) return [whole];
   const path = await fetchFile(await describeFile(model, index, signal), folder, { signal });
   let names;
@@ -92,9 +98,10 @@ export async function fetchModel(id, { entry, io, modelOptions, say }) {
   const versions = [...new Set([main.commit, weights.commit])].map((commit) => commit.slice(0, 12));
   const folder = join(cacheFolder(), 'downloads', [id.replace('/', '--'), ...versions].join('--'));
   const files = [];
-  const names = await weightNames(weights, folder, signal);
-  const words = await findVocabulary(main, folder, signal);
-  for (const name of configFiles(id, main.files)) files.push(await describeFile(main, name, signal));
+  const ofOpenClip = await isOpenClips(main, folder, signal);
+  const names = await weightNames(weights, ofOpenClip, folder, signal);
+  const words = await findVocabulary(main, ofOpenClip, folder, signal);
+  for (const name of ofOpenClip ? [openClip] : configFiles(id, main.files)) files.push(await describeFile(main, name, signal));
   for (const name of vocabularyFiles(words.id, words.files)) files.push(await describeFile(words, name, signal));
   for (const name of names) files.push(await describeFile(weights, name, signal));
   const total = files.reduce((sum, file) => sum + file.size, 0);

@@ -477,15 +477,20 @@ test('a model of open_clip is fetched as well, with the vocabulary of CLIP where
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(head.length));
   const large = Buffer.concat([size, head, ...parts, Buffer.alloc(49408 * 32 * 4)]);
+  const timms = Buffer.from('{"architecture":"vit_base_patch32_clip_224"}'), foreign = Buffer.from('weights of a network alone');
   const hub = await startHub(t, {
     'someone/own': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small, ...words } },
+    'timm/network': { main: { 'config.json': timms, 'model.safetensors': foreign, 'open_clip_config.json': config, 'open_clip_model.safetensors': small, ...words } },
+    'timm/both': { main: { 'config.json': timms, 'preprocessor_config.json': Buffer.from('{}'), 'model.safetensors': foreign, 'open_clip_config.json': config,
+      'open_clip_model.safetensors': small, ...words } },
     'someone/bare': { main: { 'open_clip_config.json': Buffer.from(JSON.stringify(json)), 'open_clip_model.safetensors': large } },
     'someone/wordless': { main: { 'open_clip_config.json': config, 'open_clip_model.safetensors': small } },
     'openai/clip-vit-base-patch32': { main: clips },
   });
   const { out, run } = user(t, hub);
-  for (const name of ['own', 'bare']) {
-    const { code, err } = await run(['convert', `someone/${name}`, '-o', join(out, name)]);
+  for (const id of ['someone/own', 'someone/bare', 'timm/network', 'timm/both']) {
+    const [, name] = id.split('/');
+    const { code, err } = await run(['convert', id, '-o', join(out, name)]);
     assert.equal(code, 0, err);
     assert.deepEqual(readdirSync(join(out, name)).filter((file) => /config|vocab|merges/.test(file)),
       ['merges.txt', 'open_clip_config.json', 'vocab.json']);

@@ -1,7 +1,7 @@
 // kin-native against the engine in WebAssembly: the same bits and the same errors, by its own protocol.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -139,6 +139,11 @@ test('wrong options, and folders that are no models', async () => {
   const refused = async (model, ...more) => (await run(['embed', '--model', model, ...more])).complaint;
   assert.match(await refused(join(folder, 'nowhere')), /has no config\.json or open_clip_config\.json: is it the folder of a CLIP model\?/);
   assert.match(await refused(vit, '--kernels', 'fast'), /no kernels 'fast'/);
+  const timm = join(folder, 'timm');
+  mkdirSync(timm);
+  cpSync(fileURLToPath(new URL('../golden/open_clip/vit-gelu/open_clip_config.json', import.meta.url)), join(timm, 'open_clip_config.json'));
+  writeFileSync(join(timm, 'config.json'), '{"architecture":"vit_base_patch32_clip_224"}');
+  assert.match(await refused(timm), /has no image\.safetensors or open_clip_model\.safetensors/);
   const here = (name, text) => writeFileSync(join(folder, name), text);
   here('config.json', readFileSync(join(vit, 'config.json')));
   assert.match(await refused(folder), /has no preprocessor_config\.json/);

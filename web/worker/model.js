@@ -5,6 +5,7 @@ import { collect, openUrl, peek, watch } from '../shared/source.js';
 // A folder is Hugging Face's, or open_clip's, whose one file of configuration says all.
 const openClip = 'open_clip_config.json';
 const configLimit = 64 * 2 ** 20;
+const textOf = (bytes) => new TextDecoder().decode(bytes);
 
 // The chunks of a file that a manifest says has `size` bytes.
 async function* ofSize(chunks, size, name) {
@@ -61,23 +62,22 @@ export class ModelFiles {
 
   async json(name, watcher) {
     const bytes = await this.bytes(name, watcher);
-    if (!bytes) return null;
     try {
-      return JSON.parse(new TextDecoder().decode(bytes));
+      return bytes && JSON.parse(textOf(bytes));
     } catch (error) {
       return fail('not-a-model', `${name} of ${this.where} is not JSON.`, error);
     }
   }
 
   missing(what) {
+    const none = `${this.where} has no ${what}`;
     if (this.#denied)
-      fail('http', `${this.where} has no ${what} that may be read, the server answered ${this.#denied}: check the address, ` +
-        'and that everybody may read the folder.');
+      fail('http', `${none} that may be read, the server answered ${this.#denied}: check the address, and that everybody may ` +
+        'read the folder.');
     const listed = what.split(/,? or | and /).find((name) => this.#listed?.has(name));
     if (listed && !this.#sawPage) throw toEnd(new KinError('not-a-model', `${this.where} has no ${listed}`), 'notServed', listed);
-    fail('not-a-model', this.#sawPage
-      ? `${this.where} has no ${what}, the server sent a web page for it: check the address.`
-      : `${this.where} has no ${what}: is it the folder of a CLIP model?`);
+    fail('not-a-model', none +
+      (this.#sawPage ? ', the server sent a web page for it: check the address.' : ': is it the folder of a CLIP model?'));
   }
 
   // A manifest, null where there is none, says which files there are and how long, so that nothing is asked for in vain and
@@ -93,8 +93,9 @@ export class ModelFiles {
   }
 
   async #readConfig(watcher) {
-    return await this.bytes('config.json', watcher) ??
-      (this.#openClip = await this.bytes(openClip, watcher) ?? this.missing(`config.json or ${openClip}`));
+    const config = await this.bytes('config.json', watcher); // beside open_clip's it may be timm's, which has no model_type
+    if (!config || !textOf(config).includes('"model_type"')) this.#openClip = await this.bytes(openClip, watcher);
+    return this.#openClip ?? config ?? this.missing(`config.json or ${openClip}`);
   }
 
   #obey({ format, files }) {
@@ -143,7 +144,7 @@ export class ModelFiles {
 
   async preprocessing(watcher) {
     const whole = this.#openClip ?? await this.bytes('processor_config.json', watcher); // counts, as in the reference
-    if (this.#openClip || whole && /"image_processor\W+{/.test(new TextDecoder().decode(whole))) return whole;
+    if (this.#openClip || whole && /"image_processor\W+{/.test(textOf(whole))) return whole;
     return await this.bytes('preprocessor_config.json', watcher) ?? this.missing('preprocessor_config.json');
   }
 
