@@ -114,23 +114,29 @@ static kin_status missing(const char *folder, const char *what, kin_error *err)
     return kin_fail(err, KIN_NOT_A_MODEL, "%s has no %s: is it the folder of a CLIP model?", folder, what);
 }
 
-/* Where `name` stands from `at` on, or the end. */
-static size_t find(struct text in, const char *name, size_t at)
+/* Whether a member of that name has a value that begins so. */
+static bool holds(struct text in, const char *name, const char *value)
 {
-    size_t n = strlen(name);
-    for (; at + n <= in.n; at++)
-        if (memcmp(in.at + at, name, n) == 0)
-            return at;
-    return in.n;
+    size_t n = strlen(name), m = strlen(value);
+    for (size_t at = 0; at + n <= in.n; at++) {
+        if (memcmp(in.at + at, name, n) != 0)
+            continue;
+        size_t next = at + n;
+        while (next < in.n && memchr(" \t\r\n:", in.at[next], 5))
+            next++;
+        if (next + m <= in.n && memcmp(in.at + next, value, m) == 0)
+            return true;
+    }
+    return false;
 }
 
-/* The configuration, and whether it is open_clip's. Beside that a config.json may be timm's, which has no model_type. */
+/* The configuration, and whether it is open_clip's. Beside that a config.json may be of other code. */
 static kin_status read_config(const char *folder, struct text *config, bool *open_clip, kin_error *err)
 {
     struct text other;
     TRY(read_file(folder, "config.json", config, err));
     *open_clip = false;
-    if (config->at && find(*config, "\"model_type\"", 0) < config->n)
+    if (config->at && holds(*config, "\"model_type\"", "\"clip\""))
         return KIN_OK;
     kin_status status = read_file(folder, open_clip_config, &other, err);
     *open_clip = status == KIN_OK && other.at;
@@ -154,26 +160,13 @@ kin_status kin_model_open(kin_ctx *ctx, const char *folder, kin_error *err)
 
 /* ---- what stands beside a tower ------------------------------------------------------------------ */
 
-/* Whether a member of that name is an object. */
-static bool holds_object(struct text in, const char *name)
-{
-    for (size_t at = 0; (at = find(in, name, at)) < in.n;) {
-        at += strlen(name);
-        while (at < in.n && memchr(" \t\r\n:", in.at[at], 5))
-            at++;
-        if (at < in.n && in.at[at] == '{')
-            return true;
-    }
-    return false;
-}
-
 static kin_status load_preprocessing(kin_ctx *ctx, const char *folder, bool open_clip, kin_error *err)
 {
     const char *name = open_clip ? open_clip_config : "processor_config.json";
     struct text rules;
     TRY(read_file(folder, name, &rules, err));
     /* it counts where it holds them, as in the reference */
-    if (!open_clip && !holds_object(rules, "\"image_processor\"")) {
+    if (!open_clip && !holds(rules, "\"image_processor\"", "{")) {
         free(rules.at);
         TRY(read_file(folder, name = "preprocessor_config.json", &rules, err));
     }

@@ -16,6 +16,9 @@ const unread = { // where the file named first is there
   'tokenizer.json': ['vocab.json', 'merges.txt'],
 };
 
+// Whether a config.json is a CLIPModel's. Beside open_clip's file it may be of other code, such as timm's of the network alone.
+export const isClips = (config) => /"model_type"\s*:\s*"clip"/.test(config);
+
 async function readCopies(folder) {
   let files = [];
   for (const name of copied) {
@@ -26,7 +29,7 @@ async function readCopies(folder) {
     if (bytes) files.push({ name, bytes });
   }
   const named = (name) => files.find((file) => file.name === name);
-  if (named(openClip) && !named('config.json')?.bytes.includes('"model_type"')) // timm's
+  if (named(openClip) && !isClips(String(named('config.json')?.bytes)))
     files = files.filter(({ name }) => name !== 'config.json');
   for (const [first, others] of Object.entries(unread))
     if (named(first)) files = files.filter(({ name }) => !others.includes(name));

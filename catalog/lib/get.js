@@ -2,7 +2,7 @@
 // until they are converted, and whether they are what models/index.json says they are.
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { convertFolder, readSmallFiles } from './conversion.js';
+import { convertFolder, isClips, readSmallFiles } from './conversion.js';
 import { withModel } from './engine.js';
 import { exists, writeFolderSafely } from './files.js';
 import { fingerprintFiles } from './fingerprint.js';
@@ -17,12 +17,12 @@ const rules = ['preprocessor_config.json', 'processor_config.json'];
 const clipVocabulary = { hub: 'openai/clip-vit-base-patch32', size: 49408 };
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
-// Whether open_clip's files of a model are to be taken: it has no others, or its config.json is timm's, which has no model_type.
+// Whether open_clip's files of a model are to be taken: it has no others, or its config.json is no CLIPModel's.
 async function isOpenClips(main, folder, signal) {
   const has = (name) => main.files.includes(name);
   if (!has(openClip) || !has('config.json') || !rules.some(has)) return has(openClip);
   const path = await fetchFile(await describeFile(main, 'config.json', signal), folder, { signal });
-  return !(await readFile(path, 'utf8')).includes('"model_type"');
+  return !isClips(await readFile(path, 'utf8'));
 }
 
 // What load() reads beside the weights, of the files that there are.

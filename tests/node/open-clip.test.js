@@ -67,16 +67,18 @@ for (const [name, q8] of [['vit-gelu', 0.99], ['vit-quick-f16', 0.99], ['vit-squ
     assert.deepEqual(await vector(out), await vector(path));
   });
 
-// As timm's own repositories have them: a config.json of the network alone, and its weights by themselves.
-test('a config.json that is timm\'s is passed over, in a converted folder too', async (t) => {
-  const path = modelOf(t, 'vit-gelu'), wanted = await ids(path), out = join(folder(t), 'out');
-  writeFileSync(join(path, 'config.json'), JSON.stringify({ architecture: 'vit_base_patch32_clip_224', num_classes: 512, pretrained_cfg: { tag: 'openai' } }));
-  writeFileSync(join(path, 'model.safetensors'), 'no weights of ours');
-  assert.deepEqual(await ids(path), wanted);
-  assert.equal((await kin(['convert', path, '-o', out])).code, 0);
-  assert.ok(!existsSync(join(out, 'config.json')) && existsSync(join(out, config)));
-  assert.deepEqual(await ids(out), wanted);
-});
+// A config.json of a network alone, as timm's repositories have, or of code of its own; and weights by themselves.
+for (const [whose, other] of Object.entries({ timm: { architecture: 'vit_base_patch32_clip_224', num_classes: 512, pretrained_cfg: { tag: 'openai' } },
+  'a shop': { model_type: '', architectures: ['ShopCLIP'], open_clip_model_name: 'hf-hub:shop/clip' } }))
+  test(`a config.json of ${whose} beside open_clip's is passed over, in a converted folder too`, async (t) => {
+    const path = modelOf(t, 'vit-gelu'), wanted = await ids(path), out = join(folder(t), 'out');
+    writeFileSync(join(path, 'config.json'), JSON.stringify(other, null, 2));
+    writeFileSync(join(path, 'model.safetensors'), 'no weights of ours');
+    assert.deepEqual(await ids(path), wanted);
+    assert.equal((await kin(['convert', path, '-o', out])).code, 0);
+    assert.ok(!existsSync(join(out, 'config.json')) && existsSync(join(out, config)));
+    assert.deepEqual(await ids(out), wanted);
+  });
 
 const lite0 = join(golden, 'lite0');
 
