@@ -175,6 +175,7 @@ test('what open_clip has and Kin has not is refused by name', async (t) => {
   await refused((model) => { model.vision_cfg.pool_type = 'argmax'; }, (clip) => clip.identify('image'), 'unsupported', /pool_type must be tok/);
   await refused((model) => { model.init_logit_bias = -10; }, text, 'unsupported', /init_logit_bias/);
   await refused((model) => { model.text_cfg.width = 40; }, text, 'not-a-model', /shape that open_clip_config\.json asks for/);
+  await refused((model) => { model.vision_cfg.layers = [3, 4, 6, 3]; }, (clip) => clip.identify('image'), 'unsupported', /^open_clip_config\.json: .* ResNets/);
   await refused((model) => { delete model.embed_dim; }, text, 'unsupported', /^open_clip_config\.json: embed_dim/);
   await refused((model) => { model.text_cfg.hf_model_name = 7; }, text, 'not-a-model', /^open_clip_config\.json: hf_model_name/);
   const lite = (its) => (model) => { model.vision_cfg = { timm_model_name: 'tf_efficientnet_lite0', image_size: 64, ...its }; };
