@@ -244,6 +244,18 @@ test('five languages, all words of all of them, and from right to left', async (
   assert.equal((await part(page, '.primary').textContent()).trim(), 'صورة أخرى');
   mkdirSync('build/screenshots', { recursive: true });
   await page.screenshot({ path: 'build/screenshots/widget-test-rtl.png' });
+  // Words of a language that is read from the left, and titles: each from its own first letter to its end, on the page's side.
+  const ends = (name) => part(page, name).first().evaluate((node) => {
+    const text = document.createTreeWalker(node, NodeFilter.SHOW_TEXT).nextNode(), range = document.createRange();
+    const [first, last] = [0, text.length - 1].map((i) => (range.setStart(text, i), range.setEnd(text, i + 1), range.getBoundingClientRect()));
+    return { first: first.left, last: last.left, aligned: Math.abs(last.right - node.getBoundingClientRect().right) < 40 };
+  });
+  await page.evaluate(() => { document.querySelector('kin-search').strings = { privacy: 'It stays here.', shown: '{n} shown!', very: 'Very (near)' }; });
+  for (const name of ['.privacy', '.told', '.title']) {
+    if (name === '.title') await part(page, name).first().evaluate((title) => { title.textContent = 'Boot (red)'; });
+    const { first, last, aligned } = await ends(name);
+    assert.ok(first < last && aligned, `${name}: ${first}, ${last}`);
+  }
   await page.evaluate(() => { document.querySelector('kin-search').lang = 'fr'; document.querySelector('kin-search').strings = {}; });
   await page.waitForFunction(() => document.querySelector('kin-search').shadowRoot.querySelector('.more').textContent === 'Afficher plus');
   await end(page);
@@ -296,6 +308,19 @@ for (const [name, style] of Object.entries(themes))
     await check('error');
     await page.context().close();
   });
+
+test('the language is the nearest, through shadow roots', async () => {
+  const page = await visit(plainPage);
+  const said = await page.evaluate(() => {
+    const outer = document.body.appendChild(document.createElement('div')), inner = document.createElement('div'), finder = document.createElement('kin-search');
+    outer.lang = 'nl';
+    outer.attachShadow({ mode: 'open' }).append(inner);
+    inner.attachShadow({ mode: 'open' }).append(finder);
+    return finder.shadowRoot.querySelector('.primary').textContent;
+  });
+  assert.equal(said, 'Zoeken met een foto');
+  await end(page);
+});
 
 test('themes are custom properties and parts', async () => {
   const style = 'kin-search { --kin-accent: rgb(10, 20, 30); --kin-on-accent: rgb(250, 250, 1); --kin-radius: 3px } kin-search::part(privacy) { text-transform: uppercase } kin-search::part(card) { border-width: 4px }';

@@ -94,6 +94,12 @@ test('dropped, pasted: on the element, or anywhere but in the page\'s own fields
   const detail = await answered(page, () => dropped(page, 'body', strawberry, ['paste']));
   assert.equal(detail.hits.length, 3, 'the one that was used last');
   assert.deepEqual(await titles(page), first);
+  await page.evaluate(() => { // a dialog that is closed again
+    const dialog = document.body.appendChild(document.createElement('dialog'));
+    dialog.append(document.getElementById('two'));
+  });
+  await dropped(page, 'body', sample('1f697'), ['paste']);
+  await page.waitForFunction((first) => ![undefined, first].includes(document.getElementById('one').shadowRoot.querySelector('.title')?.textContent), first[0]);
   await end(page);
 });
 
@@ -190,6 +196,41 @@ test('nothing similar among what passes a filter: the nearest of it, or without 
   const { hits } = await answered(page, () => part(page, '.notice button').nth(1).click());
   assert.deepEqual(hits.map(({ id }) => id), near.slice(0, 12).map(({ id }) => id));
   await end(page);
+});
+
+test('what had the focus and goes away leaves it near: on the first new hit, or the heading', async () => {
+  const page = await visit(pageOf(`<kin-search ${usual} limit="3"><template><a data-kin-href="url"><b data-kin-text="title"></b></a></template></kin-search>`));
+  const at = () => page.evaluate(() => {
+    const { activeElement: one } = document, within = one.shadowRoot?.activeElement;
+    return within ? within.className : one.parentElement.slot;
+  });
+  const press = async (button) => {
+    await button.focus();
+    return answered(page, () => page.keyboard.press('Enter'));
+  };
+  await upload(page, strawberry);
+  await press(part(page, '.more'));
+  assert.equal(await at(), 'kin-3', 'a card of the page\'s own');
+  await page.evaluate(() => { document.querySelector('template').remove(); });
+  await answered(page, () => page.evaluate(() => document.querySelector('kin-search').setAttribute('filter', 'price > 30')));
+  await part(page, '.filter').nth(1).focus();
+  await answered(page, () => part(page, '.filter').nth(1).selectOption({ label: 'Price: up to €10.00' }));
+  assert.equal(await at(), 'filter', 'what stays keeps it');
+  await press(part(page, '.notice button'));
+  assert.equal(await at(), 'heading', 'the filter is cleared');
+  await upload(page, nothing);
+  assert.equal(await state(page), 'none');
+  await press(part(page, '.notice button'));
+  assert.equal(await at(), 'card', 'the nearest are shown');
+  const find = (made) => page.evaluate((made) => { document.querySelector('kin-search').find = made ? () => new Promise(() => {}) : () => Promise.reject(new Error('no')); }, made);
+  await find(false);
+  await upload(page, strawberry);
+  await find(true);
+  await part(page, '.notice button').focus();
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('kin-search').state === 'searching');
+  assert.equal(await page.evaluate(() => document.querySelector('kin-search').shadowRoot.activeElement?.type), 'file', 'the way in, where the hits are the page\'s');
+  await end(page, [/^warning: kin-search: no/]);
 });
 
 for (const address of ['/published/', '/published/current.json'])

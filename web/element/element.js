@@ -32,6 +32,7 @@ const css = `
 .start { display: flex; flex-wrap: wrap; gap: .5rem; align-content: center; justify-content: center; padding: 1rem; text-align: center;
   border: 1.5px dashed var(--_edge); border-radius: var(--_r); }
 .start p { flex: 0 0 100%; font-size: .875rem; color: var(--_quiet); }
+p:not(.privacy) { unicode-bidi: plaintext; }
 .start p:empty { display: none; }
 .over .start { border-style: solid; border-color: var(--_accent); box-shadow: inset 0 0 0 1px var(--_accent); }
 .button, button { position: relative; display: inline-flex; gap: .5rem; align-items: center; justify-content: center; min-height: 44px; padding: .4rem 1.1rem;
@@ -80,8 +81,8 @@ function sheetOf(text) {
   return sheets.get(text);
 }
 
-// A picture pasted anywhere in the page, but into a field of the page's own, goes to the element that was used last, else
-// to the first in sight.
+// A picture pasted anywhere in the page, but into a field of the page's own, goes to the element in sight that was used last,
+// else to the first one.
 const live = new Set();
 let latest = null;
 const inSight = (one) => one.checkVisibility?.() ?? one.offsetParent;
@@ -89,7 +90,7 @@ function onPaste(event) {
   const file = [...event.clipboardData?.files ?? []].find(({ type }) => type.startsWith('image/'));
   const [target] = event.composedPath(), within = [...live].find((one) => event.composedPath().includes(one));
   if (event.defaultPrevented || !file || !within && (target.isContentEditable || /^(?:INPUT|TEXTAREA)$/.test(target.tagName))) return;
-  const one = within ?? latest ?? [...live].find(inSight);
+  const one = within ?? [...latest ? [latest] : [], ...live].find(inSight);
   if (!one || one.state === 'unavailable') return;
   event.preventDefault();
   one.search(file);
@@ -154,9 +155,11 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     this.#strings = Object(value);
     this.attributeChangedCallback('strings', 0, 1);
   }
-  // The language of the page around it, where it is one of ours; else English.
+  // The language of the page around it, through shadow roots too, else the browser's, where it is one of ours; else English.
   get language() {
-    const asked = this.closest('[lang]')?.lang || this.getRootNode().host?.closest('[lang]')?.lang || navigator.language;
+    let asked = '';
+    for (let at = this; at && !asked; at = at.getRootNode().host) asked = at.closest('[lang]')?.lang;
+    asked ||= navigator.language;
     return words[short(asked)] ? asked : 'en';
   }
   // Every text, the page's own over ours. `more`: those of words/.
@@ -236,7 +239,7 @@ export class KinSearch extends (globalThis.HTMLElement ?? class {}) {
     if (this.state === 'start') choose.text.textContent = texts.choose;
     camera.text.textContent = texts.camera;
     hint.textContent = texts.hint;
-    privacy.replaceChildren(icon('lock'), texts.privacy);
+    privacy.replaceChildren(icon('lock'), make('bdi', '', texts.privacy));
   }
 
   // `detail` holds no photo, vector or text of the shopper's. -> whether a listener prevented what comes of it

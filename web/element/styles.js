@@ -1,5 +1,6 @@
 // The look of what comes once a shopper has acted; that of the first view is in element.js. The photo keeps its shape within a
-// stage that never changes its own, so that nothing below it moves.
+// stage that never changes its own, so that nothing below it moves. Words, ours and the catalogue's, are set in their own
+// direction, on the page's side.
 export const css = `
 .open { gap: .75rem; background: none; align-content: start; grid-template-columns: minmax(0, 1fr); }
 h2, h3, ul { padding: 0; font: inherit; }
@@ -40,6 +41,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .headline > :first-child { flex: 1 1 12rem; }
 .heading { font-size: 1.25rem; font-weight: 600; line-height: 1.3; letter-spacing: -.01em; text-wrap: balance; }
 .heading:focus { outline: none; }
+.heading, .card > span { unicode-bidi: plaintext; } .open p, .heading, .card > span { text-align: match-parent; text-align: -webkit-match-parent; }
 .told { font-size: .875rem; color: var(--_quiet); min-height: 1.5em; }
 .filters { display: flex; flex-wrap: wrap; gap: .5rem; min-width: 0; }
 select { flex: 1 1 9rem; min-height: 44px; min-width: 0; max-width: 100%; padding: .4rem .6rem; font: inherit; font-size: .9375rem; color: var(--_ink); background: var(--_surface);
@@ -67,4 +69,4 @@ progress { width: 100%; height: 6px; accent-color: var(--_accent); }
   .side { grid-area: side; } .open .start { grid-area: start; } .found { grid-area: found; }
 }
 @media (prefers-reduced-motion: no-preference) { .card, .picture { transition: border-color .15s, opacity .15s; } }
-@media (forced-colors: active) { .box, .grip::after { border-color: Highlight; } .card { border: 1px solid; } .ghost { border: 1px solid GrayText; } }`;
+@media (forced-colors: active) { .open { border: 0; } .box, .grip::after { border-color: Highlight; } .card { border: 1px solid; } .ghost { border: 1px solid GrayText; } }`;

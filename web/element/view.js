@@ -214,7 +214,7 @@ export function makeView(element, parts, words, on) {
     // now: { kind: 'shown' | 'loading' | 'searching' | 'hits' | 'none' | 'error', hits, verdict, code, share, truncated, filters }; how:
     // { words, language, currency, fields, own: the hits are shown here, not by the page }; anew: the texts have changed.
     render(now, how, anew = false) {
-      const text = words();
+      const text = words(), held = shadow.activeElement;
       if (anew) label(text);
       const busy = now.kind === 'loading' || now.kind === 'searching';
       found.hidden = (how.own ? ['shown'] : ['shown', 'searching', 'hits']).includes(now.kind);
@@ -232,8 +232,10 @@ export function makeView(element, parts, words, on) {
       else cards(now.kind === 'none' || now.kind === 'error' ? [] : now.hits, how, anew);
       list.hidden = !list.children.length;
       more.hidden = now.kind !== 'hits' || !now.truncated;
+      // What was pressed is gone: the focus stays near.
+      if (held && !held.getClientRects().length) (found.hidden ? choose.input : heading).focus({ preventScroll: true });
     },
-    focusHit: (i) => shown[i]?.li.querySelector('a, button')?.focus({ preventScroll: true }),
+    focusHit: (i) => (shown[i]?.holder ?? shown[i]?.li)?.querySelector('a[href], button')?.focus({ preventScroll: true }),
     // Back to the first view.
     fold() {
       forget();
