@@ -70,8 +70,10 @@ test('a photo finds its like, with pictures, titles, fields and links; nothing i
   await status(page, '^30 of 30');
   assert.deepEqual((await ids(page)).sort(), Array.from({ length: count }, (_, i) => `p${i}`).sort());
   assert.ok(await page.isHidden('#more'));
-  await page.getByRole('button', { name: 'More like <b>Product 3</b>' }).click();
+  await page.getByRole('button', { name: 'More like this: <b>Product 3</b>' }).press('Enter');
   await status(page, 'like <b>Product 3</b>$');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'hits', 'the focus stays there');
+  assert.ok(await page.isHidden('#photo'), 'it is not asked for');
   assert.ok(!(await ids(page)).includes('p3'));
   await silent(page);
 });
@@ -124,13 +126,33 @@ test('on a phone nothing is wider than the screen, and the hits come into view',
 test('what cannot be read is said, and the page goes on', async () => {
   const page = await open(browser, server.url);
   await status(page, '^Choose a photo');
+  await page.setInputFiles('#file', photo(2));
+  await status(page, 'like your photo$');
   await page.setInputFiles('#file', { name: 'a.png', mimeType: 'image/png', buffer: photo(1).buffer.subarray(0, 90) });
   await page.waitForSelector('#error:not([hidden])');
   assert.match(await page.textContent('#error'), /ends before the picture does/);
+  assert.deepEqual([await ids(page), await page.isHidden('#more')], [[], true], 'no hits of another photo');
   await page.setInputFiles('#file', photo(1));
   await status(page, 'like your photo$');
   assert.ok(await page.isHidden('#error'));
   await page.context().close();
+});
+
+test('a file is dropped anywhere; text that is dragged is the field\'s, and long titles make no long cards', async () => {
+  const page = await open(browser, server.url);
+  await status(page, '^Choose a photo');
+  const drag = (kind, text) => page.evaluate(({ kind, text, bytes }) => {
+    const dataTransfer = new DataTransfer();
+    if (text) dataTransfer.setData('text/plain', text);
+    else dataTransfer.items.add(new File([new Uint8Array(bytes)], 'a.png', { type: 'image/png' }));
+    return !document.getElementById('text').dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+  }, { kind, text, bytes: [...photo(3).buffer] });
+  assert.deepEqual([await drag('dragover', 'red'), await drag('drop', 'red'), await page.locator('.dragging').count()], [false, false, 0]);
+  assert.deepEqual([await drag('dragover'), await drag('drop')], [true, true]);
+  await status(page, 'like your photo$');
+  await page.$eval('#hits .title', (title) => { title.textContent = 'Donaudampfschifffahrt '.repeat(9); });
+  assert.ok(await page.$eval('#hits .title', (title) => title.clientHeight < 3.5 * parseFloat(getComputedStyle(title).lineHeight)));
+  await silent(page);
 });
 
 test('hostile and odd fields are text or nothing', async () => {
@@ -151,10 +173,11 @@ test('hostile and odd fields are text or nothing', async () => {
   await page.setInputFiles('#file', photo(0));
   await status(page, 'like your photo$');
   const shown = Object.fromEntries(await page.$$eval('#hits > li', (all) => all.map((li) => [li.dataset.id,
-    [li.querySelector('.title').textContent, li.querySelector('.fields').textContent, li.querySelector('a')?.href ?? null, li.querySelectorAll('img').length]])));
+    [li.querySelector('.title').textContent, li.querySelector('.fields').textContent, li.querySelector('a')?.href ?? null, li.querySelectorAll('img[src]').length]])));
   assert.deepEqual(shown, { 0: ['<img src=x onerror=alert(1)>', '<i> <script>alert(1)</script>', null, 0], 1: ['1', '', null, 0],
     2: ['2', 'price 1, x', null, 1], 3: ['3', '', 'https://shop.example/x', 0],
     4: ['tab', '', null, 0] });
+  assert.deepEqual(await page.$$eval('#hits img', (all) => all.map(({ width, height }) => Math.abs(width - height) < 2 && width > 90)), Array(5).fill(true), 'a picture that is missing keeps its place');
   assert.equal(await page.locator('#hits script, #hits i').count(), 0);
   await silent(page);
   await served.stop();

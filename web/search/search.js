@@ -31,23 +31,23 @@ function card({ id, item, image, score }) {
   const title = plain(item.title) || id, href = address(item.url);
   const product = element(href ? 'a' : 'div', 'product');
   if (href) product.href = href;
-  const src = address(image.url);
-  if (src) {
-    const picture = element('img', '');
-    picture.alt = '';
-    picture.loading = 'lazy';
-    picture.addEventListener('error', () => picture.remove());
-    picture.src = src;
-    product.append(picture);
-  }
+  const src = address(image.url), picture = element('img', '');
+  picture.alt = '';
+  picture.loading = 'lazy';
+  picture.addEventListener('error', () => picture.removeAttribute('src'));
+  if (src) picture.src = src;
   const fields = Object.entries(item).filter(([name]) => !['id', 'title', 'url', 'image'].includes(name))
     .map(([name, value]) => [name, [value].flat().map(plain).filter(Boolean).join(', ')]).filter(([, text]) => text);
-  product.append(element('span', 'title', title),
+  product.append(picture, element('span', 'title', title),
     element('span', 'fields', fields.slice(0, 4).map((pair) => pair.join(' ')).join(' · ')));
   const like = element('button', '', 'More like this');
   like.type = 'button';
-  like.setAttribute('aria-label', `More like ${title}`);
-  like.addEventListener('click', () => search({ like: [id] }, `like ${title}`));
+  like.setAttribute('aria-label', `More like this: ${title}`);
+  like.addEventListener('click', () => {
+    $('photo').hidden = true;
+    $('text').value = '';
+    search({ like: [id] }, `like ${title}`);
+  });
   li.append(product, like);
   return li;
 }
@@ -74,6 +74,12 @@ const open = () => (opened ??= (async () => {
 let searching = new AbortController();
 let shown = 0;
 
+// The focus stays in the list when the card that had it goes.
+function show(cards) {
+  const held = $('hits').contains(document.activeElement);
+  $('hits').replaceChildren(...cards);
+  if (held) $('hits').focus({ preventScroll: true });
+}
 function fail(error) {
   $('error').textContent = error.message;
   $('error').hidden = false;
@@ -92,7 +98,7 @@ async function search(query, what, on = false) {
     if (signal.aborted) return;
     const cards = hits.map(card);
     if (on) $('hits').append(...cards);
-    else $('hits').replaceChildren(...cards);
+    else show(cards);
     shown = $('hits').children.length;
     const found = `${shown} of ${many(total, 'product')}, ${what}`;
     $('status').textContent = !shown ? `Nothing was found ${what}` : verdict === 'none' && !on ? `Nothing similar. The nearest: ${found}` : found;
@@ -102,6 +108,10 @@ async function search(query, what, on = false) {
     else if ($('found').getBoundingClientRect().top > innerHeight / 2 || scrollY > $('found').offsetTop) $('found').scrollIntoView();
   } catch (error) {
     if (signal.aborted) return;
+    if (!on) { // these were of another search
+      show([]);
+      $('more').hidden = true;
+    }
     $('status').textContent = 'The search did not work.';
     fail(error);
   } finally {
@@ -127,13 +137,15 @@ $('file').addEventListener('change', ({ target }) => {
 $('photo').addEventListener('error', () => { $('photo').hidden = true; }); // a format that the browser cannot show
 document.addEventListener('paste', ({ clipboardData }) => searchPhoto(clipboardData.files[0]));
 document.addEventListener('dragover', (event) => {
+  if (!event.dataTransfer.types.includes('Files')) return; // text goes into the field
   event.preventDefault();
   document.body.classList.add('dragging');
 });
 document.addEventListener('dragleave', ({ relatedTarget }) => { if (!relatedTarget) document.body.classList.remove('dragging'); });
 document.addEventListener('drop', (event) => {
-  event.preventDefault();
   document.body.classList.remove('dragging');
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
   searchPhoto(event.dataTransfer.files[0]);
 });
 $('words').addEventListener('submit', (event) => {
