@@ -10,7 +10,7 @@ h2, h3, ul { padding: 0; font: inherit; }
 .open .hint, .open .status:empty, .open .start > slot { display: none; }
 .open .primary { color: var(--_ink); background: var(--_surface); border-color: var(--_edge); }
 .side { display: grid; gap: .6rem; min-width: 0; align-content: start; }
-.stage { display: grid; place-items: center; height: var(--kin-photo-height, 12rem); border-radius: var(--_r); background: var(--_well); overflow: hidden; }
+.stage { display: grid; grid-template: minmax(0, 1fr) / minmax(0, 1fr); place-items: center; height: var(--kin-photo-height, 12rem); border-radius: var(--_r); background: var(--_well); overflow: hidden; }
 :host { --_well: var(--kin-well, #f0f1ee); --_bad: var(--kin-error, #a11d1d); }
 @supports (color: light-dark(#000, #fff)) { :host { --_well: var(--kin-well, light-dark(#f0f1ee, #272a28)); --_bad: var(--kin-error, light-dark(#a11d1d, #ff9d94)); } }
 .stage > * { grid-area: 1 / 1; }
