@@ -3,7 +3,7 @@
 // the visitor's own pictures are answered in it too.
 import { boxText } from './address.js';
 import { keep } from './photos.js';
-import { $, download } from './say.js';
+import { $, download, hide } from './say.js';
 import { countFromNow, workerUrl } from './sent.js';
 import { go, noQuery } from './where.js';
 
@@ -44,7 +44,8 @@ export function showPhoto(source, box, idle) {
 }
 export function showIdle(idle) {
   finder.classList.toggle('idle', idle);
-  $('use-photo').hidden = !idle;
+  if (idle) $('use-photo').hidden = false;
+  else hide($('use-photo'));
 }
 
 // ---- the picture beside the heading, which says what was looked for ----------------------------------------------------

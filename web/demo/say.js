@@ -3,6 +3,13 @@ export const $ = (id) => document.getElementById(id);
 
 export const say = (text) => { $('status').textContent = text; };
 
+// The focus goes on to the heading of the hits.
+export function hide(node) {
+  const held = node.contains(document.activeElement);
+  node.hidden = true;
+  if (held) $('results-title')?.focus({ preventScroll: true });
+}
+
 let busy = null; // { text } of the work whose bar is shown: late messages of a finished download are passed over
 const files = new Map(); // that come meanwhile: name -> { loaded, total }
 export function bar(text, fraction) {
@@ -22,7 +29,7 @@ export async function withBar(text, work, stop = null) {
   } finally {
     if (busy === mine) {
       busy = null;
-      $('loading').hidden = true;
+      hide($('loading'));
     }
   }
 }
@@ -46,4 +53,4 @@ export function showError(error, again = null) {
   $('again').onclick = again;
   $('error').hidden = false;
 }
-export const clearError = () => { $('error').hidden = true; };
+export const clearError = () => hide($('error'));

@@ -24,7 +24,7 @@ export function startPanel(id, answer, { atOnce = true } = {}) {
       const found = await answer({ picture, words: form?.elements.words?.value.trim(), asked, on, signal, stop });
       if (signal.aborted || !found) return;
       said.textContent = found.said;
-      shown.replaceChildren(...found.parts);
+      put(...found.parts);
     } catch (error) {
       if (!signal.aborted) showFailed(error);
     } finally {
@@ -35,12 +35,18 @@ export function startPanel(id, answer, { atOnce = true } = {}) {
       }
     }
   }
+  shown.tabIndex = -1;
+  function put(...parts) { // the focus stays in the answer
+    const held = shown.contains(document.activeElement);
+    shown.replaceChildren(...parts);
+    if (held) shown.focus({ preventScroll: true });
+  }
   function showFailed(error) {
     said.textContent = error.message;
     const again = element('button', '', 'Try again');
     again.type = 'button';
     again.addEventListener('click', ask);
-    shown.replaceChildren(again);
+    put(again);
   }
   function choose(one, button) {
     picture = one;
