@@ -254,6 +254,41 @@ test('reload and Back find words, filters, samples and their crop again; the ser
   await end(page);
 });
 
+test('a button that goes away leaves the focus near: on the heading of the hits, or in the answer', async () => {
+  const page = await open(browser, `${server.url}#q=red%20fruit`);
+  const press = async (button) => {
+    await page.waitForSelector(button);
+    await page.focus(button);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(button, { state: 'hidden' });
+    return page.evaluate(() => document.activeElement.id || document.activeElement.className);
+  };
+  await page.waitForSelector('#results [data-hit-id]');
+  assert.equal(await press('#use-photo'), 'results-title');
+  await page.route('**/catalog.safetensors', (route) => route.abort());
+  await page.goto(`${server.url}#q=red%20fruit`);
+  await page.reload();
+  await page.waitForSelector('#again');
+  await page.unroute('**/catalog.safetensors');
+  assert.equal(await press('#again'), 'results-title');
+  await page.route('**/kinds.safetensors', (route) => route.abort());
+  await page.goto(`${server.url}gallery.html`);
+  await page.click('#packs .sample >> nth=0');
+  await page.waitForSelector('#packs .answer button');
+  await page.unroute('**/kinds.safetensors');
+  assert.equal(await press('#packs .answer button'), 'answer');
+  await page.context().close();
+});
+
+test('in the colours of the system the page one is on stands out', async () => {
+  for (const path of ['', 'gallery.html', 'docs.html']) {
+    const page = await open(browser, server.url + path);
+    await page.emulateMedia({ forcedColors: 'active' });
+    assert.deepEqual(await page.$$eval('header nav a', (all) => all.filter((link) => (getComputedStyle(link).outlineStyle !== 'none') !== link.hasAttribute('aria-current')).map(({ textContent }) => textContent)), [], path);
+    await page.context().close();
+  }
+});
+
 test('typing is one step back, not one a letter', async () => {
   const page = await start();
   const before = await page.evaluate(() => history.length);

@@ -59,6 +59,15 @@ for (const [width, colorScheme] of [[1280, 'light'], [375, 'dark']])
     await page.context().close();
   });
 
+test('text is as large as the reader set it, and the page fits', async () => {
+  const large = await launch('--blink-settings=defaultFontSize=32');
+  for (const width of [1280, 375]) {
+    const page = await open(large, address, { width });
+    assert.deepEqual(await page.evaluate(() => [getComputedStyle(document.body).fontSize, document.documentElement.scrollWidth]), ['32px', width]);
+  }
+  await large.close();
+});
+
 test('links of the contents lead to their sections by keyboard, and the policy holds', async () => {
   const page = await open(browser, address);
   for (const id of ['samples', 'photos']) {

@@ -22,10 +22,10 @@ export async function serve(folder, ...flags) {
   } };
 }
 
-export const launch = () => chromium.launch({
+export const launch = (...more) => chromium.launch({
   executablePath: process.env.CHROME || '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync', ...more],
 });
 
 // A page that must stay silent: console messages, errors, failed requests, dialogs and policy violations

@@ -220,7 +220,7 @@ async function look(to) {
 // Where the page goes, the focus goes. Beside the photo the results are in sight anyway.
 function bring() {
   const found = $('found'), { top } = found.getBoundingClientRect();
-  if (top >= 0 && !matchMedia('(max-width: 820px)').matches) return;
+  if (top >= 0 && !matchMedia('(max-width: 51.25em)').matches) return;
   $('results-title').focus({ preventScroll: true });
   found.scrollIntoView({ block: 'start' });
 }
