@@ -280,6 +280,21 @@ test('a button that goes away leaves the focus near: on the heading of the hits,
   await page.context().close();
 });
 
+test('a connection that has fallen silent is said while the page waits', async () => {
+  const page = await open(browser, server.url);
+  let come;
+  const held = new Promise((resolve) => { come = resolve; });
+  await page.route('**/image.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.click('.sample >> nth=1');
+  await page.waitForFunction(() => /nothing comes at the moment/.test(document.getElementById('loading-text').textContent), null, { timeout: 30000 });
+  come();
+  await page.waitForFunction(() => document.getElementById('loading').hidden && document.querySelector('#results [data-hit-id]'), null, { timeout: 30000 });
+  await page.context().close();
+});
+
 test('in the colours of the system the page one is on stands out', async () => {
   for (const path of ['', 'gallery.html', 'docs.html']) {
     const page = await open(browser, server.url + path);

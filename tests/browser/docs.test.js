@@ -174,6 +174,18 @@ test('words, labels, filters and pictures of the reader', async () => {
   await end(page);
 });
 
+test('what is loaded is said in megabytes', async () => {
+  const page = await start();
+  await page.evaluate(() => {
+    window.heard = [];
+    new MutationObserver(() => window.heard.push(document.getElementById('loading-text').textContent)).observe(document.getElementById('loading-text'), { childList: true });
+  });
+  await answered(page, 'embed');
+  const heard = await page.evaluate(() => window.heard);
+  assert.ok(heard.every((text) => /^Loading(?:: [\d.]+ (?:of [\d.]+ )?MB)?$/.test(text)) && heard.some((text) => /of/.test(text)), heard.join());
+  await end(page);
+});
+
 test('loading can be stopped, and begun again', async () => {
   const page = await start();
   let hold;

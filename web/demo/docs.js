@@ -11,7 +11,7 @@ let opened = null;
 function open(name, { open: start }) {
   opened?.end();
   const loading = new AbortController();
-  const mine = { name, things: (async () => start({ signal: loading.signal, onProgress: download('Loading') }))(), stop: null,
+  const mine = { name, things: (async () => start({ signal: loading.signal, onProgress: download }))(), stop: null,
     async end() {
       if (opened === mine) opened = null;
       mine.stop();

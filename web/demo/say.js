@@ -35,7 +35,11 @@ export async function withBar(text, work, stop = null) {
 }
 const mega = (bytes) => (bytes / 1e6).toFixed(1);
 // load()'s onProgress. Files of a few kilobytes would only make the bar jump.
-export function download({ file, loaded, total }) {
+export function download({ status, file, loaded, total }) {
+  if (busy && status === 'stalled') {
+    $('loading-text').textContent = `${busy.text}: nothing comes at the moment, still waiting`;
+    return;
+  }
   if (!busy || Math.max(loaded, total) <= 1e5) return;
   files.set(file, { loaded, total });
   const all = [...files.values()], sum = (key) => all.reduce((bytes, one) => bytes + one[key], 0);
