@@ -29,6 +29,8 @@ for (const width of [1280, 375])
           return [...boxes.filter(({ cut }) => cut).map(({ name }) => name), ...boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => over(a, b)).map((b) => `${a.name} and ${b.name}`))];
         });
         assert.deepEqual(found, [], 'none is cut, none lies over another');
+        const [stage, frame] = await Promise.all(['.stage', '.frame'].map((part) => page.locator(`#finder ${part}`).boundingBox()));
+        assert.ok(frame.y > stage.y - 1 && frame.y + frame.height < stage.y + stage.height + 1, 'the photo is whole');
       }
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path}: ${await page.evaluate(() => document.documentElement.scrollWidth)} pixels`);
       await page.context().close();
