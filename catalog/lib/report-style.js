@@ -56,5 +56,6 @@ thead th { border-top: 0; color: var(--quiet); font-size: 0.9rem; }
 .score { color: var(--quiet); font-variant-numeric: tabular-nums; }
 footer { margin: 4rem 0 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--quiet); font-size: 0.9rem; }
 @media (max-width: 30rem) { th, td { padding: 0.5rem 0.6rem; } .cards { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+@media (forced-colors: active) { .bar { border: 1px solid CanvasText; } .bar span { background: Highlight; forced-color-adjust: none; } }
 @media print { body { background: #fff; } .row, .tiles div { break-inside: avoid; } }
 `;

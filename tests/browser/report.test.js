@@ -59,6 +59,14 @@ for (const [width, colorScheme] of [[1280, 'light'], [375, 'dark']])
     await page.context().close();
   });
 
+test('in the colours of the system the bars are seen', async () => {
+  const page = await open(browser, address);
+  await page.emulateMedia({ forcedColors: 'active' });
+  const [bar, ground] = await page.evaluate(() => [document.querySelector('.bar span'), document.querySelector('.bar')].map((one) => getComputedStyle(one).backgroundColor));
+  assert.notEqual(bar, ground);
+  await page.context().close();
+});
+
 test('text is as large as the reader set it, and the page fits', async () => {
   const large = await launch('--blink-settings=defaultFontSize=32');
   for (const width of [1280, 375]) {
