@@ -50,7 +50,8 @@ const gelu = (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
 // -> { data, dims: [patches, the language model's width] }
 export async function project(clip, picture, path) {
   const { data, dims: [, channels] } = await clip.hiddenStates(picture, { layer: -2 });
-  const parts = readTensors(path);
+  const parts = readTensors(path), [, inputs] = parts['linear_1.weight'].shape;
+  if (inputs !== channels) throw new Error(`${path} takes patches of ${inputs} numbers, and this model gives ${channels}: take the projector that was trained with it`);
   const patches = data.subarray(channels); // the class token comes first
   const middle = linear(patches, parts['linear_1.weight'], parts['linear_1.bias']).map(gelu);
   const out = linear(middle, parts['linear_2.weight'], parts['linear_2.bias']);

@@ -37,4 +37,17 @@ test("llava-projector.js: PyTorch's tokens of a picture", (t) => {
   }));
   assert.ok(least(run('f32')) >= 0.99999);
   assert.ok(least(run('q8')) >= 0.98);
+
+  const tensors = { 'linear_1.weight': [8, 16], 'linear_1.bias': [8], 'linear_2.weight': [4, 8], 'linear_2.bias': [4] };
+  let end = 0;
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(tensors).map(([name, dims]) => {
+    const begin = end;
+    end += 4 * dims.reduce((n, size) => n * size);
+    return [name, { dtype: 'F32', shape: dims, data_offsets: [begin, end] }];
+  }))));
+  const length = Buffer.alloc(8), other = join(model, 'other.safetensors');
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(other, Buffer.concat([length, header, Buffer.alloc(end)]));
+  const { status, stderr } = spawnSync(process.execPath, ['examples/llava-projector.js', model, picture, other, out], { cwd: root, encoding: 'utf8' });
+  assert.ok(status && /other\.safetensors takes patches of 16 numbers, and this model gives \d+: take the projector/.test(stderr), stderr);
 });
