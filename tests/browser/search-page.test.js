@@ -90,6 +90,21 @@ test('nothing similar is said, and what is nearest is shown', async () => {
   await silent(page);
 });
 
+test('a connection that has fallen silent is said while the page waits', async () => {
+  const page = await open(browser, server.url, { go: false });
+  let come;
+  const held = new Promise((resolve) => { come = resolve; });
+  await page.route('**/image.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(server.url);
+  await status(page, '^Loading: nothing comes at the moment');
+  come();
+  await status(page, '^Choose a photo');
+  await silent(page);
+});
+
 test('it works from the keyboard alone', async () => {
   const page = await open(browser, server.url, { go: false });
   page.on('filechooser', (chooser) => chooser.setFiles(photo(2)));

@@ -35,6 +35,22 @@ test('a catalogue or a model that is not there is said, with a way on; another t
   await end(page, [/^warning: kin-search/, /net::ERR_FAILED/]);
 });
 
+test('a connection that has fallen silent is said while the element waits', async () => {
+  const page = await visit();
+  let come;
+  const held = new Promise((resolve) => { come = resolve; });
+  await page.route('**/image.safetensors', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await part(page, '.primary input').setInputFiles(strawberry);
+  await page.waitForFunction(() => document.querySelector('kin-search').shadowRoot.querySelector('.told')?.textContent === 'Nothing comes at the moment, still waiting …', null, { timeout: 30000 });
+  come();
+  await settled(page);
+  assert.equal(await state(page), 'results');
+  await end(page);
+});
+
 test('a file that is no picture is said, and another one works', async () => {
   const page = await visit();
   await upload(page, noPicture);

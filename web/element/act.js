@@ -51,8 +51,8 @@ export async function act(element, parts) {
     if (!engine) {
       const { catalog, model, locale, worker } = element;
       if (!catalog) throw Object.assign(new Error('Say where the catalogue is, as <kin-search catalog="/catalog/" model="/model/">.'), { code: 'bad-argument' });
-      const held = hold({ catalog, model, locale, worker, options: element.loadOptions ?? noOptions }, (share) => {
-        if (now.kind === 'loading' && source) set({ share });
+      const held = hold({ catalog, model, locale, worker, options: element.loadOptions ?? noOptions }, (share, silent) => {
+        if (now.kind === 'loading' && source) set({ share, silent });
       });
       engine = held;
       held.opened.then(() => {
@@ -61,7 +61,7 @@ export async function act(element, parts) {
         if (now.kind === 'loading' && source) set({ kind: 'searching' });
       }, () => { if (engine === held) letGo(); });
     }
-    if (!opened && now.kind === 'searching') set({ kind: 'loading', share: null }); // the page's `find` has asked for it
+    if (!opened && now.kind === 'searching') set({ kind: 'loading', share: null, silent: false }); // the page's `find` has asked for it
     return engine.opened;
   }
   function letGo() {
@@ -101,7 +101,7 @@ export async function act(element, parts) {
     }
   }
   async function search(on, signal) {
-    set(opened ? { kind: 'searching' } : { kind: 'loading', share: null, hits: [] });
+    set(opened ? { kind: 'searching' } : { kind: 'loading', share: null, silent: false, hits: [] });
     const began = performance.now(), { catalog } = await open();
     if (signal.aborted) return;
     if (!values && element.filters) {

@@ -12,13 +12,13 @@ function numberOf(options) {
   return numbers.get(options);
 }
 
-// Files' progress -> the share of all bytes that are there, 0 to 1; null while no length is known.
+// Files' progress -> the share of all bytes that are there, 0 to 1, null while no length is known; and whether nothing comes.
 function share(heard) {
   const files = new Map();
-  return ({ file, loaded, total }) => {
+  return ({ status, file, loaded, total }) => {
     files.set(file, { loaded, total });
     const all = [...files.values()].filter((one) => one.total > 0), sum = (key) => all.reduce((n, one) => n + one[key], 0);
-    for (const tell of heard) tell(all.length ? Math.min(1, sum('loaded') / sum('total')) : null);
+    for (const tell of heard) tell(all.length ? Math.min(1, sum('loaded') / sum('total')) : null, status === 'stalled');
   };
 }
 
@@ -49,7 +49,7 @@ async function close(opened) {
   await Promise.all([clip.close(), catalog.close()]);
 }
 
-// asked: { catalog, model: addresses, locale: a market's or null, worker: an address or null, options: more for load() }. heard(share) is called while files arrive.
+// asked: { catalog, model: addresses, locale: a market's or null, worker: an address or null, options: more for load() }. heard(share, silent) is called while files arrive.
 // -> { opened: a promise of { clip, catalog }, let: function }
 export function hold(asked, heard) {
   const name = JSON.stringify([asked.catalog, asked.model, asked.locale, asked.worker, numberOf(asked.options)]);

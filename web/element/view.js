@@ -129,7 +129,7 @@ export function makeView(element, parts, words, on) {
 
   function say(now, text, how) {
     const count = () => plural(text.shown, now.hits.length, how.language);
-    if (now.kind === 'loading') return [text.loading, text.loadingHint];
+    if (now.kind === 'loading') return [text.loading, now.silent ? text.silent : text.loadingHint];
     if (now.kind === 'shown') return ['', ''];
     if (now.kind === 'searching') return [now.hits.length ? heading.textContent : text.searching, text.searching];
     if (now.kind === 'error') return [text.failed, ''];
@@ -211,7 +211,7 @@ export function makeView(element, parts, words, on) {
       clearTimeout(cropping);
       crop.reset(part ?? whole);
     },
-    // now: { kind: 'shown' | 'loading' | 'searching' | 'hits' | 'none' | 'error', hits, verdict, code, share, truncated, filters }; how:
+    // now: { kind: 'shown' | 'loading' | 'searching' | 'hits' | 'none' | 'error', hits, verdict, code, share, silent, truncated, filters }; how:
     // { words, language, currency, fields, own: the hits are shown here, not by the page }; anew: the texts have changed.
     render(now, how, anew = false) {
       const text = words(), held = shadow.activeElement;

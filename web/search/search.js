@@ -53,7 +53,10 @@ function card({ id, item, image, score }) {
 }
 
 // ---- the model and the catalogue: loaded once, again after a failure --------------------------------------------
+const silent = 'Loading: nothing comes at the moment, still waiting …';
 const bar = ({ progress, status }) => {
+  if (status === 'stalled') $('status').textContent = silent;
+  else if ($('status').textContent === silent) $('status').textContent = 'Loading …';
   $('progress').value = progress || 0;
   $('progress').hidden = status === 'done';
 };

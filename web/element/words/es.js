@@ -3,7 +3,7 @@ export const words = {
   box: 'Recorte: las flechas lo mueven, con Mayús mueven su borde derecho o inferior, más y menos cambian el tamaño, 0 toma la foto entera',
   boxRole: 'recorte', left: 'Recorte a la izquierda', up: 'Recorte hacia arriba', down: 'Recorte hacia abajo', right: 'Recorte a la derecha',
   smaller: 'Recorte más pequeño', larger: 'Recorte más grande', whole: 'Foto entera',
-  loading: 'Preparando …', loadingHint: 'Solo tarda un momento la primera vez.', searching: 'Buscando …',
+  loading: 'Preparando …', loadingHint: 'Solo tarda un momento la primera vez.', silent: 'Ahora no llega nada, seguimos esperando …', searching: 'Buscando …',
   match: 'Productos similares', weak: 'Quizá uno de estos', none: 'Aquí no hay nada similar', noneHint: 'Prueba con un recorte más ajustado a un solo objeto, o con otra foto.',
   nearest: 'Mostrar de todos modos lo más cercano', nearestTitle: 'Lo más cercano', shown: { one: '{n} producto', other: '{n} productos' }, more: 'Mostrar más',
   very: 'Muy similar', filters: 'Filtrar', any: '{field}: todo', upTo: '{field}: hasta {value}', yes: 'sí', no: 'no', filteredOut: 'Nada cumple este filtro.', clear: 'Quitar el filtro',

@@ -3,7 +3,7 @@ export const words = {
   box: 'Cadre : les flèches le déplacent, avec Maj elles déplacent son bord droit ou inférieur, plus et moins changent sa taille, 0 prend toute la photo',
   boxRole: 'cadre', left: 'Cadre vers la gauche', up: 'Cadre vers le haut', down: 'Cadre vers le bas', right: 'Cadre vers la droite',
   smaller: 'Cadre plus petit', larger: 'Cadre plus grand', whole: 'Photo entière',
-  loading: 'Préparation …', loadingHint: 'Cela ne prend un instant que la première fois.', searching: 'Recherche …',
+  loading: 'Préparation …', loadingHint: 'Cela ne prend un instant que la première fois.', silent: 'Rien n’arrive pour le moment, on attend encore …', searching: 'Recherche …',
   match: 'Produits similaires', weak: 'Peut-être l’un de ceux-ci', none: 'Rien de similaire ici', noneHint: 'Essayez un cadre plus serré autour d’un seul objet, ou une autre photo.',
   nearest: 'Afficher quand même les plus proches', nearestTitle: 'Les plus proches', shown: { one: '{n} produit', other: '{n} produits' }, more: 'Afficher plus',
   very: 'Très similaire', filters: 'Filtrer', any: '{field} : tout', upTo: '{field} : jusqu’à {value}', yes: 'oui', no: 'non', filteredOut: 'Rien ne correspond à ce filtre.', clear: 'Effacer le filtre',

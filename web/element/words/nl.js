@@ -3,7 +3,7 @@ export const words = {
   box: 'Uitsnede: pijltjestoetsen verplaatsen haar, met Shift de rechter- of onderrand, plus en min veranderen de grootte, 0 neemt de hele foto',
   boxRole: 'uitsnede', left: 'Uitsnede naar links', up: 'Uitsnede omhoog', down: 'Uitsnede omlaag', right: 'Uitsnede naar rechts',
   smaller: 'Uitsnede kleiner', larger: 'Uitsnede groter', whole: 'Hele foto',
-  loading: 'Wordt voorbereid …', loadingHint: 'Alleen de eerste keer duurt dit even.', searching: 'Bezig met zoeken …',
+  loading: 'Wordt voorbereid …', loadingHint: 'Alleen de eerste keer duurt dit even.', silent: 'Er komt nu niets binnen, we wachten nog …', searching: 'Bezig met zoeken …',
   match: 'Vergelijkbare producten', weak: 'Misschien een van deze', none: 'Hier is niets vergelijkbaars', noneHint: 'Probeer een krappere uitsnede rond één ding, of een andere foto.',
   nearest: 'Toon toch wat het dichtst in de buurt komt', nearestTitle: 'Wat het dichtst in de buurt komt', shown: { one: '{n} product', other: '{n} producten' }, more: 'Meer tonen',
   very: 'Lijkt er erg op', filters: 'Filter', any: '{field}: alle', upTo: '{field}: tot {value}', yes: 'ja', no: 'nee', filteredOut: 'Niets voldoet aan dit filter.', clear: 'Filter wissen',
