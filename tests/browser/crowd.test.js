@@ -64,6 +64,24 @@ test('a list: the same bits in the same places, an error in its own, more worker
   assert.deepEqual(page.noise, []);
 });
 
+test('frames that come in one buffer are each what it held when they were handed in', async () => {
+  const [apart, together] = await page.evaluate(async () => {
+    const clip = await kin.load();
+    const side = 64, buffer = new Uint8Array(side * side * 3);
+    const frame = (by) => {
+      for (let i = 0; i < buffer.length; i++) buffer[i] = i * i * (by + 3) >> 3 & 255;
+      return clip.embedImage({ data: buffer, width: side, height: side });
+    };
+    const apart = [];
+    for (let i = 0; i < 24; i++) apart.push(await frame(i));
+    const together = await Promise.all(Array.from({ length: 24 }, (_, i) => frame(i)));
+    await clip.close();
+    return [told(apart), told(together)];
+  });
+  assert.equal(new Set(apart).size, 24);
+  assert.deepEqual(together, apart);
+});
+
 test('products that are added side by side make the same file as one after the other', async () => {
   const [one, several] = await page.evaluate(async () => {
     const build = async (options, all) => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Engine } from '../../web/worker/engine.js';
-import { KinError, load } from '../../web/index.node.js';
+import { KinError, load, openCatalog } from '../../web/index.node.js';
 import { drawing, png, tinyModel } from './cli-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'kin-api-'));
@@ -80,6 +80,27 @@ test('the caller\'s bytes stay the caller\'s', async () => {
   await clip.embedImage(bytes);
   await clip.embedImage([bytes, bytes]);
   assert.deepEqual(bytes, copy);
+});
+
+test('a picture is what its bytes and pixels were at the call, whatever they are when its turn comes', async () => {
+  for (const worker of [undefined, false]) {
+    const own = await load({ model, worker, threads: 1 });
+    const made = await own.createCatalog();
+    await made.add({ id: 'a', images: drawing(1) });
+    const opened = await openCatalog(await made.save(), { clip: own });
+    for (const call of [(one) => own.embedImage(one), (one) => own.preprocess(one), (one) => own.hiddenStates(one), (one) => own.classify(one, ['the', 'x'], { none: true }),
+      async (one) => (await opened.search({ image: one }, { filter: 'id = a' })).hits[0].score]) {
+      for (const [size, form] of [[32 * 32 * 3, (data) => ({ data, width: 32, height: 32 })], [0, (data) => data], [0, (data) => data.buffer]]) {
+        const data = size ? new Uint8Array(size).fill(7) : new Uint8Array(drawing(3));
+        const wanted = await call(form(data.slice()));
+        const got = call(form(data));
+        data.forEach((_, i) => { data[i] = i * i * 5 >> 3 & 255; });
+        assert.deepEqual(await got, wanted, `${worker} ${call}`);
+      }
+    }
+    await opened.close();
+    await own.close();
+  }
 });
 
 test('the same picture as PNG, RGB, RGBA and box of a larger one', async () => {

@@ -44,8 +44,9 @@ export function packImage(source) {
   if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromDrawn(source, source.width, source.height);
   if (is(source, 'HTMLVideoElement')) return fromDrawn(source, source.videoWidth, source.videoHeight);
   if (is(source, 'VideoFrame')) return fromDrawn(source, source.displayWidth, source.displayHeight);
-  if (isRaw(source)) return checkRaw(source);
-  if (is(source, 'Blob', 'File', 'ArrayBuffer') || ArrayBuffer.isView(source)) return source;
+  if (isRaw(source)) return structuredClone(checkRaw(source)); // it may wait, and the next frame comes in the same buffer
+  if (is(source, 'Blob', 'File')) return source;
+  if (is(source, 'ArrayBuffer') || ArrayBuffer.isView(source)) return structuredClone(source);
   return refuse(source);
 }
 

@@ -10,6 +10,5 @@ export function checkRaw({ data, width, height, exif }) {
   if (!is(data, 'Uint8Array', 'Uint8ClampedArray') ||
       ![width, height].every((side) => side > 0 && Number.isInteger(side)) || (channels !== 3 && channels !== 4))
     fail('bad-argument', 'Raw pixels are { data, width, height } with 3 or 4 bytes a pixel in a Uint8Array.');
-  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height,
-    ...(is(exif, 'Uint8Array') && { exif }) };
+  return { data, width, height, ...(is(exif, 'Uint8Array') && { exif }) };
 }
