@@ -32,7 +32,8 @@ const hash = (bytes) => createHash('sha256').update(bytes).digest('base64url').s
 const queries = [{ vector: vector(3) }, { like: ['sku-14'] }, { like: ['sku-7', 'sku-9'], unlike: ['sku-20'] },
   { mix: [{ vector: vector(5), weight: 2 }, { id: 'sku-30', weight: -1 }] }];
 const options = [{}, { limit: 5, offset: 10 }, { limit: 6, diversity: 0.4 }, { filter: 'price < 30 and colour in (red, blue)', facets: ['colour', 'tags', 'sale', 'price'] },
-  { filter: 'tags has wool or not sale' }, { filter: 'colour = null' }, { minConfidence: 0.3 }, { exact: true, minScore: 0.5 }];
+  { filter: 'tags has wool or not sale' }, { filter: 'colour = null' },
+  { filter: {} }, { filter: { not: {} } }, { filter: { or: [{ price: { lt: 30 } }, { and: [{}] }] } }, { minConfidence: 0.3 }, { exact: true, minScore: 0.5 }];
 
 test('a folder answers as the file does, to the bit', async () => {
   const { file, folder } = await published(products(900));

@@ -56,9 +56,9 @@ function testEach(column, passes, none, out) {
   }
 }
 
-function test({ op, want, type, missing }, column, products) {
+function test({ op, want, type, missing = true }, column, products) {
   const out = new Uint8Array(new ArrayBuffer(4 * Math.ceil(products / 4)), 0, products), none = +missing, passes = (have) => tests[op](have, want);
-  if (!column) out.fill(none); // no item of the base has it
+  if (!column) out.fill(none); // no item of the base has it, or a filter of no tests, which all pass
   else if (column.type !== type) // items of deltas made it another type
     testEach(column, (have) => passes(readAs(type, have)), none, out);
   else if (type === 'number' && (op === 'in' || want === null)) testEach(column, passes, none, out);
@@ -71,11 +71,11 @@ function test({ op, want, type, missing }, column, products) {
 
 // A filter's tree (shared/matcher.js) over columns, a Map by field -> u8 [products]: 1 where it holds. Four products at a time.
 export function matching({ and, or, not, ...node }, columns, products) {
-  if (!and && !or && !not) return test(node, columns.get(node.field), products);
+  if (!and?.length && !or && !not) return test(node, columns.get(node.field), products);
   const [out, ...parts] = (and ?? or ?? [not]).map((part) => matching(part, columns, products));
   const words = new Uint32Array(out.buffer);
   if (not) for (let i = 0; i < words.length; i++) words[i] ^= 0x01010101;
-  for (const part of parts) join(words, new Uint32Array(part.buffer), and !== undefined);
+  for (const part of parts) join(words, new Uint32Array(part.buffer), !!and);
   return out;
 }
 
