@@ -151,6 +151,21 @@ test('what is of another type is refused by its name', async () => {
   assert.equal(catalog.get(0 / 1), undefined); // numbers count as their text
 });
 
+test('a product that no catalogue can hold is refused when it is added, and those before it can be saved', async () => {
+  const made = await clip.createCatalog({ fields: ['specs', 'toJSON'] });
+  const vectors = [await clip.embedText('the')];
+  const nested = (levels) => (levels ? { in: nested(levels - 1) } : 'x');
+  await made.add({ id: 'a', vectors, item: { specs: nested(63) } });
+  for (const item of [{ specs: nested(64) }, { specs: nested(1000) }, { toJSON: () => 5 }, { toJSON: () => {} }])
+    await refused(() => made.add({ id: 'b', vectors, item }), /the product 'b'/);
+  assert.equal(made.size, 1);
+  await made.add({ id: '\ud800', vectors });
+  assert.deepEqual([made.size, made.remove('\ud800'), made.size], [2, true, 1], 'a lone surrogate names in remove() what it named in add()');
+  const opened = await openCatalog(await made.save());
+  assert.deepEqual(opened.get('a').specs, nested(63));
+  await opened.close();
+});
+
 // Reactive objects as pages have them, and a Proxy that answers with Proxies all the way down.
 const deep = (value) => (value && typeof value === 'object' && [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))
   ? new Proxy(value, { get: (target, name, self) => deep(Reflect.get(target, name, self)) }) : value);

@@ -9,6 +9,7 @@ import { is } from '../shared/source.js';
 import { outward } from './outward.js';
 import { base } from './pack.js';
 import { catalogPhrases } from '../shared/phrases.js';
+import { isItem } from '../shared/types.js';
 
 const always = ['id', 'title', 'url', 'image'];
 const pieceBytes = 2 ** 20;
@@ -19,10 +20,16 @@ const adding = shape({ id: given.words, images: given.oneOrMore(given.anything),
 const onlySignal = shape({ signal: given.signal });
 const saving = shape({ to: given.anything, decoders: given.listOf(given.text), model: given.text, signal: given.signal });
 
-// An item as the file holds it. JSON would leave out or change in silence what it cannot hold.
-const asJson = (item, name) => JSON.stringify(item, (field, value) =>
-  (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
-    : wrong(`'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
+// An item as the file holds it. JSON would leave out or change in silence what it cannot hold; what the writer would refuse is
+// refused at once, since save() comes too late to leave a product out.
+function asJson(item, name) {
+  const json = JSON.stringify(item, (field, value) =>
+    (['object', 'string', 'boolean', 'undefined'].includes(typeof value) || Number.isFinite(value) ? value
+      : wrong(`'${field}' of ${name} is ${given.shown(value)}, which a catalogue cannot hold.`)));
+  return isItem(JSON.parse(json)) ? json : wrong(`The item of ${name} is no object of at most 64 levels.`);
+}
+
+const wellFormed = (id) => id.toWellFormed?.() ?? id; // as the file has it
 
 // [id, { item, rows, pictures }], now or later -> what one message brings to the worker: a call for each product
 async function* pieces(writer, products) {
@@ -126,7 +133,7 @@ export function createCatalog(clip, client, options) {
     const { signal } = read(onlySignal, options, 'add()');
     const { id: called, images = [], vectors = [], item = [] } = read(adding, product, 'A product');
     if (images.length && vectors.length) wrong(`The product '${called}' has images or vectors, not both.`);
-    const id = called.toWellFormed?.() ?? called;
+    const id = wellFormed(called);
     if (products.has(id)) wrong(`There is a product '${id}' already.`);
     const mine = {}; // holds its place while the pictures are embedded
     products.set(id, mine);
@@ -176,6 +183,6 @@ export function createCatalog(clip, client, options) {
     });
   }
 
-  const remove = (id) => products.delete(read(given.id, id, 'An id'));
+  const remove = (id) => products.delete(wellFormed(read(given.id, id, 'An id')));
   return outward({ add, save, remove, get size() { return products.size; } });
 }

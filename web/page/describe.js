@@ -2,7 +2,7 @@
 import { pictureOptions, read, shape } from './arguments.js';
 import { bestOf, checkLanguage, hintsOf, partsOf, sentenceOf } from '../shared/draft.js';
 import { fail } from '../shared/errors.js';
-import { contentsOf } from './labels.js';
+import { contentsOf, ofModel } from './labels.js';
 
 const titles = 8; // of the nearest products
 
@@ -23,10 +23,7 @@ export async function describe(clip, client, picture, options) {
   const { pack, catalog, signal, ...how } = read(describing, options ?? {}, 'describe()');
   checkLanguage(pack);
   const pixels = await client.call('preprocess', [picture, how], signal);
-  const vector = await client.call('embedImage', [pixels, {}], signal);
-  if (vector.length !== pack.dim || await clip.identify('image', { signal }) !== pack.imageId)
-    fail('model-mismatch', `The label pack was built with another image model than '${clip.info.model}' in '${clip.info.dtype}': ` +
-      'load the model it was built with, or build the pack again with this one.');
+  const vector = await ofModel(pack, clip, await client.call('embedImage', [pixels, {}], signal), signal);
   const parts = partsOf(pack, bestOf(pack, { vector, pixels, bonus: await hint(pack, catalog, vector, signal) }));
   return { text: sentenceOf(pack, parts), parts };
 }

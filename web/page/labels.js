@@ -85,6 +85,14 @@ const contents = Symbol('contents');
 // What openLabels() gave -> the pack in it.
 export const contentsOf = (labels) => labels[contents];
 
+// A vector that `clip` made, if the pack is of its model.
+export async function ofModel({ dim, imageId }, clip, vector, signal) {
+  if (vector.length !== dim || await clip.identify('image', { signal }) !== imageId)
+    fail('model-mismatch', `The label pack was built with another image model than '${clip.info.model}' in '${clip.info.dtype}': ` +
+      'load the model it was built with, or build the pack again with this one.');
+  return vector;
+}
+
 class Labels {
   #pack;
   #clip;
@@ -105,18 +113,14 @@ class Labels {
   }
 
   async #vector(source, how) {
-    const { dim, imageId } = this.#pack;
+    const { dim } = this.#pack;
     if (isVector(source)) {
       const vector = read(numbers, source, 'vector');
       return vector.length === dim && vector.some(Boolean) ? vector
         : wrong(`A vector is ${dim} finite numbers, not all of them zero.`);
     }
     if (!this.#clip) fail('no-model', 'A picture needs a model: openLabels(…, { clip: await load({ model }) }).');
-    const vector = await this.#clip.embedImage(source, how);
-    if (vector.length !== dim || await this.#clip.identify('image', { signal: how.signal }) !== imageId)
-      fail('model-mismatch', `The label pack was built with another image model than '${this.#clip.info.model}' in ` +
-        `'${this.#clip.info.dtype}': load the model it was built with, or build the pack again with this one.`);
-    return vector;
+    return ofModel(this.#pack, this.#clip, await this.#clip.embedImage(source, how), how.signal);
   }
 
   async classify(source, options) {
