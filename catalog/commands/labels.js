@@ -152,6 +152,9 @@ async function openJudging(path, clip, { signal }) {
 
 const cell = (value) => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
+// A phrase pack may have a label of two kinds: the orange, and what is orange.
+const nameOf = ({ kind, label }) => (kind ? `${kind}:${label}` : label);
+
 async function apply([path, products], values, modelOptions, io) {
   const lines = [];
   const put = async (line) => (values.output ? lines.push(line) : io.line(line));
@@ -162,7 +165,7 @@ async function apply([path, products], values, modelOptions, io) {
   };
   await withModel(modelOptions, io, async (clip) => {
     const pack = await openJudging(path, clip, io);
-    const names = pack.info.labels.map(({ label }) => label);
+    const names = pack.info.labels.map(nameOf);
     const listed = await readProducts(products, { map: readMap(values.map), fields: [], text: [], signal: io.signal }, (row) =>
       report(row, row.error));
     const hosts = allowedHosts(values['allow-host']);
@@ -179,10 +182,12 @@ async function apply([path, products], values, modelOptions, io) {
       try {
         const { source } = await load();
         const found = await pack.classify(source, { multiLabel: true, signal: io.signal }).catch(naming(shown));
-        const over = found.filter(({ score, threshold }) => threshold !== undefined && score >= threshold).map(({ label }) => label);
+        const over = found.filter(({ score, threshold }) => threshold !== undefined && score >= threshold).map(nameOf);
         if (values.json) await put({ id: row.id, picture: shown, over, labels: found });
-        else await put([row.id, shown, over.join('|'), ...names.map((name) => found.find(({ label }) => label === name).score.toFixed(4))]
-          .map(cell).join(','));
+        else {
+          const scores = new Map(found.map((one) => [nameOf(one), one.score.toFixed(4)]));
+          await put([row.id, shown, over.join('|'), ...names.map((name) => scores.get(name))].map(cell).join(','));
+        }
       } catch (error) {
         if (io.signal.aborted || isOfAll(error)) throw error;
         report(row, error);
@@ -218,7 +223,7 @@ async function measure([path, list], values, modelOptions, io) {
       const phrases = await openStoredPack(path, { signal });
       const listed = pictures.map((one) => ({ ...one, right: rightOf(one.labels, list) }));
       tellUnknown(listed.flatMap(({ right }) => Object.entries(right).flatMap(([kind, said]) => said.map((label) => `${kind}:${label}`))),
-        phrases.labels.map(({ kind, label }) => `${kind}:${label}`), list, tell);
+        phrases.labels.map(nameOf), list, tell);
       read = await readAll(listed, async (source) => {
         const pixels = await clip.preprocess(source, { signal });
         return { found: bestOf(phrases, { vector: await clip.embedImage(pixels, { signal }), pixels }) };

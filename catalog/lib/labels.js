@@ -111,7 +111,7 @@ export async function readLabels(path) {
     if (!label.trim()) throw new Error(`${path} has a label without a name`);
     if (seen.has(`${kind} ${label}`)) throw new Error(`${path} has the label '${label}' twice: put its phrases into one list`);
     seen.add(`${kind} ${label}`);
-    if (!isTexts(phrases) || negatives.length && !isTexts(negatives))
+    if (!isTexts(phrases) || !Array.isArray(negatives) || negatives.length && !isTexts(negatives))
       throw new Error(`${path}: the phrases and negatives of '${label}' are lists of texts`);
   }
   return { labels: labels.map((label) => ({ ...label, templates: label.templates ?? templates })), kinds, languages };

@@ -310,6 +310,18 @@ test('labels measure reads what a picture shows of each kind', async () => {
     assert.ok((await kin(['alt', join(root, 'shown.csv'), ...named, ...own])).err.startsWith(`kin: ${named.at(-1)}: `));
 });
 
+test('labels apply says of a label of two kinds what each has', async () => {
+  const both = join(root, 'alt.safetensors');
+  writeFileSync(join(root, 'orange.png'), emoji('1f34a'));
+  writeFileSync(join(root, 'orange.csv'), 'id,image\na,orange.png\n');
+  const [head, line] = (await kin(['labels', 'apply', both, join(root, 'orange.csv'), ...own])).out.split('\n').map((text) => text.split(','));
+  assert.equal(new Set(head).size, 3 + shipped.info.labels.length);
+  const [{ labels }] = (await kin(['labels', 'apply', both, join(root, 'orange.csv'), '--json', ...own])).lines();
+  const scores = ['object', 'colour'].map((kind) => labels.find((one) => one.kind === kind && one.label === 'orange').score.toFixed(4));
+  assert.notEqual(...scores);
+  assert.deepEqual(['object:orange', 'colour:orange'].map((name) => line[head.indexOf(name)]), scores);
+});
+
 test('alt: a line a product, in the file\'s order whatever fails', async () => {
   for (const [name, code] of [['trousers', '1f456'], ['dress', '1f457']]) writeFileSync(join(root, `${name}.png`), emoji(code));
   writeFileSync(join(root, 'broken.png'), 'x');
