@@ -244,9 +244,11 @@ test('each rule of a pack\'s file refuses', async () => {
   };
   await refused(({ tensors }) => { tensors.labels.bytes = Buffer.alloc(tensors.labels.bytes.length, '{'); }, 'not-a-pack', /not JSON/);
   await refused(says(() => 5), 'not-a-pack', /scale/);
-  await refused(says((about) => { about.scale = -1; }), 'not-a-pack', /scale/);
+  for (const scale of [-1, 0, 1e4]) await refused(says((about) => { about.scale = scale; }), 'not-a-pack', /scale/);
   await refused(says((about) => { about.languages = 'en'; }), 'not-a-pack', /languages/);
   await refused(says((about) => { about.labels[0] = null; }), 'not-a-pack', /cannot be read/);
+  for (const picture of [true, { gain: 'x' }, { gain: 0, offset: 1e3 }]) // what add() knows of a label would be taken for its own
+    await refused(says((about) => { about.labels[0].picture = picture; }), 'not-a-pack', /cannot be read/);
   await refused(says((about) => { about.labels[0].phrases = []; }), 'not-a-pack', /cannot be read/);
   await refused(says((about) => { about.labels[0].phrases = ['dog']; }), 'not-a-pack', /other numbers/);
   await refused(says((about) => { about.labels[1].label = 'animal'; }), 'not-a-pack', /twice/);
@@ -349,7 +351,8 @@ test('a picture that cannot be read is left out of a background and of a measure
 
 test('what is wrong with a file of labels, or its use, is said in a sentence', async () => {
   const wrong = [['labels: [a]', /no labels: a map/], ['labels: {a: [b]}\nlabel: x', /has 'label'/], ['labels: {a: {threshold: 0.5}}', /threshold; one comes from 'labels measure'/],
-    ['labels: {a: {word: [b]}}', /has 'word'/], ['labels: {a: [""]}', /lists of texts/], ['labels: {a: [b]}\ntemplates: ["x"]', /\{\} where/], ['labels: {a: [b', /not YAML/],
+    ['labels: {a: {word: [b]}}', /has 'word'/], ['labels: {a: [""]}', /lists of texts/],
+    ...['', '5', 'ball', '{ball: x}'].map((negatives) => [`labels: {a: {phrases: [b], negatives: ${negatives}}}`, /phrases and negatives of 'a' are lists of texts/]), ['labels: {a: [b]}\ntemplates: ["x"]', /\{\} where/], ['labels: {a: [b', /not YAML/],
     ['labels: {a: [b]}\nlanguages: en', /languages are a list/], ['labels: {}', /0 labels/], ['labels: {a: b}', /'a' has 'b' in place of a list: write \[b\]/],
     ['just words', /no labels: a map/], ['labels: {"": [b]}', /without a name/], ['parts: [{kind: object, labels: [jeans, jeans]}]', /'jeans' twice/],
     ['parts: [{kind: object, labels: [{a: [b], c: [d]}]}]', /a map of one label/], ['parts: [{kind: object, labels: [5]}]', /is 5: each is a text/],

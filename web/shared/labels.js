@@ -78,11 +78,11 @@ export function readPack({ dim, metadata, tensors }) {
     bad("says of its labels what is not JSON: build it again.");
   }
   const { scale, labels, languages = null, kinds = null } = about ?? {};
-  if (!(scale > 0 && scale < 1e6) || !Array.isArray(labels) || languages !== null && !isTexts(languages) || !areKinds(kinds))
+  if (!(scale > 0 && scale < 500) || !Array.isArray(labels) || languages !== null && !isTexts(languages) || !areKinds(kinds))
     bad('does not say its scale, its labels and their languages: build it again.');
   const count = (part) => labels.reduce((sum, label) => sum + label[part].length, 0);
   for (const one of labels)
-    if (!isText(one?.label) || !isTexts(one.phrases) || !one.phrases.length || !isTexts(one.negatives) || !isPart(one, kinds) ||
+    if (!isText(one?.label) || !isTexts(one.phrases) || !one.phrases.length || !isTexts(one.negatives) || one.picture || !isPart(one, kinds) ||
       one.threshold !== undefined && !isThreshold(one))
       bad(`has a label that cannot be read: ${JSON.stringify(one)?.slice(0, 80)}.`);
   if (new Set(labels.map(({ kind = '', label }) => `${kind} ${label}`)).size < labels.length) bad('has a label twice.');
