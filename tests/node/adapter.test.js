@@ -177,6 +177,8 @@ test('arguments, and an abort in the middle', async () => {
   await refuses({ left: [...left.slice(1), new Float32Array(16)], right }, {}, /Vector 499 is zero/);
   await refuses({ left: [[NaN]], right: [[1]] }, {}, /finite/);
   await refuses({ left: [], kinds: [] }, {}, /.*/);
+  const flat = new Float32Array(200_000).fill(1); // all vectors in one
+  await refuses({ left: [flat], right: [flat] }, {}, /1 to 4096 numbers/);
   await refuses({ left: left.slice(0, 20), right: right.slice(0, 20) }, {}, /too few are held out/);
   await refuses(pairs, { rank: 65 }, /rank/);
   await refuses(pairs, { holdOut: 0.9 }, /holdOut/);

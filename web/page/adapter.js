@@ -6,6 +6,7 @@ import { fail } from '../shared/errors.js';
 
 const pieceBytes = 2 ** 20;
 const rounds = 80; // at most
+const mostHalves = 2 * 4096; // of a vector's numbers; longer ones the engine refuses
 
 const upTo = (most, least = 1) => reader((value) => Number.isInteger(value) && value >= least && value <= most,
   `a whole number from ${least} to ${most}`);
@@ -34,7 +35,8 @@ function readExamples({ left, right, kinds }) {
   const dim = left[0]?.length ?? 0;
   if ([...left, ...right ?? []].some((vector) => vector.length !== dim))
     fail('bad-argument', `The examples' vectors are not all of ${dim} numbers, as the first is.`);
-  const { values, at } = right ? distinct(right, (vector) => String.fromCharCode(...new Uint16Array(vector.buffer))) : distinct(kinds, String);
+  const { values, at } = right ? distinct(right, (vector) => String.fromCharCode(...new Uint16Array(vector.buffer).subarray(0, mostHalves)))
+    : distinct(kinds, String);
   return { dim, left, targets: at, right: right ? values : [] };
 }
 
