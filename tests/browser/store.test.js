@@ -14,6 +14,9 @@ import { launch } from './shop.js';
 const site = mkdtempSync(join(tmpdir(), 'kin-store-'));
 cpSync('web', join(site, 'kin'), { recursive: true, filter: (path) => !/demo|\.node\.js$/.test(path) });
 writeFileSync(join(site, 'index.html'), '<!doctype html><title>x</title><link rel="icon" href="data:,">');
+writeFileSync(join(site, 'worker.js'), `import { load } from '/kin/index.js';
+  const clip = await load({ model: '/model/', cache: 'persistent', worker: false, threads: 1 });
+  postMessage(clip.info.store);`);
 const picture = new PNG({ width: 24, height: 24 });
 for (let i = 0; i < picture.data.length; i++) picture.data[i] = i % 4 === 3 ? 255 : i * i * 7 >> 4 & 255;
 writeFileSync(join(site, 'a.png'), PNG.sync.write(picture));
@@ -295,6 +298,21 @@ test('\'session\' is forgotten when it ends; \'memory\', a mode of fetch and non
   const next = await at.visit();
   assert.deepEqual((await shown(next)).list, []);
   assert.deepEqual(await kept(next), empty);
+});
+
+test('a worker of the page, which has no session of its own, leaves that of its page alone', async (t) => {
+  const at = await shop(t);
+  const page = await at.visit();
+  await embed(page, ['image'], { cache: 'session' });
+  const { list } = await shown(page);
+  assert.ok(whole({ list }, image));
+  const store = await page.evaluate(() => new Promise((resolve, reject) => {
+    const worker = new Worker('/worker.js', { type: 'module' });
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  }));
+  assert.equal(store, 'opfs');
+  assert.deepEqual((await shown(page)).list, list);
 });
 
 test('a call that was aborted leaves its beginning to the next', async (t) => {

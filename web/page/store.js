@@ -85,7 +85,7 @@ async function places() {
     await caches.has(root);
     found.push(['cache', cached]);
   } catch {} // none
-  if (!session()) for (const [, place] of found) await place('session').clear().catch(() => {}); // of another time
+  if (session() === false) for (const [, place] of found) await place('session').clear().catch(() => {}); // of another time
   return found;
 }
 
