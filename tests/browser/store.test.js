@@ -266,6 +266,43 @@ test('a stored file that is damaged, cut or gone is fetched anew', async (t) => 
   }
 });
 
+// A disk that fails: no read of the store succeeds.
+const unread = {
+  opfs: () => { FileSystemFileHandle.prototype.getFile = async () => { throw new DOMException('disk', 'UnknownError'); }; },
+  cache: () => {
+    for (const name of ['match', 'keys', 'delete']) Cache.prototype[name] = async () => { throw new DOMException('disk', 'UnknownError'); };
+  },
+};
+for (const [kind, init] of places)
+  test(`${kind}: a store that cannot be read costs a download, and nothing that it holds`, async (t) => {
+    const at = await shop(t, {}, { init });
+    await embed(await at.visit());
+    const page = await at.visit();
+    await page.evaluate(unread[kind]);
+    forgetAsked(at);
+    assert.equal((await embed(page)).image, wanted.image);
+    assert.ok(at.host.ranges[image].length);
+    const next = await at.visit();
+    forgetAsked(at);
+    assert.equal((await embed(next)).image, wanted.image);
+    assert.ok(unasked(at, image));
+    // The names of what is there are read once, and then no more.
+    if (kind === 'cache') await next.evaluate(() => {
+      const { keys } = Cache.prototype;
+      let looks = 0;
+      Cache.prototype.keys = async function again(...given) {
+        if (looks++) throw new DOMException('disk', 'UnknownError');
+        return keys.apply(this, given);
+      };
+    });
+    await embed(next, ['text']);
+    const last = await at.visit();
+    forgetAsked(at);
+    await embed(last, ['image', 'text']);
+    assert.ok(unasked(at, image, text));
+    assert.deepEqual([page.noise, next.noise], [[], []]);
+  });
+
 test('no room: memory serves, says so, and leaves no part', async (t) => {
   const at = await shop(t);
   const page = await at.visit();

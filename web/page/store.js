@@ -59,16 +59,22 @@ function privateFiles(shelf) {
 function cached(shelf) {
   const name = `${root}-${shelf}`;
   const address = (key) => `https://${root}.invalid/${shelf}/${key}`;
-  const all = async () => (await caches.has(name) ? (await caches.open(name)).keys() : []);
+  const inside = async (work, otherwise) => {
+    try {
+      return await caches.has(name) ? await work(await caches.open(name)) : otherwise;
+    } catch {
+      return otherwise; // it cannot be read now: as if it were not there
+    }
+  };
   return {
-    async get(key) {
-      const found = await caches.match(address(key), { cacheName: name }).catch(() => null);
+    get: (key) => inside(async (at) => {
+      const found = await at.match(address(key));
       return found ? new Uint8Array(await found.arrayBuffer()) : null;
-    },
+    }, null),
     put: async (key, bytes) => (await caches.open(name)).put(address(key), new Response(bytes, { headers: { 'x-size': bytes.length } })),
-    delete: async (key) => await caches.has(name) && (await caches.open(name)).delete(address(key)),
-    entries: async () => Promise.all((await all()).map(async ({ url }) => [url.slice(address('').length),
-      Number((await caches.match(url, { cacheName: name }))?.headers.get('x-size') ?? 0)])),
+    delete: (key) => inside((at) => at.delete(address(key))),
+    entries: () => inside(async (at) => Promise.all((await at.keys()).map(async ({ url }) => [url.slice(address('').length),
+      Number((await at.match(url))?.headers.get('x-size') ?? 0)])), []),
     clear: () => caches.delete(name),
   };
 }
@@ -186,9 +192,8 @@ class Store {
   }
 }
 
-async function records(place) {
-  const keys = (await place.entries()).map(([key]) => key).filter((key) => record.test(key));
-  return Promise.all(keys.map(async (key) => {
+async function records(place, entries) {
+  return Promise.all(entries.filter(([key]) => record.test(key)).map(async ([key]) => {
     const bytes = await place.get(key), found = readRecord(bytes);
     if (!found && bytes?.length) await place.delete(key); // damaged, where an empty one is being written
     return { key, files: [], ...found };
@@ -196,11 +201,11 @@ async function records(place) {
 }
 
 async function tidy(place) {
-  const pieces = (await place.entries()).map(([key]) => key).filter((key) => !record.test(key));
-  const all = await records(place);
+  const entries = await place.entries(); // once: by another look, which may fail, no record would name them
+  const all = await records(place, entries);
   if (all.some(({ address }) => address === undefined)) return; // another tab writes it just now
   const named = new Set(all.flatMap(({ files }) => files.map(({ sha256 }) => sha256)));
-  for (const key of pieces) if (!named.has(key.split('.')[0])) await place.delete(key);
+  for (const [key] of entries) if (!record.test(key) && !named.has(key.split('.')[0])) await place.delete(key);
 }
 
 // `mode`: 'persistent', 'session' or 'memory'.
@@ -223,7 +228,7 @@ async function everywhere(work) {
 export async function list() {
   const found = [];
   await everywhere(async (place, mode) => {
-    for (const { address, files, text } of await records(place)) {
+    for (const { address, files, text } of await records(place, await place.entries())) {
       const stored = await new Store('', null, place).has(files);
       files.forEach(({ name, bytes }, i) => stored[i] && found.push({ model: text ? address : null, file: name, bytes, stored: stored[i], mode }));
     }
@@ -243,7 +248,7 @@ export async function remove(model) {
   if (typeof model !== 'string' && !is(model, 'URL')) wrong("cache.delete() takes the address of a model, or nothing.");
   const address = addressOf(String(model));
   return everywhere(async (place) => {
-    for (const { key, address: one } of await records(place)) if (one === address) await place.delete(key);
+    for (const { key, address: one } of await records(place, await place.entries())) if (one === address) await place.delete(key);
     await tidy(place);
   });
 }
