@@ -246,12 +246,15 @@ test('a list that was aborted rejects with AbortError whatever the reason', asyn
     await assert.rejects(clip.embedImage(list, { signal: AbortSignal.abort('why') }), { name: 'AbortError' });
 });
 
-test('one signal serves a long list without a warning, and after it', async () => {
+test('one signal serves a long list and many saves without a warning', async () => {
   const warnings = [];
   const note = (warning) => warnings.push(warning);
   process.on('warning', note);
   const { signal } = new AbortController();
   for (const n of [30, 1]) assert.equal((await clip.embedImage(Array(n).fill(drawing(1)), { signal })).length, n);
+  const made = await clip.createCatalog();
+  await made.add({ id: 'a', images: drawing(1) }, { signal });
+  for (let i = 0; i < 12; i++) await made.save({ to: new WritableStream(), signal });
   await new Promise((resolve) => { setTimeout(resolve, 20); });
   process.off('warning', note);
   assert.deepEqual(warnings, []);

@@ -3,6 +3,7 @@
 // products stay here, so that a crash loses none. The same products in the same order give the same bytes.
 import * as given from './arguments.js';
 import { read, shape, wrong } from './arguments.js';
+import { onAbort } from './client.js';
 import { withEngine } from './engine.js';
 import { abortError, fail, KinError, reasonOf } from '../shared/errors.js';
 import { is } from '../shared/source.js';
@@ -92,8 +93,8 @@ export async function writeProducts(clip, client, products, { fit, decoders, mod
 // `to`: a stream, a file or folder handle of a page, or what the host knows (Node: a path).
 async function write(to, parts, host, signal) {
   const name = 'catalog.safetensors';
-  let writer;
-  const aborted = new Promise((_, reject) => { signal?.addEventListener('abort', () => reject(abortError()), { once: true }); });
+  let writer, done;
+  const aborted = new Promise((_, reject) => { done = signal && onAbort(signal, () => reject(abortError())); });
   aborted.catch(() => {}); // heard where a write is waited for
   try {
     if (await host.writeFile?.(to, parts, name)) return;
@@ -109,6 +110,8 @@ async function write(to, parts, host, signal) {
     if (signal?.aborted) throw abortError();
     if (error instanceof KinError) throw error;
     fail('unreadable', `The catalogue cannot be written: ${reasonOf(error)}.`, error);
+  } finally {
+    done?.();
   }
 }
 

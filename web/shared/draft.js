@@ -10,17 +10,12 @@
 // or where it has shades its share of the pixels. The confidence that the best label is right is σ(slope (w - centre)), fitted
 // on pictures with that label's kind known; `threshold` is the least confidence with which it is said.
 import { fail } from './errors.js';
+import { dot, sigmoid } from './labels.js';
 import { textOf } from './matcher.js';
 import { partedPixels, sharesOf } from './pixels.js';
 
 export const kindsOf = ['object', 'colour', 'material', 'pattern', 'setting'];
 
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-const dot = (a, b) => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-};
 const rgb = (shade) => [1, 3, 5].map((at) => parseInt(shade.slice(at, at + 2), 16));
 
 // Logits of labels -> each one's log odds against the others.

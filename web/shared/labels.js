@@ -19,7 +19,7 @@ const bad = (sentence) => fail('not-a-pack', `The label pack ${sentence}`);
 const [slope, centre, nothingBelow] = [1.28, -1.2, -1.8];
 const likeness = 3; // deviations above a phrase's usual cosine to the background: the same thing by another name
 
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
 // Φ, by Abramowitz and Stegun 26.2.17: within 1e-7.
 export function normalCdf(z) {
@@ -36,7 +36,7 @@ export function unit(vector) {
   return Float32Array.from(vector, (value) => value / length);
 }
 
-const dot = (a, b) => {
+export const dot = (a, b) => {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
