@@ -83,6 +83,24 @@ test('a probability is made of the log odds against the background, by the model
   await assert.rejects(clip.classify(picture, ['none of these'], { none: true }), { code: 'bad-argument', message: /^none is called 'none of these'/ });
 });
 
+test('a worker that is started anew with another model has its own background', async () => {
+  const at = tinyModel(join(root, 'replaced')), picture = drawing(1), labels = ['the', 'x'];
+  const dies = `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    import '${new URL('../../web/worker/worker.node.js', import.meta.url)}';
+    parentPort.on('message', (message) => { if (String(message.args?.[0]) === 'die') process.exit(3); });`)}`;
+  const mine = await load({ model: at, worker: new URL(dies) });
+  const first = await mine.classify(picture, labels, { none: true });
+  rmSync(at, { recursive: true });
+  tinyModel(at, 7);
+  await assert.rejects(mine.embedText('die'), { code: 'crashed' });
+  const other = await load({ model: at });
+  const [found, wanted] = await Promise.all([mine, other].map((one) => one.classify(picture, labels, { none: true })));
+  assert.deepEqual(found, wanted);
+  assert.notDeepEqual(found, first);
+  for (const one of [mine, other]) await one.close();
+});
+
 test('the embedded model: what belongs is named, what does not is none of these, and two things are two', async () => {
   const labels = ['dog', 'car', 'banana', 'camera'];
   const found = async (code, options) => real.classify(await render(code), labels, options);

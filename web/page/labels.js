@@ -41,19 +41,19 @@ export async function readFile(host, source, options) {
 
 /* ---- classify() of a clip ---- */
 
-const known = new WeakMap(); // a clip's client -> { background, key, pack }
+const known = new WeakMap(); // a clip's client -> the last pack that had a background
 
 async function packOf(client, labels, templates, held, signal) {
-  const { vectors, scale } = await client.call('prompts', [labels.flatMap((label) =>
-    templates.map((one) => one.replaceAll('{}', () => label)))], signal);
-  const kept = known.get(client) ?? {};
-  const key = JSON.stringify([labels, templates]);
-  if (held && kept.key === key) return kept.pack;
-  const background = held ? kept.background ?? (await client.call('prompts', [phrases], signal)).vectors : [];
-  const pack = prepare({ scale, negatives: [], null: [], background, pictures: [],
+  const texts = labels.flatMap((label) => templates.map((one) => one.replaceAll('{}', () => label)));
+  const { vectors, scale } = await client.call('prompts', [held ? [...texts, phrases[0]] : texts], signal);
+  const kept = known.get(client), key = JSON.stringify([labels, templates]);
+  const same = held && String(kept?.background[0]) === String(vectors.at(-1)); // a worker started anew may have another model
+  if (same && kept.key === key) return kept;
+  const background = same ? kept.background : held ? (await client.call('prompts', [phrases], signal)).vectors : [];
+  const pack = prepare({ key, scale, negatives: [], null: [], background, pictures: [],
     labels: labels.map((label) => ({ label, phrases: [label], negatives: [] })),
-    phrases: labels.map((_, i) => meanOf(vectors.slice(i * templates.length, (i + 1) * templates.length))) });
-  if (held) known.set(client, { background, key, pack });
+    phrases: labels.map(() => meanOf(vectors.splice(0, templates.length))) });
+  if (held) known.set(client, pack);
   return pack;
 }
 
@@ -163,7 +163,7 @@ class Labels {
     const { labels, phrases, negatives, rows } = this.#pack;
     const l = labels.findIndex((one) => one.label === label);
     if (l < 0 || labels.length < 2) return false;
-    const without = (list, from, n) => [...list.slice(0, from), ...list.slice(from + n)];
+    const without = (list, from, n) => list.filter((_, i) => i < from || i >= from + n);
     this.#pack = prepare({ ...this.#pack, labels: without(labels, l, 1), null: without(this.#pack.null, l, 1),
       phrases: without(phrases, rows[l].phrases, labels[l].phrases.length),
       negatives: without(negatives, rows[l].negatives, labels[l].negatives.length) });
