@@ -13,7 +13,8 @@ function refuse(...given) {
 }
 
 // What it shows at this moment.
-function fromDrawn(source, width, height) {
+function fromDrawn(source) {
+  const width = source.displayWidth ?? source.videoWidth ?? source.width, height = source.displayHeight ?? source.videoHeight ?? source.height;
   if (!width || !height || source.readyState < 2) return refuse(source, 'empty'); // a video's: HAVE_CURRENT_DATA
   try {
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
@@ -41,12 +42,11 @@ export function packImage(source) {
       return source; // fails where it is opened
     }
   }
-  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap')) return fromDrawn(source, source.width, source.height);
-  if (is(source, 'HTMLVideoElement')) return fromDrawn(source, source.videoWidth, source.videoHeight);
-  if (is(source, 'VideoFrame')) return fromDrawn(source, source.displayWidth, source.displayHeight);
-  if (isRaw(source)) return structuredClone(checkRaw(source)); // it may wait, and the next frame comes in the same buffer
+  if (is(source, 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap', 'HTMLVideoElement', 'VideoFrame')) return fromDrawn(source);
+  if (isRaw(source)) return { ...checkRaw(source), data: new Uint8Array(source.data) }; // a copy: the next frame may come in the same buffer
   if (is(source, 'Blob', 'File')) return source;
-  if (is(source, 'ArrayBuffer') || ArrayBuffer.isView(source)) return structuredClone(source);
+  if (is(source, 'ArrayBuffer') || ArrayBuffer.isView(source)) // a copy too; a clone would be of the whole buffer
+    return new Uint8Array(source.buffer ?? source, source.byteOffset, source.byteLength).slice();
   return refuse(source);
 }
 

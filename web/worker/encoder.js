@@ -74,8 +74,7 @@ export class Encoder {
     const { variant, threads } = this.choice;
     const module = await this.#platform.module(variant, this.#io, signal);
     const engine = await openEngine(module, memory ?? undefined);
-    engine.ctx = engine.pointer('kin_open');
-    if (!engine.ctx) fail('out-of-memory', 'The engine has no memory to start.');
+    engine.ctx = engine.pointer('kin_open') || engine.noMemory('to start');
     this.kernels = await chooseKernels(engine, this.#platform.turn, this.#refused);
     this.#engine = engine;
     this.#held.clear();

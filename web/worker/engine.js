@@ -90,8 +90,11 @@ export class Engine {
 
   // null is how a function says that it had no memory for its text.
   json(name, ...args) {
-    return JSON.parse(this.text(this.pointer(name, ...args))) ??
-      fail('out-of-memory', 'The engine has no memory to say what it holds: close other tabs.');
+    return JSON.parse(this.text(this.pointer(name, ...args))) ?? this.noMemory('to say what it holds');
+  }
+
+  noMemory(what) {
+    fail('out-of-memory', `The engine has no memory ${what}: close other tabs.`);
   }
 
   // What the engine says of itself (kin_facts): names and numbers that are written down nowhere here.
@@ -105,10 +108,7 @@ export class Engine {
   }
 
   allocate(n) {
-    const pointer = this.pointer('kin_malloc', Math.max(1, n));
-    if (!pointer)
-      fail('out-of-memory', `The engine has no memory for ${n} bytes: close other tabs.`);
-    return pointer;
+    return this.pointer('kin_malloc', Math.max(1, n)) || this.noMemory(`for ${n} bytes`);
   }
 
   free(pointer) {
