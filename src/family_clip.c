@@ -144,8 +144,9 @@ static kin_status read_open_clip(struct tower *t, json model, kin_error *err)
     TRY(refuse_others(its, pool, err));
     TRY(whole(t, its, "width", 8, 8192, image ? 768 : 512, &s->channels, err));
     if (image && json_get(its, "layers").type == JSON_ARRAY)
-        return kin_fail(err, KIN_UNSUPPORTED,
-                        "open_clip_config.json: layers is a list, so this is one of CLIP's ResNets; Kin reads its ViTs.");
+        return kin_fail(
+            err, KIN_UNSUPPORTED,
+            "open_clip_config.json: layers is a list, so this is one of CLIP's ResNets; Kin reads its ViTs.");
     TRY(whole(t, its, "layers", 1, 128, 12, &t->layers, err));
     TRY(whole(t, its, image ? "head_width" : "heads", 1, image ? 8192 : 256, image ? 64 : 8, &s->heads, err));
     TRY(whole(t, model, "embed_dim", 1, 4096, 0, &t->dim, err));
