@@ -68,7 +68,7 @@ for (const [name, q8] of [['vit-gelu', 0.99], ['vit-quick-f16', 0.99], ['vit-squ
   });
 
 // A config.json of a network alone, as timm's repositories have, or of code of its own; and weights by themselves.
-for (const [whose, other] of Object.entries({ timm: { architecture: 'vit_base_patch32_clip_224', num_classes: 512, pretrained_cfg: { tag: 'openai' } },
+for (const [whose, other] of Object.entries({ timm: { architecture: 'vit_base_patch32_clip_224', num_classes: 512, pretrained_cfg: { tag: 'openai' }, description: 'model_type: clip style' },
   'a shop': { model_type: '', architectures: ['ShopCLIP'], open_clip_model_name: 'hf-hub:shop/clip' } }))
   test(`a config.json of ${whose} beside open_clip's is passed over, in a converted folder too`, async (t) => {
     const path = modelOf(t, 'vit-gelu'), wanted = await ids(path), out = join(folder(t), 'out');

@@ -94,7 +94,7 @@ export class ModelFiles {
 
   async #readConfig(watcher) {
     const config = await this.bytes('config.json', watcher); // beside open_clip's it may be of other code
-    if (!config || !/model_type\W+clip\W/.test(textOf(config))) this.#openClip = await this.bytes(openClip, watcher);
+    if (!config || !/"model_type"\s*:\s*"clip"/.test(textOf(config))) this.#openClip = await this.bytes(openClip, watcher);
     return this.#openClip ?? config ?? this.missing(`config.json or ${openClip}`);
   }
 
